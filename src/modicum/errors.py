@@ -1,0 +1,125 @@
+"""Every error of the house, drawn as a tree.
+
+    ModicumError                       what a reader can act upon; anything else is a bug
+     ├─ ConfigError                    a setting is wrong or unknown
+     ├─ InputError                     bytes from outside do not fit
+     │   ├─ LogFormatError             a log, or a line of it
+     │   └─ RequestError               an HTTP request (status 400 unless it says otherwise)
+     │       ├─ RequestTooLargeError   413
+     │       ├─ ForbiddenError         403: foreign Origin, Host that is not loopback
+     │       ├─ UnsupportedMediaError  415
+     │       └─ UnknownEndpointError   404
+     ├─ NotFoundError                  no such workload, route, certificate, call
+     ├─ StoreError                     the home cannot be read or written
+     │   └─ StoreBusyError             another process holds the lock
+     ├─ ArtefactError                  an artefact is damaged, foreign or not allowed
+     ├─ NotEnoughDataError             a statistic would be made of nothing
+     ├─ CertificateError               a certificate does not hold, has expired, or covers something else
+     ├─ RouteError                     this change of a route is not allowed
+     ├─ MissingExtraError              an optional dependency is not installed
+     └─ UpstreamError                  the provider could not be reached or broke off (502)
+         └─ UpstreamTimeoutError       504
+
+Messages carry the value and the fix. `code` is stable and may be matched by programs; `hint` says what the reader should do.
+"""
+
+from __future__ import annotations
+
+
+class ModicumError(Exception):
+    """Base of everything a reader can act upon."""
+
+    code = "error"
+    status: int | None = None
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class ConfigError(ModicumError):
+    code = "config_invalid"
+
+
+class InputError(ModicumError):
+    code = "input_invalid"
+    status = 400
+
+
+class LogFormatError(InputError):
+    code = "log_format"
+
+
+class RequestError(InputError):
+    code = "request_invalid"
+
+
+class RequestTooLargeError(RequestError):
+    code = "request_too_large"
+    status = 413
+
+
+class ForbiddenError(RequestError):
+    code = "forbidden"
+    status = 403
+
+
+class UnsupportedMediaError(RequestError):
+    code = "unsupported_media_type"
+    status = 415
+
+
+class UnknownEndpointError(RequestError):
+    code = "unknown_endpoint"
+    status = 404
+
+
+class NotFoundError(ModicumError):
+    code = "not_found"
+    status = 404
+
+
+class StoreError(ModicumError):
+    code = "store_failed"
+
+
+class StoreBusyError(StoreError):
+    code = "store_busy"
+
+
+class ArtefactError(ModicumError):
+    code = "artefact_invalid"
+
+
+class NotEnoughDataError(ModicumError):
+    code = "not_enough_data"
+
+
+class CertificateError(ModicumError):
+    code = "certificate_invalid"
+
+
+class RouteError(ModicumError):
+    code = "route_refused"
+
+
+class MissingExtraError(ModicumError):
+    code = "extra_missing"
+
+    @classmethod
+    def of(cls, extra: str, for_what: str) -> MissingExtraError:
+        return cls(f"{for_what} needs the extra '{extra}'", hint=f"pip install 'modicum[{extra}]'")
+
+
+class UpstreamError(ModicumError):
+    code = "upstream_failed"
+    status = 502
+
+
+class UpstreamTimeoutError(UpstreamError):
+    code = "upstream_timeout"
+    status = 504

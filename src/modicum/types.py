@@ -1,0 +1,426 @@
+"""Every noun of the house: frozen records, added when a room needs them.
+
+Money is `Decimal` in US dollars, times are aware UTC datetimes, units stand in the names. A field that is `None` is
+unknown, never zero. Records are built from builtins alone, so that `msgspec` reads and writes each without help.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+
+def new_call_id() -> str:
+    """A UUIDv7 (RFC 9562): ids sort by time, so the table of calls can be searched by them."""
+    random = int.from_bytes(os.urandom(10)) & 0x0FFF_3FFF_FFFF_FFFF_FFFF
+    return str(uuid.UUID(int=time.time_ns() // 1_000_000 << 80 | 7 << 76 | 2 << 62 | random))
+
+
+# ---------------------------------------------------------------------------------------------------------------- calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call. Input includes cache reads and writes; output includes reasoning."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool = False
+
+
+Reason = Literal[
+    "answered",  # a stage was sure enough
+    "shadow",  # the route is in shadow: computed after the reply, never sent
+    "observe",  # serve only records
+    "bypass",  # the caller asked for the incumbent
+    "control",  # the coin kept this conversation with the incumbent
+    "not_recognised",  # no workload has this template
+    "no_route",  # recognised, but nothing is switched on
+    "not_covered",  # the certificate did not see such requests (detail says what)
+    "expired",  # the certificate is too old
+    "protected_label",  # a label that always goes to the incumbent was predicted or close
+    "below_threshold",  # not sure enough
+    "failed",  # something of ours broke; the call went upstream
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Who answered a call and why."""
+
+    answered_by: str
+    """The model that the caller is told, `modicum/<workload>@<digest>` for a specialist."""
+    reason: Reason
+    detail: str = ""
+    workload_id: str | None = None
+    version_id: str | None = None
+    route_id: str | None = None
+    certificate_id: str | None = None
+    artefact_digest: str | None = None
+    confidence: float | None = None
+    threshold: float | None = None
+    value: str | None = None
+    """What the specialist said, in the contract's canonical spelling; in shadow too."""
+    would_answer: bool | None = None
+    agreed: bool | None = None
+    """In shadow: did the specialist's answer equal the incumbent's? None where the incumbent's cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request and its response, with verbatim bodies (a streamed response as the plain one it adds up to)."""
+
+    call_id: str
+    response_id: str | None = None
+    scope: str = "default"
+    client_id: str | None = None
+    """The tenant or application that called, as the log names it. Never used to group calls."""
+    user_id: str | None = None
+    """The end user, where the request names one."""
+    conversation_id: str | None = None
+    started_at: datetime
+    duration_ms: float | None = None
+    time_to_first_chunk_ms: float | None = None
+    streamed: bool = False
+    origin: Literal["import", "live"] = "import"
+    source: str = ""
+    """The log's format for an imported call, the listener for a live one."""
+    request_model: str | None = None
+    response_model: str | None = None
+    request: bytes | None = None
+    """JSON as received. None once erased or past `keep_days`."""
+    response: bytes | None = None
+    status: int = 200
+    finish_reason: str | None = None
+    error: str | None = None
+    usage: Usage = Usage()
+    cost_usd: Decimal | None = None
+    decision: Decision | None = None
+
+
+# ------------------------------------------------------------------------------------------------------------ workloads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """The static text of one segment: literals in order with gaps (slots) between them."""
+
+    literals: tuple[str, ...] = ()
+    anchored_start: bool = False
+    anchored_end: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """What code fixes about a prompt. `key` digests the tools and the response format, never the model."""
+
+    key: str
+    system: Pattern | None = None
+    user: Pattern | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One wording of a workload's prompt; a certificate names those that it saw."""
+
+    version_id: str
+    template: Template
+    marks: tuple[tuple[str, str], ...] = ()
+    """(slot name, value) of few-valued slots that tell this version from its siblings under the same template."""
+    first_seen: datetime
+    last_seen: datetime
+    calls: int = 0
+
+
+ContractKind = Literal["label", "object", "number", "tool", "text"]
+FieldKind = Literal["label", "boolean", "number", "span", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One leaf of a JSON answer."""
+
+    path: tuple[str, ...]
+    kind: FieldKind
+    labels: tuple[str, ...] = ()
+    presence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What the answers of a workload look like, how one is read, and how one is rendered."""
+
+    kind: ContractKind
+    labels: tuple[str, ...] = ()
+    """Canonical values in the spelling that is served. For an object: canonical JSON records, if they are few."""
+    fields: tuple[Field, ...] = ()
+    reader: str = "whole"
+    """Which reader explains the answers: whole, first, last, emphasis, search, json, number, tool, text."""
+    form: str = "{}"
+    """The majority form of an answer; `{}` is where the value stands."""
+    read_share: float = 0.0
+    """Share of the answers (refusals and errors included) that the reader reads."""
+    discarded_share: float = 0.0
+    """Share of the answers where reading discards more than white space, case, quotes, fences or a constant affix."""
+    read_as: Literal["label", "json", "text"] | None = None
+    """The operator's word on how answers are read; without it a contract that discards over 1 % is never switched on."""
+
+    @property
+    def can_be_served(self) -> bool:
+        return self.discarded_share <= 0.01 or self.read_as in ("label", "json")
+
+
+TaskKind = Literal["classify", "extract", "score", "tool", "summarise", "translate", "retrieve-and-answer", "embed", "rerank", "generate", "unsure"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """Calls of one template with one kind of answer, within a scope."""
+
+    workload_id: str
+    scope: str
+    name: str
+    task: TaskKind
+    contract: Contract
+    versions: tuple[Version, ...]
+    incumbents: tuple[str, ...] = ()
+    """Models that answer it today, most calls first."""
+    calls: int = 0
+    first_seen: datetime
+    last_seen: datetime
+    routable: bool = True
+    """False where the template is too thin to recognise a request safely (open chat)."""
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """A request that has a known template, with what its slots hold."""
+
+    workload_id: str
+    version_id: str
+    slots: tuple[tuple[str, str], ...]
+    """(slot name, value); names are stable across the versions of a workload as far as slots correspond."""
+
+
+# ----------------------------------------------------------------------------------------------------------- candidates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a model costs, in US dollars per million tokens. None is unknown."""
+
+    provider: str
+    model: str
+    input_usd_mtok: Decimal | None = None
+    output_usd_mtok: Decimal | None = None
+    cache_read_usd_mtok: Decimal | None = None
+    cache_write_usd_mtok: Decimal | None = None
+    source: str = ""
+    as_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One recorded call as fitting and proving see it."""
+
+    call_id: str
+    response_id: str | None
+    at: datetime
+    slots: tuple[tuple[str, str], ...]
+    value: str | None
+    """The incumbent's answer in canonical spelling; None where it cannot be read, was refused or cut off."""
+    version_id: str
+    incumbent: str
+    user_id: str | None = None
+    conversation_id: str | None = None
+    input_chars: int = 0
+    turns: int = 1
+    cost_usd: Decimal | None = None
+    duration_ms: float | None = None
+    control: bool = True
+    """True where the incumbent answered for reasons independent of content: before a route, or by the coin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a specialist says of one request."""
+
+    value: str
+    confidence: float
+    """Probability of the first label minus that of the second."""
+    runner_up: str = ""
+    runner_up_probability: float = 0.0
+
+
+# ---------------------------------------------------------------------------------------------- certificates and routes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When a stage answers. The same record is certified by night and applied by day."""
+
+    accept_above: float
+    """Accept when confidence >= this."""
+    deferred_labels: tuple[str, ...] = ()
+    """Labels that always go to the incumbent: protected ones, and those too rare to certify."""
+    runner_up_floor: float = 0.1
+    """Defer too when a protected label is the runner-up with at least this probability."""
+    protected_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """Which requests a certificate speaks of; all others defer."""
+
+    incumbents: tuple[str, ...]
+    version_ids: tuple[str, ...]
+    view_version: str
+    max_input_chars: int
+    max_turns: int = 1
+
+
+PromiseKind = Literal["A", "B"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """What happens to one label of the incumbent's, in groups of the certify window."""
+
+    label: str
+    groups: int
+    answered: int
+    differing: int
+    upper_bound: float
+    """95 % upper bound on the differing among the groups of this label; 1.0 where there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What is going to be tested on which window, written before the certify calls are opened."""
+
+    attempt_id: str
+    workload_id: str
+    number: int
+    """j: attempt j of a workload spends delta * 6 / (pi^2 j^2)."""
+    kinds: tuple[PromiseKind, ...]
+    margin: float
+    max_selective: float
+    min_coverage: float
+    delta: float
+    """What this attempt may spend in all; with two kinds each gets a half."""
+    artefact_digest: str
+    rule: Rule
+    """Threshold is the start of the sequence."""
+    thresholds: tuple[float, ...]
+    """In the order in which they are tested."""
+    window_from: datetime
+    window_to: datetime
+    groups: int
+    fingerprint: str
+    """Digest of everything that entered: calls, options, code version. A fit with the same one is answered from the record."""
+    seed: int
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """Dollars a month with an interval, against a named baseline. None is unknown."""
+
+    usd_month: Decimal | None
+    low_usd_month: Decimal | None
+    high_usd_month: Decimal | None
+    baseline: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The promise and its evidence."""
+
+    certificate_id: str
+    workload_id: str
+    workload_name: str
+    scope: str
+    kind: PromiseKind
+    margin: float
+    max_selective: float
+    confidence: float
+    delta_spent: float
+    attempt_number: int
+    groups: int
+    calls: int
+    accepted: int
+    """Groups of the certify window that the rule answers."""
+    errors: int
+    """A: accepted groups where specialist and incumbent differ. B: accepted groups where the loss grew (missing labels counted)."""
+    labels_used: int
+    coverage: float
+    coverage_calls: float
+    """Coverage weighted by calls, an estimate."""
+    rate: float
+    """errors / groups (A), mean excess loss (B)."""
+    rate_calls_interval: tuple[float, float]
+    """The same weighted by calls, cluster interval, an estimate."""
+    p_value: float
+    rule: Rule
+    cover: Cover
+    artefact_digest: str
+    label_table: tuple[LabelRow, ...]
+    self_disagreement: float | None
+    """How often the incumbent differs from itself on repeats; None where there are none."""
+    left_out_groups: int
+    """Certify groups that reach back over the cut."""
+    window_from: datetime
+    window_to: datetime
+    sentence: str
+    saving: Saving
+    evidence_digest: str
+    created_at: datetime
+    expires_at: datetime
+
+
+RouteState = Literal["proposed", "shadow", "on", "off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Workload -> one specialist with its rule -> the incumbent as last resort."""
+
+    route_id: str
+    workload_id: str
+    scope: str
+    artefact_digest: str
+    certificate_id: str
+    state: RouteState
+    changed_at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What `fit` found for one workload: a certificate with a proposed route, or an honest refusal."""
+
+    workload_id: str
+    verdict: Literal["certified", "refused"]
+    reason: str
+    """One sentence for a reader."""
+    code: str = ""
+    """certified, free_text, spans, too_few_calls, too_few_labels, no_threshold, needs_reading, thin_template, ..."""
+    needs_calls: int | None = None
+    needs_days: float | None = None
+    needs_labels: int | None = None
+    margin_reachable: float | None = None
+    """The margin that today's calls could carry."""
+    attempt_id: str | None = None
+    route: Route | None = None
+    certificate: Certificate | None = None
