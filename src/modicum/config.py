@@ -218,5 +218,7 @@ def _prices(body: Any, where: str) -> Mapping[str, Mapping[str, str]]:
         for key, value in row.items():
             _known(key, list(PRICE_KEYS), f'key in [prices."{model}"]:')
             if key != "source" and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-                raise ConfigError(f'[prices."{model}"] {key} = {value!r} is not a price', hint="US dollars per million tokens, a number >= 0")
+                raise ConfigError(
+                    f'[prices."{model}"] {key} = {value!r} is not a price', hint="US dollars per million tokens, a number >= 0"
+                )
     return types.MappingProxyType({model: types.MappingProxyType({k: str(v) for k, v in row.items()}) for model, row in body.items()})

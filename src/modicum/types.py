@@ -178,7 +178,9 @@ class Contract:
         return self.discarded_share <= 0.01 or self.read_as in ("label", "json")
 
 
-TaskKind = Literal["classify", "extract", "score", "tool", "summarise", "translate", "retrieve-and-answer", "embed", "rerank", "generate", "unsure"]
+TaskKind = Literal[
+    "classify", "extract", "score", "tool", "summarise", "translate", "retrieve-and-answer", "embed", "rerank", "generate", "unsure"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
