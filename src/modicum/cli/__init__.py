@@ -1,0 +1,87 @@
+"""The command line: parse, call a place, print. One file a command, imported when it is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+
+import click
+
+from modicum import __version__
+from modicum.errors import ModicumError
+
+COMMANDS = {
+    "import": ("modicum.cli.import_", "Bring recorded calls in from logs."),
+    "workloads": ("modicum.cli.workloads", "Find the workloads in the calls; list, show and correct them."),
+    "report": ("modicum.cli.report", "What the calls cost, what could take them over, what that saves."),
+    "fit": ("modicum.cli.fit", "Build a small model for each workload and prove what it may answer."),
+    "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
+    "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
+    "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
+    "replay": ("modicum.cli.replay", "Answer from recorded calls, for demos and tests."),
+    "calls": ("modicum.cli.calls", "Show recorded calls."),
+    "why": ("modicum.cli.why", "Explain in five lines who answered a call."),
+    "erase": ("modicum.cli.erase", "Remove calls for good."),
+    "config": ("modicum.cli.config", "Print every setting and where it came from."),
+}
+
+
+class CommandsByName(click.Group):
+    """A group that imports a command only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"no command '{args[0]}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=CommandsByName,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try:  modicum report LOG.jsonl    then    modicum fit    then    modicum route shadow WORKLOAD",
+)
+@click.version_option(__version__, prog_name="modicum")
+def cli() -> None:
+    """Find the smallest model that passes, for every kind of call you make to a large one.
+
+    Everything is kept in ./.modicum (--home or MODICUM_STORE__HOME say otherwise); nothing leaves this machine.
+    """
+
+
+def main() -> None:
+    """Run the command line. Exit code 0: done; 1: done, with something refused; 2: not done."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except ModicumError as error:
+        click.echo(f"modicum: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

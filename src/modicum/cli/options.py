@@ -1,0 +1,72 @@
+"""What all commands share: the options that find the home and choose the format, and how results are printed."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from modicum import config
+
+Config = config.Config
+
+
+def common(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --home, --config and --format; the command receives `config` (read, with flags applied) and `as_json`."""
+
+    @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder that Modicum keeps. [default: .modicum]")
+    @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Settings. [default: modicum.toml where it exists]")
+    @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="json prints only JSON on standard output.")
+    @functools.wraps(function)
+    def command(*args: Any, home: Path | None, config_path: Path | None, output: str, flags: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        settings = config.load(config_path, flags={"store.home": home, **(flags or {})})
+        return function(*args, config=settings, as_json=output == "json", **kwargs)
+
+    return command
+
+
+def actor() -> str:
+    """Who is changing things, for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output; nouns print under their fields' names, money as decimal strings."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = (), title: str = "") -> None:
+    """A plain table; `right` are the columns to align right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left")
+    aligned = set(right)
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if number in aligned else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    console().print(table)
+
+
+def console(*, error: bool = False) -> Any:
+    """A rich console that is wide enough where the output is no terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else 160, highlight=False, soft_wrap=False)
+
+
+def printable(text: str) -> str:
+    """Text from a log without what would steer a terminal: control characters stand as their pictures or escapes."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
