@@ -1,0 +1,105 @@
+# `make` checks everything. Each target does its own set-up in .venv and .cache, and touches nothing outside the checkout.
+
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+endif
+VENV ?= .venv
+PY   := $(VENV)/bin/python
+PIP  := $(PY) -m pip --disable-pip-version-check --quiet
+
+# Everything that tools write on the way stays in the checkout too.
+CACHE := $(CURDIR)/.cache
+export PIP_CACHE_DIR := $(CACHE)/pip
+export UV_CACHE_DIR := $(CACHE)/uv
+export MYPY_CACHE_DIR := $(CACHE)/mypy
+export RUFF_CACHE_DIR := $(CACHE)/ruff
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
+export TMPDIR := $(CACHE)/tmp
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := check
+.PHONY: help check test format lint types imports docs-check unit fix docs lock demo bench clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+# ---------------------------------------------------------------------------------------------------------------- checks
+
+check: format lint types imports docs-check unit ## everything: format, lint, types, import contracts, docs, tests
+
+test: check ## the same as `make check`
+
+format: $(VENV)/.test
+	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff --quiet .; echo "make fix puts it right"; exit 1; }
+
+lint: $(VENV)/.test
+	@$(PY) -m ruff check --quiet .
+
+types: $(VENV)/.test
+	@$(PY) -m mypy --no-error-summary
+
+imports: $(VENV)/.test
+	@$(VENV)/bin/lint-imports --no-timer > $(TMPDIR)/imports.txt 2>&1 || { cat $(TMPDIR)/imports.txt; exit 1; }
+
+docs-check: $(VENV)/.test
+	@$(PY) docs/generate.py --check
+
+unit: $(VENV)/.test ## tests alone; ARGS="tests/store -x" narrows them
+	@$(PY) -m pytest --basetemp=$(CACHE)/pytest -o cache_dir=$(CACHE)/pytest_cache $(ARGS)
+
+fix: $(VENV)/.test ## format, repair what can be repaired, write the generated docs again
+	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
+	@$(PY) docs/generate.py
+
+docs: $(VENV)/.test ## write docs/cli.md, docs/configuration.md and docs/errors.md from the code
+	@$(PY) docs/generate.py
+
+# ------------------------------------------------------------------------------------------------------------- show, measure
+
+demo: $(VENV)/.demo ## the whole loop on a generated sample: no key, no network, under three minutes
+	@$(PY) -m demo.run
+
+bench: $(VENV)/.test ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA=... points to the public data sets
+	@$(PY) -m benchmarks $(ONLY)
+
+# ---------------------------------------------------------------------------------------------------------------- set-up
+
+# uv unpacks in seconds; where it cannot reach the registry, pip does it under pip's own configuration.
+HASHED := --require-hashes --no-deps --only-binary :all:
+define install
+$(PY) -m uv pip install --quiet --python $(PY) $(HASHED) -r $(1) || { \
+	echo "uv did not succeed, trying pip"; $(PIP) install --no-compile $(HASHED) -r $(1); }
+endef
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Modicum needs Python 3.11 or newer: install it, or name it with make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Modicum needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) > /dev/null || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv, then make again"; exit 1; }
+
+$(VENV)/.installer: requirements/installer.txt | $(PY)
+	@mkdir -p $(TMPDIR)
+	@echo "Setting up $(VENV)"
+	@$(PIP) install --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+# The product itself goes in as a link to src/, so that the command `modicum` runs this checkout.
+$(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer
+	@mkdir -p $(TMPDIR)
+	@$(call install,$<)
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@$(PIP) check > $(TMPDIR)/pip-check.txt || { cat $(TMPDIR)/pip-check.txt; exit 1; }
+	@touch $@
+
+LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url $(UPGRADE)
+
+lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; UPGRADE=--upgrade takes the newest
+	@$(LOCK) requirements/installer.in -o requirements/installer.txt
+	@$(LOCK) pyproject.toml requirements/test.in --extra train -o requirements/test.txt
+	@$(LOCK) pyproject.toml requirements/demo.in --extra train -c requirements/test.txt -o requirements/demo.txt
+	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) .cache .demo .bench build dist
