@@ -213,6 +213,19 @@ class Recognised:
     """(slot name, value); names are stable across the versions of a workload as far as slots correspond."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorDecision:
+    """What a person decided about a workload; applied after each discovery, so that it survives the next."""
+
+    decision_id: str
+    scope: str
+    kind: Literal["name", "read", "merge", "split", "ignore"]
+    workload_id: str
+    payload: str = ""
+    at: datetime
+    actor: str
+
+
 # ----------------------------------------------------------------------------------------------------------- candidates
 
 

@@ -1,0 +1,281 @@
+"""Control records: workloads, decisions, attempts, certificates, verdicts, routes and the audit log, in one SQLite file.
+
+Several processes may use it at once (write-ahead log). Every change is one transaction that writes its line of the audit
+log too. Attempts, certificates, decisions and the audit log are only ever added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from modicum.errors import NotFoundError, StoreBusyError, StoreError
+from modicum.store import schema
+from modicum.store.home import prepare, replace
+from modicum.types import Attempt, Certificate, OperatorDecision, Route, Verdict, Workload
+
+Noun = TypeVar("Noun")
+BUSY_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line of the audit log."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: str
+
+
+class Control:
+    """Everything but the calls. Opening it makes the file and brings it up to date."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = prepare(home)
+        self._file = self.home / "control.db"
+        self._file.touch(mode=0o600)
+        self._engine = _engine(self._file)
+        with self._change() as connection:
+            schema.migrate(connection)
+
+    # ------------------------------------------------------------------------------------------------ workloads
+
+    def workloads(self, scope: str | None = None) -> list[Workload]:
+        table = schema.workloads
+        rows = select(table.c.record).order_by(table.c.scope, table.c.workload_id)
+        return self._records(rows if scope is None else rows.where(table.c.scope == scope), Workload)
+
+    def replace_workloads(self, workloads: Sequence[Workload], *, actor: str = "modicum") -> None:
+        """Put these in the place of all workloads there are."""
+        with self._change() as connection:
+            connection.execute(delete(schema.workloads))
+            rows = [{"workload_id": w.workload_id, "scope": w.scope, "record": _json(w)} for w in workloads]
+            if rows:
+                connection.execute(insert(schema.workloads), rows)
+            _log(connection, actor, "workloads.replace", "", f"{len(rows)} workloads")
+
+    def decisions(self) -> list[OperatorDecision]:
+        """In the order in which they were made."""
+        return self._records(select(schema.decisions.c.record).order_by(schema.decisions.c.number), OperatorDecision)
+
+    def add_decision(self, decision: OperatorDecision) -> None:
+        with self._change() as connection:
+            row = {
+                "decision_id": decision.decision_id,
+                "scope": decision.scope,
+                "workload_id": decision.workload_id,
+                "record": _json(decision),
+            }
+            connection.execute(insert(schema.decisions), row)
+            _log(connection, decision.actor, f"workload.{decision.kind}", decision.workload_id, decision.payload)
+
+    # ---------------------------------------------------------------------------------- attempts and certificates
+
+    def attempts(self, workload_id: str) -> list[Attempt]:
+        """A workload's attempts, first to last."""
+        table = schema.attempts
+        return self._records(select(table.c.record).where(table.c.workload_id == workload_id).order_by(table.c.number), Attempt)
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Write down what is going to be tested. Raises StoreError where another process has taken its number."""
+        with self._change() as connection:
+            row = {"attempt_id": attempt.attempt_id, "workload_id": attempt.workload_id, "number": attempt.number, "record": _json(attempt)}
+            try:
+                connection.execute(insert(schema.attempts), row)
+            except IntegrityError:
+                taken = f"attempt {attempt.number} of workload {attempt.workload_id} has been made already"
+                raise StoreError(taken, hint="another `fit` is running; try again") from None
+            window = f"{attempt.window_from:%Y-%m-%d %H:%M} to {attempt.window_to:%Y-%m-%d %H:%M}"
+            detail = f"attempt {attempt.number}, {'+'.join(attempt.kinds)}, margin {attempt.margin}, window {window}"
+            _log(connection, attempt.created_by, "attempt.add", attempt.workload_id, detail)
+
+    def certificates(self, workload_id: str | None = None) -> list[Certificate]:
+        """Oldest first."""
+        table = schema.certificates
+        rows = select(table.c.record).order_by(table.c.number)
+        return self._records(rows if workload_id is None else rows.where(table.c.workload_id == workload_id), Certificate)
+
+    def certificate(self, certificate_id: str) -> Certificate:
+        """Raises NotFoundError."""
+        rows = select(schema.certificates.c.record).where(schema.certificates.c.certificate_id == certificate_id)
+        return self._one(rows, Certificate, f"certificate '{certificate_id}'", "`modicum certificate list` shows which there are")
+
+    def add_certificate(self, certificate: Certificate, evidence: bytes, *, actor: str = "modicum") -> None:
+        with self._change() as connection:
+            row = {
+                "certificate_id": certificate.certificate_id,
+                "workload_id": certificate.workload_id,
+                "record": _json(certificate),
+                "evidence": evidence,
+            }
+            connection.execute(insert(schema.certificates), row)
+            _log(connection, actor, "certificate.add", certificate.certificate_id, certificate.sentence)
+
+    def evidence(self, certificate_id: str) -> bytes:
+        """The evidence file of a certificate. Raises NotFoundError."""
+        rows = select(schema.certificates.c.evidence).where(schema.certificates.c.certificate_id == certificate_id)
+        with self._look() as connection:
+            body = connection.execute(rows).scalar_one_or_none()
+        if body is None:
+            raise NotFoundError(f"no certificate '{certificate_id}'", hint="`modicum certificate list` shows which there are")
+        return bytes(body)
+
+    def verdict(self, fingerprint: str) -> Verdict | None:
+        """What a fit of exactly this found, if there was one."""
+        table = schema.verdicts
+        found = self._records(
+            select(table.c.record).where(table.c.fingerprint == fingerprint).order_by(table.c.number.desc()).limit(1), Verdict
+        )
+        return found[0] if found else None
+
+    def add_verdict(self, fingerprint: str, verdict: Verdict, *, actor: str = "modicum") -> None:
+        with self._change() as connection:
+            row = {"fingerprint": fingerprint, "workload_id": verdict.workload_id, "record": _json(verdict)}
+            connection.execute(insert(schema.verdicts), row)
+            _log(connection, actor, f"verdict.{verdict.verdict}", verdict.workload_id, verdict.reason)
+
+    def verdicts(self) -> list[Verdict]:
+        """The latest of each workload."""
+        table = schema.verdicts
+        latest = select(func.max(table.c.number)).group_by(table.c.workload_id)
+        return self._records(select(table.c.record).where(table.c.number.in_(latest)).order_by(table.c.number), Verdict)
+
+    # ----------------------------------------------------------------------------------------------------- routes
+
+    def routes(self, workload_id: str | None = None) -> list[Route]:
+        table = schema.routes
+        rows = select(table.c.record).order_by(table.c.route_id)
+        return self._records(rows if workload_id is None else rows.where(table.c.workload_id == workload_id), Route)
+
+    def route(self, route_id: str) -> Route:
+        """Raises NotFoundError."""
+        rows = select(schema.routes.c.record).where(schema.routes.c.route_id == route_id)
+        return self._one(rows, Route, f"route '{route_id}'", "`modicum route list` shows which there are")
+
+    def put_route(self, route: Route, *, note: str = "") -> None:
+        """Add a route or change it, with `changed_by` as the actor of the audit line."""
+        with self._change() as connection:
+            table = schema.routes
+            before = connection.execute(select(table.c.state).where(table.c.route_id == route.route_id)).scalar_one_or_none()
+            connection.execute(delete(table).where(table.c.route_id == route.route_id))
+            row = {"route_id": route.route_id, "workload_id": route.workload_id, "state": route.state, "record": _json(route)}
+            connection.execute(insert(table), row)
+            detail = f"{before or 'new'} -> {route.state}" + (f": {note}" if note else "")
+            _log(connection, route.changed_by, f"route.{route.state}", route.route_id, detail)
+
+    # -------------------------------------------------------------------------------------------------- audit log
+
+    def log(self, actor: str, action: str, subject: str, detail: str = "") -> None:
+        with self._change() as connection:
+            _log(connection, actor, action, subject, detail)
+
+    def audit(self) -> list[AuditEntry]:
+        """Every line, oldest first."""
+        with self._look() as connection:
+            rows = connection.execute(select(schema.audit).order_by(schema.audit.c.number)).all()
+        return [
+            AuditEntry(number=r.number, at=datetime.fromisoformat(r.at), actor=r.actor, action=r.action, subject=r.subject, detail=r.detail)
+            for r in rows
+        ]
+
+    # ---------------------------------------------------------------------------------------------------- erasure
+
+    def purge(self, call_ids: Iterable[str]) -> int:
+        """Take every line that names one of these calls (by our id or the response's) out of the files in `requests/`; how many lines went.
+
+        Evidence keeps its rows: they hold keyed hashes, no text and no id. What was deleted from the database is overwritten on the disk.
+        """
+        wanted = {call_id.encode() for call_id in call_ids}
+        gone = sum(_purge_lines(file, wanted) for file in sorted((self.home / "requests").rglob("*")) if file.is_file()) if wanted else 0
+        with _translated(self._file):
+            raw = self._engine.raw_connection()
+            try:
+                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    raw.cursor().execute(statement)
+            finally:
+                raw.close()
+        return gone
+
+    # ------------------------------------------------------------------------------------------------- connections
+
+    @contextmanager
+    def _change(self) -> Iterator[Connection]:
+        with _translated(self._file), self._engine.connect().execution_options(write=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _look(self) -> Iterator[Connection]:
+        with _translated(self._file), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def _records(self, rows: Any, noun: type[Noun]) -> list[Noun]:
+        with self._look() as connection:
+            return [msgspec.json.decode(record, type=noun) for record in connection.execute(rows).scalars()]
+
+    def _one(self, rows: Any, noun: type[Noun], what: str, hint: str) -> Noun:
+        found = self._records(rows, noun)
+        if not found:
+            raise NotFoundError(f"no {what}", hint=hint)
+        return found[0]
+
+
+def _engine(file: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _connected(dbapi: Any, _: Any) -> None:
+        # The driver's own transactions begin late and at the wrong statement: ours begin below.
+        dbapi.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+            dbapi.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        # A transaction that reads first and writes later could find the file changed in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write") else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translated(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error)
+        if "locked" in reason:
+            raise StoreBusyError(f"another process keeps {file}", hint="wait for it to end, then try again") from None
+        raise StoreError(f"cannot use {file}: {reason}") from None
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{file} holds a record that this version cannot read: {error}") from None
+
+
+def _json(record: Any) -> str:
+    return msgspec.json.encode(record).decode()
+
+
+def _log(connection: Connection, actor: str, action: str, subject: str, detail: str) -> None:
+    at = datetime.now(UTC).isoformat()
+    connection.execute(insert(schema.audit), {"at": at, "actor": actor, "action": action, "subject": subject, "detail": detail})
+
+
+def _purge_lines(file: Path, wanted: set[bytes]) -> int:
+    body = file.read_bytes()
+    if not any(word in body for word in wanted):
+        return 0
+    lines = body.splitlines(keepends=True)
+    kept = [line for line in lines if not any(word in line for word in wanted)]
+    replace(file, b"".join(kept))
+    return len(lines) - len(kept)

@@ -1,0 +1,138 @@
+"""The folder that Modicum keeps: what lies where in it, with which permissions, and who may change it now.
+
+    home/                 0700, every file in it 0600
+      segments/           frames of calls: ID.open (being written), ID.seg (sealed), ID.zst (imported), ID.part (not yet committed)
+      calls/              the Delta table that sealed segments enter
+      assignments.parquet which workload each call belongs to
+      index.db            identities of what was imported or erased, and which import batches are on their way
+      control.db          workloads, decisions, attempts, certificates, routes, audit log
+      artefacts/          content-addressed models
+      requests/           files that ask a person for labels
+      serving.json        all that the day reads of the night
+      tmp/                spilled sorts; emptied by `erase`
+      lock                held by whoever changes the calls
+      readers.lock        shared by scans, held alone by whoever deletes files of the table
+
+Both locks belong to the open file (`flock`), so they vanish with their process, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from modicum.errors import StoreBusyError, StoreError
+
+FOLDERS = ("segments", "calls", "artefacts", "requests", "tmp")
+
+
+def prepare(path: Path) -> Path:
+    """Make the home and its folders, readable by their owner alone. Raises StoreError where that cannot be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path, *(path / name for name in FOLDERS)):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.stat().st_mode & 0o777 != 0o700:
+                folder.chmod(0o700)
+    except OSError as error:
+        raise StoreError(f"cannot use {path} as home: {error.strerror}", hint="--home FOLDER names another") from None
+    return path
+
+
+def make_private(path: Path) -> None:
+    """0700 for every folder and 0600 for every file below `path`: libraries that write for us follow the process's umask."""
+    for folder, _, files in os.walk(path):
+        if os.stat(folder).st_mode & 0o077:
+            os.chmod(folder, 0o700)
+        for name in files:
+            file = os.path.join(folder, name)
+            if os.stat(file).st_mode & 0o077:
+                os.chmod(file, 0o600)
+
+
+@contextmanager
+def privately() -> Iterator[None]:
+    """What is created in this block belongs to its owner alone. The mask is the whole process's: for commands, not for `serve`."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def changing(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
+    """Hold the lock of whoever changes the stored calls. Raises StoreBusyError where another process keeps it longer than `wait_s`."""
+    with _locked(home / "lock", fcntl.LOCK_EX, wait_s):
+        yield
+
+
+@contextmanager
+def reading(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
+    """Keep files of the table from being deleted while they are read."""
+    with _locked(home / "readers.lock", fcntl.LOCK_SH, wait_s):
+        yield
+
+
+@contextmanager
+def deleting(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
+    """Wait until nobody reads the table, and keep new readers out."""
+    with _locked(home / "readers.lock", fcntl.LOCK_EX, wait_s):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, kind: int, wait_s: float) -> Iterator[None]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = time.monotonic() + wait_s
+        pause = 0.002
+        while True:
+            try:
+                fcntl.flock(fd, kind | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= until:
+                    raise StoreBusyError(f"another process keeps {path}", hint="wait for it to end, then try again") from None
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.2)
+        yield
+    finally:
+        os.close(fd)
+
+
+def replace(path: Path, body: bytes) -> None:
+    """Put `body` in the place of `path` at once: a reader sees the old file or the new one, whole, even after a power cut."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.part")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            write(fd, body)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}") from None
+    sync_folder(path.parent)
+
+
+def write(fd: int, body: bytes) -> None:
+    """Write all of `body`; `os.write` may take less."""
+    view = memoryview(body)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,93 @@
+"""The tables of the control records, and the ordered list of steps that brings an older file up to them.
+
+Each record is kept whole, as the JSON of its noun; beside it stand only the columns that are searched. A new step is appended to
+`MIGRATIONS`; a step that has been released is never edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, inspect, text
+
+metadata = MetaData()
+
+workloads = Table(
+    "workloads",
+    metadata,
+    Column("workload_id", String, primary_key=True),
+    Column("scope", String, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("decision_id", String, nullable=False, unique=True),
+    Column("scope", String, nullable=False),
+    Column("workload_id", String, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("attempt_id", String, primary_key=True),
+    Column("workload_id", String, nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    UniqueConstraint("workload_id", "number"),
+)
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("certificate_id", String, nullable=False, unique=True),
+    Column("workload_id", String, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+)
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("fingerprint", String, nullable=False, index=True),
+    Column("workload_id", String, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+routes = Table(
+    "routes",
+    metadata,
+    Column("route_id", String, primary_key=True),
+    Column("workload_id", String, nullable=False, index=True),
+    Column("state", String, nullable=False),
+    Column("record", Text, nullable=False),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+
+def _first_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables]
+
+
+def migrate(connection: Connection) -> None:
+    """Run the steps that this file has not seen, in one transaction of the caller's."""
+    if not inspect(connection).has_table("migrations"):
+        connection.execute(text("CREATE TABLE migrations (number INTEGER PRIMARY KEY, name VARCHAR NOT NULL)"))
+    done = connection.execute(text("SELECT count(*) FROM migrations")).scalar_one()
+    for number, step in enumerate(MIGRATIONS[done:], start=done + 1):
+        step(connection)
+        connection.execute(
+            text("INSERT INTO migrations (number, name) VALUES (:number, :name)"), {"number": number, "name": step.__name__.strip("_")}
+        )
