@@ -124,7 +124,10 @@ class Template:
 
     key: str
     system: Pattern | None = None
+    """None: there is no system text. A pattern without literals: any text."""
     user: Pattern | None = None
+    user_at: Literal["last", "first"] = "last"
+    """Which user message the pattern is of; agents give their instructions in the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,10 @@ class Contract:
     """Which reader explains the answers: whole, first, last, emphasis, search, json, number, tool, text."""
     form: str = "{}"
     """The majority form of an answer; `{}` is where the value stands."""
+    json_style: Literal["spaced", "compact", "indent2", "indent4"] = "spaced"
+    """How the incumbent writes JSON; keys stand in the order of `fields`."""
+    json_ascii: bool = False
+    """The incumbent escapes what is not ASCII."""
     read_share: float = 0.0
     """Share of the answers (refusals and errors included) that the reader reads."""
     discarded_share: float = 0.0
@@ -215,7 +222,11 @@ class Recognised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorDecision:
-    """What a person decided about a workload; applied after each discovery, so that it survives the next."""
+    """What a person said about a workload; applied again after each discovery, in the order of `at`.
+
+    Payload by kind: name, the new name; read, `label`, `json` or `text`; merge, the id of the workload that is taken in;
+    split, a JSON object {"slot", "value"}: calls with that value become a workload of their own; ignore, "" or "false".
+    """
 
     decision_id: str
     scope: str
