@@ -1,0 +1,192 @@
+"""`fit`: samples of one workload to the files of a linear specialist, with a prediction for each sample that did not see it.
+
+The out-of-fold predictions come from specialists trained, pruned and quantised like the one that is handed out, run by
+the same code as by day. Folds follow the groups given, so no near-duplicate stands on both sides. The same samples,
+groups, size and seed give the same files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modicum.backends.features import HEAD_CHARS, TAIL_CHARS
+from modicum.backends.specialist import Specialist, decide
+from modicum.errors import NotEnoughDataError
+from modicum.train.calibrate import temperature
+from modicum.train.counts import Counts, Ints, count
+from modicum.train.export import export, export_constant, in_memory, with_temperature
+from modicum.train.folds import assign
+from modicum.train.machine import C, Machine, train
+from modicum.train.slots import Choice, choose_slots
+from modicum.types import Prediction, Sample
+
+MIN_SAMPLES = 20
+MIN_GROUPS = 6
+MIN_PER_LABEL = 2
+"""A label seen less often cannot be told from chance, and is left out: its calls count as answered otherwise."""
+MIN_FEATURES_BYTES = 20_000
+TRAIN_CHARS = 12_000_000
+TRAIN_WORK = 400_000_000
+"""Characters read times labels: bounds one training to about a minute. Beyond, a part of the groups drawn by the seed trains."""
+SMALL_WORK = 15_000_000
+"""Below this, five folds instead of three: each out-of-fold model then sees nearly as much as the last one."""
+
+Progress = Callable[[float], None]
+"""Told the share that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A specialist before it is written, and what it would have said of each sample without having seen it."""
+
+    files: dict[str, bytes]
+    about: dict[str, Any]
+    used_slots: tuple[str, ...]
+    out_of_fold: tuple[Prediction, ...]
+    """Aligned with the samples, those without a value included."""
+
+
+def fit(samples: Sequence[Sample], *, groups: Sequence[int], max_size_bytes: int, seed: int, progress: Progress | None = None) -> Trained:
+    """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i.
+
+    Raises NotEnoughDataError where too few answers can be read or repeat, or the labels do not fit `max_size_bytes`, and
+    MissingExtraError where scikit-learn is not installed.
+    """
+    if len(groups) != len(samples):
+        raise ValueError(f"{len(samples)} samples, but {len(groups)} groups")
+    tell = progress or (lambda share: None)
+    frequency: Counter[str | None] = Counter(sample.value for sample in samples if sample.value is not None)
+    labels = sorted(label for label, times in frequency.items() if label is not None and times >= MIN_PER_LABEL)
+    _enough(frequency, labels, len(set(groups)))
+    about: dict[str, Any] = {
+        "trainer": "linear",
+        "samples": len(samples),
+        "unreadable": len(samples) - frequency.total(),
+        "labels": len(labels),
+        "labels_left_out": len(frequency) - len(labels),
+        "seed": seed,
+    }
+    if len(labels) == 1:
+        return _constant(labels[0], frequency, len(samples), about)
+    budget = max_size_bytes - 4_096 - sum(2 * len(label.encode()) + 16 for label in labels)
+    if budget < MIN_FEATURES_BYTES:
+        raise NotEnoughDataError(
+            f"{len(labels)} labels leave no room for features in {max_size_bytes} bytes",
+            hint="raise [fit] max_size_bytes, or split the workload",
+        )
+
+    number = {label: place for place, label in enumerate(labels)}
+    known = np.array([row for row, sample in enumerate(samples) if sample.value in number], dtype=np.int64)
+    truth = np.array([number.get(sample.value or "", -1) for sample in samples], dtype=np.int64)
+    chosen = choose_slots(
+        [samples[row].slots for row in known.tolist()], truth[known], len(labels), [groups[row] for row in known.tolist()], seed
+    )
+    tell(0.1)
+    learnt = _draw(samples, known, groups, chosen.used, len(labels), seed)
+    blocks = _count([samples[row] for row in learnt.tolist()], chosen)
+    tell(0.2)
+
+    chars = int(sum(_chars(samples[row], chosen.used) for row in learnt.tolist()))
+    folds = 5 if chars * len(labels) <= SMALL_WORK else 3
+    fold_of = assign(groups, folds, seed)
+    logits = np.zeros((len(samples), len(labels)), np.float32)
+    for fold in range(folds):
+        inner = np.flatnonzero(fold_of[learnt] != fold)
+        files = _files(
+            train([block.take(inner) for block in blocks], truth[learnt[inner]], len(labels), budget_bytes=budget, seed=seed),
+            labels,
+            chosen,
+        )
+        specialist = Specialist(in_memory(files))
+        for row in np.flatnonzero(fold_of == fold).tolist():
+            logits[row] = specialist.logits(samples[row].slots) * specialist.unit
+        tell(0.2 + 0.6 * (fold + 1) / folds)
+    sharpness = temperature(logits[known], truth[known])
+    out_of_fold = tuple(decide(row.astype(np.float64), sharpness, labels) for row in logits)
+
+    machine = train(blocks, truth[learnt], len(labels), budget_bytes=budget, seed=seed)
+    files = with_temperature(_files(machine, labels, chosen), sharpness)
+    about |= {
+        "trained_on": len(learnt),
+        "features": len(machine.weights),
+        "c": C,
+        "folds": folds,
+        "temperature": sharpness,
+        "used_slots": list(chosen.used),
+        "length_of": list(chosen.length_of),
+        "slot_trials": [list(trial) for trial in chosen.trials],
+        "majority": chosen.majority,
+        "telling": chosen.telling,
+        "out_of_fold_agreement": _agreement(samples, out_of_fold),
+        "size_bytes": sum(map(len, files.values())),
+    }
+    tell(1.0)
+    return Trained(files=files, about=about, used_slots=chosen.used, out_of_fold=out_of_fold)
+
+
+def _enough(frequency: Counter[str | None], labels: Sequence[str], groups: int) -> None:
+    readable, repeated = frequency.total(), sum(frequency[label] for label in labels)
+    if readable < MIN_SAMPLES or groups < MIN_GROUPS:
+        raise NotEnoughDataError(
+            f"{readable} readable answers to {groups} distinct requests are too few to train on",
+            hint=f"at least {MIN_SAMPLES} answers and {MIN_GROUPS} distinct requests are needed",
+        )
+    if 2 * repeated < readable:
+        raise NotEnoughDataError(
+            f"of {readable} answers only {repeated} occur at least {MIN_PER_LABEL} times",
+            hint="this is open text, or there are too few calls yet",
+        )
+
+
+def _constant(label: str, frequency: Counter[str | None], samples: int, about: dict[str, Any]) -> Trained:
+    """Only one answer repeats: always say it. Confidence is Laplace's rule of succession, the same by fold and by day."""
+    confidence = round((frequency[label] + 1) / (frequency.total() + 2), 9)
+    files = export_constant(label, confidence)
+    about |= {"used_slots": [], "out_of_fold_agreement": round(frequency[label] / samples, 4), "size_bytes": sum(map(len, files.values()))}
+    return Trained(files=files, about=about, used_slots=(), out_of_fold=(Prediction(value=label, confidence=confidence),) * samples)
+
+
+def _chars(sample: Sample, used: Sequence[str]) -> int:
+    return sum(min(len(text), HEAD_CHARS + TAIL_CHARS) for name, text in sample.slots if name in used)
+
+
+def _draw(samples: Sequence[Sample], known: Ints, groups: Sequence[int], used: Sequence[str], labels: int, seed: int) -> Ints:
+    """The samples to learn from, ascending: all with a known label, or as many groups of them as can be paid for."""
+    limit = min(TRAIN_CHARS, TRAIN_WORK // labels)
+    chars = np.array([_chars(samples[row], used) for row in known.tolist()], dtype=np.int64)
+    if chars.sum() <= limit:
+        return known
+    distinct = sorted({groups[row] for row in known.tolist()})
+    rank = dict(zip(distinct, np.random.default_rng(seed).permutation(len(distinct)).tolist(), strict=True))
+    order = np.argsort([rank[groups[row]] for row in known.tolist()], kind="stable")
+    return np.sort(known[order[np.cumsum(chars[order]) <= limit]])
+
+
+def _count(samples: Sequence[Sample], chosen: Choice) -> list[Counts]:
+    texts = [dict(sample.slots) for sample in samples]
+    blocks = []
+    for slot in chosen.used:
+        kinds = ("words", "grams", "length") if slot in chosen.length_of else ("words", "grams")
+        blocks += count([text.get(slot, "") for text in texts], slot, kinds)
+    return blocks
+
+
+def _files(machine: Machine, labels: Sequence[str], chosen: Choice) -> dict[str, bytes]:
+    return export(
+        labels=labels,
+        used_slots=chosen.used,
+        blocks=machine.blocks,
+        rarities=machine.rarities,
+        weights=machine.weights,
+        bias=machine.bias,
+        temperature=1.0,
+    )
+
+
+def _agreement(samples: Sequence[Sample], predictions: Sequence[Prediction]) -> float:
+    return round(sum(sample.value == prediction.value for sample, prediction in zip(samples, predictions, strict=True)) / len(samples), 4)
