@@ -169,6 +169,8 @@ class Contract:
     """Which reader explains the answers: whole, first, last, emphasis, search, json, number, tool, text."""
     form: str = "{}"
     """The majority form of an answer; `{}` is where the value stands."""
+    cues: tuple[str, ...] = ()
+    """For the reader `search`: normalised words that stand before the label where an answer is unambiguous."""
     json_style: Literal["spaced", "compact", "indent2", "indent4"] = "spaced"
     """How the incumbent writes JSON; keys stand in the order of `fields`."""
     json_ascii: bool = False
@@ -351,6 +353,10 @@ class Attempt:
     window_from: datetime
     window_to: datetime
     groups: int
+    min_label_groups: int = 5
+    """Labels with fewer certify groups go to the incumbent."""
+    max_label_share: float = 0.10
+    """B goes down the sequence as long as it wants labels for no more than this share of the groups."""
     fingerprint: str
     """Digest of everything that entered: calls, options, code version. A fit with the same one is answered from the record."""
     seed: int

@@ -1,0 +1,100 @@
+"""Cut samples by time: the oldest train, the newest certify, and no group stands on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from modicum.errors import NotEnoughDataError
+from modicum.evaluate.groups import Groups
+from modicum.types import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Which samples do what; every number is an index into the samples that were split."""
+
+    train: tuple[int, ...]
+    """All calls before the cut that share nothing with a certify group, in time order: what a specialist is fitted on."""
+    tune: tuple[int, ...]
+    """One call of each train group, drawn by the seed: what thresholds are planned on, with out-of-fold predictions."""
+    certify: tuple[int, ...]
+    """One call of each certify group, drawn by the seed, in time order. Their count is n."""
+    certify_calls: tuple[int, ...]
+    """All control calls of the certify groups: what calls-weighted figures speak of."""
+    weights: tuple[int, ...]
+    """Aligned with `certify`: control calls of the group inside the window."""
+    left_out_groups: int
+    """Groups with calls on both sides of the cut: in train as far as they are old, never in certify."""
+    left_out_train: int
+    """Old calls that share a conversation, a user or a text with a certify group: used nowhere."""
+    cut: datetime
+    """Train < cut <= certify."""
+    window_from: datetime
+    window_to: datetime
+
+
+def split_by_time(
+    samples: Sequence[Sample], groups: Groups, *, seed: int, certify_share: float = 0.35, not_before: datetime | None = None
+) -> Split:
+    """Cut where `certify_share` of the control calls are newer, but never before `not_before` (the end of the newest opened window).
+
+    Only control calls certify: those that the incumbent answered whatever they said. Which call speaks for its group is drawn by a hash
+    of seed and call id, so the order of `samples` does not matter. Raises NotEnoughDataError where one side would be empty.
+    """
+    order = sorted(range(len(samples)), key=lambda i: (samples[i].at, samples[i].call_id))
+    control = [samples[i].at for i in order if samples[i].control]
+    if not control:
+        raise NotEnoughDataError("no call that the incumbent answered for reasons of its own: nothing can certify")
+    cut = control[min(int(len(control) * (1 - certify_share)), len(control) - 1)]
+    if not_before is not None:
+        # Strictly newer than what was opened: the cut is the first call after it.
+        later = [at for at in control if at > not_before]
+        if not later:
+            raise NotEnoughDataError(f"no call is newer than {not_before:%Y-%m-%d %H:%M}, the end of the newest opened window")
+        cut = max(cut, later[0])
+    first_new = bisect_left([samples[i].at for i in order], cut)
+    old, new = order[:first_new], order[first_new:]
+
+    reaching_back = {groups.of[i] for i in old}
+    members: dict[int, list[int]] = defaultdict(list)
+    for i in new:
+        if samples[i].control and groups.of[i] not in reaching_back:
+            members[groups.of[i]].append(i)
+    drawn = sorted((_draw(samples, rows, seed), len(rows)) for rows in members.values())
+    drawn.sort(key=lambda row: (samples[row[0]].at, samples[row[0]].call_id))
+    certify = tuple(i for i, _ in drawn)
+
+    # A closure that fell apart (groups.py) may leave a conversation or a text on both sides: the old side gives way.
+    certify_calls = tuple(i for i in new if groups.of[i] in members and samples[i].control)
+    texts, ties = {groups.texts[i] for i in certify_calls}, {groups.ties[i] for i in certify_calls} - {-1}
+    train = tuple(i for i in old if groups.texts[i] not in texts and groups.ties[i] not in ties)
+    if not certify or not train:
+        raise NotEnoughDataError(
+            f"a cut at {cut:%Y-%m-%d %H:%M} leaves {len(train)} calls to train on and {len(certify)} distinct requests to certify with"
+        )
+    train_members: dict[int, list[int]] = defaultdict(list)
+    for i in train:
+        train_members[groups.of[i]].append(i)
+    for group, rows in train_members.items():
+        train_members[group] = [i for i in rows if samples[i].control] or rows
+    return Split(
+        train=train,
+        tune=tuple(sorted(_draw(samples, rows, seed) for rows in train_members.values())),
+        certify=certify,
+        certify_calls=certify_calls,
+        weights=tuple(size for _, size in drawn),
+        left_out_groups=len({groups.of[i] for i in new if samples[i].control} & reaching_back),
+        left_out_train=len(old) - len(train),
+        cut=cut,
+        window_from=samples[certify_calls[0]].at,
+        window_to=samples[certify_calls[-1]].at,
+    )
+
+
+def _draw(samples: Sequence[Sample], rows: Sequence[int], seed: int) -> int:
+    return min(rows, key=lambda i: (hashlib.blake2b(f"{seed}\0{samples[i].call_id}".encode(), digest_size=16).digest(), i))

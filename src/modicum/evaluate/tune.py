@@ -1,0 +1,205 @@
+"""Plan one fixed sequence of thresholds on old data: where it starts, in which order it goes on, how likely it is to pass.
+
+Looks at out-of-fold predictions on train groups only. What it plans may be a poor plan, never an invalid one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum.evaluate.table import Table
+from modicum.stats.binomial import most_errors
+from modicum.stats.power import betting_power, binomial_power, normal_cdf
+from modicum.types import PromiseKind, Rule
+
+Array = NDArray[np.float64]
+
+STEPS = 200
+"""At most so many thresholds, evenly spaced in coverage. Finer costs nothing: each is tested at the full level until one fails."""
+NEARLY = 0.02
+"""Starts whose chance is this close to the best one's count as equally good; the most cautious of them is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is to be promised, and how much error the test may spend."""
+
+    kinds: tuple[PromiseKind, ...] = ("A",)
+    margin: float = 0.01
+    max_selective: float = 0.05
+    min_coverage: float = 0.10
+    delta: float = 0.05
+    """What this attempt may spend in all (`stats.sequence.spending`); each kind gets an equal part."""
+
+    @property
+    def level(self) -> float:
+        return self.delta / len(self.kinds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What tune data say about each threshold, tightest first. All arrays have shape (T,)."""
+
+    thresholds: Array
+    coverage: Array
+    disagreement: Array
+    """Of all groups, the share that is answered and differs; shrunk a little (Jeffreys), so that no error seen is not no error."""
+    up: Array
+    """Of all groups, the share answered where the loss grows; half of the disagreement where no labels are known."""
+    down: Array
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A rule with its sequence. `rule.accept_above` is the start."""
+
+    rule: Rule
+    thresholds: tuple[float, ...]
+    """In the order in which they are tested: from the start to ever looser ones."""
+    chance: dict[PromiseKind, float]
+    """For each kind the estimated probability that the start passes."""
+    expected_coverage: float
+    """Estimated coverage at the loosest threshold with an even chance of passing; 0 where none has."""
+    curve: Curve
+
+
+def trace_curve(table: Table, excess: Array | None = None) -> Curve:
+    """Coverage and disagreement along the thresholds of `table`; `excess` holds known losses loss(s) - loss(f), NaN where unknown."""
+    rows = np.nonzero(table.open)[0]
+    rows = rows[np.argsort(-table.confidence[rows], kind="stable")]
+    confidence, differs = table.confidence[rows], table.differs[rows]
+    n, m = len(table), len(rows)
+    last_of_tie = np.nonzero(np.append(confidence[1:] != confidence[:-1], True))[0] if m else np.zeros(0, dtype=np.int64)
+    if len(last_of_tie) > STEPS:
+        wanted = np.linspace(last_of_tie[0], last_of_tie[-1], STEPS)
+        last_of_tie = np.unique(last_of_tie[np.minimum(np.searchsorted(last_of_tie, wanted), len(last_of_tie) - 1)])
+    accepted = (last_of_tie + 1).astype(np.float64)
+    errors = np.cumsum(differs)[last_of_tie].astype(np.float64) if m else np.zeros(0)
+    disagreement = (errors + 0.5) / (n + 1)
+    up = down = disagreement / 2
+    if excess is not None and m:
+        known = differs & ~np.isnan(excess[rows])
+        loss = np.where(known, np.nan_to_num(excess[rows]), 0.0)
+        labelled = np.cumsum(known)[last_of_tie]
+        # The labelled disagreements speak for all of this threshold; two made-up ones, one each way, keep few labels from saying much.
+        up = disagreement * (np.cumsum(loss > 0)[last_of_tie] + 1) / (labelled + 2)
+        down = disagreement * (np.cumsum(loss < 0)[last_of_tie] + 1) / (labelled + 2)
+    return Curve(thresholds=confidence[last_of_tie], coverage=accepted / max(n, 1), disagreement=disagreement, up=up, down=down, groups=n)
+
+
+def chance_a(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
+    """Estimated probability that each threshold passes A's tests with `groups` certify groups, shape (T,)."""
+    answered = np.maximum(np.round(groups * curve.coverage), 1.0)
+    most = float(most_errors(groups, terms.margin, level))
+    most_selective = np.array([most_errors(int(a), terms.max_selective, level) for a in answered], dtype=np.float64)
+    selective = np.minimum(curve.disagreement / np.maximum(curve.coverage, 1e-9), 1.0)
+    # Both tests count the same errors: the tighter of the two decides.
+    passes = np.minimum(
+        binomial_power(np.full_like(answered, most), np.full_like(answered, groups), curve.disagreement),
+        binomial_power(most_selective, answered, selective),
+    )
+    return passes * _enough_answered(curve, terms, groups)
+
+
+def chance_b(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
+    """Estimated probability that each threshold passes B's tests with `groups` certify groups, shape (T,)."""
+    answered = np.maximum(groups * curve.coverage, 1.0)
+    share = np.maximum(curve.coverage, 1e-9)
+    marginal = betting_power(np.full_like(answered, groups), terms.margin, level, curve.up, curve.down)
+    selective = betting_power(answered, terms.max_selective, level, np.minimum(curve.up / share, 0.5), np.minimum(curve.down / share, 0.5))
+    return np.minimum(marginal, selective) * _enough_answered(curve, terms, groups)
+
+
+def _enough_answered(curve: Curve, terms: Terms, groups: int) -> Array:
+    spread = np.sqrt(np.maximum(curve.coverage * (1 - curve.coverage), 1e-9) * (1 / groups + 1 / max(curve.groups, 1)))
+    return normal_cdf((curve.coverage - terms.min_coverage) / spread)
+
+
+def plan_thresholds(table: Table, rule: Rule, terms: Terms, *, groups: int, excess: Array | None = None) -> Plan | None:
+    """One fixed sequence for `groups` certify groups, planned on the tune groups in `table` (tabulated under `rule`).
+
+    Starts where the test is likeliest to pass and goes to ever looser thresholds. A's marginal risk can only grow on that way, so its
+    p-value does too and nothing is lost by walking; the start decides whether anything is won. With A and B declared the start is A's,
+    unless A has next to no chance anywhere. None where no threshold answers anything.
+    """
+    curve = trace_curve(table, excess)
+    if not len(curve.thresholds) or groups < 1:
+        return None
+    chances: dict[PromiseKind, Array] = {}
+    if "A" in terms.kinds:
+        chances["A"] = chance_a(curve, terms, groups, terms.level)
+    if "B" in terms.kinds:
+        chances["B"] = chance_b(curve, terms, groups, terms.level)
+    deciding = chances[terms.kinds[0]]
+    if deciding.max() < 0.1 and "B" in chances:
+        deciding = chances["B"]
+    start = int(np.argmax(deciding >= deciding.max() - NEARLY))
+    even = np.nonzero(deciding >= 0.5)[0]
+    return Plan(
+        rule=dataclasses.replace(rule, accept_above=float(curve.thresholds[start])),
+        thresholds=tuple(float(t) for t in curve.thresholds[start:]),
+        chance={kind: float(chance[start]) for kind, chance in chances.items()},
+        expected_coverage=float(curve.coverage[even[-1]]) if len(even) else 0.0,
+        curve=curve,
+    )
+
+
+def groups_for_power(curve: Curve, terms: Terms, *, level: float, power: float = 0.8, most: int = 10_000_000) -> int | None:
+    """The fewest certify groups with which some threshold passes with this probability, by the curve; None where no number would do.
+
+    The smallest over the declared kinds.
+    """
+    low, high = 1, 64
+    while not _reaches(curve, terms, high, level, power):
+        low, high = high, high * 2
+        if high > most:
+            return None
+    while high - low > max(1, high // 100):
+        middle = (low + high) // 2
+        if _reaches(curve, terms, middle, level, power):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _reaches(curve: Curve, terms: Terms, groups: int, level: float, power: float) -> bool:
+    steps = range(0, len(curve.thresholds), max(1, len(curve.thresholds) // 50))
+    thin = _at(curve, list(steps))
+    chance = {"A": chance_a, "B": chance_b}
+    return any(float(chance[kind](thin, terms, groups, level).max(initial=0.0)) >= power for kind in terms.kinds)
+
+
+def _at(curve: Curve, steps: Sequence[int]) -> Curve:
+    index = np.array(steps, dtype=np.int64)
+    return dataclasses.replace(
+        curve,
+        thresholds=curve.thresholds[index],
+        coverage=curve.coverage[index],
+        disagreement=curve.disagreement[index],
+        up=curve.up[index],
+        down=curve.down[index],
+    )
+
+
+def reachable_margin(curve: Curve, terms: Terms, *, groups: int, level: float, power: float = 0.8) -> float | None:
+    """The smallest margin (of 0.1, 0.2, ... per cent, coarser above 2) that `groups` certify groups could probably carry; None above 20 %.
+
+    An estimate from tune data: nothing of the certify window enters it.
+    """
+    grid = [step / 1000 for step in range(1, 20)] + [step / 200 for step in range(4, 41)]
+    low, high = -1, len(grid)  # chances grow with the margin
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _reaches(curve, dataclasses.replace(terms, margin=grid[middle]), groups, level, power):
+            high = middle
+        else:
+            low = middle
+    return grid[high] if high < len(grid) and math.isfinite(grid[high]) else None
