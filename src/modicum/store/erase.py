@@ -1,0 +1,95 @@
+"""Remove calls for good: afterwards no byte of what they said is left in any file under the home.
+
+Everything sealed and open is brought into the table first (a live gateway's segment is sealed under it; the gateway goes on in a new one),
+so there is one place to delete from. Then, in an order that a second run can finish after a kill: their identities are
+remembered as erased, files that ask for labels lose their lines, assignments lose theirs, the table's files that held them are
+rewritten, and every file and log entry that the newest version does not need is deleted.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from modicum.errors import InputError
+from modicum.store import assignments, batches
+from modicum.store.codec import to_us
+from modicum.store.compact import absorb
+from modicum.store.control import Control
+from modicum.store.engine import connected, fetch
+from modicum.store.home import changing, deleting
+from modicum.store.scan import Wanted, scan
+from modicum.store.table import Table, guarded, quoted
+
+_AT_ONCE = 2_000
+"""Ids in one predicate."""
+
+
+def matching(home: Path, *, call_id: str | None = None, user_id: str | None = None, before: datetime | None = None) -> int:
+    """How many calls `erase` would remove."""
+    _wanted(call_id, user_id, before)
+    return sum(
+        1
+        for call in scan(home, Wanted(until=before, bodies=False))
+        if (call_id is None or call_id in (call.call_id, call.response_id)) and (user_id is None or call.user_id == user_id)
+    )
+
+
+def erase(home: Path, *, call_id: str | None = None, user_id: str | None = None, before: datetime | None = None) -> int:
+    """Remove the calls that exactly one condition names: an id (ours or the response's), an end user, or a time they started before."""
+    condition, value = _wanted(call_id, user_id, before)
+    with changing(home), deleting(home):
+        absorb(home, all_of_it=True)
+        table = Table(home)
+        partitions: dict[tuple[str, str], list[str]] = {}
+        named: set[str] = set()
+        if files := [file.path for file in table.files()]:
+            with connected(home) as connection:
+                source = "read_parquet(?, hive_partitioning=true, hive_types_autocast=false)"
+                connection.execute(f"SELECT call_id, response_id, scope, day FROM {source} WHERE {condition}", [files, *value])
+                for found, response_id, scope, day in fetch(connection):
+                    partitions.setdefault((scope, day), []).append(found)
+                    named |= {found} if response_id is None else {found, response_id}
+        ids = [found for some in partitions.values() for found in some]
+        batches.remember_erased(home, ids)
+        Control(home).purge(named)
+        assignments.remove(home, set(ids))
+        with guarded(home):
+            for (scope, day), some in partitions.items():
+                for part in _parts(some):
+                    table.delete(scope, day, f"call_id IN ({', '.join(map(quoted, part))})")
+            table.sweep()
+        _clean(home)
+    return len(ids)
+
+
+def _wanted(call_id: str | None, user_id: str | None, before: datetime | None) -> tuple[str, list[Any]]:
+    if sum(condition is not None for condition in (call_id, user_id, before)) != 1:
+        raise InputError("say which calls to erase: one of a call, a user, or a date")
+    if call_id is not None:
+        return "call_id = ? OR response_id = ?", [call_id, call_id]
+    if user_id is not None:
+        return "user_id = ?", [user_id]
+    assert before is not None
+    return "started_us < ?", [to_us(before)]
+
+
+def _parts(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
+
+
+def _clean(home: Path) -> None:
+    """Empty `tmp` (nobody reads now) and remove what killed writers left half written."""
+    for path in (home / "tmp").iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    for path in home.rglob(".*.part"):
+        if time.time() - path.stat().st_mtime > 60:
+            path.unlink(missing_ok=True)

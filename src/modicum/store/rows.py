@@ -1,0 +1,191 @@
+"""Calls as rows of the table, and back. Times are microseconds since 1970 UTC, money is text, bodies are bytes.
+
+`stored_us` is when the call entered this home (never before it started): bodies are kept for so many days from there, so a log of
+last year is not emptied by the import that brings it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
+
+from modicum.store.codec import from_us, to_us
+from modicum.types import Call, Decision, Usage
+
+_TEXT, _WHOLE, _REAL, _BOOL, _BYTES = DataType.string(), DataType.int64(), DataType.float64(), DataType.bool(), DataType.binary()
+COLUMNS: dict[str, DataType] = {
+    "call_id": _TEXT,
+    "started_us": _WHOLE,
+    "scope": _TEXT,
+    "day": _TEXT,
+    "stored_us": _WHOLE,
+    "response_id": _TEXT,
+    "client_id": _TEXT,
+    "user_id": _TEXT,
+    "conversation_id": _TEXT,
+    "duration_ms": _REAL,
+    "time_to_first_chunk_ms": _REAL,
+    "streamed": _BOOL,
+    "origin": _TEXT,
+    "source": _TEXT,
+    "request_model": _TEXT,
+    "response_model": _TEXT,
+    "status": _WHOLE,
+    "finish_reason": _TEXT,
+    "error": _TEXT,
+    "input_tokens": _WHOLE,
+    "output_tokens": _WHOLE,
+    "cache_read_tokens": _WHOLE,
+    "cache_write_tokens": _WHOLE,
+    "reasoning_tokens": _WHOLE,
+    "usage_estimated": _BOOL,
+    "cost_usd": _TEXT,
+    "reason": _TEXT,
+    "workload_id": _TEXT,
+    "version_id": _TEXT,
+    "specialist": _BOOL,
+    "decision": _TEXT,
+    "request": _BYTES,
+    "response": _BYTES,
+}
+SCHEMA = Schema([Field(name, kind, nullable=True) for name, kind in COLUMNS.items()])
+BODIES = ("request", "response")
+_encode = msgspec.json.Encoder().encode
+_decode_decision = msgspec.json.Decoder(Decision).decode
+
+
+def row(call: Call, stored_us: int) -> tuple[Any, ...]:
+    """The call's values in the order of COLUMNS."""
+    started_us, usage, decision = to_us(call.started_at), call.usage, call.decision
+    return (
+        call.call_id,
+        started_us,
+        call.scope,
+        call.started_at.date().isoformat(),
+        max(stored_us, started_us),
+        call.response_id,
+        call.client_id,
+        call.user_id,
+        call.conversation_id,
+        call.duration_ms,
+        call.time_to_first_chunk_ms,
+        call.streamed,
+        call.origin,
+        call.source,
+        call.request_model,
+        call.response_model,
+        call.status,
+        call.finish_reason,
+        call.error,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        usage.estimated,
+        None if call.cost_usd is None else str(call.cost_usd),
+        decision and decision.reason,
+        decision and decision.workload_id,
+        decision and decision.version_id,
+        is_specialist(decision),
+        None if decision is None else _encode(decision).decode(),
+        call.request,
+        call.response,
+    )
+
+
+def is_specialist(decision: Decision | None) -> bool:
+    """Was the caller's answer a specialist's?"""
+    return decision is not None and decision.reason == "answered" and decision.answered_by.startswith("modicum/")
+
+
+def batch(rows: Sequence[tuple[Any, ...]]) -> RecordBatch:
+    """An Arrow batch of rows."""
+    arrays = [Array(column, kind) for column, kind in zip(zip(*rows, strict=True), COLUMNS.values(), strict=True)]
+    return RecordBatch(arrays, schema=SCHEMA)
+
+
+def batches(rows: Iterable[tuple[Any, ...]], *, most_bytes: int = 8 << 20, most_rows: int = 8_192) -> Iterator[RecordBatch]:
+    """Arrow batches of bounded size, in the order of the rows."""
+    held: list[tuple[Any, ...]] = []
+    size = 0
+    for one in rows:
+        held.append(one)
+        size += 500 + len(one[-1] or b"") + len(one[-2] or b"")
+        if size >= most_bytes or len(held) >= most_rows:
+            yield batch(held)
+            held, size = [], 0
+    if held:
+        yield batch(held)
+
+
+SELECTED = tuple(name for name in COLUMNS if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist"))
+"""What a scan reads; `call` takes it in this order."""
+
+
+def call(values: tuple[Any, ...]) -> Call:
+    """The call in a row of SELECTED."""
+    (
+        call_id,
+        started_us,
+        scope,
+        response_id,
+        client_id,
+        user_id,
+        conversation_id,
+        duration_ms,
+        time_to_first_chunk_ms,
+        streamed,
+        origin,
+        source,
+        request_model,
+        response_model,
+        status,
+        finish_reason,
+        error,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_write_tokens,
+        reasoning_tokens,
+        usage_estimated,
+        cost_usd,
+        decision,
+        request,
+        response,
+    ) = values
+    return Call(
+        call_id=call_id,
+        response_id=response_id,
+        scope=scope,
+        client_id=client_id,
+        user_id=user_id,
+        conversation_id=conversation_id,
+        started_at=from_us(started_us),
+        duration_ms=duration_ms,
+        time_to_first_chunk_ms=time_to_first_chunk_ms,
+        streamed=streamed,
+        origin=origin,
+        source=source,
+        request_model=request_model,
+        response_model=response_model,
+        request=request,
+        response=response,
+        status=status,
+        finish_reason=finish_reason,
+        error=error,
+        usage=Usage(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
+            reasoning_tokens=reasoning_tokens,
+            estimated=usage_estimated,
+        ),
+        cost_usd=None if cost_usd is None else Decimal(cost_usd),
+        decision=None if decision is None else _decode_decision(decision),
+    )

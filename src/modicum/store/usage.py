@@ -1,0 +1,142 @@
+"""What the calls used, summed in the database: the figures that reports are made of, without any text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from arro3.core import Array, DataType, Field, RecordBatch, Schema, Table
+
+from modicum.store import rows
+from modicum.store.scan import View, viewed
+from modicum.types import Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """The calls of one scope, workload, pair of models and UTC day, the incumbent's apart from the specialist's."""
+
+    scope: str
+    workload_id: str | None
+    request_model: str | None
+    response_model: str | None
+    day: str
+    """YYYY-MM-DD."""
+    specialist: bool
+    """A specialist of ours answered."""
+    calls: int
+    failed: int
+    """Status 400 and above."""
+    reasons: tuple[tuple[str, int], ...]
+    """How often each reason stood in the decision; calls without one (imports) are not counted."""
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    """Sums over the calls that say."""
+    calls_without_usage: int
+    """Input or output tokens are unknown."""
+    cost_usd: Decimal
+    """Sum over the calls that say."""
+    calls_without_cost: int
+    duration_p50_ms: float | None
+    duration_p95_ms: float | None
+
+
+_COLUMNS = (
+    "scope", "day", "workload_id", "request_model", "response_model", "specialist", "reason", "status", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms",
+)  # fmt: skip
+_GROUP = "scope, workload_id, request_model, response_model, day, specialist"
+_SAME = " AND ".join(f"r.{name} IS NOT DISTINCT FROM s.{name}" for name in _GROUP.split(", "))
+_QUERY = f"""
+WITH figures AS ({{figures}}), counted AS (
+    SELECT {_GROUP}, reason, count(*) AS calls FROM figures WHERE reason IS NOT NULL GROUP BY ALL
+), reasons AS (
+    SELECT {_GROUP}, list({{{{'reason': reason, 'calls': calls}}}} ORDER BY reason) AS reasons FROM counted GROUP BY ALL
+), sums AS (
+    SELECT {_GROUP}, count(*) AS calls, count(*) FILTER (status >= 400) AS failed,
+        coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
+        coalesce(sum(cache_read_tokens), 0)::BIGINT AS cache_read_tokens,
+        coalesce(sum(cache_write_tokens), 0)::BIGINT AS cache_write_tokens,
+        count(*) FILTER (input_tokens IS NULL OR output_tokens IS NULL) AS calls_without_usage,
+        coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR AS cost_usd,
+        count(*) FILTER (cost_usd IS NULL) AS calls_without_cost,
+        quantile_cont(duration_ms, 0.5) AS p50, quantile_cont(duration_ms, 0.95) AS p95
+    FROM figures GROUP BY ALL
+)
+SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
+    s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
+    s.cost_usd, s.calls_without_cost, s.p50, s.p95
+FROM sums s LEFT JOIN reasons r ON {_SAME} ORDER BY s.scope, s.workload_id, s.day, s.request_model, s.response_model, s.specialist
+"""
+
+
+def usage(home: Path) -> list[UsageRow]:
+    """The sums over all calls, by scope, workload, models, day."""
+    with viewed(home) as view:
+        return list(_rows(view))
+
+
+def _rows(view: View) -> Iterator[UsageRow]:
+    parts, values = [], []
+    if view.files:
+        source, paths = view.calls(view.files)
+        columns = ", ".join(f"coalesce(a.{name}, c.{name}) AS {name}" if name == "workload_id" else f"c.{name}" for name in _COLUMNS)
+        parts.append(f"SELECT {columns} FROM {source}")
+        values += paths
+    if batches := list(_figures(view)):
+        view.connection.register("recent", Table.from_batches(batches))
+        parts.append(f"SELECT {', '.join(_COLUMNS)} FROM recent")
+    if not parts:
+        return
+    found = view.connection.execute(_QUERY.format(figures=" UNION ALL ".join(parts)), values).fetchall()
+    for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
+        tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95 = sums
+        yield UsageRow(
+            scope=scope,
+            workload_id=workload_id,
+            request_model=asked,
+            response_model=used,
+            day=day,
+            specialist=specialist,
+            calls=calls,
+            failed=failed,
+            reasons=tuple((row["reason"], row["calls"]) for row in reasons or ()),
+            input_tokens=tokens_in,
+            output_tokens=tokens_out,
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            calls_without_usage=without_usage,
+            cost_usd=Decimal(cost).normalize() if Decimal(cost) else Decimal(0),
+            calls_without_cost=without_cost,
+            duration_p50_ms=p50,
+            duration_p95_ms=p95,
+        )
+
+
+_FIGURES = Schema([Field(name, DataType.string() if name == "day" else rows.COLUMNS[name], nullable=True) for name in _COLUMNS])
+
+
+def _figures(view: View) -> Iterator[RecordBatch]:
+    """The figures of the calls that are not in the table yet, with their assigned workloads."""
+    held: list[Call] = []
+    for segment in view.fresh:
+        for _, call in segment.calls(bodies=False):
+            held.append(call)
+            if len(held) >= 8_192:
+                yield _batch(view, held)
+                held = []
+    if held:
+        yield _batch(view, held)
+
+
+def _batch(view: View, calls: list[Call]) -> RecordBatch:
+    assigned = view.assignments_of([call.call_id for call in calls])
+    names = list(rows.COLUMNS)
+    columns = dict(zip(names, zip(*(rows.row(call, 0) for call in calls), strict=True), strict=True))
+    decided = columns["workload_id"]
+    columns["workload_id"] = tuple(assigned.get(call.call_id, (mine, ""))[0] for call, mine in zip(calls, decided, strict=True))
+    return RecordBatch([Array(columns[name], rows.COLUMNS[name]) for name in _COLUMNS], schema=_FIGURES)
