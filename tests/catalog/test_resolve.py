@@ -7,6 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from modicum.catalog import Catalogue, price_table
+from modicum.config import Config
 
 DAY = date(2026, 10, 15)
 
@@ -111,5 +112,5 @@ def test_what_the_package_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_table_for_the_gateway_holds_known_models_once() -> None:
-    table = price_table(["gpt-4o", "nope", "gpt-4o", "claude-opus-4-1"], DAY)
+    table = price_table(Config(), ["gpt-4o", "nope", "gpt-4o", "claude-opus-4-1"], DAY)
     assert [price.model for price in table] == ["gpt-4o", "claude-opus-4-1"]

@@ -14,6 +14,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from modicum.config import Config
 from modicum.types import Price
 
 Overrides = Mapping[str, Mapping[str, str]]
@@ -71,9 +72,9 @@ class Catalogue:
         return tuple(price for price in found if price is not None)
 
 
-def price_table(models: Iterable[str], day: date, overrides: Overrides = NO_OVERRIDES) -> tuple[Price, ...]:
-    """The prices of `models` on `day` under `overrides`; models without a known price are left out."""
-    return Catalogue(overrides).price_table(models, day)
+def price_table(config: Config, models: Iterable[str], day: date) -> tuple[Price, ...]:
+    """The prices of `models` on `day` under the operator's; models without a known price are left out."""
+    return Catalogue(config.prices).price_table(models, day)
 
 
 def _overridden(model: str, row: Mapping[str, str], day: date) -> Price | None:

@@ -1,0 +1,1 @@
+"""The same numbers as text, JSON and one self-contained HTML page."""

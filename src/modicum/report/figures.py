@@ -1,0 +1,102 @@
+"""From what the stores hold to a Report: a pure function, records in, one record out. Opens nothing, prints nothing."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from modicum import __version__
+from modicum.catalog import Catalogue
+from modicum.report import headline, words
+from modicum.report.lines import line
+from modicum.report.month import Month, observed_days
+from modicum.report.records import IN_FORCE, Period, Report, ShadowCounts
+from modicum.report.saving import Projection, project
+from modicum.report.spend import day_of, spend_by_model, spend_by_workload
+from modicum.report.standing import best_routes, standing
+from modicum.report.totals import notes, total
+from modicum.types import Certificate, Route, Verdict, Workload
+
+if TYPE_CHECKING:
+    from modicum.store.calls import UsageRow
+
+__all__ = ["spend_by_workload", "summarise"]
+
+
+def summarise(
+    usage: Sequence[UsageRow],
+    *,
+    workloads: Sequence[Workload],
+    verdicts: Iterable[Verdict] = (),
+    certificates: Iterable[Certificate] = (),
+    routes: Iterable[Route] = (),
+    shadow: Mapping[str, ShadowCounts] = MappingProxyType({}),
+    catalogue: Catalogue,
+    control_share: float,
+    now: datetime,
+) -> Report:
+    """The report on these calls.
+
+    `usage` must not be empty; `verdicts` holds the latest of each workload; `shadow` what was counted, by workload. A
+    workload without calls is left out; calls of a workload that is no more count as those of none.
+    """
+    by_scope: dict[str, list[UsageRow]] = defaultdict(list)
+    by_workload: dict[str | None, list[UsageRow]] = defaultdict(list)
+    known = {workload.workload_id for workload in workloads}
+    for row in usage:
+        by_scope[row.scope].append(row)
+        by_workload[row.workload_id if row.workload_id in known else None].append(row)
+    windows = {scope: observed_days(map(day_of, rows)) for scope, rows in by_scope.items()}
+    months = {scope: Month(len(days), seed=zlib.crc32(scope.encode())) for scope, (days, _) in windows.items()}
+    calls = sum(row.calls for row in usage)
+
+    verdict_of = {verdict.workload_id: verdict for verdict in verdicts}
+    certificate_of = {certificate.certificate_id: certificate for certificate in certificates}
+    route_of = best_routes(routes)
+    lines, projections = [], {}
+    for workload in workloads:
+        rows, own = by_workload[workload.workload_id], workload.workload_id
+        if not rows:
+            continue
+        its = standing(workload, route_of.get(own), verdict_of.get(own), certificate_of, now)
+        saved: Projection | None = None
+        if its.certificate is not None and its.state in IN_FORCE:
+            saved = project(rows, its.certificate, catalogue, months[workload.scope], windows[workload.scope][0], control_share)
+            projections[own] = saved
+        days = months[workload.scope].days
+        lines.append(line(workload, rows, its, saved, shadow=shadow.get(own), catalogue=catalogue, days=days, all_calls=calls))
+    lines.sort(key=lambda line: (-(line.spend_usd if line.spend_usd is not None else Decimal(-1)), -line.calls, line.name))
+
+    totals = total(usage, by_workload[None], lines, projections, catalogue=catalogue, months=months, control_share=control_share)
+    first, last = min(map(day_of, usage)), max(map(day_of, usage))
+    periods = tuple(
+        Period(
+            scope=scope,
+            from_day=days[0],
+            to_day=days[-1],
+            days_observed=len(days),
+            days_left_out=left_out,
+            calls=sum(row.calls for row in by_scope[scope]),
+        )
+        for scope, (days, left_out) in sorted(windows.items())
+    )
+    sentence, three = headline.compose(lines, totals, words.span(first, last))
+    return Report(
+        made_at=now,
+        version=__version__,
+        headline=sentence,
+        figures=three,
+        period_from=first,
+        period_to=last,
+        periods=periods,
+        control_share=control_share,
+        totals=totals,
+        workloads=tuple(lines),
+        models=spend_by_model(usage, catalogue),
+        notes=notes(lines, totals, periods, control_share),
+    )

@@ -1,0 +1,111 @@
+"""The first sentence of a report and its three figures: what the person who signs the bill reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from modicum.report import words
+from modicum.report.records import IN_FORCE, HeadlineFigure, Totals, WorkloadFigures
+
+Three = tuple[HeadlineFigure, HeadlineFigure, HeadlineFigure]
+SMALLEST_SHARE = Decimal("0.005")
+"""A saving below this share of the spend is not worth a change."""
+
+
+def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str) -> tuple[str, Three]:
+    """The sentence and the figures; `period` in words."""
+    spend = HeadlineFigure(
+        label="spend a month",
+        value=words.money(totals.spend_usd_month),
+        note=f"{words.count(totals.calls, 'call')}, {period}"
+        + (f"; the cost of {totals.unpriced_calls:,} is unknown" if totals.unpriced_calls else ""),
+    )
+    in_force = [line for line in lines if line.state in IN_FORCE]
+    if in_force:
+        return _certified(in_force, totals, spend)
+    if any(line.state == "not_tried" for line in lines):
+        return _untried(lines, totals, spend)
+    return _nothing(lines, totals, spend)
+
+
+def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
+    on = [line for line in in_force if line.state == "on"]
+    what = totals.saving
+    known = what is not None and what.usd_month is not None
+    share = words.percent(totals.answerable_share)
+    bill = words.money(totals.baseline_usd_month)
+    if not known:
+        sentence = f"Small models could answer {share} of these calls. What that saves is unknown: their price is."
+    elif what is not None and what.usd_month is not None and what.usd_month < SMALLEST_SHARE * (totals.baseline_usd_month or 0):
+        sentence = f"Nothing here is worth changing: {words.saving(what)} of {bill} a month could be saved."
+    elif len(on) == len(in_force):
+        sentence = f"Small models answer {share} of these calls and save {words.saving(what)} of {bill} a month."
+    elif on:
+        sentence = (
+            f"Small models save {words.saving(totals.saving_on)} a month, and could save {words.saving(totals.saving_proposed)} more."
+        )
+    else:
+        sentence = f"Small models could answer {share} of these calls and save {words.saving(what)} of {bill} a month."
+    figures = (
+        spend,
+        HeadlineFigure(
+            label="saving a month, net",
+            value=words.saving(what),
+            note=("95 % interval" if what is not None and what.low_usd_month is not None else "too few days for an interval")
+            + (f"; without {words.count(totals.saving_unknown, 'workload')} of unknown price" if totals.saving_unknown else "")
+            + (f"; {words.saving(totals.saving_on)} of it is on" if on and len(on) < len(in_force) else "")
+            if known
+            else "no price is known",
+        ),
+        HeadlineFigure(
+            label="answered by small models" if len(on) == len(in_force) else "could be answered by small models",
+            value=share,
+            note=f"of all calls; {len(in_force)} of {words.count(totals.workloads, 'workload')} certified",
+        ),
+    )
+    return sentence, figures
+
+
+def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
+    open_ = [line for line in lines if line.state == "not_tried"]
+    known = [line.spend_usd_month for line in open_ if line.spend_usd_month is not None]
+    upper = sum(known, Decimal(0)) if known else None
+    calls = sum(line.calls for line in open_)
+    sentence = (
+        f"{words.money(upper)} of {words.money(totals.spend_usd_month)} a month goes to calls with short, fixed answers."
+        " Whether small models pass there is not proven yet: `modicum fit` tries."
+        if upper is not None
+        else f"{words.percent(calls / totals.calls)} of these calls have short, fixed answers; their price is unknown."
+        " Whether small models pass there is not proven yet: `modicum fit` tries."
+    )
+    figures = (
+        spend,
+        HeadlineFigure(
+            label="of it can be tried",
+            value=words.money(upper),
+            note=f"{words.percent(calls / totals.calls)} of the calls; an upper bound, not a saving",
+        ),
+        HeadlineFigure(
+            label="workloads found",
+            value=f"{totals.workloads:,}",
+            note=f"{len(open_)} with answers that a small model could give",
+        ),
+    )
+    return sentence, figures
+
+
+def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
+    refused = sum(1 for line in lines if line.state == "refused")
+    if not lines:
+        sentence = "No workload was found in these calls: `modicum workloads` looks for them."
+    else:
+        sentence = "Nothing here is worth changing" + (": no small model could be proven good enough." if refused else " now.")
+    figures = (
+        spend,
+        HeadlineFigure(label="saving a month, net", value="none", note="nothing is certified" if lines else "nothing was tried"),
+        HeadlineFigure(
+            label="workloads found", value=f"{totals.workloads:,}", note=f"{refused} tried and refused" if refused else "none tried"
+        ),
+    )
+    return sentence, figures

@@ -1,0 +1,200 @@
+"""What a report holds: figures under the nouns' field names. Money that is not known is None."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from modicum.types import Certificate, ContractKind, Price, Saving, TaskKind, Verdict
+
+State = Literal[
+    "on",  # a specialist answers
+    "shadow",  # a specialist is compared, its answers are never sent
+    "proposed",  # certified, waiting for a person
+    "off",  # certified once, switched off by a person
+    "expired",  # its certificate is too old to answer under
+    "refused",  # tried, and not proven
+    "not_tried",  # a small model may be tried
+    "unsuited",  # not tried, and this kind of answer cannot be taken over yet
+    "ignored",  # the operator left it out
+]
+IN_FORCE = ("on", "shadow", "proposed")
+"""States with a certificate that holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpend:
+    """What one model was asked and what that cost."""
+
+    model: str
+    calls: int
+    calls_without_usage: int
+    unpriced_calls: int
+    """Calls whose cost is unknown: no price, or no usage."""
+    spend_usd: Decimal | None
+    """Of the calls whose cost is known; None where there is none."""
+    price: Price | None
+    """On the last day that it was called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowCounts:
+    """What a specialist in shadow said, against what the incumbent said."""
+
+    calls: int = 0
+    """Calls that it saw."""
+    would_answer: int = 0
+    """Of those, the ones that it was sure of."""
+    compared: int = 0
+    """Of those, the ones where the incumbent's answer could be read."""
+    agreed: int = 0
+    """Of those, the ones where both said the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFigures:
+    """What happened to the calls that came through the gateway."""
+
+    specialist_calls: int
+    incumbent_calls: int
+    shadow: ShadowCounts | None
+    reasons: tuple[tuple[str, int], ...]
+    """Why each call went where it went, most frequent first."""
+    saved_usd: Decimal | None
+    """What the incumbents would have charged for the specialist's calls, at their mean cost of a call of this workload."""
+    specialist_p50_ms: float | None
+    incumbent_p50_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateText:
+    """One version's prompt with its slots marked, never what they held."""
+
+    version_id: str
+    calls: int
+    parts: tuple[tuple[str, tuple[str | None, ...]], ...]
+    """(role, pieces): a piece is fixed text, or None for a slot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadFigures:
+    """One workload: what it costs, what could take it over, what that would save."""
+
+    workload_id: str
+    name: str
+    scope: str
+    task: TaskKind
+    contract_kind: ContractKind
+    labels: int
+    calls: int
+    share: float
+    """Of all calls in the report."""
+    calls_without_usage: int
+    unpriced_calls: int
+    spend_usd: Decimal | None
+    spend_usd_month: Decimal | None
+    baseline_usd_month: Decimal | None
+    """What a month would cost if the incumbents answered every call, those of the specialist too."""
+    incumbents: tuple[ModelSpend, ...]
+    state: State
+    route_id: str | None = None
+    certificate_id: str | None = None
+    sentence: str | None = None
+    """The certificate's promise."""
+    coverage: float | None = None
+    """Share of distinct requests that the specialist answers."""
+    coverage_calls: float | None = None
+    """The same weighted by calls, an estimate."""
+    expires_at: datetime | None = None
+    saving: Saving | None = None
+    """A month, net of the control share; None without a certificate in force."""
+    gross_saving_usd_month: Decimal | None = None
+    control_usd_month: Decimal | None = None
+    """What the control share of the conversations goes on costing."""
+    code: str = ""
+    """Why nothing is proposed."""
+    reason: str = ""
+    needs: str = ""
+    """What is missing, in calls, days or labels."""
+    verdict: Verdict | None = None
+    certificate: Certificate | None = None
+    live: LiveFigures | None = None
+    templates: tuple[TemplateText, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The days that a scope's calls speak of."""
+
+    scope: str
+    from_day: date
+    to_day: date
+    days_observed: int
+    days_left_out: int
+    """Days inside the period without any call for more than a week: nobody was looking."""
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadlineFigure:
+    """One of the three figures that a reader sees first."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Everything together."""
+
+    calls: int
+    calls_in_workloads: int
+    calls_without_workload: int
+    failed_calls: int
+    """Status 400 and above."""
+    calls_without_usage: int
+    unpriced_calls: int
+    spend_usd: Decimal | None
+    spend_usd_month: Decimal | None
+    baseline_usd_month: Decimal | None
+    """What a month would cost if the incumbents answered every call."""
+    spend_without_workload_usd: Decimal | None
+    spend_without_workload_usd_month: Decimal | None
+    workloads: int
+    certified: int
+    saving_on: Saving | None
+    """Of the routes that are on."""
+    saving_proposed: Saving | None
+    """Of those proposed or in shadow."""
+    saving: Saving | None
+    """Of both together."""
+    saving_unknown: int
+    """Certified workloads whose saving is unknown."""
+    answerable_share: float | None
+    """Share of all calls that certified specialists answer, net of the control share."""
+    expected_wrong_certificates: float
+    """How many of the certificates one must expect to be wrong, at most: the sum of what each may err."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that a report says; text, page and JSON show this record."""
+
+    made_at: datetime
+    version: str
+    headline: str
+    figures: tuple[HeadlineFigure, HeadlineFigure, HeadlineFigure]
+    period_from: date
+    period_to: date
+    periods: tuple[Period, ...]
+    control_share: float
+    totals: Totals
+    workloads: tuple[WorkloadFigures, ...]
+    """Dearest first."""
+    models: tuple[ModelSpend, ...]
+    """All models called, dearest first, unknown prices last."""
+    notes: tuple[str, ...]
+    """How the figures were made, and what is not in them."""

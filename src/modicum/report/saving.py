@@ -1,0 +1,112 @@
+"""What a certified specialist would save in a month, with its interval: rows of usage and a certificate in, dollars out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modicum.catalog import Catalogue
+from modicum.report import words
+from modicum.report.month import DAYS_A_MONTH, DRAWS, Coverage, Floats, Month, interval
+from modicum.report.spend import Spend, day_of, model_of, spend
+from modicum.types import Certificate, Saving
+
+if TYPE_CHECKING:
+    from modicum.store.calls import UsageRow
+
+UNKNOWN = Saving(
+    usd_month=None, low_usd_month=None, high_usd_month=None, baseline="unknown", method="the price of the incumbent is unknown"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """A workload's saving, with the draws that sums of several are made of."""
+
+    net: Saving
+    gross_usd_month: Decimal | None = None
+    control_usd_month: Decimal | None = None
+    draws: Floats | None = None
+    """Net dollars a month, shape (DRAWS,)."""
+
+
+def project(
+    rows: Sequence[UsageRow], certificate: Certificate, catalogue: Catalogue, month: Month, days: Sequence[date], control_share: float
+) -> Projection:
+    """What the certificate's rule saves on the calls that its incumbents answer, less what the control share goes on costing.
+
+    What a specialist answered already would have cost what the incumbents charge for a call of this workload on average.
+    """
+    incumbents = set(certificate.cover.incumbents)
+    covered = [row for row in rows if not row.specialist and {row.request_model, row.response_model} & incumbents]
+    paid = spend(covered, catalogue)
+    if paid.mean_usd is None:
+        return Projection(net=UNKNOWN)
+    by_day = dict(paid.by_day)
+    for row in rows:
+        if row.specialist:
+            by_day[day_of(row)] = by_day.get(day_of(row), Decimal(0)) + row.calls * paid.mean_usd
+    dollars = np.array([float(by_day.get(day, 0)) for day in days])
+    coverage = Coverage(share=certificate.coverage_calls, accepted=certificate.accepted, groups=certificate.groups)
+    baseline = month.mean(dollars)
+    gross = baseline * coverage.share
+    draws = month.draws(dollars, coverage) * (1 - control_share)
+    models = words.listing(list(dict.fromkeys(model_of(row) for row in covered)))
+    left_out = f"; {paid.unpriced_calls:,} calls of unknown cost are not in it" if paid.unpriced_calls else ""
+    return Projection(
+        net=as_saving(
+            gross * (1 - control_share),
+            draws,
+            month.days,
+            baseline=f"{words.money(usd(baseline))} a month that these calls cost on {models}, {words.span(days[0], days[-1])}{left_out}",
+        ),
+        gross_usd_month=usd(gross),
+        control_usd_month=usd(gross * control_share),
+        draws=draws,
+    )
+
+
+def together(parts: Iterable[Projection], days: int, *, baseline: str) -> Saving | None:
+    """The sum of several savings; None where none of them is known. `days`: the fewest that any of them was observed."""
+    found = [(part.net.usd_month, part.draws) for part in parts if part.net.usd_month is not None and part.draws is not None]
+    if not found:
+        return None
+    return as_saving(float(sum(value for value, _ in found)), np.sum([draws for _, draws in found], axis=0), days, baseline=baseline)
+
+
+def as_saving(estimate: float, draws: Floats, days: int, *, baseline: str) -> Saving:
+    bounds = interval(draws, days)
+    method = (
+        f"95 % interval from {DRAWS:,} bootstrap draws of {days} days and of the coverage"
+        if bounds
+        else f"no interval: {words.count(days, 'day')} observed"
+    )
+    return Saving(
+        usd_month=usd(estimate),
+        low_usd_month=usd(bounds[0]) if bounds else None,
+        high_usd_month=usd(bounds[1]) if bounds else None,
+        baseline=baseline,
+        method=f"mean day × {DAYS_A_MONTH}; {method}",
+    )
+
+
+def without_specialist(rows: Sequence[UsageRow], paid: Spend) -> Decimal | None:
+    """What these calls would have cost had the incumbents answered all of them, at their mean cost of a call."""
+    answered = sum(row.calls for row in rows if row.specialist)
+    if not answered:
+        return paid.known_usd
+    return None if paid.mean_usd is None else paid.usd + answered * paid.mean_usd
+
+
+def a_month(total: Decimal | None, days: int) -> Decimal | None:
+    """Dollars of the observed days, scaled to a month."""
+    return None if total is None else usd(float(total) * DAYS_A_MONTH / days)
+
+
+def usd(value: float) -> Decimal:
+    return Decimal(f"{value:.6f}")

@@ -1,0 +1,66 @@
+"""Where a workload stands: what is proposed or on for it, or why nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from modicum.report import words
+from modicum.report.records import State
+from modicum.types import Certificate, Route, Verdict, Workload
+from modicum.workload import classifiable
+
+STATE_ORDER = {"on": 0, "shadow": 1, "proposed": 2, "off": 3}
+NOT_YET = {
+    "free_text": "its answers are free text, which a classifier cannot write",
+    "spans": "its answers copy passages of the request: that needs an extractor",
+    "tools": "its answers call tools with open arguments",
+    "open_numbers": "its answers are numbers without a fixed set of values",
+    "thin_template": "its prompt has too little fixed text to recognise a request safely",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """State with its ground: a certificate in one direction, a code with a reason in the other."""
+
+    state: State
+    route: Route | None = None
+    certificate: Certificate | None = None
+    verdict: Verdict | None = None
+    code: str = ""
+    reason: str = ""
+    needs: str = ""
+
+
+def standing(
+    workload: Workload, route: Route | None, verdict: Verdict | None, certificates: Mapping[str, Certificate], now: datetime
+) -> Standing:
+    """`route`: the best of the workload's; `verdict`: its latest."""
+    if route is None and verdict is not None:
+        route = verdict.route
+    certificate = certificates.get(route.certificate_id) if route is not None else None
+    if certificate is None and route is not None and verdict is not None and verdict.certificate is not None:
+        certificate = verdict.certificate if verdict.certificate.certificate_id == route.certificate_id else None
+    state: State
+    code = reason = needs = ""
+    if workload.ignored:
+        state = "ignored"
+    elif route is not None and certificate is not None:
+        state = "expired" if certificate.expires_at <= now and route.state != "off" else route.state
+    elif verdict is not None and verdict.verdict == "refused":
+        state, code, reason, needs = "refused", verdict.code, verdict.reason, words.needs(verdict)
+    elif why := "thin_template" if not workload.routable else classifiable(workload.contract):
+        state, code, reason = "unsuited", why, NOT_YET.get(why, why)
+    else:
+        state = "not_tried"
+    return Standing(state=state, route=route, certificate=certificate, verdict=verdict, code=code, reason=reason, needs=needs)
+
+
+def best_routes(routes: Iterable[Route]) -> dict[str, Route]:
+    """The route that counts for each workload: on before shadow before proposed before off, then the newest."""
+    best: dict[str, Route] = {}
+    for route in sorted(routes, key=lambda r: (-STATE_ORDER[r.state], r.changed_at)):
+        best[route.workload_id] = route
+    return best

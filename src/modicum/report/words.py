@@ -1,0 +1,184 @@
+"""How a figure reads: money, shares, counts and spans in words, the same in text and on the page."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from modicum.report.records import WorkloadFigures
+from modicum.types import Saving, Verdict
+
+UNKNOWN = "unknown"
+STATES = {
+    "on": "on",
+    "shadow": "in shadow",
+    "proposed": "proposed",
+    "off": "switched off",
+    "expired": "certificate expired",
+    "refused": "not proposed",
+    "not_tried": "not tried yet",
+    "unsuited": "stays with the large model",
+    "ignored": "left out",
+}
+ANSWERS = {"label": "a label", "object": "a JSON record", "number": "a number", "tool": "a tool call", "text": "free text"}
+JOINERS = "\u200c\u200d"
+
+
+def money(value: Decimal | None) -> str:
+    """$1,240 · $12.40 · under $0.01; whole dollars from 100 on, whole cents below."""
+    if value is None:
+        return UNKNOWN
+    if value < 0:
+        return f"−{money(-value)}"
+    if 0 < value < Decimal("0.005"):
+        return "under $0.01"
+    return f"${value.quantize(Decimal(1) if value >= 100 else Decimal('0.01'), ROUND_HALF_UP):,}" if value else "$0"
+
+
+def saving(value: Saving | None) -> str:
+    """The interval where there is one, else the estimate."""
+    if value is None or value.usd_month is None:
+        return UNKNOWN
+    if value.low_usd_month is None or value.high_usd_month is None:
+        return f"about {money(value.usd_month)}"
+    low, high = money(value.low_usd_month), money(value.high_usd_month)
+    return low if low == high else f"{low} to {high}"
+
+
+def percent(share: float | None) -> str:
+    """38 % · 3.4 % · under 0.1 %."""
+    if share is None:
+        return UNKNOWN
+    if share == 0:
+        return "0 %"
+    if share < 0.001:
+        return "under 0.1 %"
+    if share > 0.999:
+        return "100 %" if share >= 1 else "over 99.9 %"
+    digits = f"{share * 100:.0f}" if 0.1 <= share <= 0.99 else f"{share * 100:.1f}".removesuffix(".0")
+    return f"{digits} %"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """1 call · 2,100 calls."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def span(first: date, last: date) -> str:
+    """1–31 Oct 2026 · 28 Sep – 3 Oct 2026 · 30 Dec 2025 – 2 Jan 2026."""
+    if first == last:
+        return f"{first.day} {first:%b %Y}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{last.day} {last:%b %Y}"
+    if first.year == last.year:
+        return f"{first.day} {first:%b} – {last.day} {last:%b %Y}"
+    return f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}"
+
+
+def listing(items: Sequence[str], most: int = 3) -> str:
+    """a, b and 4 more."""
+    shown = list(items[:most])
+    if len(items) > most:
+        return f"{', '.join(shown)} and {len(items) - most} more"
+    return ", ".join(shown)
+
+
+def about(number: int) -> str:
+    """Two digits that count: a forecast is no more exact than that."""
+    size = 10 ** max(0, len(str(abs(number))) - 2)
+    return f"{-(-number // size) * size:,}"
+
+
+def needs(verdict: Verdict) -> str:
+    """What a refused workload is missing, in calls and days, labels, or margin."""
+    said = []
+    if verdict.needs_calls:
+        days = f" ({days_in_words(verdict.needs_days)} at the present rate)" if verdict.needs_days else ""
+        said.append(f"about {about(verdict.needs_calls)} more distinct calls{days}")
+    if verdict.needs_labels:
+        said.append(f"about {about(verdict.needs_labels)} labels")
+    if verdict.margin_reachable:
+        said.append(f"today's calls could carry a margin of {verdict.margin_reachable * 100:.2g} points")
+    return "; ".join(said)
+
+
+def days_in_words(days: float) -> str:
+    """11 days · 7 months · over ten years."""
+    if days <= 1:
+        return "one day"
+    if days < 100:
+        return f"{days:.0f} days"
+    if days < 720:
+        return f"{days / 30.44:.0f} months"
+    return f"{days / 365.25:.0f} years" if days < 3652 else "over ten years"
+
+
+def unit(price: Decimal | None) -> str:
+    """Dollars a million tokens, as the price list has them."""
+    return UNKNOWN if price is None else f"{price.normalize():f}"
+
+
+def answer(line: WorkloadFigures) -> str:
+    """What an answer looks like."""
+    return f"one of {line.labels} labels" if line.contract_kind == "label" else ANSWERS[line.contract_kind]
+
+
+def models(line: WorkloadFigures) -> str:
+    """Who answers it today, most calls first."""
+    return listing([model.model for model in sorted(line.incumbents, key=lambda model: -model.calls)])
+
+
+def why(line: WorkloadFigures) -> str:
+    """Why nothing of it is taken over, with the code that programs match."""
+    if line.state == "not_tried":
+        return "Its answers are short and fixed: `modicum fit` finds out whether a small model is good enough."
+    if line.state == "ignored":
+        return "Left out by the operator."
+    if line.state == "off":
+        return "A certified small model was switched off by a person."
+    if line.state == "expired" and line.expires_at is not None:
+        day = line.expires_at.date()
+        return f"Its certificate expired on {span(day, day)}; `modicum fit` looks for a new one."
+    reason = line.reason[:1].upper() + line.reason[1:]
+    return f"{reason.rstrip('.')} ({line.code})." if line.code else reason
+
+
+def live(line: WorkloadFigures) -> list[tuple[str, str]]:
+    """(name, value) of what the gateway saw, where it saw anything."""
+    seen = line.live
+    if seen is None:
+        return []
+    total = seen.specialist_calls + seen.incumbent_calls
+    said = []
+    if seen.specialist_calls:
+        fast = f" in {seen.specialist_p50_ms:.2g} ms" if seen.specialist_p50_ms is not None else ""
+        slow = f" against {seen.incumbent_p50_ms:.3g} ms" if seen.incumbent_p50_ms is not None and fast else ""
+        said.append(("live", f"{seen.specialist_calls:,} of {count(total, 'call')} answered by the specialist{fast}{slow} (medians)"))
+        said.append(("saved so far", money(seen.saved_usd)))
+    if shadow := seen.shadow:
+        share = percent(shadow.agreed / shadow.compared) if shadow.compared else UNKNOWN
+        sure = f"sure of {shadow.would_answer:,}; {share} of the {shadow.compared:,} that could be compared agreed"
+        said.append(("in shadow", f"{count(shadow.calls, 'call')}, {sure}"))
+    if reasons := [f"{reason.replace('_', ' ')} {number:,}" for reason, number in seen.reasons if reason not in ("answered", "shadow")]:
+        said.append(("not answered", listing(reasons, 5)))
+    return said
+
+
+def visible(text: str, most: int = 0) -> str:
+    """Text from a log with everything that would steer a terminal or reorder a line shown as an escape.
+
+    Kept as they are: line breaks, tabs, spaces of all scripts, and the joiners that Persian and Indic scripts and emoji
+    need. `most` shortens in the middle, where names differ least.
+    """
+    if most and len(text) > most:
+        head = most * 2 // 3
+        text = f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
+    return "".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in text)
+
+
+def _harmless(char: str) -> bool:
+    if char in "\n\t" or char in JOINERS:
+        return True
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
