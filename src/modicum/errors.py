@@ -8,7 +8,9 @@
      │       ├─ RequestTooLargeError   413
      │       ├─ ForbiddenError         403: foreign Origin, Host that is not loopback
      │       ├─ UnsupportedMediaError  415
+     │       ├─ RequestTimeoutError    408
      │       └─ UnknownEndpointError   404
+     │           └─ MethodNotAllowedError  405
      ├─ NotFoundError                  no such workload, route, certificate, call
      ├─ StoreError                     the home cannot be read or written
      │   └─ StoreBusyError             another process holds the lock
@@ -76,6 +78,16 @@ class UnsupportedMediaError(RequestError):
 class UnknownEndpointError(RequestError):
     code = "unknown_endpoint"
     status = 404
+
+
+class MethodNotAllowedError(UnknownEndpointError):
+    code = "method_not_allowed"
+    status = 405
+
+
+class RequestTimeoutError(RequestError):
+    code = "request_timeout"
+    status = 408
 
 
 class NotFoundError(ModicumError):

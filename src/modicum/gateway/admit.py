@@ -1,0 +1,160 @@
+"""Who may ask, and what a request must look like before anything is done with it.
+
+Until there are keys the gateway answers this machine alone: it listens on loopback, the Host that was asked for must be
+loopback (a name of a foreign site that was made to point here is not), and so must the Origin of a page that asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from modicum.config import ServeConfig
+from modicum.errors import (
+    ConfigError,
+    ForbiddenError,
+    InputError,
+    ModicumError,
+    RequestError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    UnsupportedMediaError,
+)
+from modicum.gateway.asgi import Asked
+from modicum.wire import chat
+
+DRAIN_S = 2.0
+DRAIN_BYTES = 64 * 1024 * 1024
+"""What is read and thrown away of a body that is refused, so that its sender can read why."""
+
+
+def loopback(host: str) -> bool:
+    """`localhost`, 127.x.x.x or ::1, with or without a port."""
+    if host.startswith("["):
+        name, bracket, port = host[1:].partition("]")
+        return bool(bracket) and name == "::1" and _is_port(port)
+    name, colon, port = host.lower().partition(":")
+    if not _is_port(colon + port):
+        return False
+    numbers = name.split(".")
+    return name == "localhost" or (
+        len(numbers) == 4 and numbers[0] == "127" and all(n.isascii() and n.isdigit() and len(n) <= 3 and int(n) < 256 for n in numbers)
+    )
+
+
+def _is_port(text: str) -> bool:
+    return text == "" or (text[0] == ":" and text[1:].isascii() and text[1:].isdigit() and int(text[1:]) < 65536)
+
+
+def listener(listen: str) -> tuple[str, int]:
+    """The address to listen on. Raises ConfigError where it is none, or one that others than this machine can reach."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not _is_port(f":{port}") or not port:
+        raise ConfigError(f"serve.listen = {listen!r} is not HOST:PORT", hint="for example 127.0.0.1:8321")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not loopback(f"[{bare}]" if ":" in bare else bare):
+        raise ConfigError(
+            f"serve.listen = {listen!r} could be reached from other machines, and there are no keys yet to tell callers apart",
+            hint="listen on 127.0.0.1 and put a proxy that checks who is calling in front of it",
+        )
+    return bare, int(port)
+
+
+def check_caller(asked: Asked) -> None:
+    """Raise ForbiddenError unless this machine asks for this machine."""
+    host = asked.header(b"host")
+    if not host or not loopback(host):
+        raise ForbiddenError(f"Host {host[:80]!r} is not this machine", hint="call it as localhost, 127.0.0.1 or [::1]")
+    if b"origin" in asked.headers:
+        scheme, colon, origin = asked.header(b"origin").partition("://")
+        if not colon or scheme not in ("http", "https") or not loopback(origin):
+            raise ForbiddenError("a page from elsewhere may not call this gateway")
+    if b"upgrade" in asked.headers:
+        raise RequestError("this server changes to no other protocol")
+
+
+def check_form(asked: Asked, limits: ServeConfig) -> None:
+    """Raise where the head already says that the body will not do."""
+    kind, _, parameters = asked.header(b"content-type").lower().partition(";")
+    if kind.strip() != "application/json":
+        raise UnsupportedMediaError(f"content type {kind.strip()[:80]!r} is not read", hint="send application/json")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if charset and parameters.strip().startswith("charset=") and charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaError(f"charset {charset[:40]!r} is not read", hint="send UTF-8")
+    if asked.header(b"content-encoding").lower() not in ("", "identity"):
+        raise UnsupportedMediaError("a compressed body is not read", hint="send it without content-encoding")
+    length = asked.header(b"content-length")
+    if length.isdigit() and int(length) > limits.max_body_bytes:
+        raise _too_large(limits)
+
+
+async def read_body(asked: Asked, limits: ServeConfig) -> bytes:
+    """The body, whole. Raises RequestTooLargeError past `max_body_bytes`, RequestTimeoutError past `body_timeout_s`."""
+    body, more = await asked.body_part() if limits.body_timeout_s <= 0 else await _within(asked, limits.body_timeout_s)
+    if not more:
+        if len(body) > limits.max_body_bytes:
+            raise _too_large(limits)
+        return body
+    until = time.monotonic() + limits.body_timeout_s
+    parts = bytearray(body)
+    while more:
+        if len(parts) > limits.max_body_bytes:
+            raise _too_large(limits)
+        body, more = await _within(asked, until - time.monotonic())
+        parts += body
+    if len(parts) > limits.max_body_bytes:
+        raise _too_large(limits)
+    return bytes(parts)
+
+
+async def _within(asked: Asked, seconds: float) -> tuple[bytes, bool]:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            return await asked.body_part()
+    except TimeoutError:
+        raise RequestTimeoutError("the body did not arrive in time", hint="serve.body_timeout_s says how long to wait") from None
+
+
+async def drain(asked: Asked, error: ModicumError) -> None:
+    """Throw the rest of a refused body away, within bounds: a sender that is still writing would not see the reply."""
+    if isinstance(error, RequestTimeoutError) or asked.header(b"expect"):
+        return
+    thrown = 0
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while asked.unread and thrown < DRAIN_BYTES:
+                part, _ = await asked.body_part()
+                thrown += len(part)
+    except TimeoutError:
+        return
+
+
+def _too_large(limits: ServeConfig) -> RequestTooLargeError:
+    return RequestTooLargeError(f"the body is longer than {limits.max_body_bytes:,} bytes", hint="serve.max_body_bytes sets the limit")
+
+
+def read_request(body: bytes, limits: ServeConfig) -> dict[str, Any]:
+    """The request in a body. Raises RequestError for what is not a JSON object, or is nested deeper than `max_depth`."""
+    try:
+        request = chat.loads(body)
+    except InputError as error:
+        raise RequestError(error.message, hint=error.hint) from None
+    # Fewer brackets than levels allowed: no need to look. They are counted in strings too, which only makes us look.
+    if body.count(b"[") + body.count(b"{") > limits.max_depth and deeper_than(request, limits.max_depth):
+        raise RequestError(f"the body is nested deeper than {limits.max_depth} levels")
+    if not isinstance(request.get("messages"), list) or not request["messages"]:
+        raise RequestError("'messages' must be a list with at least one message")
+    return request
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """More than `levels` objects and arrays lie inside each other. Breadth first, so that no stack grows."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            inner for outer in layer for inner in (outer.values() if isinstance(outer, dict) else outer) if isinstance(inner, dict | list)
+        ]
+        if not layer:
+            return False
+    return True

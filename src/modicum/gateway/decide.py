@@ -1,0 +1,99 @@
+"""Who answers one request: recognise it, toss the coin, ask the stage. Nothing here raises; what fails goes upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from modicum import workload
+from modicum.errors import InputError
+from modicum.gateway.alarm import Alarm, name
+from modicum.gateway.live import Serving, Stage
+from modicum.route.coin import keeps_control
+from modicum.route.cover import uncovered
+from modicum.route.rule import refusal
+from modicum.types import Prediction, Reason, Recognised
+from modicum.wire import chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Who answers, and what led to it."""
+
+    reason: Reason
+    detail: str = ""
+    recognised: Recognised | None = None
+    stage: Stage | None = None
+    """The live route of its workload, where there is one."""
+    compare: bool = False
+    """The stage's answer is to be compared with the incumbent's."""
+    prediction: Prediction | None = None
+    would_answer: bool | None = None
+    content: str = ""
+    """What the caller gets, where the stage answers."""
+
+
+def decide(serving: Serving, request: dict[str, Any], *, bypass: bool, observe: bool, control_share: float, alarm: Alarm) -> Choice:
+    """The choice for one request under one state of what is served."""
+    try:
+        recognised = serving.recogniser.recognise(request) if serving.recogniser else None
+    except InputError as error:
+        return Choice(reason="not_recognised", detail=error.message)
+    except Exception as error:
+        alarm.ring("recogniser", f"{name(error)}; the call went upstream")
+        return Choice(reason="failed", detail=f"recogniser: {name(error)}")
+    if observe or bypass:
+        return Choice(reason="observe" if observe else "bypass", recognised=recognised)
+    if recognised is None:
+        return Choice(reason="not_recognised")
+    if broken := serving.broken.get(recognised.workload_id):
+        return Choice(reason="failed", detail=broken, recognised=recognised)
+    stage = serving.stages.get(recognised.workload_id)
+    if stage is None:
+        return Choice(reason="no_route", recognised=recognised)
+    try:
+        return _ask(stage, recognised, request, control_share)
+    except Exception as error:
+        alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; the call went upstream")
+        return Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage)
+
+
+def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], control_share: float) -> Choice:
+    live = stage.live
+    parts = chat.segments(request)
+    expired = datetime.now(UTC) >= live.expires_at
+    outside = uncovered(live.cover, recognised, request, parts)
+    # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
+    if stage.on and keeps_control(conversation(request, parts), control_share, salt=live.route.route_id):
+        return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None)
+    if expired:
+        return Choice(reason="expired", detail=f"on {live.expires_at:%Y-%m-%d}", recognised=recognised, stage=stage)
+    if outside is not None:
+        return Choice(reason="not_covered", detail=outside, recognised=recognised, stage=stage)
+    if not stage.on:
+        return Choice(reason="shadow", recognised=recognised, stage=stage, compare=True)
+    prediction = stage.specialist.predict(recognised.slots)
+    refused = refusal(live.rule, prediction)
+    content = "" if refused else workload.render(stage.workload.contract, prediction.value)
+    return Choice(
+        reason=refused or "answered",
+        recognised=recognised,
+        stage=stage,
+        compare=refused is not None,
+        prediction=prediction,
+        would_answer=refused is None,
+        content=content,
+    )
+
+
+def conversation(request: dict[str, Any], parts: chat.Segments) -> str | None:
+    """What tells the request's conversation from others, None where it stands alone.
+
+    Its own id where the caller sends one. Else a conversation of several turns goes by its opening and its user, so
+    that its later turns fall on one side. A single message without an id has no conversation: its toss is a fresh one, independent of
+    what it says.
+    """
+    if named := chat.conversation_id(request):
+        return named
+    return f"{chat.user_id(request)}\0{parts.first_user}" if parts.turns > 1 else None

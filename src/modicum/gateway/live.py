@@ -1,0 +1,132 @@
+"""What night handed over, as day uses it: the recogniser, a stage for each live route, prices. Reread when it changes.
+
+Each worker looks at the snapshot file four times a second and reads it in a thread; requests see the old state or the new
+one, never half of one. A snapshot that cannot be read switches everything to the incumbent; a route whose artefact is
+damaged switches itself there, and the others stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from modicum.artefact import Artefacts
+from modicum.backends.specialist import Specialist
+from modicum.errors import ModicumError
+from modicum.gateway.alarm import Alarm, name
+from modicum.store import snapshot
+from modicum.store.snapshot import LiveRoute
+from modicum.types import Price, Workload
+from modicum.workload import Recogniser
+
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A route that is in shadow or on, ready to answer."""
+
+    live: LiveRoute
+    workload: Workload
+    specialist: Specialist
+    model: str
+    """What the caller is told: `modicum/<workload>@<first digits of the artefact's digest>`."""
+
+    @property
+    def on(self) -> bool:
+        return self.live.route.state == "on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """One state of what is served."""
+
+    version: str = ""
+    recogniser: Recogniser | None = None
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    """By workload id."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Workload id -> why its route cannot answer."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+
+class Live:
+    """The present state; `now` is replaced as a whole."""
+
+    def __init__(self, home: Path, scope: str, alarm: Alarm) -> None:
+        self._home = home
+        self._scope = scope
+        self._alarm = alarm
+        self._artefacts = Artefacts(home / "artefacts")
+        self._specialists: dict[str, Specialist] = {}
+        self._seen: tuple[int, int, int] | None = None
+        self.now = Serving()
+
+    async def watch(self) -> None:
+        """Keep `now` fresh until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                if self._stamp() != self._seen:
+                    self.now = await asyncio.to_thread(self.load)
+            except Exception as error:  # whatever it is, this task must go on looking
+                self._alarm.ring("snapshot", f"{name(error)}; everything goes upstream")
+                self.now = Serving()
+
+    def load(self) -> Serving:
+        """Read the snapshot anew. Never raises for what stands in it: what cannot be used goes upstream, with an alarm."""
+        self._seen = self._stamp()
+        try:
+            read = snapshot.read(self._home)
+        except ModicumError as error:
+            self._alarm.ring("snapshot", f"{error.message}; everything goes upstream")
+            return Serving()
+        if read is None:
+            if self.now.version:
+                self._alarm.ring("snapshot", "the file is gone; everything goes upstream")
+            return Serving()
+        workloads = {w.workload_id: w for w in read.workloads if w.scope == self._scope}
+        try:
+            recogniser = Recogniser(tuple(workloads.values()))
+        except Exception as error:
+            self._alarm.ring("recogniser", f"{name(error)}; everything goes upstream")
+            return Serving(version=read.version, prices=_prices(read.prices))
+        stages: dict[str, Stage] = {}
+        broken: dict[str, str] = {}
+        for live in read.routes:
+            workload = workloads.get(live.route.workload_id)
+            if workload is None or live.route.scope != self._scope or live.route.state not in ("shadow", "on"):
+                continue
+            try:
+                stages[workload.workload_id] = self._stage(live, workload)
+            except Exception as error:
+                broken[workload.workload_id] = name(error)
+                self._alarm.ring(f"route {live.route.route_id}", f"{name(error)}; its calls go upstream")
+        self._specialists = {s.live.route.artefact_digest: s.specialist for s in stages.values()}
+        return Serving(
+            version=read.version,
+            recogniser=recogniser,
+            stages=MappingProxyType(stages),
+            broken=MappingProxyType(broken),
+            prices=_prices(read.prices),
+        )
+
+    def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
+        digest = live.route.artefact_digest
+        specialist = self._specialists.get(digest) or Specialist(self._artefacts.read(digest))
+        return Stage(live=live, workload=workload, specialist=specialist, model=f"modicum/{workload.name}@{digest.rpartition(':')[2][:6]}")
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(snapshot.path(self._home))
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _prices(prices: tuple[Price, ...]) -> Mapping[str, Price]:
+    return MappingProxyType({price.model: price for price in reversed(prices)})

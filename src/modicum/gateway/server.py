@@ -1,0 +1,204 @@
+"""Run an application on one port: bind, serve, drain on SIGTERM; with several workers, watch over them.
+
+Workers are forked from a parent that holds the listening socket and nothing else: no loop, no thread, no connection. Each worker
+opens its own client, segments and snapshot. A worker that dies is replaced; if the parent dies, the workers
+notice that its pipe closed, drain and end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import uvicorn
+
+from modicum.config import Config, ServeConfig
+from modicum.errors import ConfigError
+from modicum.gateway import admit
+from modicum.gateway.app import application
+from modicum.gateway.asgi import App
+from modicum.gateway.day import Day
+from modicum.gateway.protocol import protocol
+from modicum.store.segments import SegmentWriter
+
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+GRACE_S = 5.0
+"""A worker gets so much longer than `drain_s` before it is killed."""
+RESTART_PAUSE_S = 0.5
+
+Opening = Callable[[], AbstractAsyncContextManager[App]]
+"""Opens what a worker needs, in the worker's own loop, and closes it after the last request."""
+
+
+def bind(listen: str) -> socket.socket:
+    """A listening socket on a loopback address. Raises ConfigError where that cannot be."""
+    host, port = admit.listener(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1" if host == "localhost" else host, port))
+        bound.listen(BACKLOG)
+        bound.setblocking(False)
+    except OSError as error:
+        bound.close()
+        raise ConfigError(f"cannot listen on {listen}: {error.strerror}", hint="--listen 127.0.0.1:PORT names another port") from None
+    return bound
+
+
+def address(bound: socket.socket) -> str:
+    """HOST:PORT of a bound socket."""
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def gateway(config: Config) -> Opening:
+    """Opens the gateway of one worker."""
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[App]:
+        day = Day.open(config, SegmentWriter(config.home, durability=config.store.durability))
+        day.start()
+        try:
+            yield application(day)
+        finally:
+            await day.close()
+
+    return opening
+
+
+def run(opening: Opening, bound: socket.socket, limits: ServeConfig) -> None:
+    """Serve until SIGTERM or SIGINT, and return when replies under way are finished or `drain_s` is over."""
+    if limits.workers > 1:
+        _supervise(opening, bound, limits)
+    else:
+        _work(opening, bound, limits)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, but a signal that was obeyed is not raised again: having drained is success."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, parent: int | None = None) -> None:
+    """One worker. `parent` is the end of a pipe that closes when the parent goes."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+
+    async def serve() -> None:
+        async with opening() as app:
+            server = _Server(
+                uvicorn.Config(
+                    app,
+                    http=protocol(limits),
+                    ws="none",
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    date_header=False,
+                    proxy_headers=False,
+                    timeout_keep_alive=KEEP_ALIVE_S,
+                    timeout_graceful_shutdown=max(1, round(limits.drain_s)),
+                    backlog=BACKLOG,
+                )
+            )
+            if parent is not None:
+                asyncio.get_running_loop().add_reader(parent, server.handle_exit, signal.SIGTERM, None)
+            gc.collect()
+            gc.freeze()
+            await server.serve([bound])
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig) -> None:
+    """Keep `limits.workers` workers alive until a signal, then let them drain."""
+    alive_read, alive_write = os.pipe()
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    workers: dict[int, float] = {}
+
+    def start() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if pid := os.fork():
+            workers[pid] = time.monotonic()
+            return
+        code = 1
+        try:
+            os.close(alive_write)
+            _work(opening, bound, limits, alive_read)
+            code = 0
+        except BaseException as error:  # a forked child must never return into its parent's code
+            print(f"modicum alarm: worker: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    for _ in range(limits.workers):
+        start()
+    while not stopping:
+        for pid in _ended(workers):
+            lived = time.monotonic() - workers.pop(pid)
+            print(f"modicum alarm: worker: {pid} ended and is replaced", file=sys.stderr, flush=True)
+            if lived < RESTART_PAUSE_S * 2:
+                time.sleep(RESTART_PAUSE_S)
+            if not stopping:
+                start()
+        time.sleep(0.05)
+    bound.close()
+    for pid in workers:
+        _kill(pid, signal.SIGTERM)
+    until = time.monotonic() + limits.drain_s + GRACE_S
+    while workers and time.monotonic() < until:
+        for pid in _ended(workers):
+            del workers[pid]
+        time.sleep(0.02)
+    for pid in workers:
+        _kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    os.close(alive_write)
+    os.close(alive_read)
+
+
+def _ended(workers: dict[int, float]) -> list[int]:
+    return [pid for pid in list(workers) if os.waitpid(pid, os.WNOHANG)[0]]
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,44 @@
+"""What the specialist would have said, beside what the incumbent did say. Nothing of it is ever sent.
+
+The prediction is made while the provider works on the call, so it delays nothing, and stands in the same record as the
+call itself: a second record after the reply would have to find the first one, and could be lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from modicum import workload
+from modicum.errors import InputError
+from modicum.gateway.alarm import Alarm, name
+from modicum.gateway.decide import Choice
+from modicum.route.rule import refusal
+from modicum.wire import chat
+
+
+def predict(choice: Choice, alarm: Alarm) -> Choice:
+    """The choice with the stage's prediction, where it is to be compared and was not made yet."""
+    stage, recognised = choice.stage, choice.recognised
+    if not choice.compare or choice.prediction is not None or stage is None or recognised is None:
+        return choice
+    try:
+        prediction = stage.specialist.predict(recognised.slots)
+        return dataclasses.replace(choice, prediction=prediction, would_answer=refusal(stage.live.rule, prediction) is None)
+    except Exception as error:
+        alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; nothing was compared")
+        return dataclasses.replace(choice, compare=False, detail=choice.detail or f"not compared: {name(error)}")
+
+
+def agreed(choice: Choice, response: dict[str, object] | None, alarm: Alarm) -> bool | None:
+    """Did the incumbent say the same? None where nothing was predicted or its answer cannot be read."""
+    stage, recognised = choice.stage, choice.recognised
+    if not choice.compare or choice.prediction is None or stage is None or recognised is None or response is None:
+        return None
+    try:
+        said = workload.read(stage.workload.contract, chat.answer(response), recognised.slots)
+    except InputError:
+        return None
+    except Exception as error:
+        alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; nothing was compared")
+        return None
+    return None if said is None else said == choice.prediction.value
