@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modicum.stats.binomial import clopper_pearson
-from modicum.stats.clusters import bootstrap_totals, effective_size, mean_interval, rate_interval, weighted_mean
+from modicum.stats.clusters import bootstrap_ratios, effective_size, mean_interval, rate_interval, weighted_mean
 
 
 def test_equal_weights_are_plain_clopper_pearson() -> None:
@@ -46,9 +46,9 @@ def test_mean_interval_covers() -> None:
     assert covered / 500 >= 0.91
 
 
-def test_bootstrap_totals_centre_on_the_total() -> None:
-    values = np.arange(100.0)
-    totals = bootstrap_totals(values, draws=500, seed=1)
-    assert totals.shape == (500,)
-    assert totals.mean() == pytest.approx(values.sum(), rel=0.02)
-    assert np.array_equal(totals, bootstrap_totals(values, draws=500, seed=1))
+def test_bootstrap_ratios_centre_on_the_ratio_and_repeat() -> None:
+    totals, weights = np.arange(100.0), np.full(100, 2.0)
+    ratios = bootstrap_ratios(totals, weights, draws=500, seed=1)
+    assert ratios.shape == (500,)
+    assert ratios.mean() == pytest.approx(totals.sum() / weights.sum(), rel=0.02)
+    assert ratios[0] == pytest.approx(bootstrap_ratios(totals, weights, draws=1, seed=1)[0])

@@ -38,6 +38,8 @@ class Table:
     weights: NDArray[np.float64]
     """Calls of the group."""
     call_ids: tuple[str, ...] = ()
+    response_ids: tuple[str, ...] = ()
+    """By which labels are given; the call's own id where the response has none."""
     predictions: tuple[Prediction, ...] = ()
     costs: tuple[Decimal | None, ...] = ()
     """What the incumbent's answer to the row's call cost."""
@@ -67,9 +69,11 @@ def tabulate(
     *,
     weights: Sequence[int] | None = None,
     seed: int | None = None,
+    labels: Sequence[str] = (),
 ) -> Table:
     """Samples with their predictions, aligned, as columns; the rule's threshold plays no part.
 
+    `labels` are all that the specialist can say, so that those which nobody said in the window count as too thin to certify.
     With a `seed` the rows are put in a random order fixed by it and the call ids alone (what betting needs), whatever order they came in.
     """
     rows = list(range(len(samples)))
@@ -77,7 +81,7 @@ def tabulate(
         rows.sort(key=lambda i: (hashlib.blake2b(f"order\0{seed}\0{samples[i].call_id}".encode(), digest_size=16).digest(), i))
     free = dataclasses.replace(rule, accept_above=float("-inf"))
     codes: dict[str, int] = {}
-    for name in sorted({p.value for p in predictions} | {s.value for s in samples if s.value is not None}):
+    for name in sorted({p.value for p in predictions} | {s.value for s in samples if s.value is not None} | set(labels)):
         codes[name] = len(codes)
     told = [samples[i].value for i in rows]
     return Table(
@@ -88,6 +92,7 @@ def tabulate(
         open=np.array([refusal(free, predictions[i]) is None for i in rows], dtype=np.bool_),
         weights=np.array([1 if weights is None else weights[i] for i in rows], dtype=np.float64),
         call_ids=tuple(samples[i].call_id for i in rows),
+        response_ids=tuple(samples[i].response_id or samples[i].call_id for i in rows),
         predictions=tuple(predictions[i] for i in rows),
         costs=tuple(samples[i].cost_usd for i in rows),
     )

@@ -1,8 +1,9 @@
 """A test for the mean of bounded numbers by betting.
 
 Source: Waudby-Smith & Ramdas 2024, "Estimating means of bounded random variables by betting". Under "the mean of D is at least m" no
-strategy of bets against it earns money on average, so its capital exceeds 1/p at any time with probability at most p (Ville 1939). Exact for any sample size and any distribution on [-1, 1]; needs that given the earlier draws each
-draw has the mean under test, hence a random order fixed before the values are seen.
+strategy of bets against it earns money on average, so its capital exceeds 1/p at any time with probability at most p (Ville 1939).
+Exact for any sample size and any distribution on [-1, 1]; needs that given the earlier draws each draw has the mean under test, hence
+a random order fixed before the values are seen.
 """
 
 from __future__ import annotations

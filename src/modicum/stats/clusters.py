@@ -59,12 +59,15 @@ def mean_interval(values: Array, weights: Array, confidence: float) -> tuple[flo
     return max(low, -1.0), min(high, 1.0)
 
 
-def bootstrap_totals(values: Array, *, draws: int, seed: int) -> Array:
-    """Totals of resampled clusters, shape (draws,): n clusters drawn with replacement each time (Efron 1979)."""
-    n = len(values)
-    rng = np.random.default_rng(seed)
-    totals = np.empty(draws)
-    for start in range(0, draws, 64):  # in blocks: draws x n indices would not fit for large n
-        block = min(64, draws - start)
-        totals[start : start + block] = values[rng.integers(0, n, (block, n))].sum(axis=1)
-    return totals
+def bootstrap_ratios(totals: Array, weights: Array, *, draws: int, seed: int) -> Array:
+    """sum(totals) / sum(weights) over n clusters drawn with replacement, `draws` times, shape (draws,) (Efron 1979).
+
+    From numpy's legacy generator, whose stream is frozen: the same seed gives the same figures under any version.
+    """
+    n = len(totals)
+    random = np.random.RandomState(seed)
+    ratios = np.empty(draws)
+    for i in range(draws):
+        rows = random.randint(0, n, n)
+        ratios[i] = totals[rows].sum() / max(weights[rows].sum(), 1e-300)
+    return ratios

@@ -1,0 +1,132 @@
+"""An honest no: what is missing, in calls and days, in labels, and which margin today's calls could carry."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from modicum.evaluate.tune import Plan, Terms, groups_for_power, reachable_margin
+from modicum.stats.betting import fewest_draws_to_bet
+from modicum.stats.binomial import fewest_draws
+from modicum.stats.sequence import spending
+
+WORTH_A_LOOK = 0.25
+"""Below this estimated chance the certify calls stay unopened: a look that fails uses up its window and most of what may still be spent."""
+POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """How fast distinct requests come in."""
+
+    groups: int
+    """Certify groups at hand."""
+    calls: int
+    """Calls of the workload that these came from: all of them before a first look; those newer than the opened windows later."""
+    days: float
+    """In which those calls came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why nothing is proposed. Fields as in `Verdict`."""
+
+    code: str
+    """too_few_calls, too_few_labels, no_threshold."""
+    reason: str
+    needs_calls: int | None = None
+    needs_days: float | None = None
+    needs_labels: int | None = None
+    margin_reachable: float | None = None
+
+
+def is_worth_a_look(plan: Plan | None) -> bool:
+    """May the certify calls be opened? Decided on tune data alone."""
+    return plan is not None and max(plan.chance.values()) >= WORTH_A_LOOK
+
+
+def refuse_unopened(plan: Plan | None, terms: Terms, supply: Supply) -> Refusal:
+    """The refusal before any look: nothing was spent, and the same calls may be used later together with new ones."""
+    return _refusal(plan, terms, supply, terms.delta, keeps=True)
+
+
+def refuse_after_look(plan: Plan, terms: Terms, supply: Supply, *, delta: float, attempt: int, labels_wanted: int = 0) -> Refusal:
+    """The refusal after attempt number `attempt` failed: the next one needs a fresh window and spends `spending(delta, attempt + 1)`.
+
+    `supply` counts the opened window's groups, with its calls and days. `labels_wanted` are those that B could still use on this very
+    window, declared but not tested yet: then these come first.
+    """
+    margin = _margin(plan, terms, supply.groups)
+    if labels_wanted:
+        return Refusal(
+            code="too_few_labels",
+            reason=(
+                f"agreement within {_percent(terms.margin)} could not be shown; whether it is as good needs labels for "
+                f"{labels_wanted:,} calls where the two differ"
+            ),
+            needs_labels=labels_wanted,
+            margin_reachable=margin,
+        )
+    return dataclasses.replace(_refusal(plan, terms, supply, spending(delta, attempt + 1), keeps=False), margin_reachable=margin)
+
+
+def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, keeps: bool) -> Refusal:
+    """`keeps`: do the groups at hand still count towards those that are needed?"""
+    later = dataclasses.replace(terms, delta=delta)
+    if plan is None:
+        return Refusal(code="no_threshold", reason="the specialist answers nothing: every label is protected or too rare")
+    margin = _margin(plan, terms, supply.groups)
+    carries = f"; today's calls could carry a margin of about {_percent(margin)}" if margin is not None and margin > terms.margin else ""
+    groups = groups_for_power(plan.curve, later, level=later.level, power=POWER)
+    if groups is None:
+        lowest = min((float(rate) for rate in plan.curve.disagreement / plan.curve.coverage), default=1.0)
+        return Refusal(
+            code="no_threshold",
+            reason=(
+                f"more calls would not help: even where it is surest, {_percent(lowest)} of its answers differ from the incumbent's, "
+                f"and {_percent(terms.max_selective)} may{carries}"
+                if lowest > terms.max_selective
+                else f"no amount of calls like these would show it within {_percent(terms.margin)}{carries}"
+            ),
+            margin_reachable=margin,
+        )
+    groups = max(groups, _fewest(later))
+    missing = max(groups - (supply.groups if keeps else 0), 1)
+    calls = _about(missing * supply.calls / max(supply.groups, 1))
+    days = missing * supply.days / max(supply.groups, 1) if supply.days > 0 else None
+    newer = "" if keeps else ", newer than those just tested"
+    return Refusal(
+        code="too_few_calls",
+        reason=f"needs about {calls:,} more calls{newer}{'' if days is None else f': {_days(days)}'}{carries}",
+        needs_calls=calls,
+        needs_days=None if days is None else round(days, 1),
+        margin_reachable=margin,
+    )
+
+
+def _margin(plan: Plan, terms: Terms, groups: int) -> float | None:
+    return reachable_margin(plan.curve, terms, groups=groups, level=terms.level, power=POWER) if groups else None
+
+
+def _fewest(terms: Terms) -> int:
+    """Fewer groups than this cannot pass whatever they say."""
+    least = {"A": fewest_draws, "B": fewest_draws_to_bet}
+    return min(least[kind](terms.margin, terms.level) for kind in terms.kinds)
+
+
+def _about(calls: float) -> int:
+    """Rounded up to two digits: more would pretend."""
+    if calls <= 10:
+        return max(math.ceil(calls), 0)
+    unit: int = 10 ** (int(math.log10(calls)) - 1)
+    return int(math.ceil(calls / unit) * unit)
+
+
+def _days(days: float) -> str:
+    whole = max(math.ceil(days), 1)
+    return f"{whole:,} day{'' if whole == 1 else 's'}"
+
+
+def _percent(rate: float) -> str:
+    return f"{rate * 100:.3g} %"
