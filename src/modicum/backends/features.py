@@ -11,6 +11,7 @@ Source of the representation: word and character n-grams (char_wb) as in Joachim
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 FEATURES_VERSION = 1
 KINDS = ("words", "grams", "length")
@@ -41,13 +42,13 @@ def extract(text: str) -> tuple[list[str], list[str], list[str]]:
     if shaped != text or "0" in text:
         words += ["=" + number for number in _NUMBER.findall(text)]
     grams: list[str] = []
-    for chunk in shaped.split():
+    for chunk, times in Counter(shaped.split()).items():
         chunk = f" {chunk} "
         size = len(chunk)
         for n in GRAM_LENGTHS:
             if n > size:
                 break
-            grams += [chunk[at : at + n] for at in range(size - n + 1)]
+            grams += [chunk[at : at + n] for at in range(size - n + 1)] * times
     return words, grams, [_length(len(tokens))]
 
 

@@ -1,4 +1,8 @@
-"""Margins to probabilities: one temperature, fitted on out-of-fold logits (Guo et al. 2017)."""
+"""Margins to probabilities: one temperature, fitted on out-of-fold logits (Guo et al. 2017).
+
+Labels are smoothed as Platt (1999) does: of n samples each counts as right by (n + 1) / (n + 2) only, the rest is spread
+over the labels. Samples without a single mistake would otherwise drive the factor, and every confidence, to its end.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy.typing as npt
 
 from modicum.train.counts import Floats, Ints
 
-LOWEST, HIGHEST = 0.05, 50.0
+LOWEST, HIGHEST = 0.05, 20.0
 
 
 def temperature(logits: npt.NDArray[np.floating], labels: Ints) -> float:
@@ -17,7 +21,8 @@ def temperature(logits: npt.NDArray[np.floating], labels: Ints) -> float:
     if not len(labels):
         return 1.0
     shifted = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
-    own = shifted[np.arange(len(labels)), labels]
+    doubt = 1 / (len(labels) + 2)
+    own = (1 - doubt) * shifted[np.arange(len(labels)), labels] + doubt * shifted.mean(axis=1)
     low, high = math.log(LOWEST), math.log(HIGHEST)
     golden = (math.sqrt(5) - 1) / 2
     # The loss is convex in the factor, so it has one valley in its logarithm too.

@@ -91,7 +91,8 @@ def document_counts(counts: Counts) -> Ints:
 
 def rarity(documents: Ints, texts: int) -> Ints:
     """Smoothed inverse document frequency, log((1 + texts) / (1 + documents)) + 1, in units of 1/256."""
-    return np.rint(WEIGHT_UNIT * (np.log((1 + texts) / (1 + documents)) + 1)).astype(np.int64)
+    weights: Ints = np.rint(WEIGHT_UNIT * (np.log((1 + texts) / (1 + documents)) + 1)).astype(np.int64)
+    return weights
 
 
 def unit_rows(counts: Counts, rarities: Ints) -> Floats:

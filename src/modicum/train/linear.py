@@ -145,7 +145,7 @@ def _enough(frequency: Counter[str | None], labels: Sequence[str], groups: int) 
 
 def _constant(label: str, frequency: Counter[str | None], samples: int, about: dict[str, Any]) -> Trained:
     """Only one answer repeats: always say it. Confidence is Laplace's rule of succession, the same by fold and by day."""
-    confidence = round((frequency[label] + 1) / (frequency.total() + 2), 9)
+    confidence = round((frequency[label] + 1) / (frequency.total() + 2), 12)
     files = export_constant(label, confidence)
     about |= {"used_slots": [], "out_of_fold_agreement": round(frequency[label] / samples, 4), "size_bytes": sum(map(len, files.values()))}
     return Trained(files=files, about=about, used_slots=(), out_of_fold=(Prediction(value=label, confidence=confidence),) * samples)

@@ -1,0 +1,97 @@
+"""The trainer's parts: same vectors as the runtime, folds that keep groups whole, pruning and calibration that are right."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modicum.backends.features import extract
+from modicum.backends.specialist import unit_values
+from modicum.train.calibrate import temperature
+from modicum.train.counts import count, document_counts, rarity, unit_rows
+from modicum.train.folds import assign
+from modicum.train.prune import choose, information
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("ab c1é漢\n", max_size=30), min_size=1, max_size=12))
+def test_rows_are_to_the_bit_what_the_runtime_makes(texts: list[str]) -> None:
+    for place, block in enumerate(count(texts, "user.0", ("words", "grams", "length"))):
+        idf = rarity(document_counts(block), len(texts))
+        values = unit_rows(block, idf)
+        for row, text in enumerate(texts):
+            entries = slice(block.starts[row], block.starts[row + 1])
+            features = Counter(extract(text)[place]) if text else Counter()
+            assert {block.names[c]: n for c, n in zip(block.columns[entries], block.repeats[entries], strict=True)} == features
+            if features:
+                assert np.array_equal(values[entries], unit_values(block.repeats[entries], idf[block.columns[entries]]))
+                assert math.isclose(float((values[entries] ** 2).sum()), 1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["a b", "b c", "", "c c c"]), min_size=1, max_size=10), st.data())
+def test_take_and_keep_select(texts: list[str], data: st.DataObject) -> None:
+    block = count(texts, "s", ("words",))[0]
+    rows = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=8)), dtype=np.int64)
+    taken = block.take(rows)
+    again = count([texts[row] for row in rows.tolist()], "s", ("words",))[0]
+    named = [
+        sorted(zip([b.names[c] for c in b.columns[s:e]], b.repeats[s:e].tolist(), strict=True))
+        for b in (taken, again)
+        for s, e in zip(b.starts, b.starts[1:], strict=False)
+    ]
+    assert named[: len(rows)] == named[len(rows) :]
+    few = np.flatnonzero([name == "c" for name in block.names])
+    kept = block.keep(few)
+    assert int(kept.repeats.sum()) == sum(text.split().count("c") for text in texts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=200), st.integers(2, 5), st.integers(0, 5))
+def test_folds_keep_groups_whole_and_even(groups: list[int], folds: int, seed: int) -> None:
+    fold_of = assign(groups, folds, seed)
+    assert fold_of.tolist() == assign(groups, folds, seed).tolist()
+    assert len({(group, fold) for group, fold in zip(groups, fold_of.tolist(), strict=True)}) == len(set(groups))
+    sizes = np.bincount(fold_of, minlength=folds)
+    assert sizes.max() - sizes.min() <= max(Counter(groups).values())
+
+
+def test_information_is_the_definition() -> None:
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices("abcdefg", k=4)) for _ in range(60)]
+    labels = np.array([rng.randrange(3) for _ in texts])
+    block = count(texts, "s", ("words",))[0]
+    worth = information(block, document_counts(block), labels, 3)
+    for feature, name in enumerate(block.names):
+        present = np.array([name in extract(text)[0] for text in texts])
+        total = 0.0
+        for side in (True, False):
+            for label in range(3):
+                n, expected = (
+                    int(((present == side) & (labels == label)).sum()),
+                    int((present == side).sum()) * int((labels == label).sum()) / 60,
+                )
+                total += n * math.log(n / expected) if n else 0.0
+        assert math.isclose(worth[feature], total, abs_tol=1e-9)
+
+
+def test_the_most_telling_features_are_kept() -> None:
+    texts = [f"{'rise' if number % 2 else 'fall'} {random.Random(number).choice('uvwxyz')} again" for number in range(100)]
+    blocks = count(texts, "s", ("words",))
+    kept = choose(blocks, np.arange(100) % 2, 2, 2 * (2 + 9 + 4))[0]
+    assert sorted(blocks[0].names[feature] for feature in kept) == ["fall", "rise"]
+    assert len(choose(blocks, np.arange(100) % 2, 2, 10**6)[0]) == sum(document_counts(blocks[0]) >= 2)
+
+
+def test_temperature_finds_the_factor_that_made_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 4))
+    odds = np.exp(2.5 * logits)
+    labels = (rng.random((20_000, 1)) > np.cumsum(odds / odds.sum(1, keepdims=True), axis=1)).sum(1)
+    assert abs(temperature(logits, labels) - 2.5) < 0.1
+    assert temperature(np.zeros((0, 4)), np.zeros(0, np.int64)) == 1.0
