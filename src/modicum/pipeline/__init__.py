@@ -1,0 +1,13 @@
+"""The night walk: calls -> workloads -> a specialist for each -> what it may answer, proven -> a proposed route.
+
+bring_in    logs -> calls                      (`modicum import`)
+find        calls -> workloads                 (`modicum workloads`)
+fit         workload -> verdict                (`modicum fit`), the walk itself, in `night.py`
+switch      a person's decision on a route     (`modicum route`)
+publish     what the day is told of all this
+"""
+
+from modicum.pipeline.find import decide, find
+from modicum.pipeline.switch import find_workload, publish, switch
+
+__all__ = ["decide", "find", "find_workload", "publish", "switch"]

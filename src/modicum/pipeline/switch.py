@@ -1,0 +1,105 @@
+"""A person's decision: which proposed route is in shadow, on, or off; and what the day is told of it.
+
+The day reads one file, the snapshot; it is compiled anew after every change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from datetime import UTC, datetime
+
+from modicum import catalog
+from modicum.config import Config
+from modicum.errors import NotFoundError, RouteError
+from modicum.store import snapshot
+from modicum.store.control import Control
+from modicum.store.snapshot import LiveRoute, Snapshot
+from modicum.types import Route, RouteState, Workload
+
+
+def find_workload(control: Control, ref: str) -> Workload:
+    """The workload with this id or name (`scope/name` where several scopes have one). Raises NotFoundError with a suggestion."""
+    workloads = control.workloads()
+    found = [w for w in workloads if ref in (w.workload_id, w.name, f"{w.scope}/{w.name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NotFoundError(f"several workloads are named '{ref}'", hint="say " + " or ".join(f"{w.scope}/{w.name}" for w in found))
+    near = difflib.get_close_matches(ref, [name for w in workloads for name in (w.name, w.workload_id)], 1)
+    raise NotFoundError(
+        f"no workload '{ref}'", hint=f"did you mean '{near[0]}'?" if near else "`modicum workloads list` shows which there are"
+    )
+
+
+def find_route(control: Control, ref: str) -> Route:
+    """The route with this id, or the newest of the workload that `ref` names."""
+    routes = control.routes()
+    if exact := next((route for route in routes if route.route_id == ref), None):
+        return exact
+    workload = find_workload(control, ref)
+    routes = [route for route in routes if route.workload_id == workload.workload_id]
+    if not routes:
+        raise NotFoundError(f"'{workload.name}' has no route", hint=f"`modicum fit {workload.name}` proposes one where it can prove it")
+    return max(routes, key=lambda route: (route.state in ("on", "shadow"), route.changed_at))
+
+
+def newest_proposal(control: Control, ref: str) -> Route:
+    """The route that a switch means: by id, else the workload's newest proposal, else its newest route."""
+    route = find_route(control, ref)
+    if route.route_id == ref:
+        return route
+    certified = {c.certificate_id: c.created_at for c in control.certificates(route.workload_id)}
+    return max(control.routes(route.workload_id), key=lambda r: (certified.get(r.certificate_id, r.changed_at), r.changed_at))
+
+
+def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str = "") -> Route:
+    """Put a route into `state`, its older siblings off, and tell the day. Raises RouteError where that must not be."""
+    control = Control(config.home)
+    route = find_route(control, ref) if state == "off" else newest_proposal(control, ref)
+    now = datetime.now(UTC)
+    if state in ("shadow", "on"):
+        _check(control, route, now)
+        for sibling in control.routes(route.workload_id):
+            if sibling.route_id != route.route_id and sibling.state in ("shadow", "on"):
+                replaced = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=actor)
+                control.put_route(replaced, note=f"replaced by {route.route_id}")
+    changed = dataclasses.replace(route, state=state, changed_at=now, changed_by=actor)
+    control.put_route(changed, note=note)
+    publish(config)
+    return changed
+
+
+def _check(control: Control, route: Route, now: datetime) -> None:
+    certificate = control.certificate(route.certificate_id)
+    if certificate.expires_at <= now:
+        raise RouteError(f"its certificate expired on {certificate.expires_at:%Y-%m-%d}", hint=f"`modicum fit {certificate.workload_name}`")
+    workload = find_workload(control, route.workload_id)
+    if workload.ignored:
+        raise RouteError(f"'{workload.name}' is ignored", hint=f"`modicum workloads ignore --undo {workload.name}` first")
+    if not workload.routable:
+        raise RouteError(f"the template of '{workload.name}' has too little fixed text to recognise a request safely")
+    if not workload.contract.can_be_served:
+        raise RouteError(
+            f"{workload.contract.discarded_share:.0%} of the answers of '{workload.name}' say more than the {workload.contract.kind} read from them",
+            hint=f"`modicum workloads set {workload.name} --read label` if readers can do without the rest",
+        )
+
+
+def publish(config: Config) -> Snapshot:
+    """Compile what the day needs to know: workloads, routes in shadow or on with their rules and covers, prices."""
+    control = Control(config.home)
+    workloads = tuple(w for w in control.workloads() if not w.ignored)
+    known = {w.workload_id for w in workloads}
+    live = []
+    for route in control.routes():
+        if route.state in ("shadow", "on") and route.workload_id in known:
+            certificate = control.certificate(route.certificate_id)
+            live.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
+    now = datetime.now(UTC)
+    models = sorted({model for w in workloads for model in w.incumbents})
+    compiled = Snapshot(
+        version=now.isoformat(), workloads=workloads, routes=tuple(live), prices=catalog.price_table(config, models, now.date())
+    )
+    snapshot.write(config.home, compiled)
+    return compiled
