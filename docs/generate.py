@@ -42,7 +42,7 @@ def same(path: Path, text: str) -> bool:
 
 def cli_page() -> str:
     parts = [NOTE, "# The command line\n"]
-    for path, command in commands(cli.main, ("modicum",)):
+    for path, command in commands(cli.cli, ("modicum",)):
         context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
         parts.append(f"## `{' '.join(path)}`\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
@@ -90,9 +90,9 @@ def field_docstrings(record: type) -> dict[str, str]:
     body = typing.cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]).body
     said: dict[str, str] = {}
     for before, after in zip(body, body[1:], strict=False):
-        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(after, ast.Expr):
-            if isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
-                said[before.target.id] = " ".join(after.value.value.split()).replace("|", "\\|")
+        match before, after:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                said[name] = " ".join(text.split()).replace("|", "\\|")
     return said
 
 
