@@ -72,7 +72,7 @@ class Upstream:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = "http://127.0.0.1:%d/v1" % server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         self._started.set()
         await self._stop.wait()
         server.close()
@@ -135,7 +135,7 @@ class Upstream:
             await writer.drain()
             return False
         if what == "odd-bytes":
-            odd = b'{ "id":"x",\n\n "choices" : [ {"message":{"role":"assistant","content":"\xc3\xa9\\u00e9"},"finish_reason":"stop"}],"z":1.50}'
+            odd = b'{ "id":"x",\n\n "choices" : [ {"message":{"content":"\xc3\xa9\\u00e9"},"finish_reason":"stop"}],"z":1.50}'
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(odd))
             writer.write(b"X-RateLimit-Remaining-Requests: 7\r\nX-Request-Id: req_theirs\r\nSet-Cookie: a=b\r\nX-Modicum-Model: forged\r\n")
             writer.write(b"Connection: keep-alive, x-hop\r\nX-Hop: 1\r\nX-Two: a\r\nX-Two: b\r\n\r\n" + odd)
@@ -273,8 +273,8 @@ def modicum(*arguments: str, env: dict[str, str] | None = None, errors: Path) ->
             text=True,
             env={**{k: v for k, v in os.environ.items() if not k.startswith(("MODICUM_", "OPENAI_"))}, **(env or {})},
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             yield process, process.stdout.readline()
         finally:
             if process.poll() is None:

@@ -82,9 +82,7 @@ async def speak(day: Day, draft: Draft, reply: Reply) -> None:
     draft.response_body = msgspec.json.encode(whole)
     await day.recorder.keep(draft)
     if request.get("stream") is True:
-        options = request.get("stream_options")
-        include_usage = isinstance(options, dict) and options.get("include_usage") is True
         await reply.start(200, (*SSE, *day.headers(draft)))
-        await reply.write(b"".join(stream.split(whole, include_usage=include_usage)), last=True)
+        await reply.write(b"".join(stream.split(whole, include_usage=completion.wants_usage(request))), last=True)
     else:
         await reply.whole(200, draft.response_body, (JSON, *day.headers(draft)))

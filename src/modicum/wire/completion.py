@@ -24,6 +24,12 @@ def estimate(request: dict[str, Any], content: str) -> Usage:
     )
 
 
+def wants_usage(request: dict[str, Any]) -> bool:
+    """A stream for this request ends with an event that holds the usage."""
+    options = request.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
 def build(*, response_id: str, model: str, content: str, created: int, usage: Usage, about: dict[str, Any]) -> dict[str, Any]:
     """A `chat.completion` with one choice. `about` stands under `modicum`, beside the standard fields."""
     inputs, outputs = usage.input_tokens or 0, usage.output_tokens or 0

@@ -175,7 +175,7 @@ def _extend_logprobs(whole: dict[str, list[Any]], part: dict[str, Any]) -> None:
 
 def split(response: dict[str, Any], *, include_usage: bool = False) -> Iterator[bytes]:
     """The events, `[DONE]` included, that a client which asked for a stream gets in place of a plain response."""
-    common = {
+    common: dict[str, Any] = {
         "id": response.get("id"),
         "object": "chat.completion.chunk",
         "created": response.get("created"),
