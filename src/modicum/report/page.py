@@ -19,6 +19,7 @@ from modicum.report import words
 from modicum.report.records import IN_FORCE, Report, TemplateText, WorkloadFigures
 
 LONGEST_NAME = 90
+LONGEST_SENTENCE = 1_500
 LONGEST_TEMPLATE = 8_000
 BAR_WIDTH = 180
 NARROWEST_INTERVAL = 4
@@ -44,7 +45,7 @@ def render(report: Report) -> str:
         percent=words.percent,
         count=words.count,
         name=lambda text: words.visible(text, LONGEST_NAME),
-        shown=words.visible,
+        shown=lambda text: words.visible(text, LONGEST_SENTENCE),
     )
     room = files("modicum.report")
     style = room.joinpath("page.css").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from modicum.report import words
 from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
 
 LONGEST_NAME = 40
+LONGEST_SENTENCE = 1_500
 ACCENT = "cyan"
 
 
@@ -35,7 +36,7 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
         console.print(Text("Stays as it is", style="bold"))
         for line in refused:
             missing = f" Missing: {line.needs}." if line.needs else ""
-            console.print(Padding(Text(f"{_name(line)}: {words.visible(words.why(line))}{missing}"), (0, 0, 0, 2)))
+            console.print(Padding(Text(f"{_name(line)}: {words.visible(words.why(line), LONGEST_SENTENCE)}{missing}"), (0, 0, 0, 2)))
         console.print()
     unpriced = [model for model in report.models if model.unpriced_calls]
     for model in unpriced:
@@ -103,11 +104,11 @@ def _workloads(report: Report) -> Table:
 
 def _certified(console: Console, line: WorkloadFigures) -> None:
     console.print(Text.assemble((_name(line), "bold"), "  ", (words.STATES[line.state], ACCENT)))
-    said = [words.visible(line.sentence or "")]
+    said = [words.visible(line.sentence or "", LONGEST_SENTENCE)]
     said.append(f"Answers {words.percent(line.coverage_calls)} of the calls ({words.percent(line.coverage)} of distinct requests).")
     if line.saving is not None and line.saving.usd_month is not None:
         said.append(f"Saves {words.saving(line.saving)} a month, net of {words.money(line.control_usd_month)} for the control share,")
-        said.append(f"against {words.visible(line.saving.baseline)}.")
+        said.append(f"against {words.visible(line.saving.baseline, LONGEST_SENTENCE)}.")
     else:
         said.append("What that saves is unknown: the price of the incumbent is.")
     said += [f"{name}: {value}." for name, value in words.live(line)]

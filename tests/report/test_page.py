@@ -1,0 +1,212 @@
+"""The page: whole in itself, nothing runs, nothing from a log is markup, no slot's value, a table beside each bar."""
+
+import base64
+import dataclasses
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modicum.report import page
+from modicum.report.records import Report
+from modicum.types import Contract, LabelRow, Pattern, Template, Verdict, Version
+from tests.report.records import NOW, TEXT, certificate, certified, days, report, route, row, workload
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "</style><style>*{display:none}</style>",
+    "</title><meta http-equiv=refresh content='0;url=//evil.example'>",
+    "{{ 7 * 7 }} {% include 'x' %}",
+    "<!-- ", "]]>", "&lt;b&gt;", "javascript:alert(1)",
+    "\u202eevil\u2066\x00\x1b[2J",
+    "x" * 100_000,
+]  # fmt: skip
+VOID = {"meta", "rect", "path", "br", "link", "img", "input"}
+ALLOWED = set(
+    [
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "main",
+        "footer",
+        "section",
+        "article",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "dl",
+        "dt",
+        "dd",
+        "div",
+        "span",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "small",
+        "bdi",
+        "svg",
+        "rect",
+        "path",
+        "ul",
+        "li",
+        "blockquote",
+        "details",
+        "summary",
+        "pre",
+        "mark",
+        "code",
+    ]
+)
+
+
+class Outline(HTMLParser):
+    """What a browser would see: elements, attributes, balance, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def check(text: str) -> Outline:
+    """Nothing but our own elements, balanced, none that loads or runs."""
+    outline = Outline(text)
+    assert outline.open == []
+    for tag, attributes in outline.elements:
+        assert tag in ALLOWED, tag
+        for name, value in attributes.items():
+            assert not name.startswith("on") and name not in ("href", "src", "style", "action", "xlink:href"), (tag, name, value)
+    return outline
+
+
+def full(name: str = "bank-intent") -> Report:
+    """A report with everything in it, `name` wherever a log can put text."""
+    version = Version(
+        version_id=name,
+        template=Template(key="k", system=Pattern(literals=(name, name), anchored_start=True), user=Pattern(literals=(name,))),
+        marks=(("slot", "SECRET-SLOT-VALUE"),),
+        first_seen=NOW,
+        last_seen=NOW,
+        calls=7,
+    )
+    proof = certificate(
+        certificate_id=name,
+        workload_name=name,
+        sentence=f"of 100 at most 1 differs from {name}'s",
+        label_table=(LabelRow(label=name, groups=5, answered=3, differing=1, upper_bound=0.5),),
+        cover=dataclasses.replace(certificate().cover, incumbents=("big", name)),
+    )
+    usage = days(5) + [row(0, request_model=name, response_model=name), row(1, workload_id=None, scope=name)]
+    usage += [row(2, specialist=True, response_model="modicum/x", reasons=(("answered", 100),))]
+    usage += [row(2, workload_id="w2"), row(2, workload_id="w3")]
+    refused = Verdict(workload_id="w2", verdict="refused", reason=name, code="too_few_calls", needs_calls=10, needs_days=3.0)
+    return report(
+        usage,
+        workloads=[
+            workload(name=name, versions=(version, version)),
+            workload("w2", name=name, versions=(version,), contract=Contract(kind="label", labels=(name,))),
+            workload("w3", name=name, contract=TEXT),
+        ],
+        verdicts=[refused],
+        certificates=[proof],
+        routes=[route(state="on", certificate_id=name)],
+    )
+
+
+def test_the_page_is_whole_in_itself() -> None:
+    text = page.render(full())
+    outline = check(text)
+    policies = [a["content"] for tag, a in outline.elements if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policies == [f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"]
+    assert not re.search(r"url\(|@import|https?:", text)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_nothing_from_a_log_is_markup(hostile: str) -> None:
+    text = page.render(full(hostile))
+    check(text)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+    assert len(text) < 100_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(min_size=1, max_size=60))
+def test_no_name_breaks_the_page(name: str) -> None:
+    check(page.render(full(name)))
+
+
+def test_what_is_escaped_still_reads_as_it_was() -> None:
+    outline = check(page.render(full("<b>R&D</b>")))
+    assert any("<b>R&D</b>" in piece for piece in outline.text)
+
+
+def test_templates_stand_there_without_what_their_slots_held() -> None:
+    text = page.render(report(days(3)))
+    assert "Say where gold goes on <mark>slot</mark>.\nOne word." in text
+    assert "SECRET-SLOT-VALUE" not in text
+
+
+def test_each_workload_has_a_row_and_a_bar_on_one_scale() -> None:
+    it = report([row(0), row(0, workload_id="w2", input_tokens=50_000, output_tokens=5_000)], workloads=[workload(), workload("w2")])
+    dearest = it.workloads[0].baseline_usd_month
+    assert dearest is not None
+    bars = [page.bar(line, dearest) for line in it.workloads]
+    assert [bar.spend for bar in bars] == [page.BAR_WIDTH, page.BAR_WIDTH / 2]
+    text = page.render(it)
+    assert text.count('role="img"') == 2
+    assert "name-of-w1" in text and "$36.53" in text
+
+
+def test_a_bar_carries_its_saving() -> None:
+    (line,) = report(days(30), verdicts=[certified()]).workloads
+    assert line.baseline_usd_month is not None
+    bar = page.bar(line, line.baseline_usd_month)
+    assert bar.saving == pytest.approx(page.BAR_WIDTH * 0.475, abs=0.1)
+    assert bar.low is not None and bar.high is not None and bar.low < bar.saving < bar.high
+
+
+def test_unknown_prices_are_said_and_drawn_as_nothing() -> None:
+    it = report(days(3, request_model="nobody", response_model="nobody"))
+    text = page.render(it)
+    assert "unknown" in text and "$0" not in text
+    assert '[prices."<bdi>nobody</bdi>"]' in text
+
+
+def test_the_certificates_sentence_and_the_refusal_are_there() -> None:
+    text = page.render(full())
+    assert "of 100 at most 1 differs from bank-intent&#39;s" in text
+    assert "too_few_calls" in text
+    assert "about 10 more distinct calls (3 days at the present rate)" in text
