@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from modicum.config import ServeConfig
@@ -21,7 +22,7 @@ from modicum.errors import (
     RequestTooLargeError,
     UnsupportedMediaError,
 )
-from modicum.gateway.asgi import Asked
+from modicum.gateway.asgi import Asked, Header, Reply
 from modicum.wire import chat
 
 DRAIN_S = 2.0
@@ -116,10 +117,18 @@ async def _within(asked: Asked, seconds: float) -> tuple[bytes, bool]:
         raise RequestTimeoutError("the body did not arrive in time", hint="serve.body_timeout_s says how long to wait") from None
 
 
-async def drain(asked: Asked, error: ModicumError) -> None:
-    """Throw the rest of a refused body away, within bounds: a sender that is still writing would not see the reply."""
-    if isinstance(error, RequestTimeoutError) or asked.header(b"expect"):
+async def refuse(asked: Asked | None, reply: Reply, error: ModicumError, headers: Iterable[Header] = ()) -> None:
+    """Tell the caller no. `asked` is None where the head itself would not do."""
+    if reply.started:
         return
+    if asked is not None and not isinstance(error, RequestTimeoutError) and not asked.header(b"expect"):
+        await _drain(asked)
+    close = ((b"connection", b"close"),) if asked is None or asked.unread else ()
+    await reply.refuse(error, (*headers, *close))
+
+
+async def _drain(asked: Asked) -> None:
+    """Throw the rest of a refused body away, within bounds: a sender that is still writing would not see the reply."""
     thrown = 0
     try:
         async with asyncio.timeout(DRAIN_S):

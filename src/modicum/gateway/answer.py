@@ -53,8 +53,7 @@ async def answer(day: Day, asked: Asked, reply: Reply) -> None:
         draft.fail(error)
         await day.recorder.keep(draft)
         if not reply.started:
-            await admit.drain(asked, error)
-            await reply.refuse(error, day.headers(draft))
+            await admit.refuse(asked, reply, error, day.headers(draft))
         elif draft.passing is not None:
             # The connection is closed without an end, so that nobody takes this for a whole answer.
             await reply.write(stream.error_event(wire_error.body(error)))

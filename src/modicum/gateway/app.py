@@ -26,7 +26,7 @@ def application(day: Day) -> App:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        reply = Reply(send)
+        reply, asked = Reply(send), None
         try:
             asked = Asked(scope, receive)
             admit.check_caller(asked)
@@ -40,8 +40,7 @@ def application(day: Day) -> App:
         except asyncio.CancelledError:
             return  # the caller left, or the time to drain is over; the record is written
         except ModicumError as error:
-            if not reply.started:
-                await reply.refuse(error, ((b"x-request-id", new_call_id().encode()),))
+            await admit.refuse(asked, reply, error, ((b"x-request-id", new_call_id().encode()),))
         except Exception as error:
             day.alarm.ring("gateway", f"{name(error)}; a request failed")
             if not reply.started:

@@ -32,7 +32,7 @@ def replay(recordings: Recordings, limits: ServeConfig, *, pace: bool) -> Openin
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        reply = Reply(send)
+        reply, asked = Reply(send), None
         ours: list[Header] = [(b"x-request-id", new_call_id().encode()), (b"x-modicum-replay", b"true")]
         try:
             asked = Asked(scope, receive)
@@ -50,9 +50,7 @@ def replay(recordings: Recordings, limits: ServeConfig, *, pace: bool) -> Openin
         except asyncio.CancelledError:
             return  # the caller left
         except ModicumError as error:
-            if not reply.started:
-                await admit.drain(asked, error)
-                await reply.refuse(error, ours)
+            await admit.refuse(asked, reply, error, ours)
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[App]:
