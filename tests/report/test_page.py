@@ -27,49 +27,11 @@ HOSTILE = [
     "x" * 100_000,
 ]  # fmt: skip
 VOID = {"meta", "rect", "path", "br", "link", "img", "input"}
-ALLOWED = set(
-    [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "header",
-        "main",
-        "footer",
-        "section",
-        "article",
-        "h1",
-        "h2",
-        "h3",
-        "p",
-        "dl",
-        "dt",
-        "dd",
-        "div",
-        "span",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "small",
-        "bdi",
-        "svg",
-        "rect",
-        "path",
-        "ul",
-        "li",
-        "blockquote",
-        "details",
-        "summary",
-        "pre",
-        "mark",
-        "code",
-    ]
-)
+ALLOWED = {
+    "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section", "article", "h1", "h2", "h3", "p", "dl",
+    "dt", "dd", "div", "span", "table", "thead", "tbody", "tr", "th", "td", "small", "bdi", "svg", "rect", "path", "ul", "li",
+    "blockquote", "details", "summary", "pre", "mark", "code",
+}  # fmt: skip
 
 
 class Outline(HTMLParser):
