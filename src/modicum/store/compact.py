@@ -24,7 +24,7 @@ from modicum.store.home import changing, deleting, prepare, sync_folder
 from modicum.store.segments import Segment, open_all, seal, segments
 from modicum.store.table import Table, guarded, rows_of
 
-GROUP_BYTES = 128 << 20
+GROUP_BYTES = 64 << 20
 """About so many bytes of calls enter in one commit."""
 _UNPACKED = 8
 """A compressed segment is about so many times as large unpacked."""

@@ -202,7 +202,7 @@ def _plain(home: Path, segment: Opened, unpacked: ExitStack) -> BinaryIO:
         return segment.file
     import zstandard
 
-    plain = unpacked.enter_context(tempfile.TemporaryFile(dir=home / "tmp"))
+    plain: BinaryIO = unpacked.enter_context(tempfile.TemporaryFile(dir=home / "tmp"))  # noqa: SIM115
     segment.file.seek(0)
     zstandard.ZstdDecompressor().copy_stream(segment.file, plain)
     return plain

@@ -8,6 +8,7 @@ only while nobody reads (`home.deleting`). The log keeps statistics of ids and t
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,10 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from arro3.core import RecordBatchReader
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from modicum.errors import StoreError
@@ -34,7 +34,13 @@ CONFIGURATION = {
     "delta.setTransactionRetentionDuration": "interval 30 days",
     "delta.checkpointInterval": "100",
 }
-WRITER = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=16_384)
+_UNIQUE = ColumnProperties(dictionary_enabled=False)
+WRITER = WriterProperties(
+    compression="ZSTD",
+    compression_level=3,
+    max_row_group_size=16_384,
+    column_properties=dict.fromkeys(("call_id", "response_id", "started_us", "stored_us", *rows.BODIES), _UNIQUE),
+)
 SMALL_BYTES = 64 << 20
 MOST_FILES = 8
 """A partition with more small files is rewritten into fewer."""
@@ -82,7 +88,7 @@ class Table:
         unknown = [None] * actions.num_rows
         found = [
             # The log escapes paths once more than the folders are.
-            File(str(self._path / unquote(path)), scope, day, size, stored or 0)
+            File(str(self._path / _unescaped(path)), scope, day, size, stored or 0)
             for path, scope, day, size, stored in zip(
                 columns["path"],
                 columns["partition.scope"],
@@ -185,6 +191,11 @@ def guarded(home: Path) -> Iterator[None]:
         raise StoreError(f"the table in {home / 'calls'} could not be changed: {error}") from None
     finally:
         make_private(home / "calls")
+
+
+def _unescaped(path: str) -> str:
+    """Percent escapes undone, once."""
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), path.encode()).decode()
 
 
 def quoted(text: str) -> str:

@@ -1,0 +1,53 @@
+"""`modicum erase`: calls out, for good."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from modicum.cli.options import Config, common, print_json
+from modicum.errors import InputError, StoreError
+from modicum.store.calls import Calls
+from modicum.store.erase import matching
+
+
+@click.command(epilog="Example:  modicum erase --user u_1234    or    modicum erase --before 2026-01-01 --yes")
+@click.option("--call", "call_id", metavar="ID", help="The call with this id, ours or the response's.")
+@click.option("--user", "user_id", metavar="ID", help="All calls of this end user, as requests name them.")
+@click.option("--before", metavar="DATE", help="All calls that started before this day or time (UTC).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+def command(call_id: str | None, user_id: str | None, before: str | None, yes: bool, config: Config, as_json: bool) -> None:
+    """Remove calls for good: afterwards nothing they said is left in any file under the home.
+
+    Takes one of --call, --user and --before. The calls go from the table, from what a running `modicum serve` has written, from
+    files that ask for labels and from all leftovers. What remains is a digest of each call's identity, so that importing an old log
+    does not bring it back.
+
+    Certificates stay: their evidence holds keyed hashes and no text. Models that were fitted before keep what they learned of all calls
+    together: `modicum workloads` and `modicum fit` make them anew without these.
+    """
+    which: dict[str, Any] = {"call_id": call_id, "user_id": user_id, "before": None if before is None else _moment(before)}
+    if sum(value is not None for value in which.values()) != 1:
+        raise click.UsageError("say which calls: one of --call, --user and --before")
+    if not yes:
+        found = matching(config.home, **which)
+        if not sys.stdin.isatty():
+            raise StoreError(f"{found:,} calls would be erased for good", hint="say --yes to do it")
+        click.confirm(f"Erase {found:,} calls for good?", abort=True, err=True)
+    erased = Calls(config.home).erase(**which)
+    if as_json:
+        print_json({"erased": erased})
+    else:
+        click.echo(f"{erased:,} calls erased.")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"'{text}' is no date", hint="write it as 2026-01-31 or 2026-01-31T12:00:00Z") from None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

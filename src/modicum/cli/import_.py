@@ -1,0 +1,70 @@
+"""`modicum import`: recorded calls in from logs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from modicum.cli.options import Config, common, print_json, printable
+from modicum.cli.progress import bar
+from modicum.intake import FORMATS, Options, Refusal, check_scope
+from modicum.pipeline.bring_in import bring_in
+
+SHOWN_IN_JSON = 1_000
+
+
+@click.command(epilog="Example:  modicum import calls.jsonl    or    zcat calls-*.gz | modicum import --scope team-a -")
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--from", "form", type=click.Choice(list(FORMATS)), help="The logs' format. [default: recognised line by line]")
+@click.option(
+    "--scope", default="default", show_default=True, help="The scope (team, tenant, project) of the calls: a wall between workloads."
+)
+@click.option("--scope-from", metavar="FIELD", help="Take each call's scope from this top-level field, e.g. client_id.")
+@click.option("--strict", is_flag=True, help="Leave a log out whole if any of its lines is refused.")
+@common
+def command(
+    logs: tuple[Path, ...], form: str | None, scope: str, scope_from: str | None, strict: bool, config: Config, as_json: bool
+) -> None:
+    """Bring recorded calls in from JSON lines: plain, .gz, .zst, or - for standard input.
+
+    A line is {"timestamp", "client_id", "request", "response", "duration_ms"} with OpenAI's bodies, or a fine-tuning row
+    {"messages": [...]}. A line without a time takes its response's `created`, else the time its file was last changed.
+
+    Importing again adds nothing: a call is known by its response's id, else by its line. Calls that were erased here are not taken
+    again. Each refused line is named on standard error with its reason, the rest goes in; the exit code is then 1.
+
+    Bodies are kept for [store] keep_days after they came in, figures stay.
+    """
+    options = Options(scope=check_scope(scope), scope_from=scope_from, form=form)
+    refusals: list[Refusal] = []
+
+    def hear(refusal: Refusal) -> None:
+        if len(refusals) < SHOWN_IN_JSON:
+            refusals.append(refusal)
+        click.echo(printable(f"refused {refusal}"), err=True)
+
+    with bar("importing") as progress:
+        logs_in = bring_in(config, logs, options, strict=strict, refused=hear, progress=progress)
+    added, known, erased, refused = (sum(getattr(log, name) for log in logs_in) for name in ("added", "known", "erased", "refused"))
+    left_out = [log.source for log in logs_in if not log.taken]
+    if as_json:
+        totals = {"added": added, "known": known, "erased": erased, "refused": refused}
+        print_json(totals | {"logs": logs_in, "refusals": refusals})
+    else:
+        parts = [f"{added:,} calls added"]
+        parts += [f"{known:,} known already"] if known else []
+        parts += [f"{erased:,} erased here before and not taken again"] if erased else []
+        parts += [f"{refused:,} lines refused"] if refused else []
+        click.echo(", ".join(parts) + ".")
+        for source in left_out:
+            click.echo(printable(f"{source} was left out whole (--strict)."))
+        if added:
+            until = datetime.now(UTC) + timedelta(days=min(config.store.keep_days, 36_500))
+            click.echo(
+                f"Their bodies are kept until {until:%Y-%m-%d} ([store] keep_days = {config.store.keep_days}). Next: modicum workloads"
+            )
+    if refused:
+        sys.exit(1)

@@ -1,0 +1,61 @@
+"""Read the times that logs write: ISO 8601, or seconds, milliseconds, microseconds or nanoseconds since 1970."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from modicum.errors import LogFormatError
+from modicum.store.codec import from_us
+
+LAST_US = 253_402_300_799_999_999
+"""The end of the year 9999."""
+
+
+def moment(value: Any) -> datetime:
+    """An aware UTC time; one without a zone is taken as UTC. Raises LogFormatError for what is none."""
+    found = None
+    if isinstance(value, str):
+        found = _iso(value.strip()) or _epoch_text(value.strip())
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found = epoch(value)
+    if found is None:
+        raise LogFormatError(f"timestamp {_short(value)} is no time: ISO 8601 or seconds since 1970 are")
+    return found
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if "-" not in text:
+        return None
+    try:
+        parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except OverflowError:
+        return None
+    return parsed if parsed.year >= 1970 else None
+
+
+def _epoch_text(text: str) -> datetime | None:
+    try:
+        return epoch(float(text) if "." in text else int(text)) if text[:1].isdigit() else None
+    except ValueError:
+        return None
+
+
+def epoch(value: float) -> datetime | None:
+    """A time from a number whose size tells its unit; None before 1970 and after 9999. Whole numbers are exact."""
+    if not 0 <= value < 1e20:
+        return None
+    for below, per_second in ((1e11, 1), (1e14, 10**3), (1e17, 10**6), (1e20, 10**9)):
+        if value < below:
+            us = value * 10**6 // per_second if isinstance(value, int) else round(value * (10**6 / per_second))
+            return from_us(int(us)) if us <= LAST_US else None
+    return None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
