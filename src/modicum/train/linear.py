@@ -51,8 +51,29 @@ class Trained:
     """Aligned with the samples, those without a value included."""
 
 
-def fit(samples: Sequence[Sample], *, groups: Sequence[int], max_size_bytes: int, seed: int, progress: Progress | None = None) -> Trained:
-    """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i.
+def choose(samples: Sequence[Sample], *, groups: Sequence[int], seed: int) -> Choice | None:
+    """The slots that tell something about the answers, from old samples: what `fit` would choose on these.
+
+    Known before training, so that groups can be formed over what a specialist will read. None where all answers are one.
+    Raises NotEnoughDataError as `fit` does.
+    """
+    frequency, labels = _labels(samples)
+    _enough(frequency, labels, len(set(groups)))
+    if len(labels) == 1:
+        return None
+    return _choose(samples, labels, groups, seed)
+
+
+def fit(
+    samples: Sequence[Sample],
+    *,
+    groups: Sequence[int],
+    max_size_bytes: int,
+    seed: int,
+    choice: Choice | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i, `choice` what `choose` found.
 
     Raises NotEnoughDataError where too few answers can be read or repeat, or the labels do not fit `max_size_bytes`, and
     MissingExtraError where scikit-learn is not installed.
@@ -60,8 +81,7 @@ def fit(samples: Sequence[Sample], *, groups: Sequence[int], max_size_bytes: int
     if len(groups) != len(samples):
         raise ValueError(f"{len(samples)} samples, but {len(groups)} groups")
     tell = progress or (lambda share: None)
-    frequency: Counter[str | None] = Counter(sample.value for sample in samples if sample.value is not None)
-    labels = sorted(label for label, times in frequency.items() if label is not None and times >= MIN_PER_LABEL)
+    frequency, labels = _labels(samples)
     _enough(frequency, labels, len(set(groups)))
     about: dict[str, Any] = {
         "trainer": "linear",
@@ -83,9 +103,7 @@ def fit(samples: Sequence[Sample], *, groups: Sequence[int], max_size_bytes: int
     number = {label: place for place, label in enumerate(labels)}
     known = np.array([row for row, sample in enumerate(samples) if sample.value in number], dtype=np.int64)
     truth = np.array([number.get(sample.value or "", -1) for sample in samples], dtype=np.int64)
-    chosen = choose_slots(
-        [samples[row].slots for row in known.tolist()], truth[known], len(labels), [groups[row] for row in known.tolist()], seed
-    )
+    chosen = choice or _choose(samples, labels, groups, seed)
     tell(0.1)
     learnt = _draw(samples, known, groups, chosen.used, len(labels), seed)
     blocks = _count([samples[row] for row in learnt.tolist()], chosen)
@@ -129,7 +147,20 @@ def fit(samples: Sequence[Sample], *, groups: Sequence[int], max_size_bytes: int
     return Trained(files=files, about=about, used_slots=chosen.used, out_of_fold=out_of_fold)
 
 
-def _enough(frequency: Counter[str | None], labels: Sequence[str], groups: int) -> None:
+def _labels(samples: Sequence[Sample]) -> tuple[Counter[str], list[str]]:
+    """How often each answer occurs, and those that occur often enough to be told from chance."""
+    frequency = Counter(sample.value for sample in samples if sample.value is not None)
+    return frequency, sorted(label for label, times in frequency.items() if times >= MIN_PER_LABEL)
+
+
+def _choose(samples: Sequence[Sample], labels: Sequence[str], groups: Sequence[int], seed: int) -> Choice:
+    number = {label: place for place, label in enumerate(labels)}
+    known = [row for row, sample in enumerate(samples) if sample.value in number]
+    truth = np.array([number[samples[row].value or ""] for row in known], dtype=np.int64)
+    return choose_slots([samples[row].slots for row in known], truth, len(labels), [groups[row] for row in known], seed)
+
+
+def _enough(frequency: Counter[str], labels: Sequence[str], groups: int) -> None:
     readable, repeated = frequency.total(), sum(frequency[label] for label in labels)
     if readable < MIN_SAMPLES or groups < MIN_GROUPS:
         raise NotEnoughDataError(
@@ -143,7 +174,7 @@ def _enough(frequency: Counter[str | None], labels: Sequence[str], groups: int) 
         )
 
 
-def _constant(label: str, frequency: Counter[str | None], samples: int, about: dict[str, Any]) -> Trained:
+def _constant(label: str, frequency: Counter[str], samples: int, about: dict[str, Any]) -> Trained:
     """Only one answer repeats: always say it. Confidence is Laplace's rule of succession, the same by fold and by day."""
     confidence = round((frequency[label] + 1) / (frequency.total() + 2), 12)
     files = export_constant(label, confidence)
