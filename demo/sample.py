@@ -18,7 +18,7 @@ import argparse
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,12 +50,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", type=datetime.fromisoformat, help="when the month ends [today, 00:00 UTC]")
     args = parser.parse_args()
-    until = args.until.replace(tzinfo=UTC) if args.until else datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records(seed=args.seed, until=until)]
-    kept = len(lines) - args.held
-    args.out.write_text("".join(lines[:kept]), encoding="utf-8")
-    args.held_out.write_text("".join(lines[kept:]), encoding="utf-8")
-    print(f"{kept} calls in {args.out}, the newest {args.held} in {args.held_out}")
+    write(args.out, args.held_out, held=args.held, seed=args.seed, until=args.until and args.until.replace(tzinfo=UTC))
+
+
+def write(out: Path, held_out: Path, *, held: int = 300, seed: int = 0, until: datetime | None = None) -> None:
+    """The month as two logs: the newest `held` calls, and the others. `until` is today 00:00 UTC where nothing is said."""
+    until = until or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records(seed=seed, until=until)]
+    kept = len(lines) - held
+    out.write_text("".join(lines[:kept]), encoding="utf-8")
+    held_out.write_text("".join(lines[kept:]), encoding="utf-8")
+    print(f"{kept:,} calls in {out.name}, the newest {held} in {held_out.name}")
 
 
 def records(*, seed: int, until: datetime) -> list[dict[str, Any]]:
@@ -351,13 +356,6 @@ def sentence(rng: random.Random, line: str) -> str:
 
 def join(parts: list[str]) -> str:
     return " ".join(part for part in parts if part)
-
-
-def texts(log: Path) -> Iterator[tuple[str, str]]:
-    """(client, last message) of each record of a log."""
-    for line in log.read_text(encoding="utf-8").splitlines():
-        call = json.loads(line)
-        yield call["client_id"], call["request"]["messages"][-1]["content"]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,223 @@
+"""`make demo`: the whole loop on a generated sample, with the command line and the official client alone.
+
+A month of a shop's calls is written (`sample.py`), brought in, sorted into workloads, fitted and reported on. Then the newest
+300 calls, which were held back, go through `modicum serve` twice: with the proposed routes in shadow, and switched on. The provider
+behind it is `modicum replay`, which gives the sample's own answers at the sample's own pace. No key, no network.
+Everything is written to `.demo/`, which is emptied first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openai
+
+from demo import sample
+
+FOLDER = Path(__file__).resolve().parent.parent / ".demo"
+CLIENTS = 12
+"""Callers at a time, as a shop's applications are."""
+STARTS_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One of the newest calls as its caller saw it."""
+
+    call_id: str
+    took_ms: float
+    answer: str | None
+    recorded: str
+    by: str
+    """The specialist's name, or the incumbent's."""
+
+
+def main() -> int:
+    began = time.monotonic()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    os.chdir(FOLDER)
+    for name in [name for name in os.environ if name.startswith("MODICUM_")]:
+        del os.environ[name]
+    os.environ["NO_PROXY"] = "127.0.0.1"
+
+    say("A month of calls of a shop that does not exist: generated for this demo, recorded from nobody.")
+    sample.write(FOLDER / "calls.jsonl", FOLDER / "newest.jsonl")
+    say("Bring them in, find the workloads, build and prove small models.")
+    modicum("import", "calls.jsonl")
+    modicum("workloads")
+    modicum("fit")
+    modicum("report", "--html", "report.html")
+
+    routes = json.loads(modicum("route", "list", "--format", "json", quiet=True))
+    if not routes:
+        print("fit proposed no route, so there is nothing to switch on.")
+        return 1
+    say("Serve before the provider. The newest 300 calls were held back: send them with the proposed routes in shadow.")
+    for route in routes:
+        modicum("route", "shadow", route["route_id"], "--note", "demo")
+    newest = [json.loads(line) for line in (FOLDER / "newest.jsonl").read_text(encoding="utf-8").splitlines()]
+    with listening("replay", "newest.jsonl", "--pace", "--listen", "127.0.0.1:0") as upstream:
+        with listening("serve", "--listen", "127.0.0.1:0", "--upstream", upstream, "--auth", "none") as gateway:
+            shadow = send(newest, gateway)
+            before = table(shadow, records(routes), "in shadow")
+            say("Switch the routes on, and send the same calls again. No restart.")
+            for route in routes:
+                modicum("route", "on", route["route_id"], "--note", "demo")
+            time.sleep(1.0)  # the promise: in effect within a second
+            live = send(newest, gateway)
+        table(live, records(routes), "switched on", before)
+        one = next((sent for sent in live if sent.by.startswith("modicum/")), None)
+        if one is not None:
+            modicum("why", one.call_id)
+    say(f"Done in {time.monotonic() - began:.0f} s.")
+    print(f"""The report is a page without scripts: {FOLDER / "report.html"}
+
+To go on:
+  cd {FOLDER.name} && . ../.venv/bin/activate
+  modicum report                          the same as text, now with the live calls
+  modicum workloads show {routes[0]["workload"]}
+  modicum certificate list
+  modicum route off {routes[0]["route_id"]}
+  modicum why {live[0].call_id}
+and on a log of your own:  modicum report LOG.jsonl    then    modicum fit""")
+    return 0
+
+
+# --------------------------------------------------------------------------------------------------------- the command line
+
+
+def modicum(*words: str, quiet: bool = False) -> str:
+    """Run one command as a person would; a failure ends the demo. Returns its output where it is not shown."""
+    if not quiet:
+        print(f"\n$ modicum {' '.join(words)}", flush=True)
+    done = subprocess.run(command(*words), stdout=subprocess.PIPE if quiet else None, text=True)
+    if done.returncode:
+        raise SystemExit(f"modicum {words[0]} ended with {done.returncode}")
+    return done.stdout or ""
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "modicum", *words]
+
+
+@contextmanager
+def listening(*words: str) -> Iterator[str]:
+    """`serve` or `replay` for a while: the base URL that it says it listens on."""
+    print(f"\n$ modicum {' '.join(words)} &", flush=True)
+    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            print(first, end="", flush=True)
+            found = re.search(r"http://127\.0\.0\.1:\d+/v1", first)
+            if found is None:
+                raise SystemExit(f"modicum {words[0]} did not start")
+            yield found[0]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STARTS_WITHIN_S)
+
+
+def say(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+# --------------------------------------------------------------------------------------------------- the newest calls, sent
+
+
+def send(calls: list[dict[str, Any]], base_url: str) -> list[Sent]:
+    """Each call through the official client, some at a time, in the order in which they were made."""
+    with openai.OpenAI(base_url=base_url, api_key="none needed", max_retries=0, timeout=60) as client, ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(lambda call: send_one(client, call), calls))
+
+
+def send_one(client: openai.OpenAI, call: dict[str, Any]) -> Sent:
+    began = time.perf_counter()
+    raw = client.chat.completions.with_raw_response.create(**call["request"])
+    took_ms = (time.perf_counter() - began) * 1000
+    completion = raw.parse()
+    return Sent(
+        call_id=raw.headers["x-request-id"],
+        took_ms=took_ms,
+        answer=completion.choices[0].message.content,
+        recorded=call["response"]["choices"][0]["message"]["content"],
+        by=completion.model,
+    )
+
+
+def records(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The newest calls of every workload as they were recorded, by call id."""
+    workloads = json.loads(modicum("workloads", "list", "--format", "json", quiet=True))
+    found: dict[str, dict[str, Any]] = {}
+    for workload in workloads:
+        for call in json.loads(modicum("workloads", "calls", workload["id"], "--limit", "700", "--format", "json", quiet=True)):
+            found[call["call_id"]] = call | {"workload": workload["name"]}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one workload's newest calls came to."""
+
+    cost_usd: Decimal | None
+    took_ms: float
+
+
+def table(sent: list[Sent], recorded: dict[str, dict[str, Any]], state: str, before: dict[str, Line] | None = None) -> dict[str, Line]:
+    """Print who answered, how fast, at what cost, and how many answers changed; return it by workload for the next table."""
+    names = sorted({recorded[one.call_id]["workload"] for one in sent if one.call_id in recorded})
+    print(f"\nThe newest {len(sent)} calls, {state}:")
+    print(
+        f"{'workload':28} {'calls':>6} {'small model':>12} {'p50 ms':>8} {'incumbent':>10} {'p50 ms':>8} {'cost':>10} {'before':>10} {'changed':>8}"
+    )
+    lines: dict[str, Line] = {}
+    for name in [*names, "all"]:
+        mine = [one for one in sent if name in ("all", recorded.get(one.call_id, {}).get("workload"))]
+        small, large = ([one for one in mine if one.by.startswith("modicum/") is flag] for flag in (True, False))
+        costs = [recorded.get(one.call_id, {}).get("cost_usd") for one in mine]
+        cost = None if None in costs else sum((Decimal(str(value)) for value in costs), Decimal(0))
+        changed = sum(one.answer != one.recorded for one in mine)
+        lines[name] = Line(cost_usd=cost, took_ms=p50(mine))
+        was = before[name].cost_usd if before and name in before else cost
+        print(
+            f"{name[:28]:28} {len(mine):6} {len(small):12} {shown_ms(small):>8} {len(large):10} {shown_ms(large):>8} "
+            f"{dollars(cost):>10} {dollars(was):>10} {changed:8}",
+            flush=True,
+        )
+    compared = [recorded[one.call_id]["decision"] for one in sent if one.call_id in recorded]
+    agreed = [one["agreed"] for one in compared if one and one.get("reason") == "shadow" and one.get("agreed") is not None]
+    if agreed:
+        print(f"In shadow the small models were compared {len(agreed)} times and agreed with the incumbent {sum(agreed)} times.")
+    return lines
+
+
+def p50(sent: list[Sent]) -> float:
+    return statistics.median(one.took_ms for one in sent) if sent else float("nan")
+
+
+def shown_ms(sent: list[Sent]) -> str:
+    return f"{p50(sent):.1f}" if sent else "-"
+
+
+def dollars(amount: Decimal | None) -> str:
+    return "unknown" if amount is None else f"${amount:.4f}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
