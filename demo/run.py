@@ -32,7 +32,8 @@ from demo import sample
 FOLDER = Path(__file__).resolve().parent.parent / ".demo"
 CLIENTS = 12
 """Callers at a time, as a shop's applications are."""
-STARTS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 60.0
+ROW = "{:28} {:>6} {:>12} {:>8} {:>10} {:>8} {:>10} {:>10} {:>8}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def listening(*words: str) -> Iterator[str]:
             yield found[0]
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(STARTS_WITHIN_S)
+            process.wait(ENDS_WITHIN_S)
 
 
 def say(text: str) -> None:
@@ -171,48 +172,36 @@ def records(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What one workload's newest calls came to."""
-
-    cost_usd: Decimal | None
-    took_ms: float
-
-
-def table(sent: list[Sent], recorded: dict[str, dict[str, Any]], state: str, before: dict[str, Line] | None = None) -> dict[str, Line]:
-    """Print who answered, how fast, at what cost, and how many answers changed; return it by workload for the next table."""
+def table(
+    sent: list[Sent], recorded: dict[str, dict[str, Any]], state: str, before: dict[str, Decimal | None] | None = None
+) -> dict[str, Decimal | None]:
+    """Print who answered, how fast, at what cost, and how many answers changed; return the cost by workload for the next table."""
     names = sorted({recorded[one.call_id]["workload"] for one in sent if one.call_id in recorded})
     print(f"\nThe newest {len(sent)} calls, {state}:")
-    print(
-        f"{'workload':28} {'calls':>6} {'small model':>12} {'p50 ms':>8} {'incumbent':>10} {'p50 ms':>8} {'cost':>10} {'before':>10} {'changed':>8}"
-    )
-    lines: dict[str, Line] = {}
+    print(ROW.format("workload", "calls", "small model", "p50 ms", "incumbent", "p50 ms", "cost", "before", "changed"))
+    spent: dict[str, Decimal | None] = {}
     for name in [*names, "all"]:
         mine = [one for one in sent if name in ("all", recorded.get(one.call_id, {}).get("workload"))]
         small, large = ([one for one in mine if one.by.startswith("modicum/") is flag] for flag in (True, False))
         costs = [recorded.get(one.call_id, {}).get("cost_usd") for one in mine]
-        cost = None if None in costs else sum((Decimal(str(value)) for value in costs), Decimal(0))
+        spent[name] = None if None in costs else sum((Decimal(str(value)) for value in costs), Decimal(0))
+        was = dollars(before[name]) if before and name in before else "-"
         changed = sum(one.answer != one.recorded for one in mine)
-        lines[name] = Line(cost_usd=cost, took_ms=p50(mine))
-        was = before[name].cost_usd if before and name in before else cost
+        cells = (name[:28], len(mine), len(small), p50(small), len(large), p50(large), dollars(spent[name]), was, changed)
+        print(ROW.format(*cells), flush=True)
+    decisions = [recorded[one.call_id]["decision"] for one in sent if one.call_id in recorded]
+    compared = [one for one in decisions if one and one["reason"] == "shadow" and one.get("agreed") is not None]
+    if compared:
+        sure = [one for one in compared if one["confidence"] >= one["threshold"]]
         print(
-            f"{name[:28]:28} {len(mine):6} {len(small):12} {shown_ms(small):>8} {len(large):10} {shown_ms(large):>8} "
-            f"{dollars(cost):>10} {dollars(was):>10} {changed:8}",
-            flush=True,
+            f"Compared {len(compared)} times; sure enough to answer {len(sure)} of them, "
+            f"and of those {sum(one['agreed'] for one in sure)} were what the incumbent said."
         )
-    compared = [recorded[one.call_id]["decision"] for one in sent if one.call_id in recorded]
-    agreed = [one["agreed"] for one in compared if one and one.get("reason") == "shadow" and one.get("agreed") is not None]
-    if agreed:
-        print(f"In shadow the small models were compared {len(agreed)} times and agreed with the incumbent {sum(agreed)} times.")
-    return lines
+    return spent
 
 
-def p50(sent: list[Sent]) -> float:
-    return statistics.median(one.took_ms for one in sent) if sent else float("nan")
-
-
-def shown_ms(sent: list[Sent]) -> str:
-    return f"{p50(sent):.1f}" if sent else "-"
+def p50(sent: list[Sent]) -> str:
+    return f"{statistics.median(one.took_ms for one in sent):.1f}" if sent else "-"
 
 
 def dollars(amount: Decimal | None) -> str:
