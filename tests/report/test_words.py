@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modicum.report import words
-from modicum.types import Saving, Verdict
+from modicum.types import Saving
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,9 @@ def test_a_saving_shows_its_interval_before_its_estimate() -> None:
     assert words.saving(None) == "unknown"
 
 
-def test_what_is_missing() -> None:
-    refused = Verdict(
-        workload_id="w", verdict="refused", reason="", needs_calls=2083, needs_days=11.2, needs_labels=37, margin_reachable=0.0234
-    )
-    assert words.needs(refused) == (
-        "about 2,100 more distinct calls (11 days at the present rate); about 37 labels; today's calls could carry a margin of 2.3 points"
-    )
-    assert words.needs(Verdict(workload_id="w", verdict="refused", reason="")) == ""
-    assert (words.days_in_words(0.4), words.days_in_words(200), words.days_in_words(900)) == ("one day", "7 months", "2 years")
+def test_days_in_words() -> None:
+    said = [words.days_in_words(days) for days in (0.4, 11.2, 200, 900, 9999)]
+    assert said == ["one day", "12 days", "7 months", "2 years", "over ten years"]
 
 
 @given(st.text())

@@ -72,19 +72,19 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
     known = [line.spend_usd_month for line in open_ if line.spend_usd_month is not None]
     upper = sum(known, Decimal(0)) if known else None
     calls = sum(line.calls for line in open_)
-    sentence = (
-        f"{words.money(upper)} of {words.money(totals.spend_usd_month)} a month goes to calls with short, fixed answers."
-        " Whether small models pass there is not proven yet: `modicum fit` tries."
+    what = (
+        f"{words.money(upper)} of {words.money(totals.spend_usd_month)} a month"
         if upper is not None
-        else f"{words.percent(calls / totals.calls)} of these calls have short, fixed answers; their price is unknown."
-        " Whether small models pass there is not proven yet: `modicum fit` tries."
+        else words.percent(calls / totals.calls)
     )
+    goes = "goes to calls with" if upper is not None else "of these calls have"
+    sentence = f"{what} {goes} short, fixed answers. Whether small models pass there is not proven yet."
     figures = (
         spend,
         HeadlineFigure(
             label="of it can be tried",
             value=words.money(upper),
-            note=f"{words.percent(calls / totals.calls)} of the calls; an upper bound, not a saving",
+            note=f"{words.percent(calls / totals.calls)} of the calls; an upper bound that `modicum fit` makes a saving of, or not",
         ),
         HeadlineFigure(
             label="workloads found",

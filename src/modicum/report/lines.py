@@ -60,7 +60,6 @@ def line(
         control_usd_month=saved.control_usd_month if saved else None,
         code=its.code,
         reason=its.reason,
-        needs=its.needs,
         verdict=its.verdict,
         certificate=certificate,
         live=_live(rows, paid.mean_usd, shadow),

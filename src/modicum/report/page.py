@@ -60,8 +60,7 @@ def render(report: Report) -> str:
         bar_width=BAR_WIDTH,
         certified=[line for line in report.workloads if line.state in IN_FORCE],
         others=[line for line in report.workloads if line.state not in IN_FORCE],
-        prices=[model for model in report.models if model.price is not None],
-        unpriced=[model for model in report.models if model.unpriced_calls],
+        missing=any(line.verdict and (line.verdict.needs_calls or line.verdict.needs_labels) for line in report.workloads),
         several_scopes=len(report.periods) > 1,
         pieces=pieces,
     )

@@ -114,10 +114,8 @@ class WorkloadFigures:
     control_usd_month: Decimal | None = None
     """What the control share of the conversations goes on costing."""
     code: str = ""
-    """Why nothing is proposed."""
     reason: str = ""
-    needs: str = ""
-    """What is missing, in calls, days or labels."""
+    """Why nothing is proposed, for programs and for people. `verdict` says what is missing, in calls, days and labels."""
     verdict: Verdict | None = None
     certificate: Certificate | None = None
     live: LiveFigures | None = None

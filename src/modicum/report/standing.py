@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from modicum.report import words
 from modicum.report.records import State
 from modicum.types import Certificate, Route, Verdict, Workload
 from modicum.workload import classifiable
@@ -31,7 +30,6 @@ class Standing:
     verdict: Verdict | None = None
     code: str = ""
     reason: str = ""
-    needs: str = ""
 
 
 def standing(
@@ -44,18 +42,18 @@ def standing(
     if certificate is None and route is not None and verdict is not None and verdict.certificate is not None:
         certificate = verdict.certificate if verdict.certificate.certificate_id == route.certificate_id else None
     state: State
-    code = reason = needs = ""
+    code = reason = ""
     if workload.ignored:
         state = "ignored"
     elif route is not None and certificate is not None:
         state = "expired" if certificate.expires_at <= now and route.state != "off" else route.state
     elif verdict is not None and verdict.verdict == "refused":
-        state, code, reason, needs = "refused", verdict.code, verdict.reason, words.needs(verdict)
+        state, code, reason = "refused", verdict.code, verdict.reason
     elif why := "thin_template" if not workload.routable else classifiable(workload.contract):
         state, code, reason = "unsuited", why, NOT_YET.get(why, why)
     else:
         state = "not_tried"
-    return Standing(state=state, route=route, certificate=certificate, verdict=verdict, code=code, reason=reason, needs=needs)
+    return Standing(state=state, route=route, certificate=certificate, verdict=verdict, code=code, reason=reason)
 
 
 def best_routes(routes: Iterable[Route]) -> dict[str, Route]:

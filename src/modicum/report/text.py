@@ -35,8 +35,7 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
     if refused:
         console.print(Text("Stays as it is", style="bold"))
         for line in refused:
-            missing = f" Missing: {line.needs}." if line.needs else ""
-            console.print(Padding(Text(f"{_name(line)}: {words.visible(words.why(line), LONGEST_SENTENCE)}{missing}"), (0, 0, 0, 2)))
+            console.print(Padding(Text(f"{_name(line)}: {words.visible(words.why(line), LONGEST_SENTENCE)}"), (0, 0, 0, 2)))
         console.print()
     unpriced = [model for model in report.models if model.unpriced_calls]
     for model in unpriced:

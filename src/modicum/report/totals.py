@@ -95,6 +95,7 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             f"Savings are net of the {words.percent(control_share)} of conversations that a coin keeps with the incumbent, so that the"
             " promise can be checked. No audits are bought in this release. The specialist's own computing, on this machine, is not"
             " counted: it takes well under a millisecond a call.",
+            "A request that is answered is taken to cost what the calls of its workload cost on average.",
             f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the"
             " coverage within what the certificate's groups allow; with few days they are widened, under three days there is none.",
         ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from modicum.report.records import WorkloadFigures
-from modicum.types import Saving, Verdict
+from modicum.types import Saving
 
 UNKNOWN = "unknown"
 STATES = {
@@ -85,31 +86,12 @@ def listing(items: Sequence[str], most: int = 3) -> str:
     return ", ".join(shown)
 
 
-def about(number: int) -> str:
-    """Two digits that count: a forecast is no more exact than that."""
-    size = 10 ** max(0, len(str(abs(number))) - 2)
-    return f"{-(-number // size) * size:,}"
-
-
-def needs(verdict: Verdict) -> str:
-    """What a refused workload is missing, in calls and days, labels, or margin."""
-    said = []
-    if verdict.needs_calls:
-        days = f" ({days_in_words(verdict.needs_days)} at the present rate)" if verdict.needs_days else ""
-        said.append(f"about {about(verdict.needs_calls)} more distinct calls{days}")
-    if verdict.needs_labels:
-        said.append(f"about {about(verdict.needs_labels)} labels")
-    if verdict.margin_reachable:
-        said.append(f"today's calls could carry a margin of {verdict.margin_reachable * 100:.2g} points")
-    return "; ".join(said)
-
-
 def days_in_words(days: float) -> str:
     """11 days · 7 months · over ten years."""
     if days <= 1:
         return "one day"
     if days < 100:
-        return f"{days:.0f} days"
+        return f"{math.ceil(days)} days"
     if days < 720:
         return f"{days / 30.44:.0f} months"
     return f"{days / 365.25:.0f} years" if days < 3652 else "over ten years"
