@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -33,6 +33,7 @@ from modicum.stats.clusters import mean_interval, rate_interval, weighted_mean
 from modicum.types import Attempt, Certificate, Cover, LabelRow, Prediction, PromiseKind, Sample
 
 Array = NDArray[np.float64]
+T = TypeVar("T")
 
 FORMAT = "modicum-certificate/1"
 UNREADABLE = "(unreadable)"
@@ -123,6 +124,8 @@ def write_certificate(
     Raises CertificateError where the look passed nothing.
     """
     keys = [row_key(key, call_id) for call_id in table.call_ids]
+    # Through JSON and back, so that what is digested here is what a reader of the file will digest (3080 is 3080.0).
+    attempt, facts = _decoded(attempt, Attempt), _decoded(facts, Facts)
     return _assemble(attempt, look, table, facts, keys, excess)
 
 
@@ -171,6 +174,15 @@ def verify(data: bytes, certificate: Certificate | None = None) -> Verification:
         if field.name not in ("evidence_digest", "certificate_id"):
             checks.append(_check(field.name, getattr(certificate, field.name), getattr(found, field.name)))
     return Verification(certificate=certificate, checks=tuple(checks))
+
+
+def rows_of(data: bytes) -> tuple[Row, ...]:
+    """The rows of a certificate file. Raises CertificateError where the bytes are no such file."""
+    lines = [line for line in data.split(b"\n")[2:] if line.strip()]
+    try:
+        return msgspec.json.decode(b"[" + b",".join(lines) + b"]", type=tuple[Row, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CertificateError(f"this is no certificate file: {error}") from None
 
 
 def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[float | None, int]:
@@ -356,6 +368,10 @@ def _table_of(rows: Sequence[Row], head: _Head) -> tuple[Table, Array]:
         costs=tuple(row.cost_usd for row in rows),
     )
     return table, np.array([math.nan if row.excess is None else row.excess for row in rows], dtype=np.float64)
+
+
+def _decoded(record: T, kind: type[T]) -> T:
+    return msgspec.json.decode(msgspec.json.encode(record), type=kind)
 
 
 def _digest(data: bytes) -> str:

@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass
 
 from modicum.evaluate.tune import Plan, Terms, groups_for_power, reachable_margin
-from modicum.stats.betting import fewest_draws_to_bet
 from modicum.stats.binomial import fewest_draws
 from modicum.stats.sequence import spending
 
@@ -111,8 +110,7 @@ def _margin(plan: Plan, terms: Terms, groups: int) -> float | None:
 
 def _fewest(terms: Terms) -> int:
     """Fewer groups than this cannot pass whatever they say."""
-    least = {"A": fewest_draws, "B": fewest_draws_to_bet}
-    return min(least[kind](terms.margin, terms.level) for kind in terms.kinds)
+    return fewest_draws(terms.margin, terms.level)
 
 
 def _about(calls: float) -> int:

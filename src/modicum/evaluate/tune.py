@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modicum.evaluate.table import Table
 from modicum.stats.binomial import most_errors
-from modicum.stats.power import betting_power, binomial_power, normal_cdf
+from modicum.stats.power import betting_power, binomial_power, normal_cdf, paired_power
 from modicum.types import PromiseKind, Rule
 
 Array = NDArray[np.float64]
@@ -112,7 +112,7 @@ def chance_b(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
     """Estimated probability that each threshold passes B's tests with `groups` certify groups, shape (T,)."""
     answered = np.maximum(groups * curve.coverage, 1.0)
     share = np.maximum(curve.coverage, 1e-9)
-    marginal = betting_power(np.full_like(answered, groups), terms.margin, level, curve.up, curve.down)
+    marginal = paired_power(np.full_like(answered, groups), terms.margin, level, curve.up, curve.down)
     selective = betting_power(answered, terms.max_selective, level, np.minimum(curve.up / share, 0.5), np.minimum(curve.down / share, 0.5))
     return np.minimum(marginal, selective) * _enough_answered(curve, terms, groups)
 

@@ -104,9 +104,9 @@ def lower_limit(k: float, n: float, confidence: float) -> float:
 
 
 def _beta_quantile(q: float, a: float, b: float) -> float:
-    """The x with I_x(a, b) = q, by bisection (60 halvings: exact to a double near any x that matters)."""
+    """The x with I_x(a, b) = q, by bisection (50 halvings: exact to a double near any x that matters)."""
     low, high = 0.0, 1.0
-    for _ in range(60):
+    for _ in range(50):
         middle = (low + high) / 2
         if beta_cdf(middle, a, b) < q:
             low = middle

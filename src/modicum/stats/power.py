@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,14 @@ def binomial_power(most: Array, n: Array, rate: Array) -> Array:
     spread = np.sqrt(np.maximum(mean * (1 - np.minimum(rate, 1.0)), 1e-12))
     normal = normal_cdf((k + 0.5 - mean) / spread)
     return np.where(most < 0, 0.0, np.where(rate > 0.1, normal, poisson))
+
+
+def paired_power(n: Array, margin: float, level: float, up: Array, down: Array) -> Array:
+    """P(`paired_p_value` <= level) when `up` of n pairs are worse and `down` better, elementwise: the score test's normal approximation."""
+    needed = -NormalDist().inv_cdf(level)
+    under_null = np.sqrt(np.maximum(up + down, margin) / n)
+    actual = np.sqrt(np.maximum(up + down - (up - down) ** 2, 0.5 / n) / n)
+    return normal_cdf((margin - up + down - needed * under_null) / actual)
 
 
 def betting_power(n: Array, bound: float, level: float, up: Array, down: Array) -> Array:
