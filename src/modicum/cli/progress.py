@@ -14,7 +14,7 @@ Report = Callable[[float, str], None]
 def bar(title: str) -> Iterator[Report]:
     """Show a bar while the block runs; the block calls what it gets with (share done, what is being done)."""
     if not sys.stderr.isatty():
-        yield lambda share, what="": None
+        yield lambda share, what: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -28,4 +28,4 @@ def bar(title: str) -> Iterator[Report]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=1.0)
-        yield lambda share, what="": progress.update(task, completed=share, description=f"{title}: {what}" if what else title)
+        yield lambda share, what: progress.update(task, completed=share, description=f"{title}: {what}" if what else title)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from modicum.cli.options import Config, actor, common, print_json, print_table
-from modicum.pipeline import switch
+from modicum.pipeline import switching
 from modicum.store.control import Control
 from modicum.types import Route, RouteState
 
@@ -83,7 +83,7 @@ def list_(config: Config, as_json: bool) -> None:
 def show(ref: str, config: Config, as_json: bool) -> None:
     """Show one route, its rule and its certificate's sentence."""
     control = Control(config.home)
-    route = switch.find_route(control, ref)
+    route = switching.find_route(control, ref)
     certificate = control.certificate(route.certificate_id)
     if as_json:
         print_json({"route": route, "certificate": certificate})
@@ -109,7 +109,7 @@ def _switch(state: RouteState) -> Any:
     @click.option("--note", default="", help="Why, for the record.")
     @common
     def change(ref: str, note: str, config: Config, as_json: bool) -> None:
-        route = switch.switch(config, ref, state, actor=actor(), note=note)
+        route = switching.switch(config, ref, state, actor=actor(), note=note)
         if as_json:
             print_json(route)
         else:

@@ -12,7 +12,7 @@ from modicum import pipeline
 from modicum.cli.calls import record
 from modicum.cli.options import Config, actor, common, print_json, print_table, printable
 from modicum.cli.progress import bar
-from modicum.pipeline.switch import find_workload
+from modicum.pipeline.switching import find_workload
 from modicum.report.figures import spend_by_workload
 from modicum.store.calls import Calls
 from modicum.store.control import Control

@@ -7,7 +7,9 @@ switch      a person's decision on a route     (`modicum route`)
 publish     what the day is told of all this
 """
 
+from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.deep import replay_evidence
 from modicum.pipeline.find import decide, find
-from modicum.pipeline.switch import find_workload, publish, switch
+from modicum.pipeline.switching import find_workload, publish, switch
 
-__all__ = ["decide", "find", "find_workload", "publish", "switch"]
+__all__ = ["bring_in", "decide", "find", "find_workload", "publish", "replay_evidence", "switch"]

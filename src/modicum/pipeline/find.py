@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 from modicum.config import Config
 from modicum.discover import mine
-from modicum.pipeline.switch import find_workload, publish
-from modicum.store.calls import Calls
+from modicum.pipeline.switching import find_workload, publish
+from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
-from modicum.types import OperatorDecision, Workload
+from modicum.types import Call, OperatorDecision, Workload
 
 Progress = Callable[[float, str], None]
 """(share done, what is being done)."""
@@ -27,20 +27,38 @@ def find(config: Config, *, progress: Progress | None = None, only_if_needed: bo
     come; a prompt that is new among them is found by the next full look.
     """
     control, calls = Control(config.home), Calls(config.home)
-    state = _imported(calls)
+    usage = calls.usage()
+    state = _imported(usage)
     if only_if_needed and state == _last_state(control):
         return control.workloads()
-    discovery = mine(calls.scan(), known=control.workloads(), decisions=control.decisions(), progress=progress)
-    calls.assign(discovery.assignments)
+    count = max(sum(row.calls for row in usage), 1)
+    bodiless: set[str] = set()
+    discovery = mine(
+        _noting(calls.scan(), bodiless),
+        known=control.workloads(),
+        decisions=control.decisions(),
+        progress=(lambda read: progress(read / count, "reading calls")) if progress else None,
+    )
+    # Calls whose bodies are past their time cannot be looked at again: they stay where they were.
+    names = {workload.workload_id for workload in discovery.workloads}
+    kept = [row for row in calls.assignments() if row[0] in bodiless and row[1] in names] if bodiless else []
+    calls.assign([*discovery.assignments, *kept])
     control.replace_workloads(discovery.workloads)
     control.log("modicum", FOUND, state, f"{len(discovery.workloads)} workloads")
     publish(config)
     return list(discovery.workloads)
 
 
-def _imported(calls: Calls) -> str:
+def _noting(calls: Iterable[Call], bodiless: set[str]) -> Iterator[Call]:
+    for call in calls:
+        if call.request is None:
+            bodiless.add(call.call_id)
+        yield call
+
+
+def _imported(usage: Iterable[UsageRow]) -> str:
     """How many calls there are that no gateway of ours decided on."""
-    return str(sum(row.calls - sum(count for _, count in row.reasons) for row in calls.usage()))
+    return str(sum(row.calls - sum(count for _, count in row.reasons) for row in usage))
 
 
 def _last_state(control: Control) -> str | None:

@@ -1,0 +1,55 @@
+"""`certificate verify --deep`: run the certified artefact again on the calls that are still here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modicum.artefact import Artefacts
+from modicum.backends.specialist import Specialist
+from modicum.catalog import Catalogue
+from modicum.config import Config
+from modicum.evaluate.evidence import row_key, rows_of
+from modicum.pipeline.samples import gather
+from modicum.pipeline.switching import find_workload
+from modicum.store.calls import Calls
+from modicum.store.control import Control
+from modicum.store.key import evidence_key
+from modicum.types import Certificate
+from modicum.workload import Recogniser
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What running the artefact again showed."""
+
+    rows: int
+    found: int
+    """Rows whose call is still here."""
+    different: int
+    """Of these, rows where the artefact or the incumbent's answer is not what the evidence says."""
+
+    @property
+    def holds(self) -> bool:
+        return self.different == 0
+
+    @property
+    def words(self) -> str:
+        return f"Run again on {self.found:,} of {self.rows:,} calls (the others are not here any more): {self.different:,} differ from the evidence."
+
+
+def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Replayed:
+    """Find the evidence's calls by their keyed hashes and predict them again. Raises NotFoundError or ArtefactError where that is impossible."""
+    control = Control(config.home)
+    workload = find_workload(control, certificate.workload_id)
+    specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
+    rows = {row.key: row for row in rows_of(data)}
+    key = evidence_key(config.home)
+    samples = gather(Calls(config.home), workload, Recogniser(control.workloads()), Catalogue(config.prices)).samples
+    found = different = 0
+    for sample in samples:
+        row = rows.get(row_key(key, sample.call_id))
+        if row is not None:
+            found += 1
+            prediction = specialist.predict(sample.slots)
+            different += (prediction.value, prediction.confidence, sample.value) != (row.said, row.score, row.told)
+    return Replayed(rows=len(rows), found=found, different=different)

@@ -1,0 +1,71 @@
+"""The calls of one workload as samples: recognised as they would be by day, read by the contract, priced."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from modicum.catalog import Catalogue, cost
+from modicum.errors import InputError
+from modicum.store.calls import Calls
+from modicum.types import Call, Sample, Workload
+from modicum.wire import chat
+from modicum.workload import Recogniser, sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What can be learned from, and how many calls of the workload cannot."""
+
+    samples: tuple[Sample, ...]
+    without_body: int
+    answered_by_us: int
+    """A specialist's own answers never train, tune or certify."""
+    not_recognised: int
+    """Calls that discovery counts here but that a request would not be recognised as by day."""
+
+
+def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: Catalogue, *, until: datetime | None = None) -> Gathered:
+    """The samples of `workload` up to and including `until`, oldest first."""
+    missing: Counter[str] = Counter()
+    samples = []
+    scanned = calls.scan(
+        scope=workload.scope, workload_id=workload.workload_id, until=None if until is None else until + timedelta(microseconds=1)
+    )
+    for call in scanned:
+        if call.decision is not None and call.decision.reason == "answered":
+            missing["answered_by_us"] += 1
+        elif call.request is None:
+            missing["without_body"] += 1
+        elif (found := _sample(call, workload, recogniser)) is None:
+            missing["not_recognised"] += 1
+        else:
+            samples.append(dataclasses.replace(found, cost_usd=call.cost_usd if call.cost_usd is not None else _cost(call, catalogue)))
+    return Gathered(
+        samples=tuple(samples),
+        without_body=missing["without_body"],
+        answered_by_us=missing["answered_by_us"],
+        not_recognised=missing["not_recognised"],
+    )
+
+
+def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | None:
+    try:
+        request = chat.loads(call.request or b"")
+        recognised = recogniser.recognise(request)
+        if recognised is None or recognised.workload_id != workload.workload_id:
+            return None
+        response = chat.loads(call.response) if call.response is not None else {}
+        return sample(workload, recognised, call, request, response)
+    except InputError:
+        return None
+
+
+def _cost(call: Call, catalogue: Catalogue) -> Decimal | None:
+    for model in dict.fromkeys((call.response_model, call.request_model)):
+        if model and (price := catalogue.price(model, call.started_at.date(), input_tokens=call.usage.input_tokens or 0)) is not None:
+            return cost(price, call.usage)
+    return None
