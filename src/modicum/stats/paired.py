@@ -23,12 +23,14 @@ REACH = 7.0
 """Standard deviations of each count that are summed over; what lies beyond is below 1e-10 and added to the p-value."""
 
 
-def score(worse: Array, better: Array, n: int, margin: float) -> Array:
+def score(worse: Array | float, better: Array | float, n: int, margin: float) -> Array:
     """Tango's score for "P(worse) - P(better) = margin", elementwise; very negative speaks for less."""
+    worse, better = np.asarray(worse, dtype=np.float64), np.asarray(better, dtype=np.float64)
     b = (2 * n - worse + better) * margin - worse - better
     c = -better * margin * (1 - margin)
     better_rate = (np.sqrt(np.maximum(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
-    return (worse - better - n * margin) / np.sqrt(n * (2 * np.maximum(better_rate, 0.0) + margin * (1 - margin)))
+    out: Array = (worse - better - n * margin) / np.sqrt(n * (2 * np.maximum(better_rate, 0.0) + margin * (1 - margin)))
+    return out
 
 
 @lru_cache(maxsize=65536)
@@ -48,7 +50,7 @@ def paired_p_value(worse: int, better: int, n: int, margin: float) -> float:
     low = max(lower_limit(differing, n, 1 - OUTSIDE / 2), margin)
     high = max(upper_limit(differing, n, 1 - OUTSIDE / 2), low)
     steps = max(math.ceil((math.sqrt(high) - math.sqrt(low)) * 4 * math.sqrt(n)), 1)
-    seen = float(score(np.float64(worse), np.float64(better), n, margin)) + 1e-9
+    seen = float(score(worse, better, n, margin)) + 1e-9
     tail = max(_tail(float(root) ** 2, seen, n, margin) for root in np.linspace(math.sqrt(low), math.sqrt(high), steps + 1))
     return min(tail + OUTSIDE + 1e-10, 1.0)
 
