@@ -7,13 +7,15 @@ with what the slots held. The markup is in `page.html.j2`; this module prepares 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from modicum.report import words
 from modicum.report.records import IN_FORCE, Report, TemplateText, WorkloadFigures
@@ -38,20 +40,10 @@ class Bar:
 
 def render(report: Report) -> str:
     """The page, whole."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(
-        money=words.money,
-        saving=words.saving,
-        percent=words.percent,
-        count=words.count,
-        name=lambda text: words.visible(text, LONGEST_NAME),
-        shown=lambda text: words.visible(text, LONGEST_SENTENCE),
-    )
-    room = files("modicum.report")
-    style = room.joinpath("page.css").read_text(encoding="utf-8")
+    style = files("modicum.report").joinpath("page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     dearest = max((line.baseline_usd_month or Decimal(0) for line in report.workloads), default=Decimal(0))
-    return environment.from_string(room.joinpath("page.html.j2").read_text(encoding="utf-8")).render(
+    return _template().render(
         report=report,
         words=words,
         style=Markup(style),
@@ -59,11 +51,32 @@ def render(report: Report) -> str:
         bars={line.workload_id: bar(line, dearest) for line in report.workloads},
         bar_width=BAR_WIDTH,
         certified=[line for line in report.workloads if line.state in IN_FORCE],
-        others=[line for line in report.workloads if line.state not in IN_FORCE],
+        untried=[line for line in report.workloads if line.state == "not_tried"],
+        others=[line for line in report.workloads if line.state not in (*IN_FORCE, "not_tried")],
+        uncertified=[line for line in report.workloads if line.state not in IN_FORCE],
         missing=any(line.verdict and (line.verdict.needs_calls or line.verdict.needs_labels) for line in report.workloads),
         several_scopes=len(report.periods) > 1,
         pieces=pieces,
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(
+        money=words.money,
+        saving=words.saving,
+        percent=words.percent,
+        count=words.count,
+        name=lambda text: words.visible(text, LONGEST_NAME),
+        prose=prose,
+    )
+    return environment.from_string(files("modicum.report").joinpath("page.html.j2").read_text(encoding="utf-8"))
+
+
+def prose(text: str) -> Markup:
+    """A sentence, escaped, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.visible(text, LONGEST_SENTENCE)))))
 
 
 def bar(line: WorkloadFigures, dearest: Decimal) -> Bar:

@@ -71,7 +71,7 @@ def _workloads(report: Report) -> Table:
         table.add_row(
             Text(_name(line)),
             f"{line.calls:,}",
-            words.percent(line.share),
+            words.share(line.share),
             words.money(line.spend_usd_month),
             words.saving(line.saving) if line.saving else "–",
             Text(words.STATES[line.state], style=ACCENT if line.state in IN_FORCE else ""),
@@ -83,7 +83,7 @@ def _workloads(report: Report) -> Table:
         table.add_row(
             "(of no workload)",
             f"{totals.calls_without_workload:,}",
-            words.percent(totals.calls_without_workload / totals.calls),
+            words.share(totals.calls_without_workload / totals.calls),
             words.money(totals.spend_without_workload_usd_month),
             *("–", "", "", ""),
         )
@@ -91,7 +91,7 @@ def _workloads(report: Report) -> Table:
     table.add_row(
         "total",
         f"{totals.calls:,}",
-        "100 %",
+        words.share(1.0),
         words.money(totals.spend_usd_month),
         words.saving(totals.saving) if totals.saving else "–",
         "",

@@ -62,6 +62,16 @@ def percent(share: float | None) -> str:
     return f"{digits} %"
 
 
+def share(part: float) -> str:
+    """A share in a column: one digit behind the point, so that the points stand below each other."""
+    return f"{part * 100:.1f} %"
+
+
+def names(lines: Sequence[WorkloadFigures], most: int = 12) -> str:
+    """Workloads by name, dearest first."""
+    return listing([visible(line.name, 60) for line in lines], most)
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """1 call · 2,100 calls."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
