@@ -1,0 +1,152 @@
+"""What the answers of a workload have in common: the output contract, inferred from the answers and the instruction.
+
+Kinds in this order: tool call, JSON object, number, one of K labels, else free text. Refusals and failures are set
+aside first and never become a label.
+
+What reading discards by itself is white space, case, quotes, fences and a constant affix: one that 99 % of the read
+answers carry. Everything else counts into `discarded_share`: reasons before or behind, emphasis, a final stop, "Answer:"
+in some of the answers, underscores for spaces.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from modicum.discover.fields import find_fields
+from modicum.discover.labels import Said, common_affix, find_labels
+from modicum.types import Contract
+from modicum.workload import record, spoken
+from modicum.workload.bare import light, refuses, strip_affix
+from modicum.workload.number import is_plain, number
+from modicum.workload.read import read
+
+ReadAs = Literal["label", "json", "text"] | None
+_CONSTANT = 0.99
+_SHARE = 0.9
+_MOST_NUMBERS = 101
+"""More distinct numbers than that are an amount, not a scale."""
+
+
+def infer(said: Sequence[Said], failed: int, literals: Sequence[str], read_as: ReadAs = None) -> Contract:
+    """The contract of a workload's answers. `failed` counts calls without any answer."""
+    total = sum(one.times for one in said) + failed
+    tools = sum(one.times for one in said if one.answer.tool_calls)
+    usable = [one for one in said if one.text.strip() and not one.answer.refusal and not one.answer.tool_calls]
+    if read_as == "text":
+        contract = Contract(kind="text", reader="text")
+    elif tools >= 0.1 * max(1, total - failed):
+        contract = Contract(kind="tool", reader="tool")
+    else:
+        contract = _of_contents(usable, literals, read_as)
+    return measure(replace(contract, read_as=read_as), said, total)
+
+
+def _of_contents(usable: Sequence[Said], literals: Sequence[str], read_as: ReadAs) -> Contract:
+    plain = [one for one in usable if not refuses(one.text)]
+    total = sum(one.times for one in plain)
+    if not total:
+        return Contract(kind="text", reader="text")
+    records = [one for one in plain if record.parse(one.text) is not None]
+    if read_as == "json" or (read_as is None and sum(one.times for one in records) >= _SHARE * total):
+        found = find_fields(records)
+        return Contract(
+            kind="object",
+            fields=found.fields,
+            labels=found.labels,
+            reader="json",
+            form=found.form,
+            json_style=found.style,
+            json_ascii=found.ascii,
+        )
+    prefix, suffix = common_affix([one.text for one in plain])
+    affix = prefix + "{}" + suffix
+    numeric = _numbers(plain, affix, total)
+    if numeric:
+        return numeric
+    labels = find_labels(plain, literals, affix, forced=read_as == "label")
+    if labels is None and affix != "{}":
+        labels = find_labels(plain, literals, "{}", forced=read_as == "label")
+        affix = "{}" if labels else affix
+    if labels is None:
+        return Contract(kind="text", reader="text")
+    contract = Contract(kind="label", labels=labels.labels, reader=labels.reader, cues=labels.cues, form=affix)
+    if labels.labels and all(number(label) is not None for label in labels.labels):
+        values = sorted({value for label in labels.labels if (value := number(label)) is not None}, key=float)
+        contract = replace(contract, kind="number", labels=tuple(values))
+    return replace(contract, form=_form(plain, contract))
+
+
+def _numbers(plain: Sequence[Said], affix: str, total: int) -> Contract | None:
+    """Numbers that stand alone; few of them that come back are a scale and can be told as labels."""
+    counts: Counter[str] = Counter()
+    for one in plain:
+        value = number(spoken.whole(strip_affix(one.text, affix)) or "")
+        if value is not None:
+            counts[value] += one.times
+    if sum(counts.values()) < _SHARE * total:
+        return None
+    often = [value for value, times in counts.items() if times >= max(3, round(total / 1000))]
+    once = sum(times == 1 for times in counts.values())
+    closed = (
+        sum(counts[value] for value in often) >= 0.97 * sum(counts.values())
+        and once <= 0.02 * total
+        and len(often) <= min(_MOST_NUMBERS, total / 6)
+    )
+    contract = Contract(kind="number", labels=tuple(sorted(often, key=float)) if closed else (), reader="whole", form=affix)
+    return replace(contract, form=_form(plain, contract))
+
+
+def _form(plain: Sequence[Said], contract: Contract) -> str:
+    """What stands around the value in most answers; nothing where no form has half of them."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in plain:
+        value = read(contract, one.answer, one.slots)
+        if value is None:
+            continue
+        text, low, want = one.text, one.text.casefold(), value.casefold()
+        if len(low) != len(text):
+            continue
+        at = low.rfind(want) if contract.reader == "last" else low.find(want)
+        if at >= 0:
+            counts[text[:at], text[at + len(value) :]] += one.times
+    if not counts:
+        return "{}"
+    (prefix, suffix), times = counts.most_common(1)[0]
+    if 2 * times < sum(counts.values()):
+        return "{}"
+    return prefix + "{}" + suffix
+
+
+def measure(contract: Contract, said: Sequence[Said], total: int) -> Contract:
+    """The contract with the shares of answers that are read, and of those where reading discards too much."""
+    values = [(one, read(contract, one.answer, one.slots)) for one in said]
+    got = sum(one.times for one, value in values if value is not None)
+    if contract.kind in ("tool", "text"):
+        return replace(contract, read_share=round(got / max(1, total), 6))
+    carried = sum(
+        one.times
+        for one, value in values
+        if value is not None and _same(contract, light(strip_affix(one.text, contract.form)), value) and _affixed(one.text, contract.form)
+    )
+    constant = contract.form if carried >= _CONSTANT * max(1, got) else "{}"
+    lost = sum(one.times for one, value in values if value is not None and not _free(contract, one.text, value, constant))
+    return replace(contract, read_share=round(got / max(1, total), 6), discarded_share=round(lost / max(1, total), 6))
+
+
+def _affixed(text: str, form: str) -> bool:
+    return strip_affix(text, form) != text.strip()
+
+
+def _free(contract: Contract, text: str, value: str, constant: str) -> bool:
+    return _same(contract, light(text), value) or (constant != "{}" and _same(contract, light(strip_affix(text, constant)), value))
+
+
+def _same(contract: Contract, text: str, value: str) -> bool:
+    if contract.kind == "number":
+        return is_plain(text) and number(text) == value
+    if contract.kind == "object":
+        return record.parse(text) is not None
+    return text.casefold() == value.casefold()

@@ -1,0 +1,132 @@
+"""Bring calls down to what mining needs: texts interned, answers short, one row a call.
+
+Bodies are let go at once. What a call leaves behind is a few numbers and the strings that no other call shares.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from modicum.errors import InputError
+from modicum.types import Call
+from modicum.wire import chat
+from modicum.workload.prompt import Prompt, see, window
+
+_HEAD, _TAIL = 3_000, 1_000
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Row:
+    """One call as mining sees it."""
+
+    call_id: str
+    at: datetime
+    model: str
+    prompt: Prompt
+    answer: chat.Answer | None
+    """None where the call failed, has no answer, or a specialist of ours gave it."""
+    known: tuple[str, str] = ("", "")
+    """(workload_id, version_id) by the templates known before this mining."""
+
+
+@dataclass(slots=True)
+class Corpus:
+    """Calls of one scope and one key, column by column."""
+
+    scope: str
+    key: str
+    call_ids: list[str] = field(default_factory=list)
+    at: list[datetime] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    systems: list[str] = field(default_factory=list)
+    """Distinct system texts, windowed."""
+    users: list[tuple[str, str]] = field(default_factory=list)
+    """Distinct (first, last) user texts, windowed."""
+    answers: list[chat.Answer | None] = field(default_factory=list)
+    """Distinct answers."""
+    system_of: array[int] = field(default_factory=lambda: array("l"))
+    user_of: array[int] = field(default_factory=lambda: array("l"))
+    answer_of: array[int] = field(default_factory=lambda: array("l"))
+    known: list[tuple[str, str]] = field(default_factory=list)
+    _system_ids: dict[str, int] = field(default_factory=dict)
+    _user_ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    _answer_ids: dict[chat.Answer | None, int] = field(default_factory=dict)
+    chars: int = 0
+    """Characters held, roughly the memory that texts take."""
+
+    def __len__(self) -> int:
+        return len(self.call_ids)
+
+    def add(self, row: Row) -> None:
+        system, last = window(row.prompt.system), window(row.prompt.last)
+        first = last if row.prompt.turns < 2 else window(row.prompt.first)
+        self.call_ids.append(row.call_id)
+        self.at.append(row.at)
+        self.models.append(row.model)
+        self.known.append(row.known)
+        self.system_of.append(self._intern(system, self._system_ids, self.systems, len(system)))
+        self.user_of.append(self._intern((first, last), self._user_ids, self.users, len(last)))
+        size = len(row.answer.content or "") if row.answer else 0
+        self.answer_of.append(self._intern(row.answer, self._answer_ids, self.answers, size))
+
+    def _intern(self, value: T, ids: dict[T, int], values: list[T], size: int) -> int:
+        number = ids.get(value)
+        if number is None:
+            number = ids[value] = len(values)
+            values.append(value)
+            self.chars += size
+        return number
+
+    def row(self, number: int) -> Row:
+        """A call again, its texts windowed."""
+        first, last = self.users[self.user_of[number]]
+        system = self.systems[self.system_of[number]]
+        prompt = Prompt(self.key, system, first, last, 1 if first == last else 2, len(system) + len(last))
+        answer = self.answers[self.answer_of[number]]
+        return Row(self.call_ids[number], self.at[number], self.models[number], prompt, answer, self.known[number])
+
+    def texts(self, number: int) -> tuple[str, str, str]:
+        """(system, first user, last user) of a call, windowed."""
+        first, last = self.users[self.user_of[number]]
+        return self.systems[self.system_of[number]], first, last
+
+    def answer(self, number: int) -> chat.Answer | None:
+        return self.answers[self.answer_of[number]]
+
+
+def take(call: Call) -> Row | None:
+    """A call as a row, or None where its body is gone or is not a chat."""
+    if call.request is None:
+        return None
+    try:
+        prompt = see(chat.loads(call.request))
+    except InputError:
+        return None
+    answer = None
+    ours = call.decision is not None and call.decision.reason == "answered"
+    if call.response is not None and call.status < 400 and call.error is None and not ours:
+        try:
+            answer = _shorten(chat.answer(chat.loads(call.response)))
+        except InputError:
+            answer = None
+    return Row(call.call_id, call.started_at, call.response_model or call.request_model or "", prompt, answer)
+
+
+def _shorten(answer: chat.Answer) -> chat.Answer:
+    content = answer.content
+    if content is None or len(content) <= 2 * _HEAD or content.lstrip()[:1] in ("{", "[", "`") and len(content) < 50_000:
+        return answer
+    return chat.Answer(content[:_HEAD] + "\n…\n" + content[-_TAIL:], answer.refusal, answer.tool_calls, answer.finish_reason)
+
+
+def models_by_calls(models: Sequence[str]) -> tuple[str, ...]:
+    """Distinct models, most calls first."""
+    counts: dict[str, int] = {}
+    for model in models:
+        counts[model] = counts.get(model, 0) + 1
+    return tuple(sorted((model for model in counts if model), key=lambda model: (-counts[model], model)))

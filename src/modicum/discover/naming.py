@@ -1,0 +1,58 @@
+"""Names that a person can say: the words of the instruction that set a workload apart, unique within a scope."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+_WORD = re.compile(r"[^\W\d_]{3,20}")
+_CONSIDERED = 60
+_STOP_WORDS = """
+about above act all also always and answer any april are august avec been being below bitte but can case choices choose con dans
+das december del der des did die does done each eine einen else est every exactly false february first following for format friday
+from give given had has have her here his how input into ist its january json july june just label labels las last les list long
+los lower made make march may message monday more most must name names never none not nothing november null number nur october one
+only onto option options other our output over para please por pour provide que reason relies rely remark reply respond response
+return role saturday say sentence september short should single some state sunday tell text than that the their them then there
+they this three thursday today true tuesday two una und under une use used user users using very was wednesday well were what when
+where which who whom why will with word words would write you your
+"""
+_STOP = frozenset(_STOP_WORDS.split())
+
+
+def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> list[str]:
+    """A name for each workload by its literals; `taken` holds those that are named already."""
+    words = [_words(literals) for literals in texts]
+    frequency = Counter(word for row in words for word in set(row))
+    used = set(taken.values())
+    names = []
+    for number, row in enumerate(words):
+        if number in taken:
+            names.append(taken[number])
+            continue
+        name = _slug(row, frequency, len(texts))
+        unique, count = name, 2
+        while unique in used:
+            unique = f"{name}-{count}"
+            count += 1
+        used.add(unique)
+        names.append(unique)
+    return names
+
+
+def _words(literals: Sequence[str]) -> list[str]:
+    joined = "\n".join(literals)[:3_000]
+    return [word for word in (found[0].lower() for found in _WORD.finditer(joined)) if word not in _STOP][:_CONSIDERED]
+
+
+def _slug(words: Sequence[str], frequency: Mapping[str, int], count: int) -> str:
+    if not words:
+        return "open-chat"
+    scores: dict[str, float] = {}
+    for place, word in enumerate(words):
+        rare = math.log((1 + count) / frequency[word]) + 0.2
+        scores.setdefault(word, rare / (4 + place))
+    best = set(sorted(scores, key=lambda word: (-scores[word], word))[:3])
+    return "-".join(word for word in dict.fromkeys(words) if word in best)

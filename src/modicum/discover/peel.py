@@ -1,0 +1,82 @@
+"""Peel groups of calls off: the block in most calls first, then the same inside and outside of it.
+
+A set of calls that shares 12 shingles of instruction is split further only where the answers disagree, or where one
+alternative is longer than all that is shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from modicum.discover.answers import Looks, disagree
+from modicum.discover.blocks import LEAST_CALLS, Blocks
+from modicum.discover.shingles import I64
+
+_STATIC = 0.95
+_SHARED = 12
+"""Shingles of instruction that make a family."""
+_MOST_BLOCKS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Calls of one template."""
+
+    calls: I64
+    static: int
+    """Shingles that they share; 0 where nothing is fixed."""
+
+
+def peel(blocks: Blocks, looks: Looks, calls: int) -> list[Group]:
+    """Groups that partition the calls, the largest first."""
+    todo = [(np.arange(calls), blocks.call, blocks.block)]
+    groups = []
+    while todo:
+        members, call, block = todo.pop()
+        chosen = _choose(blocks, looks, members, call, block)
+        if isinstance(chosen, int):
+            groups.append(Group(members, chosen))
+            continue
+        inside = np.zeros(calls, bool)
+        inside[chosen] = True
+        held = inside[call]
+        todo.append((members[inside[members]], call[held], block[held]))
+        todo.append((members[~inside[members]], call[~held], block[~held]))
+    return sorted(groups, key=lambda group: (-len(group.calls), int(group.calls[0]) if len(group.calls) else 0))
+
+
+def _choose(blocks: Blocks, looks: Looks, members: I64, call: I64, block: I64) -> I64 | int:
+    """The calls to split off, or how many shingles the members share where nothing may split."""
+    n = len(members)
+    often = np.bincount(block, minlength=len(blocks.size))
+    static = often >= _STATIC * n
+    shared = int(blocks.size[static].sum())
+    in_system = int(blocks.in_system[static].sum())
+    able = np.flatnonzero((often >= LEAST_CALLS) & (often <= n - LEAST_CALLS) & ~static)
+    compared = 0
+    for candidate in able[np.lexsort((able, -blocks.size[able], -often[able]))]:
+        share = often[candidate] / n
+        size = int(blocks.size[candidate])
+        mostly_system = 2 * int(blocks.in_system[candidate]) >= size
+        if _structural(size, share, shared, mostly_system, in_system):
+            return np.asarray(call[block == candidate])
+        least = 3 if mostly_system else 6 if in_system else 4
+        if share < 0.03 or share > 0.97 or size < least or compared >= _MOST_BLOCKS:
+            continue
+        compared += 1
+        inside: I64 = np.asarray(call[block == candidate])
+        if disagree(looks, inside, np.setdiff1d(members, inside, assume_unique=True), in_system=mostly_system):
+            return inside
+    return shared
+
+
+def _structural(size: int, share: float, shared: int, mostly_system: bool, in_system: int) -> bool:
+    """May a block split for its length alone?"""
+    if shared >= _SHARED:
+        return size > shared and share > 1 / 8
+    if size < 4 or 2 * size <= shared:
+        return False
+    # words of users: a phrase is no instruction
+    return mostly_system or size >= 8 or (size >= 6 and share > 1 / 16)

@@ -1,0 +1,92 @@
+"""Take the wrapping off an answer. `light` takes what is always free: white space, quotes, fences. `bare` takes more.
+
+Nothing here searches: every step looks at the ends of the text only, in time linear in what it takes off.
+"""
+
+from __future__ import annotations
+
+import re
+
+QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』", "„": "“"}
+_EMPHASIS = ("**", "__", "*", "`", "_")
+_STOPS = ".!。！"
+_LEAD = re.compile(
+    r"(?:(?:the|my|la|le|die|das|il)\s+)?(?:final\s+|best\s+|correct\s+|predicted\s+)?"
+    r"(?:answer|label|category|intent|class|classification|result|output|response|topic|tag|prediction|"
+    r"antwort|ergebnis|kategorie|réponse|respuesta|resposta|risposta|catégorie|categoría|ответ|答案|回答|答え|类别|結果|结果|الجواب|الإجابة)"
+    r"\s{0,2}(?:is\s{0,2}:?|[:：=])\s{0,3}",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    r"(?:i['’]?m (?:very )?sorry|i am sorry|sorry,|i apologi[sz]e|i can(?:['’]t|not| not)\b|i['’]?m (?:not able|unable)|"
+    r"i am (?:not able|unable)|i won['’]t\b|"
+    r"as an ai\b|unfortunately,? i\b|i do(?:n['’]t| not) (?:feel comfortable|have the ability)|"
+    r"lo siento|no puedo|je suis désolé|je ne peux pas|es tut mir leid|ich kann (?:das|dabei|ihnen|dir)? ?(?:leider )?nicht|"
+    r"desculpe|mi dispiace|извините|к сожалению, я|抱歉|很抱歉|对不起|對不起|申し訳|죄송|عذر|آسف|أعتذر)",
+    re.IGNORECASE,
+)
+_GLUE = re.compile(r"[\s_\-]+")
+
+
+def fold(text: str) -> str:
+    """The form in which two spellings of a value are compared: case, white space, `_` and `-` are one."""
+    return _GLUE.sub(" ", text.casefold()).strip()
+
+
+def refuses(text: str) -> bool:
+    """True where an answer opens as a refusal does."""
+    return _REFUSAL.match(text.lstrip().lstrip("\"'*")) is not None
+
+
+def unfence(text: str) -> str:
+    """The inside of a text that is one fenced block, else the text."""
+    if not text.startswith("```") or not text.endswith("```") or len(text) < 6:
+        return text
+    inside = text[3:-3]
+    if "```" in inside:
+        return text
+    head, newline, rest = inside.partition("\n")
+    if newline and len(head) <= 20 and not any(mark in head for mark in " {[\"'"):
+        return rest
+    return inside
+
+
+def light(text: str) -> str:
+    """Without white space, quotes and fences around it: what reading may discard by itself."""
+    while True:
+        before = text
+        text = unfence(text.strip())
+        if len(text) >= 2 and QUOTES.get(text[0]) == text[-1]:
+            text = text[1:-1]
+        if text == before:
+            return text
+
+
+def bare(text: str) -> str:
+    """Without emphasis, final stop and a lead such as "Answer:" either."""
+    while True:
+        before = text
+        text = light(text)
+        for mark in _EMPHASIS:
+            if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
+                text = text[len(mark) : -len(mark)]
+                break
+        if len(text) > 1 and text[-1] in _STOPS and text[-2] not in _STOPS:
+            text = text[:-1]
+        lead = _LEAD.match(text.lstrip("*_ "))
+        if lead and lead.end() < len(text.lstrip("*_ ")):
+            text = text.lstrip("*_ ")[lead.end() :]
+            # "**Answer:** x": the emphasis closes behind the lead
+            text = text.removeprefix("**").removeprefix("__")
+        if text == before:
+            return text
+
+
+def strip_affix(text: str, form: str) -> str:
+    """Without the form's own prefix and suffix, where the text has both."""
+    prefix, _, suffix = form.partition("{}")
+    prefix, suffix = prefix.lstrip(), suffix.rstrip()
+    text = text.strip()
+    if (prefix or suffix) and len(text) >= len(prefix) + len(suffix) and text.startswith(prefix) and text.endswith(suffix):
+        return text[len(prefix) : len(text) - len(suffix)]
+    return text
