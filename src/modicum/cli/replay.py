@@ -42,13 +42,9 @@ def command(logs: tuple[str, ...], listen: str, pace: bool, config: Config, as_j
     limits = dataclasses.replace(config.serve, listen=server.address(bound), workers=1)
     if not recordings.calls:
         raise LogFormatError("there is no recorded answer in " + ", ".join(logs), hint="a line needs a request and a response")
-    click.echo(
-        printable(
-            f"Replaying {recordings.calls:,} recorded answers to {len(recordings):,} requests on http://{limits.listen}/v1"
-            f"{', at their own pace' if pace else ''}."
-        )
-    )
-    server.run(replay(recordings, limits, pace=pace), bound, limits)
+    line = f"Replaying {recordings.calls:,} recorded answers to {len(recordings):,} requests on http://{limits.listen}/v1"
+    line += ", at their own pace." if pace else "."
+    server.run(replay(recordings, limits, pace=pace), bound, limits, announce=lambda: click.echo(printable(line)))
 
 
 def load(logs: tuple[str, ...]) -> Recordings:

@@ -83,8 +83,8 @@ def serve(config: Config) -> None:
     bound = server.bind(config.serve.listen)
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     home.prepare(config.home)
-    click.echo(printable(announcement(config)))
-    server.run(server.gateway(config), bound, config.serve)
+    line = announcement(config)
+    server.run(server.gateway(config), bound, config.serve, announce=lambda: click.echo(printable(line)))
 
 
 def announcement(config: Config) -> str:

@@ -46,8 +46,8 @@ async def answer(day: Day, asked: Asked, reply: Reply) -> None:
             await speak(day, draft, reply)
         else:
             await forward(day, asked, draft, reply)
-    except asyncio.CancelledError:
-        draft.leave()
+    except asyncio.CancelledError as left:
+        draft.leave(stopped=bool(left.args))  # uvicorn says why it cancels when the time to drain is over
         raise
     except ModicumError as error:
         draft.fail(error)

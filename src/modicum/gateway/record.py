@@ -76,9 +76,9 @@ class Draft:
         if self.status is None:
             self.status = error.status or 500
 
-    def leave(self) -> None:
-        """The caller left, or the process is being stopped."""
-        self.error = self.error or "client_left"
+    def leave(self, *, stopped: bool) -> None:
+        """The caller left, or the time to drain is over."""
+        self.error = self.error or ("stopped" if stopped else "client_left")
         if self.status is None:
             self.status = CLIENT_LEFT
 

@@ -35,6 +35,8 @@ BACKLOG = 2048
 GRACE_S = 5.0
 """A worker gets so much longer than `drain_s` before it is killed."""
 RESTART_PAUSE_S = 0.5
+FIRST_S = 0.3
+"""A worker that is told to stop before it began accepts connections for so long."""
 
 Opening = Callable[[], AbstractAsyncContextManager[App]]
 """Opens what a worker needs, in the worker's own loop, and closes it after the last request."""
@@ -77,20 +79,42 @@ def gateway(config: Config) -> Opening:
     return opening
 
 
-def run(opening: Opening, bound: socket.socket, limits: ServeConfig) -> None:
-    """Serve until SIGTERM or SIGINT, and return when replies under way are finished or `drain_s` is over."""
+def run(opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT, and return when replies under way are finished or `drain_s` is over.
+
+    `announce` is called when such a signal will be obeyed and connections are accepted.
+    """
+    stop = _Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop.ask)
+    announce()
     if limits.workers > 1:
-        _supervise(opening, bound, limits)
+        _supervise(opening, bound, limits, stop)
     else:
-        _work(opening, bound, limits)
+        _work(opening, bound, limits, stop)
+
+
+class _Stop:
+    """Whether a signal came while no server listened for signals yet; forked workers carry theirs."""
+
+    asked = False
+
+    def ask(self, *_: object) -> None:
+        self.asked = True
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, but a signal that was obeyed is not raised again: having drained is success."""
 
+    def __init__(self, config: uvicorn.Config, stop: _Stop) -> None:
+        super().__init__(config)
+        self._stop = stop
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        if self._stop.asked:  # who connected before the signal came is served all the same
+            asyncio.get_running_loop().call_later(FIRST_S, self.handle_exit, signal.SIGTERM, None)
         try:
             yield
         finally:
@@ -98,7 +122,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, parent: int | None = None) -> None:
+def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, parent: int | None = None) -> None:
     """One worker. `parent` is the end of a pipe that closes when the parent goes."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
@@ -118,7 +142,8 @@ def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, parent: i
                     timeout_keep_alive=KEEP_ALIVE_S,
                     timeout_graceful_shutdown=max(1, round(limits.drain_s)),
                     backlog=BACKLOG,
-                )
+                ),
+                stop,
             )
             if parent is not None:
                 asyncio.get_running_loop().add_reader(parent, server.handle_exit, signal.SIGTERM, None)
@@ -138,17 +163,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig) -> None:
+def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop) -> None:
     """Keep `limits.workers` workers alive until a signal, then let them drain."""
     alive_read, alive_write = os.pipe()
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
     workers: dict[int, float] = {}
 
     def start() -> None:
@@ -160,7 +177,7 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig) -> N
         code = 1
         try:
             os.close(alive_write)
-            _work(opening, bound, limits, alive_read)
+            _work(opening, bound, limits, stop, alive_read)
             code = 0
         except BaseException as error:  # a forked child must never return into its parent's code
             print(f"modicum alarm: worker: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
@@ -171,13 +188,13 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig) -> N
 
     for _ in range(limits.workers):
         start()
-    while not stopping:
+    while not stop.asked:
         for pid in _ended(workers):
             lived = time.monotonic() - workers.pop(pid)
             print(f"modicum alarm: worker: {pid} ended and is replaced", file=sys.stderr, flush=True)
             if lived < RESTART_PAUSE_S * 2:
                 time.sleep(RESTART_PAUSE_S)
-            if not stopping:
+            if not stop.asked:
                 start()
         time.sleep(0.05)
     bound.close()
