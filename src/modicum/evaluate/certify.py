@@ -1,4 +1,7 @@
-"""The one look: walk the declared thresholds on the certify groups, A by exact binomial tails, B by betting.
+"""The one look: walk the declared thresholds on the certify groups, A by exact binomial tails, B by an exact paired test and betting.
+
+Labels with too few certify groups are only known after the look. They are deferred on top of what was declared, and the test must pass
+both for the declared rule and for the narrowed one (`docs/statistics.md` says why that holds).
 
 Expects an Attempt that was stored before the incumbent's answers to the certify calls were opened. Each kind spends its part of the
 attempt's delta; the walk stops at the first threshold that fails, and the last that passed is certified.
@@ -51,62 +54,58 @@ def level_of(attempt: Attempt) -> float:
 
 
 def look_a(attempt: Attempt, table: Table) -> Look:
-    """Test A along the attempt's thresholds: P(answered and differing) <= margin and P(differing | answered) <= max_selective.
-
-    Both by exact binomial tails, the p-value of a threshold being the larger; below the floor on coverage it is 1.
-    """
+    """Test A along the attempt's thresholds: P(answered and differing) <= margin and P(differing | answered) <= max_selective."""
     _check(attempt, table, "A")
-    thin = thin_labels(attempt, table)
-    narrow = table.without(thin)
-    counts = _counts(table, attempt.thresholds)
-    narrow_counts = _counts(narrow, attempt.thresholds) if thin.any() else counts
-
-    def p_values() -> Iterator[float]:
-        for answered, errors, narrow_answered, narrow_errors in zip(*counts, *narrow_counts, strict=True):
-            if narrow_answered < attempt.min_coverage * len(table):
-                yield 1.0
-                continue
-            yield max(
-                lower_tail(int(errors), len(table), attempt.margin),
-                lower_tail(int(errors), int(answered), attempt.max_selective),
-                lower_tail(int(narrow_errors), int(narrow_answered), attempt.max_selective),
-            )
-
-    return _conclude(attempt, table, "A", thin, *fixed_sequence(p_values(), level_of(attempt)))
+    return _conclude(attempt, table, "A", *fixed_sequence(p_values_a(attempt, table), level_of(attempt)))
 
 
 def look_b(attempt: Attempt, table: Table, excess: Array) -> Look:
     """Test B along the attempt's thresholds: E[answered (loss(s) - loss(f))] <= margin, and <= max_selective among the answered.
 
-    `excess` holds loss(s) - loss(f) for each row, NaN where no label is known: the worst case, 1, where the answers differ. Rows must be
-    in random order (`tabulate` with a seed). Stops where the labels wanted so far exceed `max_label_share` of the groups; that depends on
-    no label, and to stop early never makes a false claim.
+    `excess` holds loss(s) - loss(f) for each row, NaN where no label is known: the worst case, 1, where the answers differ.
     """
     _check(attempt, table, "B")
+    look = _conclude(attempt, table, "B", *fixed_sequence(p_values_b(attempt, table, excess), level_of(attempt)))
+    consulted = table.accepted(attempt.thresholds[len(look.p_values) - 1]) & table.differs if look.p_values else np.zeros(len(table), bool)
+    return dataclasses.replace(look, labels_used=int((consulted & ~np.isnan(excess)).sum()))
+
+
+def p_values_a(attempt: Attempt, table: Table) -> Iterator[float]:
+    """A's p-value at each of the attempt's thresholds: the larger of two exact binomial tails; 1 below the floor on coverage."""
     thin = thin_labels(attempt, table)
-    narrow = table.without(thin)
+    counts = _counts(table, attempt.thresholds)
+    narrow = _counts(table.without(thin), attempt.thresholds) if thin.any() else counts
+    for answered, errors, narrow_answered, narrow_errors in zip(*counts, *narrow, strict=True):
+        if narrow_answered < attempt.min_coverage * len(table):
+            yield 1.0
+            continue
+        yield max(
+            lower_tail(int(errors), len(table), attempt.margin),
+            lower_tail(int(errors), int(answered), attempt.max_selective),
+            lower_tail(int(narrow_errors), int(narrow_answered), attempt.max_selective),
+        )
+
+
+def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]:
+    """B's p-value at each of the attempt's thresholds. Rows must be in random order (`tabulate` with a seed).
+
+    Ends where the labels wanted so far exceed `max_label_share` of the groups; that depends on no label, and to stop early never makes a
+    false claim.
+    """
+    narrow = table.without(thin_labels(attempt, table))
     level = level_of(attempt)
     loss = np.where(table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
-    used = 0
-
-    def p_values() -> Iterator[float]:
-        nonlocal used
-        for threshold in attempt.thresholds:
-            accepted = table.accepted(threshold)
-            if (wanted := int((accepted & table.differs).sum())) > attempt.max_label_share * len(table):
-                return
-            used = wanted
-            kept = narrow.accepted(threshold)
-            if kept.sum() < attempt.min_coverage * len(table):
-                yield 1.0
-                continue
-            p = _excess_p_value(attempt, loss, accepted, level)
-            if p <= level and not np.array_equal(kept, accepted):
-                p = max(p, _excess_p_value(attempt, loss, kept, level))
-            yield p
-
-    look = _conclude(attempt, table, "B", thin, *fixed_sequence(p_values(), level))
-    return dataclasses.replace(look, labels_used=used - _missing(attempt, table, excess, len(look.p_values)))
+    for threshold in attempt.thresholds:
+        accepted, kept = table.accepted(threshold), narrow.accepted(threshold)
+        if (accepted & table.differs).sum() > attempt.max_label_share * len(table):
+            return
+        if kept.sum() < attempt.min_coverage * len(table):
+            yield 1.0
+            continue
+        p = _excess_p_value(attempt, loss, accepted, level)
+        if p <= level and not np.array_equal(kept, accepted):
+            p = max(p, _excess_p_value(attempt, loss, kept, level))
+        yield p
 
 
 def _excess_p_value(attempt: Attempt, loss: Array, accepted: NDArray[np.bool_], level: float) -> float:
@@ -158,17 +157,11 @@ def _check(attempt: Attempt, table: Table, kind: PromiseKind) -> None:
         raise ValueError(f"attempt {attempt.attempt_id} declared {attempt.groups} groups, not {len(table)}")
 
 
-def _conclude(attempt: Attempt, table: Table, kind: PromiseKind, thin: NDArray[np.bool_], passed: int, p_values: list[float]) -> Look:
+def _conclude(attempt: Attempt, table: Table, kind: PromiseKind, passed: int, p_values: list[float]) -> Look:
+    thin = thin_labels(attempt, table)
     names = tuple(label for label, is_thin in zip(table.labels, thin, strict=True) if is_thin and label not in attempt.rule.deferred_labels)
     rule = None
     if passed:
         deferred = tuple(sorted({*attempt.rule.deferred_labels, *names}))
         rule = dataclasses.replace(attempt.rule, accept_above=attempt.thresholds[passed - 1], deferred_labels=deferred)
     return Look(kind=kind, p_values=tuple(p_values), passed=passed, rule=rule, thin_labels=names)
-
-
-def _missing(attempt: Attempt, table: Table, excess: Array, tested: int) -> int:
-    if not tested:
-        return 0
-    wanted = table.accepted(attempt.thresholds[tested - 1]) & table.differs
-    return int((wanted & np.isnan(excess)).sum())

@@ -1,0 +1,292 @@
+"""Does the promise hold, and what does holding it cost? Draws from populations whose risk is known.
+
+Every draw plans a sequence on a tune sample (`plan_thresholds`) and looks once (`look_a`, `look_b`): the code that ships. A draw violates
+when the certified rule's true risk in the population exceeds the margin, or the risk of what it answers exceeds `max_selective`. Beside
+it stand the plug-in threshold (the loosest that looks good on the same certify sample, no test) and take-the-best (every threshold
+tested at the full level, the loosest that passes: invalid, a yardstick of power).
+
+Calls come in groups of mean size 1, 2 and 5 that repeat one request; the test sees one call of each, and the last column shows how often
+an exact binomial over all calls would have broken the promise. Prints a table; writes JSON with --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum.evaluate.certify import look_a, look_b, p_values_a, p_values_b, thin_labels
+from modicum.evaluate.table import Table
+from modicum.evaluate.tune import Plan, Terms, plan_thresholds, trace_curve
+from modicum.stats.binomial import lower_limit, lower_tail
+from modicum.types import Attempt, PromiseKind, Rule
+
+Array = NDArray[np.float64]
+POOL = 40_000
+DELTA, MARGIN, MAX_SELECTIVE, MIN_COVERAGE = 0.05, 0.01, 0.05, 0.10
+TUNE_PER_CERTIFY = 65 / 35
+KINDS: tuple[PromiseKind, ...] = ("A", "B")
+GROUPED = ("bank-like: 9 % differ", "margin just above everywhere")
+
+
+@dataclass(frozen=True)
+class Population:
+    """A finite pool that is drawn from with replacement, so that every risk is exact."""
+
+    name: str
+    table: Table
+    excess: Array
+
+    def risk(self, kind: PromiseKind, accepted: NDArray[np.bool_]) -> tuple[float, float]:
+        """True marginal and selective risk of answering these rows."""
+        loss = self.table.differs.astype(np.float64) if kind == "A" else self.excess
+        total = float(loss[accepted].sum())
+        return total / POOL, total / max(int(accepted.sum()), 1)
+
+
+def build(
+    name: str, rank_risk: Array, better: Array, *, confidence: Array | None = None, labels: NDArray[np.int64] | None = None
+) -> Population:
+    """Rows in order of confidence; `rank_risk` is the chance to differ, `better` that of a difference where the specialist is right.
+
+    Of the other differences half are losses and in half both are wrong; a negative `better` makes every difference a loss.
+    """
+    rng = np.random.default_rng(hash_name(name))
+    score = np.linspace(1, 0, POOL, endpoint=False) if confidence is None else confidence
+    # Differences are laid out evenly, not drawn, so that the pool's risk is what was asked for at every threshold.
+    total = np.cumsum(rank_risk)
+    differs = np.floor(total + 0.5) > np.floor(np.concatenate([[0], total[:-1]]) + 0.5)
+    u = rng.random(POOL)
+    worse = np.where(better < 0, 1.0, better + 0.5 * (1 - better))
+    excess = np.where(differs, np.where(u < better, -1.0, np.where(u < worse, 1.0, 0.0)), 0.0)
+    said = np.zeros(POOL, dtype=np.int64) if labels is None else labels
+    told = np.where(differs, said.max() + 1, said)
+    table = Table(
+        labels=tuple(f"label {i}" for i in range(int(said.max()) + 2)),
+        said=said,
+        told=told,
+        confidence=score,
+        open=np.ones(POOL, dtype=np.bool_),
+        weights=np.ones(POOL),
+    )
+    return Population(name, table, excess)
+
+
+def hash_name(name: str) -> int:
+    return zlib.crc32(name.encode())
+
+
+def populations() -> Iterator[Population]:
+    rank = np.linspace(0, 1, POOL, endpoint=False)
+    always, half = np.full(POOL, -1.0), np.full(POOL, 0.5)
+    yield build("easy: 2 % differ, in the tail", 0.0005 + 0.12 * rank**5, np.full(POOL, 0.3))
+    yield build("bank-like: 9 % differ", 0.003 + 0.6 * rank**6, half * 0.8)
+    yield build("noisy incumbent: 15 % differ, specialist better", 0.04 + 0.5 * rank**3, np.full(POOL, 0.6))
+    top = np.where(rank < 0.10, 1.02 * MARGIN / 0.10, 0.0)
+    yield build("margin just above everywhere", top, always, confidence=np.where(rank < 0.10, 1.0, 1 - rank))
+    yield build("selective just above everywhere", np.full(POOL, 1.02 * MAX_SELECTIVE), always)
+    yield build("margin just above from the start on", np.where(rank < 0.3, 1.02 * MARGIN / 0.3, 0.0), always)
+    wave = 0.012 + 0.03 * ((rank > 0.25) & (rank < 0.32)) + 0.5 * (rank > 0.8)
+    yield build("not monotone", wave, np.where((rank > 0.32) & (rank < 0.5), 0.9, 0.1))
+    yield build("ties: five scores", 0.002 + 0.1 * rank**2, half * 0.6, confidence=np.ceil((1 - rank) * 5) / 5)
+    zipf = 1 / np.arange(1, 201)
+    labels = np.random.default_rng(7).choice(200, POOL, p=zipf / zipf.sum()).astype(np.int64)
+    rare = np.where(labels > 60, 0.045, 0.002) + 0.3 * rank**8
+    yield build("200 labels, the rare ones wrong", rare, half * 0.6, labels=labels)
+
+
+def draw(population: Population, n: int, rng: np.random.Generator, mean_size: float) -> tuple[Table, Array]:
+    """n groups, one call each; weights are group sizes."""
+    rows = rng.integers(0, POOL, n)
+    pool = population.table
+    sizes = np.ones(n) if mean_size == 1 else rng.geometric(1 / mean_size, n).astype(np.float64)
+    table = dataclasses.replace(
+        pool, said=pool.said[rows], told=pool.told[rows], confidence=pool.confidence[rows], open=pool.open[rows], weights=sizes
+    )
+    return table, population.excess[rows]
+
+
+def attempt_of(plan: Plan, kind: PromiseKind, n: int, rare: bool) -> Attempt:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Attempt(
+        attempt_id="simulated",
+        workload_id="simulated",
+        number=1,
+        kinds=(kind,),
+        margin=MARGIN,
+        max_selective=MAX_SELECTIVE,
+        min_coverage=MIN_COVERAGE,
+        delta=DELTA,
+        artefact_digest="",
+        rule=plan.rule,
+        thresholds=plan.thresholds,
+        window_from=now,
+        window_to=now,
+        groups=n,
+        min_label_groups=5 if rare else 0,
+        max_label_share=1.0,
+        fingerprint="",
+        seed=0,
+        created_at=now,
+        created_by="benchmark",
+    )
+
+
+def take_the_best(kind: PromiseKind, attempt: Attempt, table: Table, excess: Array, thresholds: Array) -> Rule | None:
+    """The loosest threshold that passes on its own: every one looked at, at the full level, no order declared. Invalid."""
+    loosest_first = dataclasses.replace(attempt, thresholds=tuple(float(t) for t in thresholds[::-1]))
+    p_values = p_values_a(loosest_first, table) if kind == "A" else p_values_b(loosest_first, table, excess)
+    for threshold, p in zip(loosest_first.thresholds, p_values, strict=False):
+        if p <= DELTA:
+            thin = thin_labels(attempt, table)
+            deferred = tuple(label for label, is_thin in zip(table.labels, thin, strict=True) if is_thin)
+            return dataclasses.replace(attempt.rule, accept_above=threshold, deferred_labels=deferred)
+    return None
+
+
+def plug_in(kind: PromiseKind, table: Table, excess: Array, thresholds: Array) -> float | None:
+    """The loosest threshold whose rates on the sample keep both bounds: no test."""
+    loss = table.differs.astype(np.float64) if kind == "A" else excess
+    order = np.argsort(-table.confidence, kind="stable")
+    total = np.concatenate([[0.0], np.cumsum(loss[order])])
+    answered = np.searchsorted(-table.confidence[order], -thresholds, side="right")
+    n = len(table)
+    good = (total[answered] <= MARGIN * n) & (total[answered] <= MAX_SELECTIVE * answered) & (answered >= MIN_COVERAGE * n)
+    return float(thresholds[np.nonzero(good)[0][-1]]) if good.any() else None
+
+
+def cell(population: Population, kind: PromiseKind, n: int, mean_size: float, draws: int, best_draws: int) -> dict[str, Any]:
+    rng = np.random.default_rng([hash_name(population.name), n, int(mean_size), ord(kind)])
+    rule, terms = Rule(accept_above=0.0), Terms(kinds=(kind,), delta=DELTA)
+    pool, rare = population.table, len(population.table.labels) > 10
+    violations = {"ours": 0, "plug-in": 0, "best": 0, "calls": 0}
+    coverage = {"ours": 0.0, "plug-in": 0.0, "best": 0.0, "ours where best": 0.0}
+
+    def judge(name: str, accepted: NDArray[np.bool_]) -> None:
+        marginal, selective = population.risk(kind, accepted)
+        violations[name] += marginal > MARGIN or selective > MAX_SELECTIVE
+        coverage[name] += float(accepted.mean())
+
+    for number in range(draws):
+        tune, _ = draw(population, round(n * TUNE_PER_CERTIFY), rng, 1)
+        table, excess = draw(population, n, rng, mean_size)
+        plan = plan_thresholds(tune, rule, terms, groups=n)
+        if plan is not None:
+            attempt = attempt_of(plan, kind, n, rare)
+            look = look_a(attempt, table) if kind == "A" else look_b(attempt, table, excess)
+            if look.rule is not None:
+                deferred = np.isin(np.array(pool.labels), look.rule.deferred_labels)
+                before = coverage["ours"]
+                judge("ours", pool.without(deferred).accepted(look.rule.accept_above))
+                coverage["ours where best"] += (coverage["ours"] - before) if number < best_draws else 0.0
+        thresholds = trace_curve(table).thresholds
+        if (t := plug_in(kind, table, excess, thresholds)) is not None:
+            judge("plug-in", pool.accepted(t))
+        if number < best_draws and plan is not None and (best := take_the_best(kind, attempt, table, excess, thresholds)) is not None:
+            judge("best", pool.without(np.isin(np.array(pool.labels), best.deferred_labels)).accepted(best.accept_above))
+        if kind == "A" and mean_size > 1:
+            violations["calls"] += naive_violates(population, table)
+    row: dict[str, Any] = {"population": population.name, "kind": kind, "n": n, "group_size": mean_size, "draws": draws}
+    row |= {
+        "violations": violations["ours"] / draws,
+        "violations_lower_99": lower_limit(violations["ours"], draws, 0.99),
+        "violations_plug_in": violations["plug-in"] / draws,
+        "coverage": coverage["ours"] / draws,
+        "coverage_same_draws": coverage["ours where best"] / best_draws,
+        "coverage_best": coverage["best"] / best_draws,
+        "violations_best": violations["best"] / best_draws,
+        "violations_calls_as_units": violations["calls"] / draws if kind == "A" and mean_size > 1 else None,
+    }
+    return row
+
+
+def naive_violates(population: Population, table: Table) -> bool:
+    """Would the loosest threshold that passes an exact binomial over all calls, repeats counted, break the margin?"""
+    order = np.argsort(-table.confidence, kind="stable")
+    weights = table.weights[order]
+    errors = np.cumsum(weights * table.differs[order])
+    answered = np.cumsum(weights)
+    total = int(weights.sum())
+    for i in np.linspace(len(order) - 1, int(MIN_COVERAGE * len(order)), 40).astype(int):
+        if lower_tail(int(errors[i]), total, MARGIN) <= DELTA and lower_tail(int(errors[i]), int(answered[i]), MAX_SELECTIVE) <= DELTA:
+            marginal, selective = population.risk("A", population.table.accepted(float(table.confidence[order][i])))
+            return marginal > MARGIN or selective > MAX_SELECTIVE
+    return False
+
+
+Spec = tuple[str, PromiseKind, int, int, int]
+
+
+def specs(names: Sequence[str], draws: int, quick: bool) -> list[Spec]:
+    """Every population at every n; groups of mean size 2 and 5 where the first population and the two that sit on a bound are at stake."""
+    out: list[Spec] = []
+    for name in names:
+        for kind in KINDS:
+            for n in (300, 1000) if quick else (300, 1000, 3000):
+                for size in (1, 2, 5) if name in (names[0], *GROUPED) and not quick else (1,):
+                    out.append((name, kind, n, size, draws))
+    return out
+
+
+@lru_cache(maxsize=1)
+def by_name() -> dict[str, Population]:
+    return {population.name: population for population in populations()}
+
+
+def cell_of(spec: Spec) -> dict[str, Any]:
+    name, kind, n, size, draws = spec
+    return cell(by_name()[name], kind, n, size, draws, min(draws, 100))
+
+
+def show(row: dict[str, Any]) -> str:
+    naive = row["violations_calls_as_units"]
+    return (
+        f"{row['population']:48} {row['kind']} {row['n']:7} {row['group_size']:5} {row['violations']:9.3f} {row['violations_lower_99']:11.3f} "
+        f"{row['violations_plug_in']:8.3f} {row['coverage_same_draws']:9.3f} {row['coverage_best']:6.3f} {row['violations_best']:8.3f} "
+        f"{'' if naive is None else f'{naive:9.3f}'}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="200 draws a cell and few cells, for CI")
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--only", default="", help="populations whose name holds this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, help="write the rows as JSON")
+    args = parser.parse_args()
+    draws = 200 if args.quick else args.draws
+    began = time.perf_counter()
+    cells = specs([name for name in by_name() if args.only in name], draws, args.quick)
+    print(f"delta {DELTA:.0%}, margin {MARGIN:.0%}, selective {MAX_SELECTIVE:.0%}, {draws} draws a cell, coverage over the first 100")
+    print(f"{'population':48} kind    n  size  violated  (99 % low)  plug-in  coverage   best  (broken)  calls as units")
+    rows = []
+    with ProcessPoolExecutor(args.jobs) as pool:
+        for row in pool.map(cell_of, cells):
+            rows.append(row)
+            print(show(row), flush=True)
+    held = [row["violations_lower_99"] <= DELTA for row in rows]
+    short = {n: max((r["coverage_best"] - r["coverage_same_draws"] for r in rows if r["n"] == n), default=0.0) for n in (300, 1000, 3000)}
+    print(f"\nThe promise held in {sum(held)} of {len(held)} cells. Coverage short of take-the-best by at most", end=" ")
+    print(", ".join(f"{gap:.3f} (n = {n:,})" for n, gap in short.items()), f"in {time.perf_counter() - began:.0f} s")
+    if args.out:
+        args.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
