@@ -15,7 +15,8 @@ from modicum.backends.specialist import unit_values
 from modicum.train.calibrate import temperature
 from modicum.train.counts import count, document_counts, rarity, unit_rows
 from modicum.train.folds import assign
-from modicum.train.prune import choose, information
+from modicum.train.machine import train
+from modicum.train.prune import exported_bytes, prune, repeated, texts_to_rank
 
 
 @settings(max_examples=60, deadline=None)
@@ -61,31 +62,24 @@ def test_folds_keep_groups_whole_and_even(groups: list[int], folds: int, seed: i
     assert sizes.max() - sizes.min() <= max(Counter(groups).values())
 
 
-def test_information_is_the_definition() -> None:
-    rng = random.Random(0)
-    texts = [" ".join(rng.choices("abcdefg", k=4)) for _ in range(60)]
-    labels = np.array([rng.randrange(3) for _ in texts])
-    block = count(texts, "s", ("words",))[0]
-    worth = information(block, document_counts(block), labels, 3)
-    for feature, name in enumerate(block.names):
-        present = np.array([name in extract(text)[0] for text in texts])
-        total = 0.0
-        for side in (True, False):
-            for label in range(3):
-                n, expected = (
-                    int(((present == side) & (labels == label)).sum()),
-                    int((present == side).sum()) * int((labels == label).sum()) / 60,
-                )
-                total += n * math.log(n / expected) if n else 0.0
-        assert math.isclose(worth[feature], total, abs_tol=1e-9)
-
-
-def test_the_most_telling_features_are_kept() -> None:
+def test_the_greatest_weights_that_fit_are_kept() -> None:
     texts = [f"{'rise' if number % 2 else 'fall'} {random.Random(number).choice('uvwxyz')} again" for number in range(100)]
-    blocks = count(texts, "s", ("words",))
-    kept = choose(blocks, np.arange(100) % 2, 2, 2 * (2 + 9 + 4))[0]
-    assert sorted(blocks[0].names[feature] for feature in kept) == ["fall", "rise"]
-    assert len(choose(blocks, np.arange(100) % 2, 2, 10**6)[0]) == sum(document_counts(blocks[0]) >= 2)
+    blocks = repeated(count(texts, "s", ("words",)))
+    assert exported_bytes(blocks, 2) == sum(2 + 9 + len(name) for name in blocks[0].names)
+    worth = np.array([len(name) if name in ("rise", "fall") else 1.0 for name in blocks[0].names])
+    assert prune(blocks, worth, 2, 2 * (2 + 9 + 4))[0].names == tuple(name for name in blocks[0].names if name in ("rise", "fall"))
+    assert prune(blocks, worth, 2, 10**6)[0].names == blocks[0].names
+    small = train(blocks, np.arange(100) % 2, 2, budget_bytes=4 * (2 + 9 + 10), seed=0)
+    assert {"rise", "fall"} <= set(small.blocks[0].names), "what tells has the greatest weights"
+
+
+def test_what_stands_in_one_text_is_dropped() -> None:
+    assert repeated(count(["a b", "a c"], "s", ("words",)))[0].names == ("a",)
+
+
+def test_rows_to_rank_by() -> None:
+    assert texts_to_rank(10, 0).tolist() == list(range(10))
+    assert len(set(texts_to_rank(9_000, 0).tolist())) == 5_000
 
 
 def test_temperature_finds_the_factor_that_made_the_labels() -> None:

@@ -15,9 +15,11 @@ import numpy as np
 
 from modicum.errors import MissingExtraError
 from modicum.train.counts import Counts, Floats, Ints, document_counts, rarity, unit_rows
-from modicum.train.prune import choose
+from modicum.train.prune import exported_bytes, prune, repeated, texts_to_rank
 
 C = 0.5
+ROUNDS = 300
+RANKING_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,10 @@ class Machine:
 
 def train(blocks: Sequence[Counts], labels: Ints, classes: int, *, budget_bytes: int, seed: int) -> Machine:
     """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`."""
-    kept = tuple(block.keep(features) for block, features in zip(blocks, choose(blocks, labels, classes, budget_bytes), strict=True))
+    kept = repeated(blocks)
+    if exported_bytes(kept, classes) > budget_bytes:
+        rows = texts_to_rank(len(labels), seed)
+        kept = prune(kept, _worth([block.take(rows) for block in kept], labels[rows], seed), classes, budget_bytes)
     rarities = tuple(rarity(document_counts(block), len(labels)) for block in kept)
     features = sum(len(block.names) for block in kept)
     weights, bias = np.zeros((features, classes)), np.full(classes, -1.0)
@@ -51,6 +56,16 @@ def train(blocks: Sequence[Counts], labels: Ints, classes: int, *, budget_bytes:
         weights[:, present] = fitted.coef_.T
         bias[present] = fitted.intercept_
     return Machine(blocks=kept, rarities=rarities, weights=weights, bias=bias)
+
+
+def _worth(blocks: Sequence[Counts], labels: Ints, seed: int) -> Floats:
+    """The greatest weight of each feature in a short training; 0 where there is nothing to learn."""
+    features = sum(len(block.names) for block in blocks)
+    if len(np.unique(labels)) < 2:
+        return np.zeros(features)
+    rarities = [rarity(document_counts(block), len(labels)) for block in blocks]
+    worth: Floats = np.abs(fit_support_vectors(matrix(blocks, rarities), labels, seed, rounds=RANKING_ROUNDS).coef_).max(axis=0)
+    return worth
 
 
 def matrix(blocks: Sequence[Counts], rarities: Sequence[Ints]) -> Any:
@@ -70,7 +85,7 @@ def matrix(blocks: Sequence[Counts], rarities: Sequence[Ints]) -> Any:
     return whole
 
 
-def fit_support_vectors(rows: Any, labels: Ints, seed: int) -> Any:
+def fit_support_vectors(rows: Any, labels: Ints, seed: int, *, rounds: int = ROUNDS) -> Any:
     """scikit-learn's LinearSVC, fitted."""
     try:
         from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
@@ -81,4 +96,4 @@ def fit_support_vectors(rows: Any, labels: Ints, seed: int) -> Any:
     with warnings.catch_warnings():
         # Stopping early is no fault: what is certified is what was trained.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return LinearSVC(C=C, random_state=seed, max_iter=300).fit(rows, labels)
+        return LinearSVC(C=C, random_state=seed, max_iter=rounds).fit(rows, labels)
