@@ -86,7 +86,8 @@ def _figures(c: Certificate) -> list[tuple[str, str]]:
         ("attempt", f"{c.attempt_number}, spends {c.delta_spent:.4f} of {1 - c.confidence:.4f}; p = {c.p_value:.2g}"),
         (
             "held out",
-            f"{c.groups:,} distinct requests ({c.calls:,} calls), {c.window_from:%Y-%m-%d %H:%M} to {c.window_to:%Y-%m-%d %H:%M}; {c.left_out_groups:,} that reach back left out",
+            f"{c.groups:,} distinct requests ({c.calls:,} calls), "
+            f"{c.window_from:%Y-%m-%d %H:%M} to {c.window_to:%Y-%m-%d %H:%M}; {c.left_out_groups:,} that reach back left out",
         ),
         ("answers", f"{c.coverage:.1%} of the distinct requests, {c.coverage_calls:.1%} of the calls (estimate)"),
         (
@@ -97,7 +98,8 @@ def _figures(c: Certificate) -> list[tuple[str, str]]:
         ("incumbent against itself", "no repeats" if c.self_disagreement is None else f"differs in {c.self_disagreement:.1%} of repeats"),
         (
             "covers",
-            f"{', '.join(c.cover.incumbents)}; {len(c.cover.version_ids)} versions of the prompt; up to {c.cover.max_input_chars:,} characters and {c.cover.max_turns} turns",
+            f"{', '.join(c.cover.incumbents)}; {len(c.cover.version_ids)} versions of the prompt; "
+            f"up to {c.cover.max_input_chars:,} characters and {c.cover.max_turns} turns",
         ),
         (
             "saving a month",
@@ -132,9 +134,8 @@ def verify(file: str, deep: bool, config: Config, as_json: bool) -> None:
             click.echo(f"{check.name}: stated {check.stated}, recomputed {check.found}")
         if again is not None:
             click.echo(again.words)
-        click.echo(
-            f"{verification.certificate.certificate_id}: {'every figure follows from the evidence' if holds else 'DOES NOT HOLD'} ({len(verification.checks)} checked)."
-        )
+        outcome = "every figure follows from the evidence" if holds else "DOES NOT HOLD"
+        click.echo(f"{verification.certificate.certificate_id}: {outcome} ({len(verification.checks)} checked).")
     if not holds:
         sys.exit(1)
 

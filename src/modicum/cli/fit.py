@@ -20,7 +20,7 @@ from modicum.types import Verdict, Workload
 
 
 @click.command(
-    epilog="Examples:  modicum fit    |    modicum fit bank-intent --margin 0.02 --protect lost_card    |    modicum fit --gold labels.jsonl"
+    epilog="Examples:  modicum fit    |    modicum fit tickets --margin 0.02 --protect lost_card    |    modicum fit --gold labels.jsonl"
 )
 @click.argument("refs", metavar="[WORKLOAD]...", nargs=-1)
 @click.option(

@@ -14,6 +14,7 @@ from modicum.intake import FORMATS, Options, Refusal, check_scope
 from modicum.pipeline.bring_in import bring_in
 
 SHOWN_IN_JSON = 1_000
+NAMED_IN_A_ROW = 100
 
 
 @click.command(epilog="Example:  modicum import calls.jsonl    or    zcat calls-*.gz | modicum import --scope team-a -")
@@ -40,14 +41,16 @@ def command(
     """
     options = Options(scope=check_scope(scope), scope_from=scope_from, form=form)
     refusals: list[Refusal] = []
+    told = Told()
 
     def hear(refusal: Refusal) -> None:
         if len(refusals) < SHOWN_IN_JSON:
             refusals.append(refusal)
-        click.echo(printable(f"refused {refusal}"), err=True)
+        told(refusal)
 
     with bar("importing") as progress:
         logs_in = bring_in(config, logs, options, strict=strict, refused=hear, progress=progress)
+    told.end()
     added, known, erased, refused = (sum(getattr(log, name) for log in logs_in) for name in ("added", "known", "erased", "refused"))
     left_out = [log.source for log in logs_in if not log.taken]
     if as_json:
@@ -68,3 +71,27 @@ def command(
             )
     if refused:
         sys.exit(1)
+
+
+class Told:
+    """Name refused lines on standard error; a long run of neighbours with one reason ends in one line for the rest of it."""
+
+    def __init__(self) -> None:
+        self._last: Refusal | None = None
+        self._run = 0
+
+    def __call__(self, refusal: Refusal) -> None:
+        last = self._last
+        if last is not None and (refusal.source, refusal.line, refusal.reason) == (last.source, last.line + 1, last.reason):
+            self._run += 1
+        else:
+            self.end()
+            self._run = 1
+        self._last = refusal
+        if self._run <= NAMED_IN_A_ROW:
+            click.echo(printable(f"refused {refusal}"), err=True)
+
+    def end(self) -> None:
+        if self._last is not None and self._run > NAMED_IN_A_ROW:
+            more = self._run - NAMED_IN_A_ROW
+            click.echo(printable(f"refused {self._last.source}: the {more:,} lines up to {self._last.line} for the same reason"), err=True)

@@ -21,10 +21,16 @@ def common(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --home, --config and --format; the command receives `config` (read, with flags applied) and `as_json`."""
 
     @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder that Modicum keeps. [default: .modicum]")
-    @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Settings. [default: modicum.toml where it exists]")
-    @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="json prints only JSON on standard output.")
+    @click.option(
+        "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Settings. [default: modicum.toml where it exists]"
+    )
+    @click.option(
+        "--format", "output", type=click.Choice(["text", "json"]), default="text", help="json prints only JSON on standard output."
+    )
     @functools.wraps(function)
-    def command(*args: Any, home: Path | None, config_path: Path | None, output: str, flags: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+    def command(
+        *args: Any, home: Path | None, config_path: Path | None, output: str, flags: dict[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
         settings = config.load(config_path, flags={"store.home": home, **(flags or {})})
         return function(*args, config=settings, as_json=output == "json", **kwargs)
 

@@ -77,7 +77,8 @@ def _list(config: Config, as_json: bool, scope: str | None = None) -> None:
     )
     if unread := [w.name for w in workloads if not w.contract.can_be_served and w.contract.kind != "text"]:
         click.echo(
-            f"* answers say more than the label or record read from them; `modicum workloads set {unread[0]} --read label` where that is all that counts"
+            "* answers say more than the label or record read from them; where that is all that counts: "
+            f"`modicum workloads set {unread[0]} --read label`"
         )
 
 
@@ -120,11 +121,12 @@ def show(ref: str, config: Config, as_json: bool) -> None:
     control, calls = Control(config.home), Calls(config.home)
     workload = find_workload(control, ref)
     spend = spend_by_workload(config, calls.usage())
-    counts = calls.label_counts(workload) if hasattr(calls, "label_counts") else {}
+    counts = pipeline.count_answers(config, workload)
     examples = _newest(calls, workload, 5)
     days = max(1.0, (workload.last_seen - workload.first_seen).total_seconds() / 86_400)
     if as_json:
-        print_json(_fields(workload, spend) | {"calls_a_day": workload.calls / days, "examples": [record(call) for call in examples]})
+        more = {"calls_a_day": workload.calls / days, "answers": counts, "examples": [record(call) for call in examples]}
+        print_json(_fields(workload, spend) | more)
         return
     contract = workload.contract
     print_table(
@@ -134,7 +136,7 @@ def show(ref: str, config: Config, as_json: bool) -> None:
             ("task", workload.task),
             (
                 "calls",
-                f"{workload.calls:,} from {workload.first_seen:%Y-%m-%d} to {workload.last_seen:%Y-%m-%d}, {workload.calls / days:,.0f} a day",
+                f"{workload.calls:,}, {workload.first_seen:%Y-%m-%d} to {workload.last_seen:%Y-%m-%d}, {workload.calls / days:,.0f} a day",
             ),
             ("incumbents", ", ".join(workload.incumbents)),
             ("answer", f"{_contract(workload)}, read by '{contract.reader}' as {contract.form!r}"),
@@ -148,7 +150,7 @@ def show(ref: str, config: Config, as_json: bool) -> None:
         for line in template_lines(version):
             click.echo(printable("  " + line))
     if contract.labels:
-        print_table(("label", "calls"), [(label, counts.get(label, "")) for label in contract.labels[:200]], right=(1,))
+        print_table(("label", "calls"), [(label, counts.get(label, 0)) for label in contract.labels], right=(1,))
     for field in contract.fields:
         click.echo(printable(f"  field {'.'.join(field.path)}: {field.kind}" + (f", {len(field.labels)} labels" if field.labels else "")))
     click.echo("\nnewest calls:")
@@ -209,9 +211,8 @@ def _decide(config: Config, ref: str, kind: Literal["name", "read", "merge", "sp
     if as_json:
         print_json(workload)
     else:
-        click.echo(
-            f"{workload.name} ({workload.workload_id}): {_contract(workload)}, {workload.calls:,} calls{', ignored' if workload.ignored else ''}"
-        )
+        remark = ", ignored" if workload.ignored else ""
+        click.echo(f"{workload.name} ({workload.workload_id}): {_contract(workload)}, {workload.calls:,} calls{remark}")
 
 
 @command.command("set")
@@ -238,16 +239,17 @@ def name(ref: str, name: str, config: Config, as_json: bool) -> None:
 @common
 def merge(ref: str, into: str, config: Config, as_json: bool) -> None:
     """Count the calls of one workload as another's."""
-    _decide(config, ref, "merge", find_workload(Control(config.home), into).workload_id, as_json)
+    _decide(config, into, "merge", find_workload(Control(config.home), ref).workload_id, as_json)
 
 
 @command.command()
 @click.argument("ref", metavar="WORKLOAD")
 @click.argument("slot", metavar="SLOT")
+@click.argument("value", metavar="VALUE")
 @common
-def split(ref: str, slot: str, config: Config, as_json: bool) -> None:
-    """Split a workload by the value of one of its few-valued slots (`show` names the slots)."""
-    _decide(config, ref, "split", slot, as_json)
+def split(ref: str, slot: str, value: str, config: Config, as_json: bool) -> None:
+    """Make the calls with this value of a slot a workload of their own (`show` names the slots)."""
+    _decide(config, ref, "split", msgspec.json.encode({"slot": slot, "value": value}).decode(), as_json)
 
 
 @command.command()
@@ -256,4 +258,4 @@ def split(ref: str, slot: str, config: Config, as_json: bool) -> None:
 @common
 def ignore(ref: str, undo: bool, config: Config, as_json: bool) -> None:
     """Leave a workload out of fits and routes."""
-    _decide(config, ref, "ignore", "undo" if undo else "", as_json)
+    _decide(config, ref, "ignore", "false" if undo else "", as_json)

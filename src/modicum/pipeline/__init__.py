@@ -10,6 +10,7 @@ publish     what the day is told of all this
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.deep import replay_evidence
 from modicum.pipeline.find import decide, find
+from modicum.pipeline.samples import count_answers
 from modicum.pipeline.switching import find_workload, publish, switch
 
-__all__ = ["bring_in", "decide", "find", "find_workload", "publish", "replay_evidence", "switch"]
+__all__ = ["bring_in", "count_answers", "decide", "find", "find_workload", "publish", "replay_evidence", "switch"]

@@ -34,11 +34,11 @@ class Replayed:
 
     @property
     def words(self) -> str:
-        return f"Run again on {self.found:,} of {self.rows:,} calls (the others are not here any more): {self.different:,} differ from the evidence."
+        return f"Run again on {self.found:,} of {self.rows:,} calls (the others are gone): {self.different:,} differ from the evidence."
 
 
 def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Replayed:
-    """Find the evidence's calls by their keyed hashes and predict them again. Raises NotFoundError or ArtefactError where that is impossible."""
+    """Find the evidence's calls by their keyed hashes and predict them again. Raises NotFoundError or ArtefactError."""
     control = Control(config.home)
     workload = find_workload(control, certificate.workload_id)
     specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))

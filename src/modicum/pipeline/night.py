@@ -188,16 +188,17 @@ class Night:
         table = tabulate(held_out, predictions, attempt.rule, weights=parts.weights, seed=attempt.seed, labels=specialist.labels)
         progress(0.95)
         look = self._look(attempt, table)
-        if look is not None and look.rule is not None:
+        if look is not None:
             return self.propose.route(workload, samples, grouped, parts, attempt, table, look)
         return self.propose.refusal(workload, samples, attempt, table, plan, terms, supply)
 
     def _look(self, attempt: Attempt, table: Table) -> certify.Look | None:
-        """A first, where it was declared; B where A did not hold and labels are at hand."""
-        look = certify.look_a(attempt, table) if "A" in attempt.kinds else None
-        if (look is None or look.rule is None) and "B" in attempt.kinds and self.wish.covers(table):
-            look = certify.look_b(attempt, table, self.wish.excess(attempt, table))
-        return look
+        """Both kinds were declared beforehand, so the one that answers more may be taken. B needs labels."""
+        looks = [certify.look_a(attempt, table)] if "A" in attempt.kinds else []
+        if "B" in attempt.kinds and self.wish.covers(table):
+            looks.append(certify.look_b(attempt, table, self.wish.excess(attempt, table)))
+        passed = [look for look in looks if look.rule is not None]
+        return max(passed, key=lambda look: int(table.accepted(look.rule.accept_above).sum()) if look.rule else 0, default=None)
 
 
 def _old(samples: tuple[Sample, ...]) -> list[Sample]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,12 +70,19 @@ class Propose:
             changed_at=now,
             changed_by=self.wish.actor,
         )
+        for sibling in self.control.routes(workload.workload_id):
+            if sibling.state == "proposed":
+                superseded = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=self.wish.actor)
+                self.control.put_route(superseded, note=f"superseded by {route.route_id}")
         self.control.put_route(route, note="proposed by fit")
+        asked, wanted = self._ask(workload, samples, attempt, table) if look.kind == "A" else (None, 0)
+        more = f"; labels for the {wanted:,} calls in {asked} could let it answer more (`modicum fit --gold`)" if asked else ""
         return Verdict(
             workload_id=workload.workload_id,
             verdict="certified",
-            reason=certificate.sentence,
+            reason=certificate.sentence + more,
             code="certified",
+            needs_labels=wanted or None,
             attempt_id=attempt.attempt_id,
             route=route,
             certificate=certificate,
@@ -91,14 +99,20 @@ class Propose:
         supply: refuse.Supply,
     ) -> Verdict:
         """Say what is missing; where labels could still carry B on this window, write the file that asks for them."""
-        wanted = [] if self.wish.covers(table) or "B" not in attempt.kinds else certify.wanted_labels(attempt, table).tolist()
+        asked, wanted = self._ask(workload, samples, attempt, table)
         why = refuse.refuse_after_look(
-            plan, terms, supply, delta=1 - self.wish.fit.confidence, attempt=attempt.number, labels_wanted=len(wanted)
+            plan, terms, supply, delta=1 - self.wish.fit.confidence, attempt=attempt.number, labels_wanted=wanted
         )
-        asked = None
-        if wanted:
-            # `erase` reaches into this folder.
-            asked = self.home / "requests" / f"{workload.workload_id}.jsonl"
-            requests = label_requests(attempt, table, wanted, {s.call_id: s.slots for s in samples})
-            replace(asked, b"".join(msgspec.json.encode(request) + b"\n" for request in requests))
         return refused(workload, why, attempt=attempt, request_file=asked)
+
+    def _ask(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, table: Table) -> tuple[Path | None, int]:
+        """Write the file that asks people for exactly the labels that B could still use on this window; how many it asks for."""
+        if "B" not in attempt.kinds or self.wish.covers(table):
+            return None, 0
+        wanted = certify.wanted_labels(attempt, table).tolist()
+        if not wanted:
+            return None, 0
+        path = self.home / "requests" / f"{workload.workload_id}.jsonl"  # `erase` reaches into this folder
+        requests = label_requests(attempt, table, wanted, {s.call_id: s.slots for s in samples})
+        replace(path, b"".join(msgspec.json.encode(request) + b"\n" for request in requests))
+        return path, len(wanted)

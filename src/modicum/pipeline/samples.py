@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from modicum.catalog import Catalogue, cost
+from modicum.config import Config
 from modicum.errors import InputError
 from modicum.store.calls import Calls
+from modicum.store.control import Control
 from modicum.types import Call, Sample, Workload
 from modicum.wire import chat
 from modicum.workload import Recogniser, sample
@@ -50,6 +52,13 @@ def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: 
         answered_by_us=missing["answered_by_us"],
         not_recognised=missing["not_recognised"],
     )
+
+
+def count_answers(config: Config, workload: Workload) -> dict[str, int]:
+    """How often each answer was read in the recorded calls, most frequent first; "" counts those that could not be read."""
+    recogniser = Recogniser(Control(config.home).workloads())
+    samples = gather(Calls(config.home), workload, recogniser, Catalogue(config.prices)).samples
+    return dict(Counter(sample.value or "" for sample in samples).most_common())
 
 
 def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | None:

@@ -81,7 +81,7 @@ def _check(control: Control, route: Route, now: datetime) -> None:
         raise RouteError(f"the template of '{workload.name}' has too little fixed text to recognise a request safely")
     if not workload.contract.can_be_served:
         raise RouteError(
-            f"{workload.contract.discarded_share:.0%} of the answers of '{workload.name}' say more than the {workload.contract.kind} read from them",
+            f"{workload.contract.discarded_share:.0%} of the answers of '{workload.name}' say more than what is read from them",
             hint=f"`modicum workloads set {workload.name} --read label` if readers can do without the rest",
         )
 

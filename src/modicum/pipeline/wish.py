@@ -53,14 +53,18 @@ class Wish:
         return tuple(label for label in workload.contract.labels if wanted & _names(label)) if wanted else ()
 
     def awaited(self, workload: Workload, attempts: Sequence[Attempt], verdicts: Iterable[Verdict]) -> Attempt | None:
-        """The declared attempt whose B still waits for labels, where labels have come and nothing else was asked differently."""
+        """The declared attempt whose B still waits for labels, where labels have come and nothing else was asked differently.
+
+        A may have passed by then: B, declared beside it with its own part of delta, may answer more.
+        """
         if not attempts or not self.labels:
             return None
         last = attempts[-1]
         asked = (last.margin, last.max_selective, last.min_coverage, last.min_label_groups, last.rule.protected_labels)
         now = (self.fit.margin, self.fit.max_selective, self.fit.min_coverage, self.fit.min_label_groups, self.protected(workload))
-        waits = any(v.attempt_id == last.attempt_id and v.code == "too_few_labels" for v in verdicts)
-        return last if waits and asked == now else None
+        found = next((v for v in verdicts if v.attempt_id == last.attempt_id), None)
+        waits = found is not None and (found.code == "too_few_labels" or (found.certificate is not None and found.certificate.kind == "A"))
+        return last if waits and "B" in last.kinds and asked == now else None
 
     def fingerprint(self, workload: Workload, samples: Sequence[Sample]) -> str:
         """A digest of everything that enters a verdict: with nothing changed, the record answers."""
