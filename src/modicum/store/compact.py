@@ -59,7 +59,7 @@ def absorb(home: Path, *, all_of_it: bool = False) -> int:
         table = Table(home)
         wanted = {segment.segment_id for segment in group if not table.has(segment.segment_id)}
         if wanted:
-            opened = [segment for segment in open_all(home) if segment.segment_id in wanted]
+            opened = open_all(home, wanted)
             try:
                 rows = itertools.chain.from_iterable(rows_of(segment) for segment in opened)
                 with guarded(home):

@@ -6,6 +6,7 @@ log too. Attempts, certificates, decisions and the audit log are only ever added
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -271,11 +272,13 @@ def _log(connection: Connection, actor: str, action: str, subject: str, detail: 
     connection.execute(insert(schema.audit), {"at": at, "actor": actor, "action": action, "subject": subject, "detail": detail})
 
 
+_WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|([\w.:-]+)')
+"""A JSON string, or what stands between spaces and punctuation."""
+
+
 def _purge_lines(file: Path, wanted: set[bytes]) -> int:
-    body = file.read_bytes()
-    if not any(word in body for word in wanted):
-        return 0
-    lines = body.splitlines(keepends=True)
-    kept = [line for line in lines if not any(word in line for word in wanted)]
-    replace(file, b"".join(kept))
+    lines = file.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not any((found[1] or found[2]) in wanted for found in _WORD.finditer(line))]
+    if len(kept) < len(lines):
+        replace(file, b"".join(kept))
     return len(lines) - len(kept)

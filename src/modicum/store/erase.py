@@ -19,7 +19,6 @@ from modicum.errors import InputError
 from modicum.store import assignments, batches
 from modicum.store.codec import to_us
 from modicum.store.compact import absorb
-from modicum.store.control import Control
 from modicum.store.engine import connected, fetch
 from modicum.store.home import changing, deleting
 from modicum.store.scan import Wanted, scan
@@ -41,6 +40,8 @@ def matching(home: Path, *, call_id: str | None = None, user_id: str | None = No
 
 def erase(home: Path, *, call_id: str | None = None, user_id: str | None = None, before: datetime | None = None) -> int:
     """Remove the calls that exactly one condition names: an id (ours or the response's), an end user, or a time they started before."""
+    from modicum.store.control import Control  # slow to load, and all that reads calls loads this module
+
     condition, value = _wanted(call_id, user_id, before)
     with changing(home), deleting(home):
         absorb(home, all_of_it=True)

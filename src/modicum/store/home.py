@@ -27,11 +27,14 @@ from pathlib import Path
 
 from modicum.errors import StoreBusyError, StoreError
 
+UNFIT = set("[]|^%\\")
 FOLDERS = ("segments", "calls", "artefacts", "requests", "tmp")
 
 
 def prepare(path: Path) -> Path:
     """Make the home and its folders, readable by their owner alone. Raises StoreError where that cannot be."""
+    if unfit := sorted(UNFIT & set(str(path.absolute()))):
+        raise StoreError(f"cannot use {path} as home: the table's library cannot work below a folder with {' '.join(unfit)} in its name")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (path, *(path / name for name in FOLDERS)):

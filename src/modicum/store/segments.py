@@ -12,7 +12,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -209,14 +209,16 @@ class Opened:
             return
 
 
-def open_all(home: Path) -> list[Opened]:
-    """Open every segment there is, each once, oldest first.
+def open_all(home: Path, only: Collection[str] | None = None) -> list[Opened]:
+    """Open every segment there is (or those of these ids), each once, oldest first.
 
     Names change under us: a segment that was sealed between listing and opening is found under its new name, one that is
     gone has entered the table.
     """
     opened = []
     for segment in segments(home):
+        if only is not None and segment.segment_id not in only:
+            continue
         for state in (segment.state, *STATES):
             try:
                 file = (home / "segments" / f"{segment.segment_id}.{state}").open("rb")
