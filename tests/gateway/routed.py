@@ -1,0 +1,106 @@
+"""A small world with one route: headlines that rise or fall, and a specialist that knows the words."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from safetensors.numpy import save
+
+from modicum.artefact import Artefacts
+from modicum.backends.features import FEATURES_VERSION
+from modicum.backends.specialist import SPECIALIST_FILE, WEIGHTS_FILE
+from modicum.store import home as store_home
+from modicum.store import snapshot
+from modicum.store.snapshot import LiveRoute, Snapshot
+from modicum.types import Contract, Cover, Pattern, Price, Route, RouteState, Rule, Template, Version, Workload
+from modicum.view import VIEW_VERSION
+
+SYSTEM = "You say whether a headline tells of a rising price. Answer up or down."
+START = datetime(2026, 1, 1, tzinfo=UTC)
+UP, DOWN, OPEN = "Gold rises", "Gold falls", "Gold holds"
+"""What the specialist says up to, down to, and is not sure of."""
+
+
+def headline(text: str, **more: Any) -> dict[str, Any]:
+    """A request of the workload."""
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": f"Headline: {text}"}]
+    return {"model": "gpt-4", "messages": messages, **more}
+
+
+def workload(form: str = "{}") -> Workload:
+    system = Pattern(literals=(SYSTEM,), anchored_start=True, anchored_end=True)
+    user = Pattern(literals=("Headline: ",), anchored_start=True)
+    version = Version(version_id="v1", template=Template(key="", system=system, user=user), first_seen=START, last_seen=START)
+    return Workload(
+        workload_id="w1",
+        scope="default",
+        name="direction",
+        task="classify",
+        contract=Contract(kind="label", labels=("down", "up"), form=form, read_share=1.0),
+        versions=(version,),
+        incumbents=("gpt-4",),
+        first_seen=START,
+        last_seen=START,
+    )
+
+
+def artefact(home: Path) -> str:
+    """Write the specialist; returns its digest."""
+    body = {
+        "kind": "linear",
+        "features_version": FEATURES_VERSION,
+        "labels": ["down", "up"],
+        "used_slots": ["user.0"],
+        "temperature": 4.0,
+        "unit": 1 / 127 / 2**20,
+        "blocks": [{"slot": "user.0", "kind": "words", "features": ["rises", "falls"]}],
+    }
+    tensors: dict[str, np.ndarray[Any, Any]] = {
+        "weights": np.array([[-127, 127], [127, -127]], dtype=np.int8),
+        "scale": np.ones(2, dtype=np.float32),
+        "rarity": np.full(2, 256, dtype=np.uint16),
+        "bias": np.zeros(2),
+    }
+    files = {SPECIALIST_FILE: msgspec.json.encode(body), WEIGHTS_FILE: save(tensors)}
+    return Artefacts(store_home.prepare(home) / "artefacts").write(files, {"made_by": "a test"})
+
+
+def publish(
+    home: Path,
+    state: RouteState = "on",
+    *,
+    expires_at: datetime | None = None,
+    rule: Rule | None = None,
+    scope: str = "default",
+    form: str = "{}",
+) -> str:
+    """Hand a snapshot with one route to the day; returns the artefact's digest."""
+    digest = artefact(home)
+    route = Route(
+        route_id="r1",
+        workload_id="w1",
+        scope=scope,
+        artefact_digest=digest,
+        certificate_id="c1",
+        state=state,
+        changed_at=START,
+        changed_by="tester",
+    )
+    cover = Cover(incumbents=("gpt-4",), version_ids=("v1",), view_version=VIEW_VERSION, max_input_chars=500)
+    live = LiveRoute(
+        route=route,
+        rule=rule or Rule(accept_above=0.9),
+        cover=cover,
+        expires_at=expires_at or datetime.now(UTC) + timedelta(days=90),
+    )
+    price = Price(provider="openai", model="gpt-4", input_usd_mtok=Decimal(30), output_usd_mtok=Decimal(60))
+    now = datetime.now(UTC).isoformat()
+    found = dataclasses.replace(workload(form), scope=scope)
+    snapshot.write(home, Snapshot(version=now, workloads=(found,), routes=(live,), prices=(price,)))
+    return digest
