@@ -87,7 +87,7 @@ class Hosted:
                     trace_request_ctx=trace,
                 )
                 return Reply(response, self._where)
-            except (aiohttp.ServerDisconnectedError, ConnectionError) as error:
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as error:
                 if last or not trace.reused or isinstance(error, aiohttp.ClientConnectorError):
                     raise _told(error, self._where) from None
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -147,8 +147,9 @@ def _told(error: Exception, where: str) -> UpstreamError:
             f"{where} did not answer in time", hint="upstream.connect_timeout_s and read_timeout_s say how long to wait"
         )
     if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error.strerror or type(error.os_error).__name__
+        cause = getattr(error, "certificate_error", None) or error.os_error
+        reason = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or type(cause).__name__
         return UpstreamError(f"cannot reach {where}: {reason}", hint="is upstream.url right, and is it running?")
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | ConnectionError):
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionError):
         return UpstreamError(f"{where} broke off its reply")
     return UpstreamError(f"{where} did not answer as an HTTP server does ({type(error).__name__})")
