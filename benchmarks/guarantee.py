@@ -255,7 +255,8 @@ def cell_of(spec: Spec) -> dict[str, Any]:
 def show(row: dict[str, Any]) -> str:
     naive = row["violations_calls_as_units"]
     return (
-        f"{row['population']:48} {row['kind']} {row['n']:7} {row['group_size']:5} {row['violations']:9.3f} {row['violations_lower_99']:11.3f} "
+        f"{row['population']:48} {row['kind']} {row['n']:7} {row['group_size']:5} "
+        f"{row['violations']:9.3f} {row['violations_lower_99']:11.3f} "
         f"{row['violations_plug_in']:8.3f} {row['coverage_same_draws']:9.3f} {row['coverage_best']:6.3f} {row['violations_best']:8.3f} "
         f"{'' if naive is None else f'{naive:9.3f}'}"
     )

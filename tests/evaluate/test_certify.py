@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks.guarantee import cell, populations
+from modicum.evaluate.certify import look_a, look_b, wanted_labels
+from modicum.evaluate.table import tabulate
+from modicum.stats.binomial import lower_tail
+from modicum.types import Rule
+from tests.evaluate.samples import attempt, no_labels, traffic
+
+STEPS = tuple(round(0.9 - i * 0.02, 2) for i in range(45))
+
+
+def test_a_by_hand() -> None:
+    _, _, table = traffic(2000)
+    look = look_a(attempt(2000, STEPS), table)
+    assert look.rule is not None and look.passed >= 1
+    for threshold, p in zip(STEPS, look.p_values, strict=False):
+        accepted = table.accepted(threshold)
+        errors = int((accepted & table.differs).sum())
+        assert p == pytest.approx(max(lower_tail(errors, 2000, 0.01), lower_tail(errors, int(accepted.sum()), 0.05)))
+    assert all(p <= 0.05 for p in look.p_values[: look.passed])
+    assert look.p_values[-1] > 0.05 and len(look.p_values) == look.passed + 1
+    assert look.rule.accept_above == STEPS[look.passed - 1]
+    assert 0.4 < look.rule.accept_above < 0.6
+
+
+def test_two_kinds_share_what_may_be_spent() -> None:
+    _, _, table = traffic(2000)
+    alone, shared = look_a(attempt(2000, STEPS), table), look_a(attempt(2000, STEPS, kinds=("A", "B")), table)
+    assert shared.passed <= alone.passed
+    assert all(p <= 0.025 for p in shared.p_values[: shared.passed])
+
+
+def test_a_start_that_fails_certifies_nothing() -> None:
+    _, _, table = traffic(2000)
+    look = look_a(attempt(2000, (0.0, 0.9)), table)
+    assert (look.passed, len(look.p_values), look.rule) == (0, 1, None)
+
+
+def test_too_little_answered_does_not_pass() -> None:
+    _, _, table = traffic(2000)
+    assert look_a(attempt(2000, (0.95,)), table).p_values == (1.0,)
+    assert look_a(attempt(2000, (0.95,), min_coverage=0.01), table).passed == 1
+
+
+def test_only_what_was_declared_is_tested() -> None:
+    _, _, table = traffic(500)
+    with pytest.raises(ValueError, match="did not declare B"):
+        look_b(attempt(500, STEPS), table, no_labels(table))
+    with pytest.raises(ValueError, match="declared 400 groups"):
+        look_a(attempt(400, STEPS), table)
+
+
+def test_b_takes_a_missing_label_for_the_worst() -> None:
+    _, _, table = traffic(2000, error=0.03)
+    declared = attempt(2000, STEPS, kinds=("B",))
+    blind = look_b(declared, table, no_labels(table))
+    worst = look_b(declared, table, np.where(table.differs, 1.0, 0.0))
+    assert blind.p_values == worst.p_values and blind.passed == worst.passed
+    assert blind.labels_used == 0
+    even = look_b(declared, table, np.where(table.differs, np.where(np.arange(2000) % 2 == 0, 1.0, -1.0), 0.0))
+    assert even.passed > worst.passed
+    loosest = declared.thresholds[len(even.p_values) - 1]
+    assert even.labels_used == int((table.accepted(loosest) & table.differs).sum())
+
+
+def test_b_wants_no_more_labels_than_it_may() -> None:
+    _, _, table = traffic(2000, error=0.03)
+    declared = attempt(2000, STEPS, kinds=("B",), max_label_share=0.02)
+    rows = wanted_labels(declared, table)
+    assert 0 < len(rows) <= 40 and table.differs[rows].all()
+    look = look_b(declared, table, np.where(table.differs, -1.0, 0.0))
+    assert look.labels_used <= 40
+    assert set(np.nonzero(table.accepted(STEPS[len(look.p_values) - 1]) & table.differs)[0]) <= set(rows)
+
+
+def test_graded_losses_are_bet_on() -> None:
+    _, _, table = traffic(2000, error=0.03)
+    look = look_b(attempt(2000, STEPS, kinds=("B",)), table, np.where(table.differs, -0.5, 0.0))
+    assert look.passed > 5
+
+
+def test_labels_too_thin_to_certify_are_deferred() -> None:
+    samples, predictions, _ = traffic(2000)
+    samples[:3] = [dataclasses.replace(s, value="rare") for s in samples[:3]]
+    predictions[:3] = [dataclasses.replace(p, value="rare", confidence=0.99) for p in predictions[:3]]
+    table = tabulate(samples, predictions, Rule(accept_above=0.0), seed=1, labels=("never",))
+    look = look_a(attempt(2000, STEPS), table)
+    assert look.thin_labels == ("never", "rare")
+    assert look.rule is not None and look.rule.deferred_labels == ("never", "rare")
+    assert look_a(attempt(2000, STEPS, min_label_groups=0), table).thin_labels == ()
+
+
+@pytest.mark.parametrize("kind", ["A", "B"])
+@pytest.mark.parametrize("name", ["margin just above everywhere", "not monotone", "200 labels, the rare ones wrong"])
+def test_the_promise_holds_in_simulation(kind: str, name: str) -> None:
+    population = next(p for p in populations() if p.name == name)
+    row = cell(population, kind, 400, 2, 150, 1)  # type: ignore[arg-type]
+    assert row["violations_lower_99"] <= 0.05

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from modicum.evaluate.refuse import Supply, is_worth_a_look, refuse_after_look, refuse_unopened
+from modicum.evaluate.table import tabulate
+from modicum.evaluate.tune import Plan, Terms, plan_thresholds
+from modicum.types import Prediction, Rule
+from tests.evaluate.samples import sample, traffic
+
+
+def plan_of(groups: int, terms: Terms, error: float = 0.004) -> Plan:
+    _, _, table = traffic(1500, error=error)
+    plan = plan_thresholds(table, Rule(accept_above=0.0), terms, groups=groups)
+    assert plan is not None
+    return plan
+
+
+def test_too_few_calls_are_counted_in_calls_and_days() -> None:
+    terms = Terms()
+    plan = plan_of(250, terms)
+    assert not is_worth_a_look(plan)
+    refusal = refuse_unopened(plan, terms, Supply(groups=250, calls=500, days=5))
+    assert refusal.code == "too_few_calls"
+    assert refusal.needs_calls is not None and refusal.needs_days is not None
+    assert 100 < refusal.needs_calls < 5_000
+    assert refusal.needs_days == pytest.approx(refusal.needs_calls / 100, rel=0.1)
+    assert refusal.reason.startswith(f"needs about {refusal.needs_calls:,} more calls: ") and "days" in refusal.reason
+    assert refusal.margin_reachable is not None and refusal.margin_reachable > 0.01
+
+
+def test_enough_calls_are_worth_a_look() -> None:
+    assert is_worth_a_look(plan_of(1000, Terms()))
+    assert not is_worth_a_look(None)
+
+
+def test_no_number_of_calls_would_do() -> None:
+    rng = random.Random(2)
+    samples = [sample(i, f"t{i}", rng.choice(["yes", "no"])) for i in range(500)]
+    table = tabulate(samples, [Prediction(value="yes", confidence=rng.random()) for _ in samples], Rule(accept_above=0.0))
+    plan = plan_thresholds(table, Rule(accept_above=0.0), Terms(), groups=300)
+    refusal = refuse_unopened(plan, Terms(), Supply(groups=300, calls=900, days=3))
+    assert refusal.code == "no_threshold" and refusal.needs_calls is None
+    assert "more calls would not help" in refusal.reason
+    assert refuse_unopened(None, Terms(), Supply(groups=300, calls=900, days=3)).code == "no_threshold"
+
+
+def test_after_a_look_labels_come_first_then_a_fresh_window() -> None:
+    terms = Terms(kinds=("A", "B"), delta=0.03)
+    plan, supply = plan_of(800, terms), Supply(groups=800, calls=1000, days=10)
+    asked = refuse_after_look(plan, terms, supply, delta=0.05, attempt=1, labels_wanted=42)
+    assert (asked.code, asked.needs_labels, asked.needs_calls) == ("too_few_labels", 42, None)
+    assert "42 calls" in asked.reason
+    fresh = refuse_after_look(plan, terms, supply, delta=0.05, attempt=1)
+    assert fresh.code == "too_few_calls" and fresh.needs_calls is not None and fresh.needs_calls > 500
+    assert "newer than those just tested" in fresh.reason
