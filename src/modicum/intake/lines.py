@@ -10,7 +10,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def lines(pieces: Iterable[bytes], *, longest: int = LONGEST_BYTES) -> Iterator[tuple[int, bytes | None, bool]]:
-    """(number from 1, line without its end, whether it has an end); None for a line that is too long. Numbers count blank lines too."""
+    """(number from 1, line without its end, whether it has an end); None for one that is too long. Empty lines are counted, not given."""
     number = 1
     held: list[bytes] = []
     held_bytes = 0
@@ -25,14 +25,16 @@ def lines(pieces: Iterable[bytes], *, longest: int = LONGEST_BYTES) -> Iterator[
             held.append(first)
         if not others:
             continue
-        yield number, None if too_long else _whole(held, number), True
+        if held_bytes:
+            yield number, None if too_long else _whole(held, number), True
         number += 1
         last = others.pop()
         for line in others:
-            yield number, line if len(line) <= longest else None, True
+            if line:
+                yield number, line if len(line) <= longest else None, True
             number += 1
         held, held_bytes, too_long = [last], len(last), len(last) > longest
-    if too_long or any(held):
+    if held_bytes:
         yield number, None if too_long else _whole(held, number), False
 
 

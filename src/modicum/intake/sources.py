@@ -24,7 +24,7 @@ STDIN = "-"
 PIECE_BYTES = 1 << 20
 MOST_RATIO = 300
 """Logs with one long prompt repeated throughout stay below a third of this."""
-RATIO_FROM_BYTES = 256 << 20
+RATIO_FROM_BYTES = 64 << 20
 """The ratio counts from so many unpacked bytes on."""
 ZSTD_WINDOW_BYTES = 128 << 20
 """What zstd's own command line accepts without being asked; a larger one would be ours to allocate."""
@@ -129,9 +129,9 @@ def opened(log: Path) -> Iterator[Source]:
         yield Source("standard input", sys.stdin.buffer, datetime.now(UTC), None)
         return
     try:
-        with log.open("rb", buffering=0) as file:
+        with log.open("rb", buffering=PIECE_BYTES) as file:
             about = os.fstat(file.fileno())
-            yield Source(str(log), io.BufferedReader(file, PIECE_BYTES), datetime.fromtimestamp(int(about.st_mtime), UTC), about.st_size)
+            yield Source(str(log), file, datetime.fromtimestamp(int(about.st_mtime), UTC), about.st_size)
     except FileNotFoundError:
         raise LogFormatError(f"no file '{log}'") from None
     except IsADirectoryError:

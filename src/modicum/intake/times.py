@@ -40,9 +40,11 @@ def _iso(text: str) -> datetime | None:
 
 def _epoch_text(text: str) -> datetime | None:
     try:
-        return epoch(float(text) if "." in text else int(text)) if text[:1].isdigit() else None
+        number = float(text) if "." in text else int(text)
     except ValueError:
         return None
+    # Fewer digits are more likely a date of some other kind than the early seventies.
+    return epoch(number) if number >= 1e8 else None
 
 
 def epoch(value: float) -> datetime | None:
