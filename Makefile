@@ -40,7 +40,7 @@ types: $(VENV)/.test
 	@$(PY) -m mypy --no-error-summary
 
 imports: $(VENV)/.test
-	@$(VENV)/bin/lint-imports --no-timer > $(TMPDIR)/imports.txt 2>&1 || { cat $(TMPDIR)/imports.txt; exit 1; }
+	@$(VENV)/bin/lint-imports > $(TMPDIR)/imports.txt 2>&1 || { cat $(TMPDIR)/imports.txt; exit 1; }
 
 docs-check: $(VENV)/.test
 	@$(PY) docs/generate.py --check

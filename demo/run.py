@@ -30,7 +30,7 @@ import openai
 from demo import sample
 
 FOLDER = Path(__file__).resolve().parent.parent / ".demo"
-CLIENTS = 12
+CLIENTS = 8
 """Callers at a time, as a shop's applications are."""
 ENDS_WITHIN_S = 60.0
 ROW = "{:28} {:>6} {:>12} {:>8} {:>10} {:>8} {:>10} {:>10} {:>8}"
@@ -189,6 +189,9 @@ def table(
         changed = sum(one.answer != one.recorded for one in mine)
         cells = (name[:28], len(mine), len(small), p50(small), len(large), p50(large), dollars(spent[name]), was, changed)
         print(ROW.format(*cells), flush=True)
+    own = [recorded[one.call_id]["duration_ms"] for one in sent if one.by.startswith("modicum/") and one.call_id in recorded]
+    if own:
+        print(f"Times are the callers', {CLIENTS} at once. In the gateway a small model's answer took {statistics.median(own):.1f} ms.")
     decisions = [recorded[one.call_id]["decision"] for one in sent if one.call_id in recorded]
     compared = [one for one in decisions if one and one["reason"] == "shadow" and one.get("agreed") is not None]
     if compared:

@@ -67,14 +67,14 @@ def records(*, seed: int, until: datetime) -> list[dict[str, Any]]:
     """The whole month in time order, one record a call: timestamp, client_id, request, response, duration_ms."""
     made: list[dict[str, Any]] = []
     for number, application in enumerate(APPLICATIONS):
-        writer = Writer(random.Random(f"{seed}/{number}"))
+        writer, clock = Writer(random.Random(f"{seed}/{number}")), random.Random(f"{seed}/{number}/times")
         seen: set[str] = set()
         while len(seen) < application.calls:
             request, answer = application.write(writer)
             text = request["messages"][-1]["content"]
             if text not in seen:
                 seen.add(text)
-                made.append(record(writer.rng, application, request, answer, until))
+                made.append(record(clock, application, request, answer, until))
     return sorted(made, key=lambda one: one["timestamp"])
 
 
@@ -189,21 +189,28 @@ def business_mail(write: Writer) -> tuple[dict[str, Any], str]:
     subject = write.line("mail", f"{department}:subject")
     wants = write.lines("mail", department, rng.choices((1, 2, 3), (3, 6, 3) if not urgent else (6, 3, 1))[0])
     if urgent:
-        wants += write.lines("mail", f"{department}:now", rng.choices((1, 2), (4, 1))[0]) + write.lines(
-            "mail", "urgent", rng.choice((0, 1, 1, 2))
-        )
+        wants += write.lines("mail", f"{department}:now", rng.choices((1, 2), (4, 1))[0])
+        wants += write.lines("mail", "urgent", rng.choice((0, 1, 1, 2)))
     else:
         wants += write.lines("mail", "calm", rng.choice((0, 0, 1)))
+    said = {"department": department, "urgent": urgent}
+    # What a model is not consistent about: mails that press without a reason, and mails for two departments.
+    if not urgent and rng.random() < 0.03:
+        wants += write.lines("mail", "urgent", 1)
+        said["urgent"] = rng.random() < 0.8
+    if rng.random() < 0.03:
+        other = write.weighted(DEPARTMENTS)
+        wants += write.lines("mail", other, 1)
+        said["department"] = other if rng.random() < 0.12 else department
     wants = [sentence(rng, want) for want in wants]
     if rng.random() < 0.3:
         rng.shuffle(wants)
     if rng.random() < 0.1:
         subject = rng.choice(("", "Fwd: ", "Re: ")) + write.line("mail", "salutation").rstrip(",:")
-    said = {"department": department, "urgent": urgent}
     slip = rng.random()
-    if slip < 0.003:
+    if slip < 0.001:
         said["urgent"] = not urgent
-    elif slip < 0.006:
+    elif slip < 0.003:
         said["department"] = write.weighted(DEPARTMENTS)
     body = [write.maybe("mail", "salutation", 0.85), write.maybe("mail", "smalltalk", 0.4), *wants, write.maybe("mail", "signature", 0.85)]
     sender = write.expand("<first>.<last>").lower().replace(" ", "") + "@" + write.expand("<company>").lower().replace(" ", "-")
