@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+from modicum.store import snapshot
 from modicum.store.segments import open_all
 from modicum.types import Call
 
@@ -237,6 +238,17 @@ class Gateway:
                 return found
             assert time.monotonic() < until, f"{call_id} is not on record"
             time.sleep(0.02)
+
+    def wait_for_snapshot(self, workers: int, *, within_s: float = 5.0) -> float:
+        """Seconds until every worker serves the snapshot that lies under the home now."""
+        wanted = snapshot.read(self.home)
+        began = time.monotonic()
+        seen: dict[int, str] = {}
+        while len(seen) < workers or set(seen.values()) != {wanted.version if wanted else None}:
+            assert time.monotonic() - began < within_s, (seen, self.errors())
+            found = json.loads(self.get("/readyz")[1])
+            seen[found["worker"]] = found["snapshot"]
+        return time.monotonic() - began
 
     def errors(self) -> str:
         return self._errors.read_text()

@@ -170,7 +170,9 @@ def test_models_pass_and_unknown_paths_do_not(served: Gateway) -> None:
 
 def test_health(served: Gateway) -> None:
     assert json.loads(served.get("/healthz")[1]) == {"status": "ok"}
-    assert json.loads(served.get("/readyz")[1]) == {"status": "ready", "snapshot": None, "routes": {}, "recording": True}
+    ready = json.loads(served.get("/readyz")[1])
+    assert ready.pop("worker") == served.process.pid
+    assert ready == {"status": "ready", "snapshot": None, "routes": {}, "recording": True}
 
 
 def test_the_callers_own_key_is_passed_on_where_the_operator_says_so(upstream: Upstream, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import msgspec
 
@@ -82,5 +83,11 @@ async def health(day: Day, reply: Reply, *, ready: bool) -> None:
     """Alive; or ready, and with what."""
     serving = day.live.now
     routes = {stage.workload.name: stage.live.route.state for stage in serving.stages.values()}
-    about = {"status": "ready", "snapshot": serving.version or None, "routes": routes, "recording": not day.recorder.failed}
+    about = {
+        "status": "ready",
+        "worker": os.getpid(),
+        "snapshot": serving.version or None,
+        "routes": routes,
+        "recording": not day.recorder.failed,
+    }
     await reply.whole(200, msgspec.json.encode(about if ready else {"status": "ok"}))
