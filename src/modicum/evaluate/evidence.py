@@ -161,11 +161,13 @@ def verify(data: bytes, certificate: Certificate | None = None) -> Verification:
     checks = [_check("evidence_digest", certificate.evidence_digest, _digest(rest))]
     table, excess = _table_of(rows, head)
     try:
+        if not rows or any(row.calls < 1 for row in rows):
+            raise CertificateError("a row speaks of no call" if rows else "no rows")
         if len(rows) != head.attempt.groups:
             raise CertificateError(f"{len(rows)} rows for {head.attempt.groups} groups")
         look = look_a(head.attempt, table) if head.kind == "A" else look_b(head.attempt, table, excess)
         found, evidence = _assemble(head.attempt, look, table, head.facts, [row.key for row in rows], excess if head.kind == "B" else None)
-    except (CertificateError, ValueError) as error:
+    except (CertificateError, ValueError, ArithmeticError) as error:
         checks.append(Check(name="test", stated="passed", found=str(error), holds=False))
         return Verification(certificate=certificate, checks=tuple(checks))
     checks.append(_check("rows", _digest(rest), _digest(evidence)))

@@ -6,7 +6,11 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from modicum.evaluate.tune import Plan, Terms, groups_for_power, reachable_margin
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum.evaluate.table import Table
+from modicum.evaluate.tune import Plan, Terms, groups_for_power, reachable_margin, trace_curve
 from modicum.stats.binomial import fewest_draws
 from modicum.stats.sequence import spending
 
@@ -50,12 +54,25 @@ def refuse_unopened(plan: Plan | None, terms: Terms, supply: Supply) -> Refusal:
     return _refusal(plan, terms, supply, terms.delta, keeps=True)
 
 
-def refuse_after_look(plan: Plan, terms: Terms, supply: Supply, *, delta: float, attempt: int, labels_wanted: int = 0) -> Refusal:
+def refuse_after_look(
+    plan: Plan,
+    terms: Terms,
+    supply: Supply,
+    *,
+    delta: float,
+    attempt: int,
+    labels_wanted: int = 0,
+    opened: Table | None = None,
+    excess: NDArray[np.float64] | None = None,
+) -> Refusal:
     """The refusal after attempt number `attempt` failed: the next one needs a fresh window and spends `spending(delta, attempt + 1)`.
 
     `supply` counts the opened window's groups, with its calls and days. `labels_wanted` are those that B could still use on this very
-    window, declared but not tested yet: then these come first.
+    window, declared but not tested yet: then these come first. With the `opened` table (and `excess`, for B) the estimates come from the
+    calls just tested, which the next window has to bear out; else from the plan's.
     """
+    if opened is not None:
+        plan = dataclasses.replace(plan, curve=trace_curve(opened, excess))
     margin = _margin(plan, terms, supply.groups)
     if labels_wanted:
         return Refusal(
@@ -79,12 +96,13 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     carries = f"; today's calls could carry a margin of about {_percent(margin)}" if margin is not None and margin > terms.margin else ""
     groups = groups_for_power(plan.curve, later, level=later.level, power=POWER)
     if groups is None:
-        lowest = min((float(rate) for rate in plan.curve.disagreement / plan.curve.coverage), default=1.0)
+        enough = plan.curve.coverage >= terms.min_coverage
+        lowest = min((float(rate) for rate in (plan.curve.disagreement / plan.curve.coverage)[enough]), default=1.0)
         return Refusal(
             code="no_threshold",
             reason=(
                 f"more calls would not help: even where it is surest, {_percent(lowest)} of its answers differ from the incumbent's, "
-                f"and {_percent(terms.max_selective)} may{carries}"
+                f"and at most {_percent(terms.max_selective)} may{carries}"
                 if lowest > terms.max_selective
                 else f"no amount of calls like these would show it within {_percent(terms.margin)}{carries}"
             ),
