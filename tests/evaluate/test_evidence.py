@@ -162,10 +162,10 @@ def test_evidence_holds_neither_text_nor_ids() -> None:
 
 
 def test_damaged_files_are_refused_or_fail_and_never_crash() -> None:
-    certificate, evidence = issue("A", groups=600)
+    certificate, evidence = issue("A", groups=800)
     file = certificate_file(certificate, evidence)
     rng = random.Random(4)
-    for _ in range(150):
+    for _ in range(80):
         where = rng.randrange(len(file)) if rng.random() < 0.3 else rng.randrange(2500)
         damaged = file[:where] + rng.choice([b"", b"0", b"9", b"-", b'"', b"\xff", b"e9"]) + file[where + rng.randrange(3) :]
         if damaged != file:
