@@ -168,9 +168,9 @@ def test_damaged_files_are_refused_or_fail_and_never_crash() -> None:
     for _ in range(80):
         where = rng.randrange(len(file)) if rng.random() < 0.3 else rng.randrange(2500)
         damaged = file[:where] + rng.choice([b"", b"0", b"9", b"-", b'"', b"\xff", b"e9"]) + file[where + rng.randrange(3) :]
-        if damaged != file:
-            with contextlib.suppress(CertificateError):
-                assert not verify(damaged).holds
+        with contextlib.suppress(CertificateError):
+            found = verify(damaged)
+            assert not found.holds or found.certificate == certificate  # a digit that no number needs may change
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"certificate": 3}\n{}\n', b"[]\n[]"])
