@@ -43,7 +43,7 @@ def test_a_proposed_route_saves_coverage_less_the_control_share() -> None:
     assert line.saving.low_usd_month is not None and line.saving.high_usd_month is not None and line.saving.usd_month is not None
     assert line.saving.low_usd_month < line.saving.usd_month < line.saving.high_usd_month
     assert "big" in line.saving.baseline and "$36.53" in line.saving.baseline and "1–30 Oct 2026" in line.saving.baseline
-    assert it.headline.startswith("Small models could answer 48 % of these calls and save $")
+    assert it.headline.startswith("Small models could answer 48\u00a0% of these calls and save $")
     assert it.totals.answerable_share == pytest.approx(0.475)
 
 
@@ -168,7 +168,7 @@ def test_many_certificates_say_how_many_must_be_wrong() -> None:
     usage = [row(day, workload_id=own) for own in ids for day in range(3)]
     it = report(usage, workloads=[workload(own) for own in ids], verdicts=[certified(own) for own in ids])
     assert it.totals.expected_wrong_certificates == pytest.approx(2.0)
-    assert any("40 certificates at 95 %: expect about 2 of them to be wrong" in note for note in it.notes)
+    assert any("40 certificates at 95\u00a0%: expect about 2 of them to be wrong" in note for note in it.notes)
 
 
 def test_sums_move_together() -> None:

@@ -169,6 +169,6 @@ def test_unknown_prices_are_said_and_drawn_as_nothing() -> None:
 
 def test_the_certificates_sentence_and_the_refusal_are_there() -> None:
     text = page.render(full())
-    assert "of 100 at most 1 differs from bank-intent&#39;s" in text
+    assert "Of 100 at most 1 differs from bank-intent&#39;s." in text
     assert "too_few_calls" in text
-    assert '<td class="n">10</td>' in text and '<td class="n">3 days</td>' in text
+    assert "10 calls, 3 days" in text

@@ -10,11 +10,11 @@ from tests.report.test_page import HOSTILE, full
 def test_headline_figures_table_sentence_notes() -> None:
     shown = text.render(report(days(30), verdicts=[certified()]))
     lines = shown.splitlines()
-    assert lines[0].startswith("Small models could answer 48 % of these calls and save $")
+    assert lines[0].startswith("Small models could answer 48\u00a0% of these calls and save $")
     assert "saving a month, net" in shown
     assert "name-of-w1" in shown and "proposed" in shown
-    assert "of 100 distinct requests at most 1 gets an answer that differs from big's" in shown
-    assert "1 certificate at 95 %" in shown
+    assert "Of 100 distinct requests at most 1 gets an answer that differs from big's." in shown
+    assert "One certificate at 95\u00a0%" in shown
 
 
 def test_it_fits_the_width() -> None:

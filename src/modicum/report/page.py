@@ -54,7 +54,6 @@ def render(report: Report) -> str:
         untried=[line for line in report.workloads if line.state == "not_tried"],
         others=[line for line in report.workloads if line.state not in (*IN_FORCE, "not_tried")],
         uncertified=[line for line in report.workloads if line.state not in IN_FORCE],
-        missing=any(line.verdict and (line.verdict.needs_calls or line.verdict.needs_labels) for line in report.workloads),
         several_scopes=len(report.periods) > 1,
         pieces=pieces,
     )

@@ -34,8 +34,11 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
     refused = [line for line in report.workloads if line.state not in (*IN_FORCE, "not_tried", "ignored")]
     if refused:
         console.print(Text("Stays as it is", style="bold"))
+        alike: dict[str, list[str]] = {}
         for line in refused:
-            console.print(Padding(Text(f"{_name(line)}: {words.visible(words.why(line), LONGEST_SENTENCE)}"), (0, 0, 0, 2)))
+            alike.setdefault(words.visible(words.why(line), LONGEST_SENTENCE), []).append(_name(line))
+        for why, names in alike.items():
+            console.print(Padding(Text(f"{', '.join(names)}: {why}"), (0, 0, 0, 2)))
         console.print()
     unpriced = [model for model in report.models if model.unpriced_calls]
     for model in unpriced:
@@ -103,7 +106,7 @@ def _workloads(report: Report) -> Table:
 
 def _certified(console: Console, line: WorkloadFigures) -> None:
     console.print(Text.assemble((_name(line), "bold"), "  ", (words.STATES[line.state], ACCENT)))
-    said = [words.visible(line.sentence or "", LONGEST_SENTENCE)]
+    said = [words.visible(words.sentence(line.sentence or ""), LONGEST_SENTENCE)]
     said.append(f"Answers {words.percent(line.coverage_calls)} of the calls ({words.percent(line.coverage)} of distinct requests).")
     if line.saving is not None and line.saving.usd_month is not None:
         said.append(f"Saves {words.saving(line.saving)} a month, net of {words.money(line.control_usd_month)} for the control share,")

@@ -34,6 +34,8 @@ def total(
         by_scope: dict[str, list[UsageRow]] = defaultdict(list)
         for row in rows:
             by_scope[row.scope].append(row)
+        if not by_scope:
+            return Decimal(0)
         parts = [a_month(spend(its, catalogue).known_usd, months[scope].days) for scope, its in by_scope.items()]
         known = [part for part in parts if part is not None]
         return sum(known, Decimal(0)) if known else None
@@ -89,9 +91,11 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
     certified = [line.certificate for line in lines if line.certificate and line.state in IN_FORCE]
     if certified:
         at = " and ".join(words.percent(level) for level in sorted({certificate.confidence for certificate in certified}))
+        wrong = totals.expected_wrong_certificates
         said += [
-            f"{words.count(len(certified), 'certificate')} at {at}:"
-            f" expect about {totals.expected_wrong_certificates:.2g} of them to be wrong, at most.",
+            f"{words.count(len(certified), 'certificate')} at {at}: expect about {wrong:.2g} of them to be wrong, at most."
+            if len(certified) > 1
+            else f"One certificate at {at}: the chance that it is wrong is at most {words.percent(wrong)}.",
             f"Savings are net of the {words.percent(control_share)} of conversations that a coin keeps with the incumbent, so that the"
             " promise can be checked. No audits are bought in this release. The specialist's own computing, on this machine, is not"
             " counted: it takes well under a millisecond a call.",

@@ -49,22 +49,25 @@ def saving(value: Saving | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """38 % · 3.4 % · under 0.1 %."""
+    """38 % · 3.4 % · under 0.1 %; the sign stays with its number."""
     if share is None:
         return UNKNOWN
     if share == 0:
-        return "0 %"
+        return _with_sign("0")
     if share < 0.001:
-        return "under 0.1 %"
+        return f"under {_with_sign('0.1')}"
     if share > 0.999:
-        return "100 %" if share >= 1 else "over 99.9 %"
-    digits = f"{share * 100:.0f}" if 0.1 <= share <= 0.99 else f"{share * 100:.1f}".removesuffix(".0")
-    return f"{digits} %"
+        return _with_sign("100") if share >= 1 else f"over {_with_sign('99.9')}"
+    return _with_sign(f"{share * 100:.0f}" if 0.1 <= share <= 0.99 else f"{share * 100:.1f}".removesuffix(".0"))
+
+
+def _with_sign(number: str) -> str:
+    return f"{number}\u00a0%"
 
 
 def share(part: float) -> str:
     """A share in a column: one digit behind the point, so that the points stand below each other."""
-    return f"{part * 100:.1f} %"
+    return _with_sign(f"{part * 100:.1f}")
 
 
 def names(lines: Sequence[WorkloadFigures], most: int = 12) -> str:
@@ -133,8 +136,25 @@ def why(line: WorkloadFigures) -> str:
     if line.state == "expired" and line.expires_at is not None:
         day = line.expires_at.date()
         return f"Its certificate expired on {span(day, day)}; `modicum fit` looks for a new one."
-    reason = line.reason[:1].upper() + line.reason[1:]
-    return f"{reason.rstrip('.')} ({line.code})." if line.code else reason
+    return sentence(f"{line.reason.rstrip('.')} ({line.code})" if line.code else line.reason)
+
+
+def missing(line: WorkloadFigures) -> str:
+    """What a refused workload lacks: 4,400 calls, 86 days · 26 labels."""
+    verdict = line.verdict if line.state == "refused" else None
+    said = []
+    if verdict is not None and verdict.needs_calls:
+        said.append(count(verdict.needs_calls, "call"))
+    if verdict is not None and verdict.needs_days:
+        said.append(days_in_words(verdict.needs_days))
+    if verdict is not None and verdict.needs_labels:
+        said.append(count(verdict.needs_labels, "label"))
+    return ", ".join(said)
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def live(line: WorkloadFigures) -> list[tuple[str, str]]:
