@@ -218,7 +218,7 @@ def features(kind: int, text: str) -> list[str]:
 
 
 def test_confidence_means_something() -> None:
-    some = samples(800, noise=0.3)
+    some = samples(500, noise=0.3)
     trained = fit(some)
     # With 30 % of the labels drawn at random from four, 77.5 % of the answers can be right.
     chance = [
@@ -265,3 +265,12 @@ def test_groups_must_match_the_samples() -> None:
 def test_labels_are_counted_over_the_readable_only() -> None:
     trained = fit(samples(120))
     assert trained.about["samples"] == 120 and Counter(trained.about)["labels"] == 4
+
+
+def test_slots_can_be_chosen_before_groups_are_formed() -> None:
+    some = samples(200)
+    choice = linear.choose(some, groups=list(range(200)), seed=0)
+    assert choice is not None and choice.used == ("user.0",)
+    with_choice = linear.fit(some, groups=list(range(200)), max_size_bytes=SIZE, seed=0, choice=choice)
+    assert with_choice.files == fit(some).files
+    assert linear.choose([replace(one, value="ok") for one in some], groups=list(range(200)), seed=0) is None
