@@ -1,0 +1,162 @@
+"""The night walk over a log made on the spot: what it proves, what it refuses, and that it looks once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from modicum import pipeline
+from modicum.config import Config, FitConfig, StoreConfig
+from modicum.errors import NotFoundError, RouteError
+from modicum.evaluate.labels import Label
+from modicum.intake import Options
+from modicum.pipeline.night import Night
+from modicum.pipeline.wish import Wish
+from modicum.store import snapshot
+from modicum.store.control import Control
+from modicum.types import Verdict, Workload
+from tests.pipeline import traffic
+
+WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
+
+
+def home(tmp_path: Path, records: list[dict[str, object]]) -> Config:
+    config = Config(store=StoreConfig(home=tmp_path / "home"))
+    pipeline.bring_in(config, [traffic.write(tmp_path / "log.jsonl", records)], Options())
+    pipeline.find(config)
+    return config
+
+
+def only(config: Config) -> Workload:
+    (workload,) = Control(config.home).workloads()
+    return workload
+
+
+def fit(config: Config, wish: Wish = WISH) -> Verdict:
+    return Night(config, wish).fit(only(config))
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Verdict]:
+    """A home with one workload that an incumbent answers without a mistake, fitted."""
+    config = home(tmp_path_factory.mktemp("clean"), [row for row, _ in traffic.sorted_messages(700)])
+    return config, fit(config)
+
+
+def test_what_agrees_is_certified_and_proposed(clean: tuple[Config, Verdict]) -> None:
+    config, verdict = clean
+    certificate = verdict.certificate
+    assert verdict.verdict == "certified" and certificate is not None and verdict.route is not None
+    assert certificate.kind == "A" and certificate.coverage > 0.5 and certificate.rate <= 0.04
+    assert verdict.route.state == "proposed"
+    assert certificate.cover.incumbents == ("gpt-4o",)
+    (attempt,) = Control(config.home).attempts(verdict.workload_id)
+    assert attempt.created_at < certificate.created_at and attempt.number == 1
+
+
+def test_nothing_changes_before_a_person_switches_on(clean: tuple[Config, Verdict]) -> None:
+    told = snapshot.read(clean[0].home)
+    assert told is not None and told.routes == () and len(told.workloads) == 1
+
+
+def test_a_fit_with_nothing_changed_answers_from_the_record(clean: tuple[Config, Verdict]) -> None:
+    config, verdict = clean
+    assert fit(config) == verdict
+    assert len(Control(config.home).attempts(verdict.workload_id)) == 1
+
+
+def test_another_margin_wants_a_window_that_nobody_has_opened(clean: tuple[Config, Verdict]) -> None:
+    verdict = fit(clean[0], dataclasses.replace(WISH, fit=FitConfig(margin=0.05)))
+    assert (verdict.verdict, verdict.code) == ("refused", "too_few_calls")
+    assert "newer" in verdict.reason
+
+
+def test_switching_tells_the_day_and_is_recorded(clean: tuple[Config, Verdict]) -> None:
+    config, verdict = clean
+    for state in ("shadow", "on", "off"):
+        pipeline.switch(config, only(config).name, state, actor="ann", note="because")  # type: ignore[arg-type]
+        told = snapshot.read(config.home)
+        assert told is not None
+        assert [live.route.state for live in told.routes] == ([] if state == "off" else [state])
+    lines = [entry for entry in Control(config.home).audit() if entry.actor == "ann"]
+    assert [entry.action for entry in lines] == ["route.shadow", "route.on", "route.off"]
+    assert verdict.route is not None and all(entry.subject == verdict.route.route_id for entry in lines)
+
+
+def test_an_unknown_name_is_answered_with_a_guess(clean: tuple[Config, Verdict]) -> None:
+    with pytest.raises(NotFoundError, match="did you mean"):
+        pipeline.switch(clean[0], only(clean[0]).name + "x", "on", actor="ann")
+
+
+def test_the_artefact_says_the_same_of_the_calls_that_are_still_here(clean: tuple[Config, Verdict]) -> None:
+    config, verdict = clean
+    from modicum.evaluate.evidence import certificate_file
+
+    assert verdict.certificate is not None
+    data = certificate_file(verdict.certificate, Control(config.home).evidence(verdict.certificate.certificate_id))
+    again = pipeline.replay_evidence(config, data, verdict.certificate)
+    assert again.holds and again.found == again.rows == verdict.certificate.groups
+
+
+def test_what_an_operator_decided_survives_the_next_look(clean: tuple[Config, Verdict]) -> None:
+    config, verdict = clean
+    named = pipeline.decide(config, only(config).name, "name", "parcels", actor="ann")
+    assert (named.name, named.workload_id) == ("parcels", verdict.workload_id)
+    pipeline.find(config)
+    assert only(config).name == "parcels"
+
+
+def test_free_text_is_refused_by_name(tmp_path: Path) -> None:
+    verdict = fit(home(tmp_path, list(traffic.poems(60))))
+    assert (verdict.verdict, verdict.code) == ("refused", "free_text")
+
+
+def test_too_few_calls_say_how_many_more(tmp_path: Path) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(200)])
+    verdict = fit(config)
+    assert (verdict.verdict, verdict.code) == ("refused", "too_few_calls")
+    assert verdict.needs_calls is not None and verdict.needs_calls > 50 and verdict.needs_days is not None
+    assert Control(config.home).attempts(verdict.workload_id) == [], "a window that cannot pass stays unopened"
+
+
+def test_labels_complete_the_declared_attempt(tmp_path: Path) -> None:
+    rows = list(traffic.sorted_messages(900, wrong=0.2))
+    config = home(tmp_path, [row for row, _ in rows])
+    first = fit(config)
+    assert (first.verdict, first.code) == ("refused", "too_few_labels")
+    (asked,) = (config.home / "requests").iterdir()
+    requests = [msgspec.json.decode(line) for line in asked.read_bytes().splitlines()]
+    assert len(requests) == first.needs_labels
+    assert set(requests[0]) == {"id", "slots", "a", "b", "verdict"}, "nothing tells whose answer is whose"
+
+    gold = {row["response"]["id"]: Label(gold=label) for row, label in rows if row["response"]["id"] in {r["id"] for r in requests}}
+    second = fit(config, dataclasses.replace(WISH, labels=gold))
+    certificate = second.certificate
+    assert second.verdict == "certified" and certificate is not None and certificate.kind == "B"
+    assert second.attempt_id == first.attempt_id, "the same window, declared at the first fit"
+    assert 0 < certificate.labels_used <= len(requests)
+
+
+def test_a_protected_label_always_goes_to_the_incumbent(tmp_path: Path) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=3)])
+    verdict = fit(config, dataclasses.replace(WISH, protect=("lost",)))
+    assert verdict.certificate is not None and verdict.certificate.rule.protected_labels == ("lost",)
+    row = next(row for row in verdict.certificate.label_table if row.label == "lost")
+    assert row.groups > 0 and row.answered == 0
+
+
+def test_reasons_behind_a_label_need_the_operators_word(tmp_path: Path) -> None:
+    records = [row for row, _ in traffic.sorted_messages(700)]
+    for number, row in enumerate(records):
+        said = row["response"]["choices"][0]["message"]
+        said["content"] += ". " + traffic.FILLER[number % 40].capitalize() + " says so."
+    config = home(tmp_path, records)
+    verdict = fit(config)
+    assert verdict.verdict == "certified", "everything is measured and shown"
+    with pytest.raises(RouteError, match="say more"):
+        pipeline.switch(config, only(config).name, "on", actor="ann")
+    pipeline.decide(config, only(config).name, "read", "label", actor="ann")
+    assert pipeline.switch(config, only(config).name, "on", actor="ann").state == "on"
