@@ -68,7 +68,7 @@ def _workloads(report: Report) -> Table:
     for head in ("calls", "share", "spend a month", "saving, net"):
         table.add_column(head, justify="right")
     table.add_column("state")
-    table.add_column("answer")
+    table.add_column("task and answer")
     table.add_column("models", overflow="fold")
     for line in report.workloads:
         table.add_row(
@@ -78,7 +78,7 @@ def _workloads(report: Report) -> Table:
             words.money(line.spend_usd_month),
             words.saving(line.saving) if line.saving else "–",
             Text(words.STATES[line.state], style=ACCENT if line.state in IN_FORCE else ""),
-            words.answer(line),
+            f"{line.task}, {words.answer(line)}",
             Text(words.visible(words.models(line), 2 * LONGEST_NAME)),
         )
     totals = report.totals
