@@ -453,6 +453,8 @@ class Verdict:
     needs_labels: int | None = None
     margin_reachable: float | None = None
     """The margin that today's calls could carry."""
+    request_file: str | None = None
+    """Where the calls whose labels are wanted stand, for `fit --gold`."""
     attempt_id: str | None = None
     route: Route | None = None
     certificate: Certificate | None = None

@@ -113,6 +113,12 @@ def _show(verdicts: list[tuple[Workload, Verdict]]) -> None:
         print_table(("certified", "kind", "answers", "differs", "on", "saves a month", "certificate"), rows, right=(2, 3, 4))
     if refused:
         print_table(("refused", "because"), [(w.name, v.reason) for w, v in refused])
+    if asked := [(w, v) for w, v in verdicts if v.request_file]:
+        print_table(
+            ("labels would help", "how many", "fill in, then `modicum fit --gold FILE`"),
+            [(w.name, v.needs_labels, v.request_file) for w, v in asked],
+            right=(1,),
+        )
     if certified:
         name = certified[0][0].name
         click.echo(

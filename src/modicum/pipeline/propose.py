@@ -76,13 +76,13 @@ class Propose:
                 self.control.put_route(superseded, note=f"superseded by {route.route_id}")
         self.control.put_route(route, note="proposed by fit")
         asked, wanted = self._ask(workload, samples, attempt, table) if look.kind == "A" else (None, 0)
-        more = f"; labels for the {wanted:,} calls in {asked} could let it answer more (`modicum fit --gold`)" if asked else ""
         return Verdict(
             workload_id=workload.workload_id,
             verdict="certified",
-            reason=certificate.sentence + more,
+            reason=certificate.sentence,
             code="certified",
             needs_labels=wanted or None,
+            request_file=str(asked) if asked else None,
             attempt_id=attempt.attempt_id,
             route=route,
             certificate=certificate,

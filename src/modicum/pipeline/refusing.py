@@ -32,15 +32,15 @@ def refuse(
 ) -> Verdict:
     """The verdict for a refusal of the judge's, or for a code with its sentence."""
     refusal = why if isinstance(why, Refusal) else Refusal(code=why, reason=reason)
-    ask = f"; they stand in {request_file}, to be filled in and given to `modicum fit --gold`" if request_file else ""
     return Verdict(
         workload_id=workload.workload_id,
         verdict="refused",
-        reason=refusal.reason + ask,
+        reason=refusal.reason,
         code=refusal.code,
         needs_calls=refusal.needs_calls,
         needs_days=refusal.needs_days,
         needs_labels=refusal.needs_labels,
         margin_reachable=refusal.margin_reachable,
+        request_file=str(request_file) if request_file else None,
         attempt_id=attempt.attempt_id if attempt else None,
     )
