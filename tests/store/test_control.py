@@ -215,7 +215,7 @@ def test_a_file_that_is_no_database_is_an_error_with_its_name(tmp_path: Path) ->
         Control(tmp_path)
 
 
-def test_purging_overwrites_and_drops_the_lines_of_requests(tmp_path: Path) -> None:
+def test_purging_drops_the_lines_of_requests(tmp_path: Path) -> None:
     control = Control(tmp_path)
     file = tmp_path / "requests" / "w1.jsonl"
     file.write_text('{"id": "r1", "x": 1}\n{"id": "r10"}\n{"other": ["r1"]}\nr1, plain\n')

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, common, print_json
+from modicum.cli.options import Config, actor, common, print_json
 from modicum.errors import InputError, StoreError
-from modicum.store.calls import Calls
-from modicum.store.erase import matching
+from modicum.store.erase import erase, matching
+from modicum.store.home import prepare
 
 
 @click.command(epilog="Example:  modicum erase --user u_1234    or    modicum erase --before 2026-01-01 --yes")
@@ -27,22 +27,25 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
     files that ask for labels and from all leftovers. What remains is a digest of each call's identity, so that importing an old log
     does not bring it back.
 
-    Certificates stay: their evidence holds keyed hashes and no text. Models that were fitted before keep what they learned of all calls
-    together: `modicum workloads` and `modicum fit` make them anew without these.
+    A word that only these calls said goes from templates, labels and names too; a model that knows one is deleted and its route
+    switched off: `modicum workloads` and `modicum fit` make both anew. Certificates stay: their evidence holds keyed hashes, no text.
     """
     which: dict[str, Any] = {"call_id": call_id, "user_id": user_id, "before": None if before is None else _moment(before)}
     if sum(value is not None for value in which.values()) != 1:
         raise click.UsageError("say which calls: one of --call, --user and --before")
     if not yes:
-        found = matching(config.home, **which)
+        found = matching(prepare(config.home), **which)
         if not sys.stdin.isatty():
             raise StoreError(f"{found:,} calls would be erased for good", hint="say --yes to do it")
         click.confirm(f"Erase {found:,} calls for good?", abort=True, err=True)
-    erased = Calls(config.home).erase(**which)
+    erased = erase(prepare(config.home), actor=actor(), **which)
     if as_json:
-        print_json({"erased": erased})
-    else:
-        click.echo(f"{erased:,} calls erased.")
+        print_json({"erased": erased.calls, "models": erased.models, "routes": erased.routes})
+        return
+    click.echo(f"{erased.calls:,} calls erased.")
+    if erased.models:
+        off = f"; switched off: {', '.join(erased.routes)}" if erased.routes else ""
+        click.echo(f"{erased.models} models had learned words of theirs and were deleted{off}. Next: modicum workloads, modicum fit")
 
 
 def _moment(text: str) -> datetime:

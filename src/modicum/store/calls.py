@@ -83,4 +83,4 @@ class Calls:
 
     def erase(self, *, call_id: str | None = None, user_id: str | None = None, before: datetime | None = None) -> int:
         """Remove calls for good, by exactly one of: id (ours or the response's), end user, start before a time; how many went."""
-        return erase(self.home, call_id=call_id, user_id=user_id, before=before)
+        return erase(self.home, call_id=call_id, user_id=user_id, before=before).calls

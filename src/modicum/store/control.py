@@ -6,8 +6,9 @@ log too. Attempts, certificates, decisions and the audit log are only ever added
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -194,12 +195,46 @@ class Control:
     # ---------------------------------------------------------------------------------------------------- erasure
 
     def purge(self, call_ids: Iterable[str]) -> int:
-        """Take every line that names one of these calls (by our id or the response's) out of the files in `requests/`; how many lines went.
+        """Take every line that names one of these calls (by our id or the response's) out of the files in `requests/`; how many went.
 
-        Evidence keeps its rows: they hold keyed hashes, no text and no id. What was deleted from the database is overwritten on the disk.
+        Evidence keeps its rows: they hold keyed hashes, no text and no id.
         """
         wanted = {call_id.encode() for call_id in call_ids}
-        gone = sum(_purge_lines(file, wanted) for file in sorted((self.home / "requests").rglob("*")) if file.is_file()) if wanted else 0
+        return sum(_purge_lines(file, wanted) for file in sorted((self.home / "requests").rglob("*")) if file.is_file()) if wanted else 0
+
+    def texts(self) -> Iterator[str]:
+        """Every record and every line of the audit log, as text."""
+        with self._look() as connection:
+            for _, column in _TEXT_COLUMNS:
+                yield from connection.execute(select(column)).scalars()
+
+    def rewrite(self, record: Callable[[Any], Any], text: Callable[[str], str]) -> None:
+        """Put every record (as JSON values) and every free text through these functions; evidence is text here."""
+        with self._change() as connection:
+            for table, column in _TEXT_COLUMNS:
+                (key,) = table.primary_key.columns
+                for row, before in connection.execute(select(key, column)).all():
+                    after = _json(record(msgspec.json.decode(before))) if column.name == "record" else text(before)
+                    if after != before:
+                        connection.execute(update(table).where(key == row).values({column.name: after}))
+            table = schema.certificates
+            for number, evidence in connection.execute(select(table.c.number, table.c.evidence)).all():
+                before = evidence.decode("utf-8", "surrogateescape")
+                if (after := text(before)) != before:
+                    rewritten = after.encode("utf-8", "surrogateescape")
+                    connection.execute(update(table).where(table.c.number == number).values(evidence=rewritten))
+
+    def switch_off(self, artefact_digests: Collection[str], *, actor: str, note: str) -> list[Route]:
+        """Switch off every route to one of these artefacts."""
+        changed = []
+        for route in self.routes():
+            if route.artefact_digest in artefact_digests and route.state != "off":
+                changed.append(dataclasses.replace(route, state="off", changed_at=datetime.now(UTC), changed_by=actor))
+                self.put_route(changed[-1], note=note)
+        return changed
+
+    def overwrite_deleted(self) -> None:
+        """Leave no byte in the file of what was deleted or changed."""
         with _translated(self._file):
             raw = self._engine.raw_connection()
             try:
@@ -207,7 +242,6 @@ class Control:
                     raw.cursor().execute(statement)
             finally:
                 raw.close()
-        return gone
 
     # ------------------------------------------------------------------------------------------------- connections
 
@@ -272,6 +306,11 @@ def _log(connection: Connection, actor: str, action: str, subject: str, detail: 
     connection.execute(insert(schema.audit), {"at": at, "actor": actor, "action": action, "subject": subject, "detail": detail})
 
 
+_TEXT_COLUMNS = [
+    *((table, table.c.record) for table in schema.metadata.sorted_tables if "record" in table.columns),
+    (schema.audit, schema.audit.c.detail),
+    (schema.audit, schema.audit.c.subject),
+]
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|([\w.:-]+)')
 """A JSON string, or what stands between spaces and punctuation."""
 

@@ -13,13 +13,13 @@ import duckdb
 
 from modicum.errors import StoreError
 
-MEMORY = "192MB"
+MEMORY = "128MB"
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "memory_limit": MEMORY,
-    "threads": "2",
+    "threads": "1",
     "preserve_insertion_order": "false",
 }
 

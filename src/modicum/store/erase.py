@@ -2,8 +2,9 @@
 
 Everything sealed and open is brought into the table first (a live gateway's segment is sealed under it; the gateway goes on in a new one),
 so there is one place to delete from. Then, in an order that a second run can finish after a kill: their identities are
-remembered as erased, files that ask for labels lose their lines, assignments lose theirs, the table's files that held them are
-rewritten, and every file and log entry that the newest version does not need is deleted.
+remembered as erased, files that ask for labels lose their lines, what was learned loses the words that only they said (`echoes`),
+assignments lose their rows, the table's files that held them are rewritten, and every file and log entry that the newest version does
+not need is deleted.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modicum.errors import InputError
-from modicum.store import assignments, batches
+from modicum.store import assignments, batches, echoes
 from modicum.store.codec import to_us
 from modicum.store.compact import absorb
 from modicum.store.engine import connected, fetch
-from modicum.store.home import changing, deleting
+from modicum.store.home import changing, deleting, reading
 from modicum.store.scan import Wanted, scan
 from modicum.store.table import Table, guarded, quoted
+
+if TYPE_CHECKING:
+    from modicum.store.control import Control
 
 _AT_ONCE = 2_000
 """Ids in one predicate."""
@@ -38,34 +43,70 @@ def matching(home: Path, *, call_id: str | None = None, user_id: str | None = No
     )
 
 
-def erase(home: Path, *, call_id: str | None = None, user_id: str | None = None, before: datetime | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure removed."""
+
+    calls: int
+    models: int = 0
+    """Deleted because they knew a word that no remaining call says."""
+    routes: tuple[str, ...] = ()
+    """Switched off with them."""
+
+
+def erase(
+    home: Path, *, call_id: str | None = None, user_id: str | None = None, before: datetime | None = None, actor: str = "modicum"
+) -> Erased:
     """Remove the calls that exactly one condition names: an id (ours or the response's), an end user, or a time they started before."""
     from modicum.store.control import Control  # slow to load, and all that reads calls loads this module
 
     condition, value = _wanted(call_id, user_id, before)
-    with changing(home), deleting(home):
+    control = Control(home)
+    with changing(home):
         absorb(home, all_of_it=True)
         table = Table(home)
-        partitions: dict[tuple[str, str], list[str]] = {}
-        named: set[str] = set()
-        if files := [file.path for file in table.files()]:
-            with connected(home) as connection:
-                source = "read_parquet(?, hive_partitioning=true, hive_types_autocast=false)"
-                connection.execute(f"SELECT call_id, response_id, scope, day FROM {source} WHERE {condition}", [files, *value])
-                for found, response_id, scope, day in fetch(connection):
-                    partitions.setdefault((scope, day), []).append(found)
-                    named |= {found} if response_id is None else {found, response_id}
-        ids = [found for some in partitions.values() for found in some]
-        batches.remember_erased(home, ids)
-        Control(home).purge(named)
-        assignments.remove(home, set(ids))
-        with guarded(home):
-            for (scope, day), some in partitions.items():
-                for part in _parts(some):
-                    table.delete(scope, day, f"call_id IN ({', '.join(map(quoted, part))})")
-            table.sweep()
-        _clean(home)
-    return len(ids)
+        partitions, named = _find(home, table, condition, value)
+        ids = {found for some in partitions.values() for found in some}
+        where = Wanted(until=before) if before is not None else Wanted(call_ids=frozenset(ids))
+        echo = echoes.echoes(home, control.texts(), where, lambda call: call.call_id in ids) if ids else set()
+        with deleting(home):
+            batches.remember_erased(home, ids)
+            control.purge(named)
+            models, routes = _silence(home, control, echo, actor)
+            assignments.remove(home, ids)
+            with guarded(home):
+                for (scope, day), some in partitions.items():
+                    for part in _parts(some):
+                        table.delete(scope, day, f"call_id IN ({', '.join(map(quoted, part))})")
+                table.sweep()
+            _clean(home)
+            control.log(actor, "calls.erase", "", f"{len(ids)} calls, {len(models)} models")
+            control.overwrite_deleted()
+    return Erased(len(ids), len(models), tuple(routes))
+
+
+def _find(home: Path, table: Table, condition: str, value: list[Any]) -> tuple[dict[tuple[str, str], list[str]], set[str]]:
+    """Ids of the calls to erase, by scope and day; and all the names that other files may know them by."""
+    partitions: dict[tuple[str, str], list[str]] = {}
+    named: set[str] = set()
+    if files := [file.path for file in table.files()]:
+        with reading(home), connected(home) as connection:
+            source = "read_parquet(?, hive_partitioning=true, hive_types_autocast=false)"
+            connection.execute(f"SELECT call_id, response_id, scope, day FROM {source} WHERE {condition}", [files, *value])
+            for found, response_id, scope, day in fetch(connection):
+                partitions.setdefault((scope, day), []).append(found)
+                named |= {found} if response_id is None else {found, response_id}
+    return partitions, named
+
+
+def _silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[set[str], list[str]]:
+    """Remove the echoes from all that was learned: the models that went, and the routes that were switched off with them."""
+    if not echo:
+        return set(), []
+    models = echoes.remove_from_files(home, echo)
+    control.rewrite(lambda record: echoes.redacted_record(record, echo), lambda text: echoes.redacted(text, echo))
+    routes = control.switch_off(models, actor=actor, note="its model knew words of erased calls and was deleted")
+    return models, [route.route_id for route in routes]
 
 
 def _wanted(call_id: str | None, user_id: str | None, before: datetime | None) -> tuple[str, list[Any]]:

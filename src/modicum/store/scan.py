@@ -26,7 +26,7 @@ from modicum.store.segments import Opened, open_all
 from modicum.store.table import File, Table, day_of
 from modicum.types import Call
 
-WINDOW_BYTES = 8 << 20
+WINDOW_BYTES = 2 << 20
 """Compressed bytes of the days that are sorted together."""
 
 
