@@ -60,7 +60,7 @@ docs: $(VENV)/.test ## write docs/cli.md, docs/configuration.md and docs/errors.
 demo: $(VENV)/.demo ## the whole loop on a generated sample: no key, no network, under three minutes
 	@$(PY) -m demo.run
 
-bench: $(VENV)/.test ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA=... points to the public data sets
+bench: $(VENV)/.test ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
 	@$(PY) -m benchmarks $(ONLY)
 
 # ---------------------------------------------------------------------------------------------------------------- set-up
