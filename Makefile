@@ -30,37 +30,37 @@ check: format lint types imports docs-check unit ## everything: format, lint, ty
 
 test: check ## the same as `make check`
 
-format: $(VENV)/.test
+format: $(VENV)/.test | $(TMPDIR)
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff --quiet .; echo "make fix puts it right"; exit 1; }
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test | $(TMPDIR)
 	@$(PY) -m ruff check --quiet .
 
-types: $(VENV)/.test
+types: $(VENV)/.test | $(TMPDIR)
 	@$(PY) -m mypy --no-error-summary
 
-imports: $(VENV)/.test
+imports: $(VENV)/.test | $(TMPDIR)
 	@$(VENV)/bin/lint-imports > $(TMPDIR)/imports.txt 2>&1 || { cat $(TMPDIR)/imports.txt; exit 1; }
 
-docs-check: $(VENV)/.test
+docs-check: $(VENV)/.test | $(TMPDIR)
 	@$(PY) docs/generate.py --check
 
-unit: $(VENV)/.test ## tests alone; ARGS="tests/store -x" narrows them
+unit: $(VENV)/.test | $(TMPDIR) ## tests alone; ARGS="tests/store -x" narrows them
 	@$(PY) -m pytest --basetemp=$(CACHE)/pytest -o cache_dir=$(CACHE)/pytest_cache $(ARGS)
 
-fix: $(VENV)/.test ## format, repair what can be repaired, write the generated docs again
+fix: $(VENV)/.test | $(TMPDIR) ## format, repair what can be repaired, write the generated docs again
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
 	@$(PY) docs/generate.py
 
-docs: $(VENV)/.test ## write docs/cli.md, docs/configuration.md and docs/errors.md from the code
+docs: $(VENV)/.test | $(TMPDIR) ## write docs/cli.md, docs/configuration.md and docs/errors.md from the code
 	@$(PY) docs/generate.py
 
 # ------------------------------------------------------------------------------------------------------------- show, measure
 
-demo: $(VENV)/.demo ## the whole loop on a generated sample: no key, no network, under three minutes
+demo: $(VENV)/.demo | $(TMPDIR) ## the whole loop on a generated sample: no key, no network, under three minutes
 	@$(PY) -m demo.run
 
-bench: $(VENV)/.test ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
+bench: $(VENV)/.test | $(TMPDIR) ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
 	@$(PY) -m benchmarks $(ONLY)
 
 # ---------------------------------------------------------------------------------------------------------------- set-up
@@ -78,15 +78,16 @@ $(PY):
 	@$(PYTHON) -m venv $(VENV) > /dev/null || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv, then make again"; exit 1; }
 
-$(VENV)/.installer: requirements/installer.txt | $(PY)
-	@mkdir -p $(TMPDIR)
+$(VENV)/.installer: requirements/installer.txt | $(PY) $(TMPDIR)
 	@echo "Setting up $(VENV)"
 	@$(PIP) install --require-hashes --only-binary :all: -r $<
 	@touch $@
 
+$(TMPDIR):
+	@mkdir -p $@
+
 # The product itself goes in as a link to src/, so that the command `modicum` runs this checkout.
-$(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer
-	@mkdir -p $(TMPDIR)
+$(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer | $(TMPDIR)
 	@$(call install,$<)
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@$(PIP) check > $(TMPDIR)/pip-check.txt || { cat $(TMPDIR)/pip-check.txt; exit 1; }
