@@ -11,7 +11,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from modicum.stats.binomial import lower_limit, upper_limit
 
@@ -19,17 +19,17 @@ Array = NDArray[np.float64]
 
 OUTSIDE = 1e-4
 """The chance that the unknown lies outside the interval searched; added to the p-value."""
-REACH = 7.0
-"""Standard deviations of each count that are summed over; what lies beyond is below 1e-10 and added to the p-value."""
+REACH = 6.0
+"""Standard deviations of each count that are summed over; what lies beyond is below 1e-8 and added to the p-value."""
 
 
-def score(worse: Array | float, better: Array | float, n: int, margin: float) -> Array:
+def score(worse: ArrayLike, better: ArrayLike, n: int, margin: float) -> Array:
     """Tango's score for "P(worse) - P(better) = margin", elementwise; very negative speaks for less."""
-    worse, better = np.asarray(worse, dtype=np.float64), np.asarray(better, dtype=np.float64)
-    b = (2 * n - worse + better) * margin - worse - better
-    c = -better * margin * (1 - margin)
+    up, down = np.asarray(worse, dtype=np.float64), np.asarray(better, dtype=np.float64)
+    b = (2 * n - up + down) * margin - up - down
+    c = -down * margin * (1 - margin)
     better_rate = (np.sqrt(np.maximum(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
-    out: Array = (worse - better - n * margin) / np.sqrt(n * (2 * np.maximum(better_rate, 0.0) + margin * (1 - margin)))
+    out: Array = (up - down - n * margin) / np.sqrt(n * (2 * np.maximum(better_rate, 0.0) + margin * (1 - margin)))
     return out
 
 
@@ -46,41 +46,45 @@ def paired_p_value(worse: int, better: int, n: int, margin: float) -> float:
         raise ValueError(f"a margin lies between 0 and 1, got {margin}")
     if n == 0 or worse - better >= n * margin:
         return 1.0
-    differing = worse + better
-    low = max(lower_limit(differing, n, 1 - OUTSIDE / 2), margin)
-    high = max(upper_limit(differing, n, 1 - OUTSIDE / 2), low)
+    low, high = _reach_of_q(worse + better, n)
+    low = max(low, margin)
+    high = max(high, low)
     steps = max(math.ceil((math.sqrt(high) - math.sqrt(low)) * 4 * math.sqrt(n)), 1)
     seen = float(score(worse, better, n, margin)) + 1e-9
-    tail = max(_tail(float(root) ** 2, seen, n, margin) for root in np.linspace(math.sqrt(low), math.sqrt(high), steps + 1))
-    return min(tail + OUTSIDE + 1e-10, 1.0)
+    tail = _largest_tail(np.linspace(math.sqrt(low), math.sqrt(high), steps + 1) ** 2, seen, n, margin)
+    return min(tail + OUTSIDE + 1e-8, 1.0)
 
 
-def _tail(q: float, seen: float, n: int, margin: float) -> float:
-    """P(score <= seen) where P(worse) = (q + margin) / 2 and P(better) = (q - margin) / 2."""
-    worse_rate, better_rate = (q + margin) / 2, max((q - margin) / 2, 0.0)
-    worse, better = _around(n, worse_rate)[:, None], _around(n, better_rate)[None, :]
+@lru_cache(maxsize=65536)
+def _reach_of_q(differing: int, n: int) -> tuple[float, float]:
+    """Where the rate of differing pairs may lie, but for a chance of OUTSIDE."""
+    return lower_limit(differing, n, 1 - OUTSIDE / 2), upper_limit(differing, n, 1 - OUTSIDE / 2)
+
+
+def _largest_tail(rates: Array, seen: float, n: int, margin: float) -> float:
+    """The largest P(score <= seen) where P(worse) = (q + margin) / 2 and P(better) = (q - margin) / 2, for q in `rates`, ascending."""
+    up, down = (rates + margin) / 2, np.maximum((rates - margin) / 2, 0.0)
+    worse, better = np.meshgrid(_counts(n, up[0], up[-1]), _counts(n, down[0], down[-1]), indexing="ij")
+    inside = (worse + better <= n) & (score(worse, better, n, margin) <= seen)
+    worse, better = worse[inside], better[inside]
     neither = n - worse - better
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log = _log_factorials(n)
-        exponent = (
-            log[n]
-            - log[worse]
-            - log[better]
-            - log[np.maximum(neither, 0)]
-            + worse * math.log(worse_rate)
-            + (better * math.log(better_rate) if better_rate > 0 else 0.0)
-            + (neither * math.log1p(-q) if q < 1 else 0.0)
-        )
-    inside = (neither >= 0) & (score(worse.astype(np.float64), better.astype(np.float64), n, margin) <= seen)
-    return float(np.exp(exponent[inside]).sum())
+    log = _log_factorials(n)
+    ways = log[n] - log[worse] - log[better] - log[neither]
+    largest = 0.0
+    for q, p, r in zip(rates.tolist(), up.tolist(), down.tolist(), strict=True):
+        terms = ways + worse * math.log(p) + neither * (math.log1p(-q) if q < 1 else -math.inf)
+        tail = np.exp(terms + better * math.log(r)) if r > 0 else np.exp(terms[better == 0])
+        largest = max(largest, float(tail.sum()))
+    return largest
 
 
-def _around(n: int, rate: float) -> NDArray[np.int64]:
-    """The counts that a binomial with this rate takes in practice."""
-    if rate <= 0:
-        return np.zeros(1, dtype=np.int64)
-    spread = REACH * math.sqrt(n * rate * (1 - rate)) + 12  # 12: the tail of a rare count is longer than a normal one's
-    return np.arange(max(math.floor(n * rate - spread), 0), min(math.ceil(n * rate + spread), n) + 1, dtype=np.int64)
+def _counts(n: int, low: float, high: float) -> NDArray[np.int64]:
+    """The counts that binomials with rates between these take in practice."""
+    least = math.floor(
+        n * low - REACH * math.sqrt(n * low * (1 - low)) - 12
+    )  # 12: the tails of a rare count are longer than a normal one's
+    most = math.ceil(n * high + REACH * math.sqrt(n * high * (1 - high)) + 12) if high > 0 else 0
+    return np.arange(max(least, 0), min(most, n) + 1, dtype=np.int64)
 
 
 @lru_cache(maxsize=16)
