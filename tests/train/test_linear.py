@@ -140,6 +140,14 @@ def test_one_answer_makes_a_constant_specialist(tmp_path: Path) -> None:
     assert specialist.predict((("user.0", "x"),)).confidence == pytest.approx(49 / 51)
 
 
+def test_the_wording_of_one_request_is_not_in_the_artefact() -> None:
+    some = samples(120)
+    for twin in range(3):
+        some.append(sample(120 + twin, [("user.0", "refund to account zanzibar9quux please, hello")], "refund"))
+    trained = fit(some, groups=[*range(120), 120, 120, 120])
+    assert b"zanzi" not in trained.files[SPECIALIST_FILE] and b"quux" not in trained.files[SPECIALIST_FILE]
+
+
 def test_yes_and_no() -> None:
     some = [replace(one, value="yes" if one.value in ("refund", "invoice") else "no") for one in samples(300)]
     trained = fit(some)

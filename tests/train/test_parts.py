@@ -64,17 +64,19 @@ def test_folds_keep_groups_whole_and_even(groups: list[int], folds: int, seed: i
 
 def test_the_greatest_weights_that_fit_are_kept() -> None:
     texts = [f"{'rise' if number % 2 else 'fall'} {random.Random(number).choice('uvwxyz')} again" for number in range(100)]
-    blocks = repeated(count(texts, "s", ("words",)))
+    blocks = repeated(count(texts, "s", ("words",)), np.arange(100))
     assert exported_bytes(blocks, 2) == sum(2 + 9 + len(name) for name in blocks[0].names)
     worth = np.array([len(name) if name in ("rise", "fall") else 1.0 for name in blocks[0].names])
     assert prune(blocks, worth, 2, 2 * (2 + 9 + 4))[0].names == tuple(name for name in blocks[0].names if name in ("rise", "fall"))
     assert prune(blocks, worth, 2, 10**6)[0].names == blocks[0].names
-    small = train(blocks, np.arange(100) % 2, 2, budget_bytes=4 * (2 + 9 + 10), seed=0)
+    small = train(blocks, np.arange(100) % 2, 2, groups=np.arange(100), budget_bytes=4 * (2 + 9 + 10), seed=0)
     assert {"rise", "fall"} <= set(small.blocks[0].names), "what tells has the greatest weights"
 
 
-def test_what_stands_in_one_text_is_dropped() -> None:
-    assert repeated(count(["a b", "a c"], "s", ("words",)))[0].names == ("a",)
+def test_what_stands_in_one_group_is_dropped() -> None:
+    blocks = count(["a b", "a c", "a c"], "s", ("words",))
+    assert set(repeated(blocks, np.array([7, 9, 8]))[0].names) == {"a", "c", "a c"}
+    assert set(repeated(blocks, np.array([7, 9, 9]))[0].names) == {"a"}, "a repeated request is still one request"
 
 
 def test_rows_to_rank_by() -> None:

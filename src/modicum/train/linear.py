@@ -111,12 +111,19 @@ def fit(
 
     chars = int(sum(_chars(samples[row], chosen.used) for row in learnt.tolist()))
     folds = 5 if chars * len(labels) <= SMALL_WORK else 3
-    fold_of = assign(groups, folds, seed)
+    fold_of, group_of = assign(groups, folds, seed), np.array(groups, dtype=np.int64)
     logits = np.zeros((len(samples), len(labels)), np.float32)
     for fold in range(folds):
         inner = np.flatnonzero(fold_of[learnt] != fold)
         files = _files(
-            train([block.take(inner) for block in blocks], truth[learnt[inner]], len(labels), budget_bytes=budget, seed=seed),
+            train(
+                [block.take(inner) for block in blocks],
+                truth[learnt[inner]],
+                len(labels),
+                groups=group_of[learnt[inner]],
+                budget_bytes=budget,
+                seed=seed,
+            ),
             labels,
             chosen,
         )
@@ -127,7 +134,7 @@ def fit(
     sharpness = temperature(logits[known], truth[known])
     out_of_fold = tuple(decide(row.astype(np.float64), sharpness, labels) for row in logits)
 
-    machine = train(blocks, truth[learnt], len(labels), budget_bytes=budget, seed=seed)
+    machine = train(blocks, truth[learnt], len(labels), groups=group_of[learnt], budget_bytes=budget, seed=seed)
     files = with_temperature(_files(machine, labels, chosen), sharpness)
     about |= {
         "trained_on": len(learnt),

@@ -35,9 +35,9 @@ class Machine:
     """(labels,)."""
 
 
-def train(blocks: Sequence[Counts], labels: Ints, classes: int, *, budget_bytes: int, seed: int) -> Machine:
+def train(blocks: Sequence[Counts], labels: Ints, classes: int, *, groups: Ints, budget_bytes: int, seed: int) -> Machine:
     """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`."""
-    kept = repeated(blocks)
+    kept = repeated(blocks, groups)
     if exported_bytes(kept, classes) > budget_bytes:
         rows = texts_to_rank(len(labels), seed)
         kept = prune(kept, _worth([block.take(rows) for block in kept], labels[rows], seed), classes, budget_bytes)

@@ -1,4 +1,6 @@
-"""Which features to keep: seen in two texts at least, and those with the greatest weights that fit the size.
+"""Which features to keep: seen in two groups at least, and those with the greatest weights that fit the size.
+
+A feature of one request and its repeats says nothing of others, and would carry their wording into the artefact.
 
 A feature's worth is its greatest weight for any label in a first, short training. At half of the features this loses nothing,
 where mutual information with the label lost 2 points of coverage and document frequency 1. Ties go to the
@@ -13,14 +15,20 @@ import numpy as np
 
 from modicum.train.counts import Counts, Floats, Ints, document_counts
 
-MIN_TEXTS = 2
+MIN_GROUPS = 2
 BYTES_BESIDE_WEIGHTS = 4 + 2 + 3
 """Scale, rarity, and quotes and comma in the vocabulary."""
 
 
-def repeated(blocks: Sequence[Counts]) -> tuple[Counts, ...]:
-    """The blocks with only those features that two texts share: what stands in one says nothing of others."""
-    return tuple(block.keep(np.flatnonzero(document_counts(block) >= MIN_TEXTS)) for block in blocks)
+def repeated(blocks: Sequence[Counts], groups: Ints) -> tuple[Counts, ...]:
+    """The blocks with only those features that two groups share; `groups[i]` is the group of text i."""
+    _, of = np.unique(groups, return_inverse=True)
+    kept = []
+    for block in blocks:
+        pairs = np.unique(block.columns * (int(of.max(initial=0)) + 1) + of[block.rows])
+        seen = np.bincount(pairs // (int(of.max(initial=0)) + 1), minlength=len(block.names))
+        kept.append(block.keep(np.flatnonzero(seen >= MIN_GROUPS)))
+    return tuple(kept)
 
 
 def exported_bytes(blocks: Sequence[Counts], classes: int) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from modicum.train.counts import Counts, Ints, count, document_counts, rarity
 from modicum.train.folds import assign
 from modicum.train.machine import fit_support_vectors, matrix
-from modicum.train.prune import MIN_TEXTS
+from modicum.train.prune import MIN_GROUPS
 
 TRIAL_WORK = 150_000_000
 """Characters of the trial's texts times labels, at most: bounds a trial to about ten seconds."""
@@ -126,7 +126,7 @@ class _Trial:
             known, idf = [], []
             for block in blocks:
                 inner = block.take(rest)
-                kept = np.flatnonzero(document_counts(inner) >= MIN_TEXTS)
+                kept = np.flatnonzero(document_counts(inner) >= MIN_GROUPS)
                 if len(kept):
                     known.append(block.keep(kept))
                     idf.append(rarity(document_counts(inner.keep(kept)), len(rest)))
