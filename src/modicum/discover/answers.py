@@ -112,8 +112,8 @@ def _labels_differ(a: I64, b: I64, in_system: bool) -> bool:
     count = int(max(a.max(), b.max())) + 1
     in_a, in_b = np.bincount(a, minlength=count), np.bincount(b, minlength=count)
     for counts in (in_a, in_b):
-        often = counts >= 3
         # open answers differ always: only values that come back say anything
+        often = counts >= (3 if counts.sum() >= 200 else 2)
         if often.sum() < 2 or counts[often].sum() < _FAR * counts.sum():
             return False
     if in_system and _variation(in_a / in_a.sum(), in_b / in_b.sum()) > _FAR:

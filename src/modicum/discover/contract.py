@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Literal
 
 from modicum.discover.fields import find_fields
-from modicum.discover.labels import Said, common_affix, find_labels
+from modicum.discover.labels import Found, Said, common_affix, find_labels
 from modicum.types import Contract
 from modicum.workload import record, spoken
 from modicum.workload.bare import light, refuses, strip_affix
@@ -66,37 +66,63 @@ def _of_contents(usable: Sequence[Said], literals: Sequence[str], read_as: ReadA
     numeric = _numbers(plain, affix, total)
     if numeric:
         return numeric
-    labels = find_labels(plain, literals, affix, forced=read_as == "label")
-    if labels is None and affix != "{}":
-        labels = find_labels(plain, literals, "{}", forced=read_as == "label")
-        affix = "{}" if labels else affix
+    labels, affix = _labels(plain, literals, affix, forced=read_as == "label")
     if labels is None:
         return Contract(kind="text", reader="text")
     contract = Contract(kind="label", labels=labels.labels, reader=labels.reader, cues=labels.cues, form=affix)
     if labels.labels and all(number(label) is not None for label in labels.labels):
         values = sorted({value for label in labels.labels if (value := number(label)) is not None}, key=float)
         contract = replace(contract, kind="number", labels=tuple(values))
-    return replace(contract, form=_form(plain, contract))
+    return _formed(plain, contract)
+
+
+def _labels(plain: Sequence[Said], literals: Sequence[str], affix: str, *, forced: bool) -> tuple[Found | None, str]:
+    """The labels and the affix to take off before reading: first where the affix is all there is, then without it, then beside words."""
+    if affix != "{}":
+        found = find_labels(plain, literals, affix, forced=forced, readers=("whole",))
+        if found:
+            return found, affix
+    found = find_labels(plain, literals, "{}", forced=forced)
+    if found or affix == "{}":
+        return found, "{}"
+    return find_labels(plain, literals, affix, forced=forced), affix
+
+
+def _formed(plain: Sequence[Said], contract: Contract) -> Contract:
+    """The contract in the majority's form, unless less can be read by that."""
+    formed = replace(contract, form=_form(plain, contract))
+    counts = [sum(one.times for one in plain if read(each, one.answer, one.slots) is not None) for each in (contract, formed)]
+    return formed if counts[1] >= counts[0] else contract
 
 
 def _numbers(plain: Sequence[Said], affix: str, total: int) -> Contract | None:
-    """Numbers that stand alone; few of them that come back are a scale and can be told as labels."""
-    counts: Counter[str] = Counter()
-    for one in plain:
-        value = number(spoken.whole(strip_affix(one.text, affix)) or "")
-        if value is not None:
-            counts[value] += one.times
-    if sum(counts.values()) < _SHARE * total:
-        return None
+    """Numbers that stand alone; few of them that come back are a scale and can be told as labels.
+
+    Beside words only a scale counts: the number at the end of a calculation is a detail of a text.
+    """
+    for reader, function in (("whole", spoken.whole), ("first", spoken.first), ("last", spoken.last)):
+        counts: Counter[str] = Counter()
+        for one in plain:
+            value = number(function(strip_affix(one.text, affix)) or "")
+            if value is not None:
+                counts[value] += one.times
+        if sum(counts.values()) < _SHARE * total:
+            continue
+        labels = _scale(counts, total)
+        if reader == "whole" or len(labels) > 1:
+            contract = Contract(kind="number", labels=labels, reader=reader, form=affix)
+            return _formed(plain, contract)
+    return None
+
+
+def _scale(counts: Counter[str], total: int) -> tuple[str, ...]:
+    """The numbers where they are few and come back, else none."""
     often = [value for value, times in counts.items() if times >= max(3, round(total / 1000))]
     once = sum(times == 1 for times in counts.values())
-    closed = (
-        sum(counts[value] for value in often) >= 0.97 * sum(counts.values())
-        and once <= 0.02 * total
-        and len(often) <= min(_MOST_NUMBERS, total / 6)
-    )
-    contract = Contract(kind="number", labels=tuple(sorted(often, key=float)) if closed else (), reader="whole", form=affix)
-    return replace(contract, form=_form(plain, contract))
+    covered = sum(counts[value] for value in often)
+    if covered < 0.97 * sum(counts.values()) or once > 0.02 * total or len(often) > min(_MOST_NUMBERS, total / 6):
+        return ()
+    return tuple(sorted(often, key=float))
 
 
 def _form(plain: Sequence[Said], contract: Contract) -> str:

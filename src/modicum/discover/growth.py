@@ -22,7 +22,7 @@ def name_ids(drafts: list[Draft], known: Sequence[Workload], decided: Decided) -
     votes: list[tuple[int, str, int]] = []
     had: Counter[str] = Counter()
     for number, draft in enumerate(drafts):
-        counts = _votes(draft, decided)
+        counts = Counter() if draft.open else _votes(draft, decided)
         had.update(counts)
         votes += [(times, workload_id, number) for workload_id, times in counts.items()]
     used: set[str] = set()

@@ -7,20 +7,26 @@ what is still unseen, Good 1953) the answers are open.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from modicum.discover.listing import items, listed
+from modicum.discover.listing import items, listed, shape
 from modicum.types import Contract
 from modicum.wire.chat import Answer
 from modicum.workload import spoken
-from modicum.workload.bare import fold, light, refuses, strip_affix
+from modicum.workload.bare import QUOTES, fold, light, refuses, strip_affix
 from modicum.workload.read import named, read
 
+_DIGITS = re.compile(r"\d+")
 _COVERED = 0.9
+_FEW = 200
+"""Under so many answers, labels that stand alone need be seen only twice, and a tenth of the answers may be seen once."""
 _UNSEEN = 0.05
 _SAMPLE = 600
+_INNER = "_-*`" + "".join(QUOTES) + "".join(QUOTES.values())
+READERS = ("whole", "first", "last", "emphasis")
 _OPENINGS = (
     "sure,certainly,of course,absolutely,yes,no,okay,ok,great,hello,hi,hey,thanks,thank you,here you go,no problem,"
     "i think,i see,claro,por supuesto,natürlich,bien sûr"
@@ -52,7 +58,9 @@ class Found:
     cues: tuple[str, ...] = ()
 
 
-def find_labels(said: Sequence[Said], literals: Sequence[str], form: str, *, forced: bool = False) -> Found | None:
+def find_labels(
+    said: Sequence[Said], literals: Sequence[str], form: str, *, forced: bool = False, readers: Sequence[str] = READERS
+) -> Found | None:
     """The reader and the labels, or None where the answers are open. `forced` is the operator's word that there are labels."""
     total = sum(one.times for one in said)
     if not total:
@@ -60,8 +68,8 @@ def find_labels(said: Sequence[Said], literals: Sequence[str], form: str, *, for
     pieces = items(literals)
     tried = {}
     winners = []
-    for reader, function in _readers().items():
-        values = _values(said, function, form)
+    for reader in readers:
+        values = _values(said, _function(reader), form)
         found = _closed(values, pieces, total, reader, forced)
         tried[reader] = values
         if found:
@@ -71,16 +79,14 @@ def find_labels(said: Sequence[Said], literals: Sequence[str], form: str, *, for
     if winners:
         best = max(winners, key=lambda one: one.covered)
         return next(one for one in winners if one.covered >= best.covered - 0.02)
-    return _search(said, tried, pieces, form, total, forced)
+    return _search(said, tried, pieces, form, total, forced) if len(readers) > 1 else None
 
 
-def _readers() -> dict[str, Callable[[str, tuple[tuple[str, str], ...]], str | None]]:
-    return {
-        "whole": lambda text, _: spoken.whole(text),
-        "first": lambda text, _: spoken.first(text),
-        "last": lambda text, _: spoken.last(text),
-        "emphasis": spoken.emphasis,
-    }
+def _function(reader: str) -> Callable[[str, tuple[tuple[str, str], ...]], str | None]:
+    if reader == "emphasis":
+        return spoken.emphasis
+    function = {"whole": spoken.whole, "first": spoken.first, "last": spoken.last}[reader]
+    return lambda text, _: function(text)
 
 
 @dataclass(slots=True)
@@ -105,16 +111,19 @@ def _values(said: Sequence[Said], function: Callable[[str, tuple[tuple[str, str]
 
 
 def _closed(values: _Values, pieces: Sequence[str], total: int, reader: str, forced: bool) -> Found | None:
-    least = max(3, round(total / 1000))
+    few = reader == "whole" and total < _FEW
+    least = 2 if few else max(3, round(total / 1000))
     counts = values.counts
     often = {value for value, times in counts.items() if times >= least}
     in_list = listed(pieces, often | {value for value, times in counts.items() if times >= 2} if total < 500 else often)
     kept = _without_cut_offs(often, counts) | {value for value in counts if value in in_list}
+    if few and kept and len({shape(values.spelling(value)) for value in kept} | {"word"}) == 2:
+        like = {shape(values.spelling(value)) for value in kept}
+        kept |= {value for value in counts if {shape(values.spelling(value))} == like}
     covered = sum(counts[value] for value in kept) / total
-    once = sum(times == 1 and value not in in_list for value, times in counts.items()) / total
-    seen_once_rest = once if total >= 60 else once / 2
-    enough = len(kept - in_list.keys()) <= max(total / 6, 1) if not forced else len(kept) <= total / 3
-    if not kept or covered < (0.5 if forced else _COVERED) or (seen_once_rest > _UNSEEN and not forced) or not enough:
+    once = sum(times == 1 and value not in kept for value, times in counts.items()) / total
+    enough = len(kept - in_list.keys()) <= total / (2.5 if few or forced else 6) or len(kept) == 1
+    if not kept or covered < (0.5 if forced else _COVERED) or (once > (0.1 if few else _UNSEEN) and not forced) or not enough:
         return None
     if reader != "whole":
         chatter = sum(counts[value] for value in kept & _OPENERS if value not in in_list)
@@ -122,9 +131,16 @@ def _closed(values: _Values, pieces: Sequence[str], total: int, reader: str, for
         if len(kept) < 2 or chatter > 0.5 * covered * total or wordy > 0.5 * covered * total:
             return None
     labels = {value: values.spelling(value) for value in kept}
+    if _numbered(labels) and not forced:
+        return None
     if not _numeric(labels):
         labels |= {value: spelling for value, spelling in in_list.items() if value not in labels}
     return Found(reader, tuple(sorted(labels.values(), key=lambda label: (label.casefold(), label))), covered)
+
+
+def _numbered(labels: Collection[str]) -> bool:
+    """One phrase around a number: "run 17"."""
+    return len(labels) > 20 and 4 * len({_DIGITS.sub("0", value) for value in labels}) <= len(labels) and not _numeric(labels)
 
 
 def _without_cut_offs(often: set[str], counts: Counter[str]) -> set[str]:
@@ -142,7 +158,7 @@ def _without_cut_offs(often: set[str], counts: Counter[str]) -> set[str]:
     return often - dropped
 
 
-def _numeric(labels: dict[str, str]) -> bool:
+def _numeric(labels: Collection[str]) -> bool:
     return all(value.replace(".", "").replace("-", "").isdigit() for value in labels)
 
 
@@ -158,7 +174,7 @@ def _search(said: Sequence[Said], tried: dict[str, _Values], pieces: Sequence[st
     often = [value for value, times in given.items() if times >= least and value.count(" ") < 5]
     in_list = listed(pieces, often)
     kept = [value for value in often if value in in_list] if len(in_list) >= 2 else often
-    if not 2 <= len(kept) <= max(2, total // 6) or len(kept) > 1_000:
+    if not 2 <= len(kept) <= max(2, total // 6) or len(kept) > 1_000 or (_numbered(kept) and not forced):
         return None
     sample = _thin(said)
     while True:
@@ -216,9 +232,10 @@ def common_affix(texts: Sequence[str]) -> tuple[str, str]:
         return "", ""
     prefix = _common(texts)
     suffix = _common([text[::-1] for text in texts])[::-1]
-    while prefix and (prefix[-1].isalnum() or prefix[-1] in "_-"):
+    # quotes stay with what they enclose
+    while prefix and (prefix[-1].isalnum() or prefix[-1] in _INNER):
         prefix = prefix[:-1]
-    while suffix and (suffix[0].isalnum() or suffix[0] in "_-"):
+    while suffix and (suffix[0].isalnum() or suffix[0] in _INNER):
         suffix = suffix[1:]
     return prefix, suffix
 

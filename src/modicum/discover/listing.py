@@ -55,18 +55,19 @@ def listed(pieces: Sequence[str], known: Collection[str]) -> dict[str, str]:
 
 def _widen(pieces: Sequence[str], low: int, high: int, known: Sequence[str]) -> tuple[int, int]:
     """Beyond the known items only where these all are single words with the same marks (snake_case, CamelCase)."""
-    shapes = {_shape(piece) for piece in known}
+    shapes = {shape(piece) for piece in known}
     if len(shapes) != 1 or "word" in shapes:
         return low, high
-    shape = shapes.pop()
-    while low > 0 and _shape(pieces[low - 1]) == shape:
+    common = shapes.pop()
+    while low > 0 and shape(pieces[low - 1]) == common:
         low -= 1
-    while high + 1 < len(pieces) and _shape(pieces[high + 1]) == shape:
+    while high + 1 < len(pieces) and shape(pieces[high + 1]) == common:
         high += 1
     return low, high
 
 
-def _shape(piece: str) -> str:
+def shape(piece: str) -> str:
+    """snake, camel, upper; word for all else."""
     if not piece or " " in piece:
         return "word"
     if "_" in piece.strip("_"):

@@ -44,7 +44,9 @@ def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> lis
 
 def _words(literals: Sequence[str]) -> list[str]:
     joined = "\n".join(literals)[:3_000]
-    return [word for word in (found[0].lower() for found in _WORD.finditer(joined)) if word not in _STOP][:_CONSIDERED]
+    words = (found[0].lower() for found in _WORD.finditer(joined))
+    # a script without spaces gives whole clauses: their beginnings must do
+    return [word if word[0] < "\u0e00" else word[:6] for word in words if word not in _STOP][:_CONSIDERED]
 
 
 def _slug(words: Sequence[str], frequency: Mapping[str, int], count: int) -> str:

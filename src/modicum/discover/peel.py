@@ -54,22 +54,36 @@ def _choose(blocks: Blocks, looks: Looks, members: I64, call: I64, block: I64) -
     static = often >= _STATIC * n
     shared = int(blocks.size[static].sum())
     in_system = int(blocks.in_system[static].sum())
-    able = np.flatnonzero((often >= LEAST_CALLS) & (often <= n - LEAST_CALLS) & ~static)
+    able = np.flatnonzero((often >= LEAST_CALLS) & ~static)
     compared = 0
     for candidate in able[np.lexsort((able, -blocks.size[able], -often[able]))]:
         share = often[candidate] / n
         size = int(blocks.size[candidate])
         mostly_system = 2 * int(blocks.in_system[candidate]) >= size
+        strays = n - often[candidate] < LEAST_CALLS
+        if strays and shared >= _SHARED:
+            continue
         if _structural(size, share, shared, mostly_system, in_system):
-            return np.asarray(call[block == candidate])
+            inside: I64 = np.asarray(call[block == candidate])
+            if shared < _SHARED or not _crossed(blocks, inside, call, block, candidate, often, n):
+                return inside
         least = 3 if mostly_system else 6 if in_system else 4
         if share < 0.03 or share > 0.97 or size < least or compared >= _MOST_BLOCKS:
             continue
         compared += 1
-        inside: I64 = np.asarray(call[block == candidate])
+        inside = np.asarray(call[block == candidate])
         if disagree(looks, inside, np.setdiff1d(members, inside, assume_unique=True), in_system=mostly_system):
             return inside
     return shared
+
+
+def _crossed(blocks: Blocks, inside: I64, call: I64, block: I64, candidate: int, often: I64, n: int) -> bool:
+    """Does another long block stand in some calls of both sides? Then both are contents of slots: passages, not instructions."""
+    held = np.bincount(block[np.isin(call, inside)], minlength=len(often))
+    outside = often - held
+    among = (blocks.size >= blocks.size[candidate] / 4) & (np.arange(len(often)) != candidate)
+    here, there = held / max(1, len(inside)), outside / max(1, n - len(inside))
+    return bool((among & (here > 0.1) & (here < 0.9) & (there > 0.1) & (there < 0.9)).any())
 
 
 def _structural(size: int, share: float, shared: int, mostly_system: bool, in_system: int) -> bool:

@@ -34,6 +34,8 @@ def _may_join(large: Draft, small: Draft) -> bool:
         return False
     if large.contract.kind in ("label", "number", "object"):
         return True
+    if large.template == small.template:
+        return True
     if large.static >= _FAMILY and 8 * len(small) < len(large) and _fits(large, small):
         return True
     return _apart_in_time(large, small)
@@ -85,6 +87,12 @@ def _apart_in_time(a: Draft, b: Draft) -> bool:
 def _join(large: Draft, small: Draft) -> bool:
     """Derive one template for both; keep it where it is still most of the smaller one and frames the user's text alike."""
     a, b = large.parts[0], small.parts[0]
+    instruction = a.template.system is not None and a.template.system == b.template.system and not weight(a.template.user)
+    if a.template == b.template or (instruction and _fits(large, small)):
+        # one instruction, and something that users often write: a signature, a forwarded header
+        a.calls = np.sort(np.concatenate([a.calls, b.calls]))
+        large.infer_contract()
+        return True
     calls = sample_calls(a.corpus, a.calls, 200) + sample_calls(b.corpus, b.calls, 200)
     template = derive_template(a.corpus, calls)
     for union, ours, theirs in zip(_weights(template), _weights(a.template), _weights(b.template), strict=True):

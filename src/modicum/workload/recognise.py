@@ -16,6 +16,8 @@ from modicum.types import Pattern, Recognised, Template, Workload
 from modicum.workload.pattern import match, slot_names, template_weight
 from modicum.workload.prompt import Prompt, see, window
 
+ANY_TOOLS = "*"
+"""The key of a template that comes with ever other tools: it fits any key but the empty one."""
 LEAST_WEIGHT = 8
 """A template with fewer fixed characters matches by chance; none is built for it."""
 _LINE = 10
@@ -133,7 +135,12 @@ class Recogniser:
 
     def recognise_prompt(self, prompt: Prompt) -> Recognised | None:
         """The same for a prompt that was already taken from its request."""
-        index = self._indexes.get(prompt.key)
+        found = self._among(self._indexes.get(prompt.key), prompt)
+        if found is None and prompt.key:
+            found = self._among(self._indexes.get(ANY_TOOLS), prompt)
+        return found
+
+    def _among(self, index: _Index | None, prompt: Prompt) -> Recognised | None:
         if index is None:
             return None
         system, last = window(prompt.system), window(prompt.last)
