@@ -116,6 +116,16 @@ SECTIONS = {"store": StoreConfig, "upstream": UpstreamConfig, "serve": ServeConf
 PRICE_KEYS = ("input_usd_mtok", "output_usd_mtok", "cache_read_usd_mtok", "cache_write_usd_mtok", "source")
 
 
+def use_one_thread() -> None:
+    """Keep array libraries from starting a thread for each core; where the environment names a number, that holds.
+
+    Call it before numpy is loaded. A gateway multiplies small matrices, many at once in several processes: threads that
+    wait for each other by spinning cost it more than they save.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def load(path: Path | None = None, *, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Config:
     """Read `path` (default: ./modicum.toml where it exists), the environment and `flags` ("section.key" -> value, None skipped)."""
     environ = os.environ if environ is None else environ

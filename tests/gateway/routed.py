@@ -79,6 +79,7 @@ def publish(
     rule: Rule | None = None,
     scope: str = "default",
     form: str = "{}",
+    max_input_chars: int = 500,
 ) -> str:
     """Hand a snapshot with one route to the day; returns the artefact's digest."""
     digest = artefact(home)
@@ -92,7 +93,7 @@ def publish(
         changed_at=START,
         changed_by="tester",
     )
-    cover = Cover(incumbents=("gpt-4",), version_ids=("v1",), view_version=VIEW_VERSION, max_input_chars=500)
+    cover = Cover(incumbents=("gpt-4",), version_ids=("v1",), view_version=VIEW_VERSION, max_input_chars=max_input_chars)
     live = LiveRoute(
         route=route,
         rule=rule or Rule(accept_above=0.9),

@@ -13,8 +13,6 @@ from modicum.backends.replay import Recordings
 from modicum.cli.options import Config, common, printable
 from modicum.cli.progress import bar
 from modicum.errors import LogFormatError
-from modicum.gateway import server
-from modicum.gateway.replay import replay
 from modicum.types import Call
 
 EXAMPLES = """\b
@@ -37,6 +35,9 @@ def command(logs: tuple[str, ...], listen: str, pace: bool, config: Config, as_j
     is asked for now; several recorded answers come in turn. What is in no log gets a 404. Logs are read as `modicum import`
     reads them; all answers are held in memory.
     """
+    from modicum.gateway import server  # not at start-up: these load arrays and the server
+    from modicum.gateway.replay import replay
+
     bound = server.bind(listen)
     recordings = load(logs)
     limits = dataclasses.replace(config.serve, listen=server.address(bound), workers=1)

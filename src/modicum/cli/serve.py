@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from modicum.backends import hosted
 from modicum.cli.options import Config, common, printable
+from modicum.config import use_one_thread
 from modicum.errors import ConfigError, StoreError
-from modicum.gateway import server
 from modicum.store import home, snapshot
 
 EXAMPLES = """\b
@@ -73,6 +72,10 @@ def command(config: Config, as_json: bool) -> None:
 
 def serve(config: Config) -> None:
     """Check the settings, say where it listens, and serve until a signal comes."""
+    use_one_thread()
+    from modicum.backends import hosted  # not at start-up: these load arrays, the HTTP client and the server
+    from modicum.gateway import server
+
     hosted.check(config.upstream.url)
     if config.upstream.auth == "key" and not config.api_key() and not hosted.is_loopback(config.upstream.url):
         raise ConfigError(

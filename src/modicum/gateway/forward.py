@@ -76,7 +76,7 @@ async def forward(day: Day, asked: Asked, draft: Draft, reply: Reply) -> None:
 
 async def _send(day: Day, asked: Asked, draft: Draft) -> Answer:
     sending = day.upstream.send("POST", "/chat/completions", request_headers(day, asked), draft.body)
-    if draft.choice is None or not draft.choice.compare:
+    if draft.choice is None or not draft.choice.compare or draft.choice.prediction is not None:
         return await sending
     task = asyncio.ensure_future(sending)
     try:
