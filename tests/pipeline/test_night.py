@@ -77,7 +77,7 @@ def test_another_margin_wants_a_window_that_nobody_has_opened(clean: tuple[Confi
 def test_switching_tells_the_day_and_is_recorded(clean: tuple[Config, Verdict]) -> None:
     config, verdict = clean
     for state in ("shadow", "on", "off"):
-        pipeline.switch(config, only(config).name, state, actor="ann", note="because")  # type: ignore[arg-type]
+        pipeline.switch(config, only(config).name, state, actor="ann", note="because")
         told = snapshot.read(config.home)
         assert told is not None
         assert [live.route.state for live in told.routes] == ([] if state == "off" else [state])
