@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 FEATURES_VERSION = 1
 KINDS = ("words", "grams", "length")
 HEAD_CHARS = 4_000
 TAIL_CHARS = 2_000
 GRAM_LENGTHS = range(2, 6)
+REMEMBERED_CHARS = 16
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff"
@@ -43,13 +45,18 @@ def extract(text: str) -> tuple[list[str], list[str], list[str]]:
         words += ["=" + number for number in _NUMBER.findall(text)]
     grams: list[str] = []
     for chunk, times in Counter(shaped.split()).items():
-        chunk = f" {chunk} "
-        size = len(chunk)
-        for n in GRAM_LENGTHS:
-            if n > size:
-                break
-            grams += [chunk[at : at + n] for at in range(size - n + 1)] * times
+        grams += (_remembered(chunk) if len(chunk) <= REMEMBERED_CHARS else _grams(chunk)) * times
     return words, grams, [_length(len(tokens))]
+
+
+def _grams(chunk: str) -> list[str]:
+    chunk = f" {chunk} "
+    size = len(chunk)
+    return [chunk[at : at + n] for n in GRAM_LENGTHS if n <= size for at in range(size - n + 1)]
+
+
+_remembered = lru_cache(maxsize=4_096)(_grams)
+"""Words come again and again, so the short ones of late are kept: at most some 10 MB, in memory only."""
 
 
 def _length(tokens: int) -> str:
