@@ -118,7 +118,8 @@ def call_of(
     if b"\0" in line:
         raise LogFormatError("holds NUL bytes")
     try:
-        line.decode()
+        if not line.isascii():
+            line.decode()
     except UnicodeDecodeError as error:
         raise LogFormatError(f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}") from None
     try:
@@ -137,14 +138,15 @@ def call_of(
         scope = _scope(fields, scope_from)
 
     request = _part(bodies.request, "request")
-    if line.count(b"[") + line.count(b"{") > MOST_DEPTH:
+    may_be_deep = line.count(b"[") + line.count(b"{") > MOST_DEPTH
+    if may_be_deep:
         _check_depth(request)
     response = None if bodies.response is None else _part(bodies.response, "response")
     chat.segments(request)
     finish_reason = failure = response_id = created = None
     status, usage = 200, Usage()
     if response is not None:
-        if line.count(b"[") + line.count(b"{") > MOST_DEPTH:
+        if may_be_deep:
             _check_depth(response)
         if response.get("error") and not response.get("choices"):
             failure, status = _error(response["error"])

@@ -76,8 +76,8 @@ def erase(
             assignments.remove(home, ids)
             with guarded(home):
                 for (scope, day), some in partitions.items():
-                    for part in _parts(some):
-                        table.delete(scope, day, f"call_id IN ({', '.join(map(quoted, part))})")
+                    for named_by in [f"started_us < {to_us(before)}"] if before is not None else _parts(some):
+                        table.delete(scope, day, named_by)
                 table.sweep()
             _clean(home)
             control.log(actor, "calls.erase", "", f"{len(ids)} calls, {len(models)} models")
@@ -120,9 +120,10 @@ def _wanted(call_id: str | None, user_id: str | None, before: datetime | None) -
     return "started_us < ?", [to_us(before)]
 
 
-def _parts(ids: list[str]) -> Iterator[list[str]]:
+def _parts(ids: list[str]) -> Iterator[str]:
+    """Conditions that name these calls."""
     for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]
+        yield f"call_id IN ({', '.join(map(quoted, ids[start : start + _AT_ONCE]))})"
 
 
 def _clean(home: Path) -> None:
