@@ -24,6 +24,8 @@ STEPS = 200
 """At most so many thresholds, evenly spaced in coverage. Finer costs nothing: each is tested at the full level until one fails."""
 NEARLY = 0.02
 """Starts whose chance is this close to the best one's count as equally good; the most cautious of them is taken."""
+OFFSETS = (-1.4, -0.53, 0.0, 0.53, 1.4)
+"""Means of a standard normal over fifths of its mass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,30 +98,40 @@ def trace_curve(table: Table, excess: Array | None = None) -> Curve:
 
 def chance_a(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
     """Estimated probability that each threshold passes A's tests with `groups` certify groups, shape (T,)."""
-    answered = np.maximum(np.round(groups * curve.coverage), 1.0)
-    most = float(most_errors(groups, terms.margin, level))
-    most_selective = np.array([most_errors(int(a), terms.max_selective, level) for a in answered], dtype=np.float64)
+    all_groups = np.full_like(curve.coverage, groups)
+    marginal = binomial_power(np.full_like(all_groups, float(most_errors(groups, terms.margin, level))), all_groups, curve.disagreement)
     selective = np.minimum(curve.disagreement / np.maximum(curve.coverage, 1e-9), 1.0)
-    # Both tests count the same errors: the tighter of the two decides.
-    passes = np.minimum(
-        binomial_power(np.full_like(answered, most), np.full_like(answered, groups), curve.disagreement),
-        binomial_power(most_selective, answered, selective),
-    )
+    passes = np.zeros_like(all_groups)
+    for answered in _answered(curve, groups):
+        most = np.array([most_errors(int(a), terms.max_selective, level) for a in answered], dtype=np.float64)
+        # Both tests count the same errors: the tighter of the two decides.
+        passes += np.minimum(marginal, binomial_power(most, answered, selective)) / len(OFFSETS)
     return passes * _enough_answered(curve, terms, groups)
 
 
 def chance_b(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
     """Estimated probability that each threshold passes B's tests with `groups` certify groups, shape (T,)."""
-    answered = np.maximum(groups * curve.coverage, 1.0)
+    marginal = paired_power(np.full_like(curve.coverage, groups), terms.margin, level, curve.up, curve.down)
     share = np.maximum(curve.coverage, 1e-9)
-    marginal = paired_power(np.full_like(answered, groups), terms.margin, level, curve.up, curve.down)
-    selective = betting_power(answered, terms.max_selective, level, np.minimum(curve.up / share, 0.5), np.minimum(curve.down / share, 0.5))
-    return np.minimum(marginal, selective) * _enough_answered(curve, terms, groups)
+    up, down = np.minimum(curve.up / share, 0.5), np.minimum(curve.down / share, 0.5)
+    passes = np.zeros_like(marginal)
+    for answered in _answered(curve, groups):
+        passes += np.minimum(marginal, betting_power(answered, terms.max_selective, level, up, down)) / len(OFFSETS)
+    return passes * _enough_answered(curve, terms, groups)
+
+
+def _answered(curve: Curve, groups: int) -> list[Array]:
+    """How many groups may be answered at each threshold: five equally likely counts around the expected one."""
+    return [np.maximum(np.round(groups * (curve.coverage + offset * _spread(curve, groups))), 1.0) for offset in OFFSETS]
+
+
+def _spread(curve: Curve, groups: int) -> Array:
+    """Standard error of the coverage on the certify groups, tune's own included."""
+    return np.sqrt(np.maximum(curve.coverage * (1 - curve.coverage), 1e-9) * (1 / groups + 1 / max(curve.groups, 1)))
 
 
 def _enough_answered(curve: Curve, terms: Terms, groups: int) -> Array:
-    spread = np.sqrt(np.maximum(curve.coverage * (1 - curve.coverage), 1e-9) * (1 / groups + 1 / max(curve.groups, 1)))
-    return normal_cdf((curve.coverage - terms.min_coverage) / spread)
+    return normal_cdf((curve.coverage - terms.min_coverage) / _spread(curve, groups))
 
 
 def plan_thresholds(table: Table, rule: Rule, terms: Terms, *, groups: int, excess: Array | None = None) -> Plan | None:
