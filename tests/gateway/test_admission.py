@@ -93,7 +93,9 @@ def test_foreign_hosts_and_origins_are_refused(served: Gateway) -> None:
         {"origin": "http://localhost.evil.example"},
     ):
         response, body = served.post(ask(), headers)
-        assert response.status == 403 and code(body) == "forbidden" and response.headers["x-request-id"]
+        assert response.status == 403 and code(body) == "forbidden"
+        call = served.call(response.headers["x-request-id"])
+        assert (call.status, call.error, call.request) == (403, "forbidden", None)
         assert served.get("/v1/models", headers)[0].status == 403
         assert served.get("/healthz", headers)[0].status == 403
     assert served.post(ask(), {"origin": "http://localhost:3000"})[0].status == 200

@@ -107,7 +107,9 @@ def test_what_it_is_not_sure_of_goes_upstream_with_the_reason(served: Gateway) -
     call = served.call(response.headers["x-request-id"])
     assert call.decision is not None and call.decision.answered_by == "gpt-4"
     assert (call.decision.confidence, call.decision.would_answer) == (0.0, False)
-    assert call.cost_usd == Decimal("0.00048")  # 10 input tokens at $30 and 3 output tokens at $60 a million
+    assert response.headers["x-modicum-cost-usd"] == "0.00048" and call.cost_usd == Decimal(
+        "0.00048"
+    )  # 10 input tokens at $30 and 3 output tokens at $60 a million
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import click
+import msgspec
 
 from modicum import intake
 from modicum.backends.replay import Recordings
@@ -43,8 +44,11 @@ def command(logs: tuple[str, ...], listen: str, pace: bool, config: Config, as_j
     limits = dataclasses.replace(config.serve, listen=server.address(bound), workers=1)
     if not recordings.calls:
         raise LogFormatError("there is no recorded answer in " + ", ".join(logs), hint="a line needs a request and a response")
-    line = f"Replaying {recordings.calls:,} recorded answers to {len(recordings):,} requests on http://{limits.listen}/v1"
+    url = f"http://{limits.listen}/v1"
+    line = f"Replaying {recordings.calls:,} recorded answers to {len(recordings):,} requests on {url}"
     line += ", at their own pace." if pace else "."
+    if as_json:
+        line = msgspec.json.encode({"url": url, "answers": recordings.calls, "requests": len(recordings), "pace": pace}).decode()
     server.run(replay(recordings, limits, pace=pace), bound, limits, announce=lambda: click.echo(printable(line)))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from modicum.cli.options import Config, common, printable
 from modicum.config import use_one_thread
@@ -67,10 +68,10 @@ def command(config: Config, as_json: bool) -> None:
     Point an OpenAI client's base URL here. What no live route covers goes to the provider and comes back byte for byte. A route
     that is switched on, or off, is so within a second. SIGTERM lets replies under way finish.
     """
-    serve(config)
+    serve(config, as_json=as_json)
 
 
-def serve(config: Config) -> None:
+def serve(config: Config, *, as_json: bool = False) -> None:
     """Check the settings, say where it listens, and serve until a signal comes."""
     use_one_thread()
     from modicum.backends import hosted  # not at start-up: these load arrays, the HTTP client and the server
@@ -86,25 +87,34 @@ def serve(config: Config) -> None:
     bound = server.bind(config.serve.listen)
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     home.prepare(config.home)
-    line = announcement(config)
-    server.run(server.gateway(config), bound, config.serve, announce=lambda: click.echo(printable(line)))
+    about = announcement(config)
+    server.run(server.gateway(config), bound, config.serve, announce=lambda: tell(about, as_json=as_json))
 
 
-def announcement(config: Config) -> str:
+def tell(about: dict[str, Any], *, as_json: bool) -> None:
     """One line: where, before whom, and what is live."""
+    if as_json:
+        click.echo(msgspec.json.encode(about))
+        return
+    live = ", ".join(f"{name} ({state})" for name, state in about["routes"].items())
+    what = "only recording" if about["observe"] else f"live: {live}" if live else "no route is live, so it records"
+    click.echo(printable(f"Listening on {about['url']} before {about['upstream']}; {what}."))
+
+
+def announcement(config: Config) -> dict[str, Any]:
+    """What `serve` says when it begins."""
     try:
         live = snapshot.read(config.home)
     except StoreError:
         live = None
     names = {w.workload_id: w.name for w in live.workloads} if live else {}
-    routes = [
-        f"{names.get(found.route.workload_id, found.route.workload_id)} ({found.route.state})"
+    routes = {
+        names.get(found.route.workload_id, found.route.workload_id): found.route.state
         for found in (live.routes if live else ())
         if found.route.scope == config.serve.scope and found.route.state in ("shadow", "on")
-    ]
-    what = "live: " + ", ".join(routes) if routes else "no route is live, so it records"
-    what = "only recording" if config.serve.observe else what
-    return f"Listening on http://{config.serve.listen}/v1 before {config.upstream.url}; {what}."
+    }
+    url = f"http://{config.serve.listen}/v1"
+    return {"url": url, "upstream": config.upstream.url, "observe": config.serve.observe, "routes": routes}
 
 
 def _absolute(config: Config) -> Config:

@@ -63,7 +63,9 @@ def listener(listen: str) -> tuple[str, int]:
 
 
 def check_caller(asked: Asked) -> None:
-    """Raise ForbiddenError unless this machine asks for this machine."""
+    """Raise ForbiddenError unless this machine asks for this machine, RequestError where the head says two things."""
+    if asked.repeated:
+        raise RequestError(f"the header '{asked.repeated}' stands twice")
     host = asked.header(b"host")
     if not host or not loopback(host):
         raise ForbiddenError(f"Host {host[:80]!r} is not this machine", hint="call it as localhost, 127.0.0.1 or [::1]")
@@ -117,13 +119,13 @@ async def _within(asked: Asked, seconds: float) -> tuple[bytes, bool]:
         raise RequestTimeoutError("the body did not arrive in time", hint="serve.body_timeout_s says how long to wait") from None
 
 
-async def refuse(asked: Asked | None, reply: Reply, error: ModicumError, headers: Iterable[Header] = ()) -> None:
-    """Tell the caller no. `asked` is None where the head itself would not do."""
+async def refuse(asked: Asked, reply: Reply, error: ModicumError, headers: Iterable[Header] = ()) -> None:
+    """Tell the caller no, where nothing was told yet."""
     if reply.started:
         return
-    if asked is not None and not isinstance(error, RequestTimeoutError) and not asked.header(b"expect"):
+    if not isinstance(error, RequestTimeoutError) and not asked.header(b"expect"):
         await _drain(asked)
-    close = ((b"connection", b"close"),) if asked is None or asked.unread else ()
+    close = ((b"connection", b"close"),) if asked.unread else ()
     await reply.refuse(error, (*headers, *close))
 
 

@@ -29,11 +29,12 @@ async def answer(day: Day, asked: Asked, reply: Reply) -> None:
     settings = day.config.serve
     draft = Draft(scope=settings.scope, source=settings.listen, serving=day.live.now)
     try:
+        admit.check_caller(asked)
         admit.check_form(asked, settings)
         body = await admit.read_body(asked, settings)
         draft.request = admit.read_request(body, settings)
         draft.body = body
-        draft.secrets = tuple(filter(None, (day.key, asked.header(b"authorization").removeprefix("Bearer "))))
+        draft.secrets = tuple(filter(None, (day.key, asked.header(b"authorization").rpartition(" ")[2])))
         draft.choice = decide(
             draft.serving,
             draft.request,

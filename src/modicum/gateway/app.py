@@ -27,14 +27,14 @@ def application(day: Day) -> App:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        reply, asked = Reply(send), None
+        reply, asked = Reply(send), Asked(scope, receive)
         try:
-            asked = Asked(scope, receive)
-            admit.check_caller(asked)
             path = endpoint(asked)
             if path == "/chat/completions":
                 await answer(day, asked, reply)
-            elif path == "/models":
+                return
+            admit.check_caller(asked)
+            if path == "/models":
                 await models(day, asked, reply)
             else:
                 await health(day, reply, ready=path == "/readyz")

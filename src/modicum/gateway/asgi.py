@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from modicum.errors import ModicumError, RequestError
+from modicum.errors import ModicumError
 from modicum.wire import error as wire_error
 
 Scope = MutableMapping[str, Any]
@@ -22,18 +22,20 @@ SINGLE = frozenset((b"host", b"origin", b"content-type", b"content-length", b"au
 
 
 class Asked:
-    """The head of one request. Raises RequestError where a header stands twice that must not."""
+    """The head of one request."""
 
-    __slots__ = ("_receive", "headers", "method", "path", "unread")
+    __slots__ = ("_receive", "headers", "method", "path", "repeated", "unread")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self._receive = receive
         self.headers: dict[bytes, bytes] = {}
+        self.repeated = ""
+        """A header that stands twice and must not."""
         for name, value in scope["headers"]:
             if name in self.headers and name in SINGLE:
-                raise RequestError(f"the header '{name.decode('latin-1')}' stands twice")
+                self.repeated = name.decode("latin-1")
             self.headers[name] = value
         self.unread = b"content-length" in self.headers or b"transfer-encoding" in self.headers
         """Some of the body is still to come."""

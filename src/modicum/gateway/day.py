@@ -78,6 +78,6 @@ class Day:
         if self.config.serve.explain:
             if choice.prediction is not None:
                 headers.append((b"x-modicum-confidence", b"%.6f" % choice.prediction.confidence))
-            if draft.own_usage is not None:
-                headers.append((b"x-modicum-cost-usd", b"0"))
+            if draft.cost_usd is not None:
+                headers.append((b"x-modicum-cost-usd", str(draft.cost_usd).encode()))
         return headers

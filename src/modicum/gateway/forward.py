@@ -110,7 +110,9 @@ async def _plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
 
 async def _stream(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
     passing = draft.passing = Passing()
-    await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
+    # Without a length: if the stream breaks off, an error event is added to it.
+    headers = [header for header in reply_headers(answer.headers, day.headers(draft)) if header[0] != b"content-length"]
+    await reply.start(answer.status, headers)
     chunks = answer.chunks()
     async for chunk in chunks:
         if draft.time_to_first_chunk_ms is None:

@@ -63,8 +63,10 @@ class Draft:
     """The stream, where the provider sent one."""
     time_to_first_chunk_ms: float | None = None
     error: str | None = None
+    cost_usd: Decimal | None = None
+    """Known once it is recorded."""
     secrets: tuple[str, ...] = ()
-    """Credentials that a provider might quote in an error; blanked in the record."""
+    """Credentials that a provider might quote; blanked in the record."""
     kept: bool = False
 
     def elapsed_ms(self) -> float:
@@ -101,7 +103,7 @@ class Draft:
         elif error is None and status >= 400:
             error = wire_error.name(response, status)
         body = msgspec.json.encode(response) if self.passing is not None and response is not None else self.response_body
-        if body is not None and error is not None:
+        if body is not None:
             body = _blank(body, self.secrets)
         request_model = _text(request.get("model"))
         response_model = _text(response.get("model")) if response else None
@@ -110,6 +112,7 @@ class Draft:
             with contextlib.suppress(InputError):
                 finish_reason = chat.answer(response).finish_reason
         usage = self.own_usage or (chat.usage(response) if response is not None else Usage())
+        self.cost_usd = Decimal(0) if self.own_usage is not None else self._cost(response_model, request_model, usage)
         return Call(
             call_id=self.call_id,
             response_id=_text(response.get("id")) if response else None,
@@ -130,13 +133,14 @@ class Draft:
             finish_reason=finish_reason,
             error=error,
             usage=usage,
-            cost_usd=Decimal(0) if self.own_usage is not None else self._cost(response_model or request_model, request_model, usage),
+            cost_usd=self.cost_usd,
             decision=self._decision(response, response_model or request_model or "upstream", alarm),
         )
 
-    def _cost(self, model: str | None, asked: str | None, usage: Usage) -> Decimal | None:
+    def _cost(self, told: str | None, asked: str | None, usage: Usage) -> Decimal | None:
+        """At the price of the model that the provider named, else of the one that was asked for."""
         prices = self.serving.prices
-        return cost(prices.get(model or "") or prices.get(asked or ""), usage)
+        return cost(prices.get(told or "") or prices.get(asked or ""), usage)
 
     def _decision(self, response: dict[str, Any] | None, incumbent: str, alarm: Alarm) -> Decision | None:
         choice = self.choice
@@ -209,5 +213,5 @@ def _text(value: Any) -> str | None:
 def _blank(body: bytes, secrets: tuple[str, ...]) -> bytes:
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
-            body = body.replace(secret.encode("latin-1"), b"[credential]")
+            body = body.replace(secret.encode("latin-1", "replace"), b"[credential]")
     return body

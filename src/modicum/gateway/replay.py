@@ -32,10 +32,9 @@ def replay(recordings: Recordings, limits: ServeConfig, *, pace: bool) -> Openin
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        reply, asked = Reply(send), None
+        reply, asked = Reply(send), Asked(scope, receive)
         ours: list[Header] = [(b"x-request-id", new_call_id().encode()), (b"x-modicum-replay", b"true")]
         try:
-            asked = Asked(scope, receive)
             admit.check_caller(asked)
             path = endpoint(asked)
             if path == "/chat/completions":
