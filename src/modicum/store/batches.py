@@ -25,6 +25,8 @@ from modicum.types import Call, new_call_id
 
 BATCH_BYTES = 16 * 1024 * 1024
 BATCH_CALLS = 20_000
+PATIENCE_S = 600.0
+"""How long an import waits for a compaction or an erasure."""
 _ASK = 500
 
 
@@ -58,7 +60,7 @@ def add(home: Path, calls: Iterable[Call]) -> Added:
 
 
 def _bring_in(home: Path, frames: list[tuple[bytes, bytes]]) -> Added:
-    with changing(home), opened(home) as index:
+    with changing(home, wait_s=PATIENCE_S), opened(home) as index:
         _recover(home, index)
         states = dict(_states(index, [key for key, _ in frames]))
         fresh: dict[bytes, bytes] = {}

@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from arro3.core import RecordBatchReader
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from modicum.errors import StoreError
@@ -42,6 +50,8 @@ WRITER = WriterProperties(
     column_properties=dict.fromkeys(("call_id", "response_id", "started_us", "stored_us", *rows.BODIES), _UNIQUE),
 )
 SMALL_BYTES = 64 << 20
+KEEP_LOG = PostCommitHookProperties(cleanup_expired_logs=False)
+"""Log entries are deleted by `sweep` alone, while nobody reads."""
 MOST_FILES = 8
 """A partition with more small files is rewritten into fewer."""
 
@@ -110,6 +120,7 @@ class Table:
             mode="append",
             writer_properties=WRITER,
             commit_properties=CommitProperties(app_transactions=[Transaction(segment_id, 1, now) for segment_id in segment_ids]),
+            post_commithook_properties=KEEP_LOG,
         )
         before = {file.path for file in self.files()}
         self._delta = DeltaTable(self._path)
@@ -131,14 +142,16 @@ class Table:
     def delete(self, scope: str, day: str, condition: str) -> int:
         """Rewrite what `condition` meets in one partition; how many calls went. The caller quotes."""
         assert self._delta is not None
-        done = self._delta.delete(f"scope = {quoted(scope)} AND day = {quoted(day)} AND ({condition})", writer_properties=WRITER)
+        where = f"scope = {quoted(scope)} AND day = {quoted(day)} AND ({condition})"
+        done = self._delta.delete(where, writer_properties=WRITER, post_commithook_properties=KEEP_LOG)
         return int(done["num_deleted_rows"])
 
     def drop_bodies(self, scope: str, day: str, condition: str) -> int:
         """Rewrite one partition without the bodies of what `condition` meets; of how many calls."""
         assert self._delta is not None
         where = f"scope = {quoted(scope)} AND day = {quoted(day)} AND (request IS NOT NULL OR response IS NOT NULL) AND ({condition})"
-        done = self._delta.update(updates=dict.fromkeys(rows.BODIES, "NULL"), predicate=where, writer_properties=WRITER)
+        nothing = dict.fromkeys(rows.BODIES, "NULL")
+        done = self._delta.update(updates=nothing, predicate=where, writer_properties=WRITER, post_commithook_properties=KEEP_LOG)
         return int(done["num_updated_rows"])
 
     def crowded(self) -> list[tuple[str, str]]:
@@ -155,6 +168,7 @@ class Table:
                 target_size=SMALL_BYTES,
                 max_concurrent_tasks=1,
                 writer_properties=WRITER,
+                post_commithook_properties=KEEP_LOG,
             )
 
     def sweep(self) -> None:
