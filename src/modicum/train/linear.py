@@ -31,7 +31,7 @@ MIN_PER_LABEL = 2
 """A label seen less often cannot be told from chance, and is left out: its calls count as answered otherwise."""
 MIN_FEATURES_BYTES = 20_000
 TRAIN_CHARS = 12_000_000
-TRAIN_WORK = 400_000_000
+TRAIN_WORK = 250_000_000
 """Characters read times labels: bounds one training to about a minute. Beyond, a part of the groups drawn by the seed trains."""
 SMALL_WORK = 15_000_000
 """Below this, five folds instead of three: each out-of-fold model then sees nearly as much as the last one."""
