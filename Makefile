@@ -30,37 +30,37 @@ check: format lint types imports docs-check unit ## everything: format, lint, ty
 
 test: check ## the same as `make check`
 
-format: $(VENV)/.test | $(TMPDIR)
+format: $(VENV)/.test | .cache/tmp
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff --quiet .; echo "make fix puts it right"; exit 1; }
 
-lint: $(VENV)/.test | $(TMPDIR)
+lint: $(VENV)/.test | .cache/tmp
 	@$(PY) -m ruff check --quiet .
 
-types: $(VENV)/.test | $(TMPDIR)
+types: $(VENV)/.test | .cache/tmp
 	@$(PY) -m mypy --no-error-summary
 
-imports: $(VENV)/.test | $(TMPDIR)
-	@$(VENV)/bin/lint-imports > $(TMPDIR)/imports.txt 2>&1 || { cat $(TMPDIR)/imports.txt; exit 1; }
+imports: $(VENV)/.test | .cache/tmp
+	@$(VENV)/bin/lint-imports > .cache/tmp/imports.txt 2>&1 || { cat .cache/tmp/imports.txt; exit 1; }
 
-docs-check: $(VENV)/.test | $(TMPDIR)
+docs-check: $(VENV)/.test | .cache/tmp
 	@$(PY) docs/generate.py --check
 
-unit: $(VENV)/.test | $(TMPDIR) ## tests alone; ARGS="tests/store -x" narrows them
-	@$(PY) -m pytest --basetemp=$(CACHE)/pytest -o cache_dir=$(CACHE)/pytest_cache $(ARGS)
+unit: $(VENV)/.test | .cache/tmp ## tests alone; ARGS="tests/store -x" narrows them
+	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache $(ARGS)
 
-fix: $(VENV)/.test | $(TMPDIR) ## format, repair what can be repaired, write the generated docs again
+fix: $(VENV)/.test | .cache/tmp ## format, repair what can be repaired, write the generated docs again
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
 	@$(PY) docs/generate.py
 
-docs: $(VENV)/.test | $(TMPDIR) ## write docs/cli.md, docs/configuration.md and docs/errors.md from the code
+docs: $(VENV)/.test | .cache/tmp ## write docs/cli.md, docs/configuration.md and docs/errors.md from the code
 	@$(PY) docs/generate.py
 
 # ------------------------------------------------------------------------------------------------------------- show, measure
 
-demo: $(VENV)/.demo | $(TMPDIR) ## the whole loop on a generated sample: no key, no network, under three minutes
+demo: $(VENV)/.demo | .cache/tmp ## the whole loop on a generated sample: no key, no network, under three minutes
 	@$(PY) -m demo.run
 
-bench: $(VENV)/.test | $(TMPDIR) ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
+bench: $(VENV)/.test | .cache/tmp ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
 	@$(PY) -m benchmarks $(ONLY)
 
 # ---------------------------------------------------------------------------------------------------------------- set-up
@@ -78,19 +78,19 @@ $(PY):
 	@$(PYTHON) -m venv $(VENV) > /dev/null || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv, then make again"; exit 1; }
 
-$(VENV)/.installer: requirements/installer.txt | $(PY) $(TMPDIR)
+$(VENV)/.installer: requirements/installer.txt | $(PY) .cache/tmp
 	@echo "Setting up $(VENV)"
 	@$(PIP) install --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-$(TMPDIR):
+.cache/tmp:
 	@mkdir -p $@
 
 # The product itself goes in as a link to src/, so that the command `modicum` runs this checkout.
-$(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer | $(TMPDIR)
+$(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer | .cache/tmp
 	@$(call install,$<)
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
-	@$(PIP) check > $(TMPDIR)/pip-check.txt || { cat $(TMPDIR)/pip-check.txt; exit 1; }
+	@$(PIP) check > .cache/tmp/pip-check.txt || { cat .cache/tmp/pip-check.txt; exit 1; }
 	@touch $@
 
 LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
