@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from modicum.discover.listing import items, listed, shape
+from modicum.discover.listing import Item, items, listed, shape
 from modicum.types import Contract
 from modicum.wire.chat import Answer
 from modicum.workload import spoken
@@ -110,7 +110,7 @@ def _values(said: Sequence[Said], function: Callable[[str, tuple[tuple[str, str]
     return _Values(counts, spelled)
 
 
-def _closed(values: _Values, pieces: Sequence[str], total: int, reader: str, forced: bool) -> Found | None:
+def _closed(values: _Values, pieces: Sequence[Item], total: int, reader: str, forced: bool) -> Found | None:
     few = reader == "whole" and total < _FEW
     least = 2 if few else max(3, round(total / 1000))
     counts = values.counts
@@ -162,7 +162,7 @@ def _numeric(labels: Collection[str]) -> bool:
     return all(value.replace(".", "").replace("-", "").isdigit() for value in labels)
 
 
-def _search(said: Sequence[Said], tried: dict[str, _Values], pieces: Sequence[str], form: str, total: int, forced: bool) -> Found | None:
+def _search(said: Sequence[Said], tried: dict[str, _Values], pieces: Sequence[Item], form: str, total: int, forced: bool) -> Found | None:
     """Labels given by any reader, without what is said in passing more than given."""
     least = max(3, round(total / 1000))
     given: Counter[str] = Counter()

@@ -138,7 +138,7 @@ def _first(text: str, labels: dict[str, str]) -> str | None:
             return value
     words = fold(bare(text[:400])[:160]).split(" ")
     for count in range(min(spoken.MOST_WORDS, len(words) - 1), 0, -1):
-        value = labels.get(" ".join(words[:count]).strip("*\"'`.:;,"))
+        value = labels.get(" ".join(words[:count]).strip("*\"'`.:;,…"))
         if value is not None:
             return None if words[count] in ("or", "oder", "ou", "/", "and/or") else value
     return None

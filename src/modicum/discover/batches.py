@@ -1,0 +1,164 @@
+"""Mine one scope in batches, so that memory is bounded by the batch and not by the log.
+
+What the templates found so far recognise is settled at once and only a reservoir of it is kept; the rest waits for the
+next mining, together with the reservoirs. A settled call keeps the workload that it was given.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import blake2b
+
+from modicum.discover.decisions import Decided, split_drafts
+from modicum.discover.draft import Draft
+from modicum.discover.finish import finish
+from modicum.discover.gather import Corpus, Row
+from modicum.discover.group import group_calls
+from modicum.discover.growth import join, name_ids
+from modicum.types import Workload
+from modicum.workload.recognise import Recogniser
+
+_BATCH_CHARS = 120_000_000
+_RESERVOIR = 2_000
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Settled calls that are no longer held."""
+
+    calls: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    models: Counter[str] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+
+
+class Miner:
+    """Mines one scope."""
+
+    def __init__(self, scope: str, known: Sequence[Workload], decided: Decided, batch: int) -> None:
+        self.scope = scope
+        self._batch = batch
+        self.assignments: list[tuple[str, str, str]] = []
+        self._before = list(known)
+        self._decided = decided
+        self._known = Recogniser(known) if known else None
+        self._current: Recogniser | None = None
+        self._found: list[Workload] = []
+        self._corpora: dict[str, Corpus] = {}
+        self._held = 0
+        self._chars = 0
+        self._settled: dict[str, _Tally] = {}
+        self._reservoirs: dict[str, list[tuple[int, int, Row]]] = {}
+        self._kept: set[str] = set()
+
+    def add(self, row: Row) -> None:
+        if self._current is not None:
+            found = self._current.recognise_prompt(row.prompt)
+            if found is not None:
+                self._settle(row, found.workload_id, found.version_id)
+                return
+        if self._known is not None:
+            found = self._known.recognise_prompt(row.prompt)
+            if found is not None:
+                row.known = found.workload_id, found.version_id
+        self._hold(row)
+        if self._held >= self._batch or self._chars >= _BATCH_CHARS:
+            self._mine(last=False)
+
+    def close(self) -> list[Workload]:
+        self._mine(last=True)
+        return self._found
+
+    def _hold(self, row: Row) -> None:
+        corpus = self._corpora.get(row.prompt.key)
+        if corpus is None:
+            corpus = self._corpora[row.prompt.key] = Corpus(self.scope, row.prompt.key)
+        before = corpus.chars
+        corpus.add(row)
+        self._chars += corpus.chars - before
+        self._held += 1
+
+    def _settle(self, row: Row, workload_id: str, version_id: str) -> None:
+        self.assignments.append((row.call_id, workload_id, version_id))
+        row.known = workload_id, version_id
+        self._count(row, workload_id, version_id)
+        self._keep(row, workload_id)
+
+    def _count(self, row: Row, workload_id: str, version_id: str) -> None:
+        tally = self._settled.setdefault(workload_id, _Tally())
+        tally.calls += 1
+        tally.first = min(tally.first or row.at, row.at)
+        tally.last = max(tally.last or row.at, row.at)
+        tally.models[row.model] += 1
+        tally.versions[version_id] += 1
+
+    def _keep(self, row: Row, workload_id: str) -> None:
+        """Keep the 2,000 rows of each workload whose ids hash lowest: a fair draw that no order changes."""
+        reservoir = self._reservoirs.setdefault(workload_id, [])
+        drawn = int.from_bytes(blake2b(row.call_id.encode("utf-8", "surrogatepass"), digest_size=8, key=b"reservoir").digest(), "little")
+        item = (-drawn, len(self.assignments), row)
+        if len(reservoir) < _RESERVOIR:
+            heapq.heappush(reservoir, item)
+        elif item > reservoir[0]:
+            heapq.heapreplace(reservoir, item)
+
+    def _mine(self, *, last: bool) -> None:
+        for reservoir in self._reservoirs.values():
+            for _, _, row in reservoir:
+                self._kept.add(row.call_id)
+                self._hold(row)
+        before = self._found or self._before
+        drafts = split_drafts(self._name(group_calls(self._corpora.values()), before), self._decided)
+        self._found, rows = finish(drafts, before, self._decided)
+        self._found = [self._with_settled(workload) for workload in self._found]
+        if last:
+            self.assignments += [row for row in rows if row[0] not in self._kept]
+            self._corpora = {}
+        else:
+            self._move_on(rows)
+
+    def _move_on(self, rows: list[tuple[str, str, str]]) -> None:
+        """Settle what was mined; let go of all but reservoirs and what belongs nowhere yet."""
+        self._current = Recogniser(self._found)
+        corpora, kept = self._corpora, self._kept
+        self._corpora, self._held, self._chars, self._kept, self._reservoirs = {}, 0, 0, set(), {}
+        home = {call_id: (workload_id, version_id) for call_id, workload_id, version_id in rows}
+        for corpus in corpora.values():
+            for number, call_id in enumerate(corpus.call_ids):
+                row = corpus.row(number)
+                if call_id not in home:
+                    # what belongs nowhere waits, but not without bound
+                    if call_id not in kept and self._held < self._batch // 4 and self._chars < _BATCH_CHARS // 4:
+                        self._hold(row)
+                    continue
+                row.known = home[call_id]
+                if call_id not in kept:
+                    self.assignments.append((call_id, *row.known))
+                    self._count(row, *row.known)
+                self._keep(row, row.known[0])
+
+    def _name(self, drafts: list[Draft], before: Sequence[Workload]) -> list[Draft]:
+        drafts = name_ids(drafts, before, self._decided)
+        by_id = {draft.workload_id: draft for draft in drafts}
+        for target, other in self._decided.merges:
+            if target in by_id and other in by_id:
+                join(by_id[target], by_id.pop(other))
+        return list(by_id.values())
+
+    def _with_settled(self, workload: Workload) -> Workload:
+        """Add the calls that are no longer held. Reservoir rows are counted among the settled."""
+        tally = self._settled.get(workload.workload_id)
+        if tally is None or tally.first is None or tally.last is None:
+            return workload
+        held = {row.call_id for _, _, row in self._reservoirs.get(workload.workload_id, ())}
+        calls = workload.calls - len(held) + tally.calls
+        models = tally.models + Counter(dict.fromkeys(workload.incumbents, 1))
+        versions = tuple(replace(one, calls=max(one.calls, tally.versions[one.version_id])) for one in workload.versions)
+        first, last = min(workload.first_seen, tally.first), max(workload.last_seen, tally.last)
+        incumbents = tuple(sorted((model for model in models if model), key=lambda model: (-models[model], model)))
+        return replace(workload, calls=calls, first_seen=first, last_seen=last, incumbents=incumbents, versions=versions)

@@ -1,0 +1,71 @@
+"""Turn drafts into workloads: names, versions, task, incumbents, times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from modicum.discover.decisions import Decided
+from modicum.discover.draft import Draft
+from modicum.discover.gather import models_by_calls
+from modicum.discover.naming import name_drafts
+from modicum.discover.task import tell_task
+from modicum.discover.versions import find_versions
+from modicum.types import Version, Workload
+from modicum.workload.pattern import template_weight, weight
+
+_THIN = 40
+"""Fixed characters under which an open user text is anybody's: listed, never routed."""
+
+
+def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) -> tuple[list[Workload], list[tuple[str, str, str]]]:
+    """Workloads, most calls first, and the rows of their calls."""
+    drafts = sorted(drafts, key=lambda draft: (-len(draft), draft.workload_id))
+    known = {workload.workload_id: workload for workload in before}
+    taken = {number: known[draft.workload_id].name for number, draft in enumerate(drafts) if draft.workload_id in known}
+    taken |= {number: decided.names[draft.workload_id] for number, draft in enumerate(drafts) if draft.workload_id in decided.names}
+    names = name_drafts([draft.literals() for draft in drafts], taken)
+    workloads: list[Workload] = []
+    rows: list[tuple[str, str, str]] = []
+    for draft, name in zip(drafts, names, strict=True):
+        read_as = decided.read_as.get(draft.workload_id)
+        if read_as != draft.contract.read_as:
+            draft.infer_contract(read_as)
+        versions, times, models = _versions(draft, rows)
+        workloads.append(
+            Workload(
+                workload_id=draft.workload_id,
+                scope=draft.scope,
+                name=name,
+                task=tell_task(draft.contract, draft.literals()),
+                contract=draft.contract,
+                versions=versions,
+                incumbents=models_by_calls(models),
+                calls=len(draft),
+                first_seen=min(times),
+                last_seen=max(times),
+                routable=not draft.open and not _thin(draft),
+                ignored=draft.workload_id in decided.ignored,
+            )
+        )
+    return workloads, rows
+
+
+def _versions(draft: Draft, rows: list[tuple[str, str, str]]) -> tuple[tuple[Version, ...], list[datetime], list[str]]:
+    """The versions of a draft, times and models of its calls; adds a row for each call."""
+    versions: list[Version] = []
+    times: list[datetime] = []
+    models: list[str] = []
+    for part in draft.parts:
+        found = find_versions(part)
+        versions += found.versions
+        for call in part.calls.tolist():
+            rows.append((part.corpus.call_ids[call], draft.workload_id, found.of[call]))
+            times.append(part.corpus.at[call])
+            models.append(part.corpus.models[call])
+    return tuple(versions), times, models
+
+
+def _thin(draft: Draft) -> bool:
+    """Little fixed text around an open user text: anybody's prompt."""
+    return all(template_weight(part.template) < _THIN and not weight(part.template.user) for part in draft.parts)
