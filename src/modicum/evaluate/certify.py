@@ -25,6 +25,9 @@ from modicum.types import Attempt, PromiseKind, Rule
 
 Array = NDArray[np.float64]
 
+FEW = 400
+"""Up to so many answered groups B's floor is tested exactly."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -111,16 +114,22 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
 def _excess_p_value(attempt: Attempt, loss: Array, accepted: NDArray[np.bool_], level: float) -> float:
     """Of the two claims on the excess loss of the accepted rows the larger p-value.
 
-    Where every loss is -1, 0 or 1 (right or wrong) the margin is tested by the exact paired test, which needs a third fewer groups than
-    betting and does not depend on the order of rows; graded losses are bet on.
+    Where every loss is -1, 0 or 1 (right or wrong) the exact paired test needs a third fewer groups than betting and does not depend on
+    the order of rows; graded losses are bet on, and so is the floor where many are answered: there it is not what decides, and betting
+    is quick. Which test is used depends on how many are answered, not on any loss.
     """
-    kept = np.where(accepted, loss, 0.0)
-    worse, better = int((kept == 1).sum()), int((kept == -1).sum())
-    if worse + better == np.count_nonzero(kept):
-        marginal = paired_p_value(worse, better, len(loss), attempt.margin)
+    answered = loss[accepted]
+    worse, better = int((answered == 1).sum()), int((answered == -1).sum())
+    graded = worse + better < np.count_nonzero(answered)
+    if graded:
+        marginal = betting_p_value(np.where(accepted, loss, 0.0), attempt.margin, level=level)
     else:
-        marginal = betting_p_value(kept, attempt.margin, level=level)
-    return max(marginal, betting_p_value(loss[accepted], attempt.max_selective, level=level))
+        marginal = paired_p_value(worse, better, len(loss), attempt.margin)
+    if graded or len(answered) > FEW:
+        selective = betting_p_value(answered, attempt.max_selective, level=level)
+    else:
+        selective = paired_p_value(worse, better, len(answered), attempt.max_selective)
+    return max(marginal, selective)
 
 
 def wanted_labels(attempt: Attempt, table: Table) -> NDArray[np.int64]:
