@@ -40,7 +40,7 @@ types: $(VENV)/.test | .cache/tmp
 	@$(PY) -m mypy --no-error-summary
 
 imports: $(VENV)/.test | .cache/tmp
-	@$(VENV)/bin/lint-imports > .cache/tmp/imports.txt 2>&1 || { cat .cache/tmp/imports.txt; exit 1; }
+	@$(VENV)/bin/lint-imports --cache-dir .cache/import_linter > .cache/tmp/imports.txt 2>&1 || { cat .cache/tmp/imports.txt; exit 1; }
 
 docs-check: $(VENV)/.test | .cache/tmp
 	@$(PY) docs/generate.py --check

@@ -42,7 +42,9 @@ class UpstreamConfig:
     api_key_env: str = "OPENAI_API_KEY"
     """The environment variable that holds the provider's key."""
     connect_timeout_s: float = 10.0
+    """Seconds to reach the provider."""
     read_timeout_s: float = 600.0
+    """Seconds of silence from the provider after which a call fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class ServeConfig:
     listen: str = "127.0.0.1:8321"
     """HOST:PORT; loopback only until keys exist."""
     workers: int = 1
+    """Processes that share the port."""
     scope: str = "default"
     """The scope of the calls that this gateway records."""
     explain: bool = False
@@ -59,9 +62,13 @@ class ServeConfig:
     observe: bool = False
     """Only record: no route answers."""
     max_body_bytes: int = 10 * 1024 * 1024
+    """Longest request body; a longer one is answered with 413."""
     max_depth: int = 64
+    """Deepest nesting of a request body."""
     header_timeout_s: float = 10.0
+    """Seconds that a client may take for its request's head."""
     body_timeout_s: float = 30.0
+    """Seconds that a client may take for its request's body."""
     drain_s: float = 30.0
     """Seconds that SIGTERM waits for replies under way."""
 
@@ -79,14 +86,19 @@ class FitConfig:
     """What must hold before anything is proposed."""
 
     margin: float = 0.01
+    """Most of the distinct requests that may get an answer that differs (A) or is worse (B)."""
     confidence: float = 0.95
+    """How sure a certificate is, at least."""
     max_selective: float = 0.05
     """Most of the answered requests that may differ (A) or be worse (B)."""
     min_coverage: float = 0.10
+    """Least share of the requests that a certificate must let the small model answer."""
     min_label_groups: int = 5
     """Labels with fewer certify groups go to the incumbent."""
     max_size_bytes: int = 4_000_000
+    """Largest specialist."""
     expires_days: int = 90
+    """Days after which a certificate no longer holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
