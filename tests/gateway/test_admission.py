@@ -190,7 +190,7 @@ def test_a_body_without_end_is_cut_off(served: Gateway) -> None:
 def test_a_slow_head_ends(served: Gateway, sent: bytes) -> None:
     began = time.monotonic()
     received = raw(served, sent)
-    assert 0.4 < time.monotonic() - began < 2.0
+    assert 0.4 < time.monotonic() - began < 4.0
     assert b" 408 " in received
 
 
@@ -203,7 +203,7 @@ def test_dripping_a_head_does_not_help(served: Gateway) -> None:
                 time.sleep(0.05)
         except ConnectionError:
             pass
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 5.0
 
 
 def test_dripping_a_body_does_not_help(served: Gateway) -> None:
@@ -213,7 +213,7 @@ def test_dripping_a_body_does_not_help(served: Gateway) -> None:
         connection.sendall(head)
         connection.settimeout(0.1)
         received = b""
-        while time.monotonic() - began < 3:
+        while time.monotonic() - began < 5:
             try:
                 connection.sendall(b"x")
                 if not (more := connection.recv(65536)):
@@ -223,7 +223,7 @@ def test_dripping_a_body_does_not_help(served: Gateway) -> None:
                 pass
             except ConnectionError:
                 break
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4
     assert b" 408 " in received and b"request_timeout" in received
 
 
@@ -234,7 +234,7 @@ def test_others_are_served_while_many_are_slow(served: Gateway) -> None:
             connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: l")
         began = time.monotonic()
         assert served.post(ask())[0].status == 200
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 4.0
     finally:
         for connection in slow:
             connection.close()

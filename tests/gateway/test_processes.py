@@ -143,7 +143,7 @@ def test_draining_ends_when_its_time_is_over(upstream: Upstream, tmp_path: Path)
         time.sleep(0.2)
         began = time.monotonic()
         assert served.stop() == 0
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 10
         connection.close()
         assert served.call(None).error == "stopped"
 
