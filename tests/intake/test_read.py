@@ -252,7 +252,7 @@ messages = st.lists(
         },
     )
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_object_is_a_call_or_refused(line: dict[str, Any]) -> None:
     (found,) = take(encode(line))
     assert isinstance(found, Call | Refusal)

@@ -202,11 +202,11 @@ for number in range(15):
 
 
 def test_several_processes_write_at_once(tmp_path: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(n)]) for n in range(3)]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(n)]) for n in range(2)]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
     entries = Control(tmp_path).audit()
-    assert len(entries) == 45
-    assert all([e.subject for e in entries if e.actor == str(n)] == [str(i) for i in range(15)] for n in range(3))
+    assert len(entries) == 30
+    assert all([e.subject for e in entries if e.actor == str(n)] == [str(i) for i in range(15)] for n in range(2))
 
 
 def test_a_file_that_is_no_database_is_an_error_with_its_name(tmp_path: Path) -> None:
