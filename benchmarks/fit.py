@@ -20,12 +20,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from modicum import pipeline
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist
 from modicum.config import Config, StoreConfig
 from modicum.evaluate.labels import Label, comparable
 from modicum.intake import Options
+from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.find import find
 from modicum.pipeline.night import fit
 from modicum.pipeline.wish import Wish
 from modicum.route.cover import uncovered
@@ -61,8 +62,8 @@ def measure(log: Path, key: Path, gold: set[str], held_back: float) -> dict[str,
         early = Path(folder) / "early.jsonl"
         early.write_bytes(b"".join(lines[:cut]))
         config = Config(store=StoreConfig(home=Path(folder) / "home"))
-        pipeline.bring_in(config, [early], Options())
-        workloads = pipeline.find(config)
+        bring_in(config, [early], Options())
+        workloads = find(config)
         named = names(config, workloads, truth)
         labels = {i: Label(gold=row["gold"]) for i, row in truth.items() if row["workload"] in gold and row["gold"] is not None}
         begun, cpu = time.perf_counter(), time.process_time()

@@ -8,12 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from modicum import pipeline
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.errors import NotFoundError, RouteError
 from modicum.evaluate.labels import Label
 from modicum.intake import Options
+from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.deep import replay_evidence
+from modicum.pipeline.find import decide, find
 from modicum.pipeline.night import Night
+from modicum.pipeline.switching import switch
 from modicum.pipeline.wish import Wish
 from modicum.store import snapshot
 from modicum.store.control import Control
@@ -25,8 +28,8 @@ WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
 
 def home(tmp_path: Path, records: list[dict[str, object]]) -> Config:
     config = Config(store=StoreConfig(home=tmp_path / "home"))
-    pipeline.bring_in(config, [traffic.write(tmp_path / "log.jsonl", records)], Options())
-    pipeline.find(config)
+    bring_in(config, [traffic.write(tmp_path / "log.jsonl", records)], Options())
+    find(config)
     return config
 
 
@@ -77,7 +80,7 @@ def test_another_margin_wants_a_window_that_nobody_has_opened(clean: tuple[Confi
 def test_switching_tells_the_day_and_is_recorded(clean: tuple[Config, Verdict]) -> None:
     config, verdict = clean
     for state in ("shadow", "on", "off"):
-        pipeline.switch(config, only(config).name, state, actor="ann", note="because")
+        switch(config, only(config).name, state, actor="ann", note="because")
         told = snapshot.read(config.home)
         assert told is not None
         assert [live.route.state for live in told.routes] == ([] if state == "off" else [state])
@@ -88,7 +91,7 @@ def test_switching_tells_the_day_and_is_recorded(clean: tuple[Config, Verdict]) 
 
 def test_an_unknown_name_is_answered_with_a_guess(clean: tuple[Config, Verdict]) -> None:
     with pytest.raises(NotFoundError, match="did you mean"):
-        pipeline.switch(clean[0], only(clean[0]).name + "x", "on", actor="ann")
+        switch(clean[0], only(clean[0]).name + "x", "on", actor="ann")
 
 
 def test_the_artefact_says_the_same_of_the_calls_that_are_still_here(clean: tuple[Config, Verdict]) -> None:
@@ -97,15 +100,15 @@ def test_the_artefact_says_the_same_of_the_calls_that_are_still_here(clean: tupl
 
     assert verdict.certificate is not None
     data = certificate_file(verdict.certificate, Control(config.home).evidence(verdict.certificate.certificate_id))
-    again = pipeline.replay_evidence(config, data, verdict.certificate)
+    again = replay_evidence(config, data, verdict.certificate)
     assert again.holds and again.found == again.rows == verdict.certificate.groups
 
 
 def test_what_an_operator_decided_survives_the_next_look(clean: tuple[Config, Verdict]) -> None:
     config, verdict = clean
-    named = pipeline.decide(config, only(config).name, "name", "parcels", actor="ann")
+    named = decide(config, only(config).name, "name", "parcels", actor="ann")
     assert (named.name, named.workload_id) == ("parcels", verdict.workload_id)
-    pipeline.find(config)
+    find(config)
     assert only(config).name == "parcels"
 
 
@@ -157,6 +160,6 @@ def test_reasons_behind_a_label_need_the_operators_word(tmp_path: Path) -> None:
     verdict = fit(config)
     assert verdict.verdict == "certified", "everything is measured and shown"
     with pytest.raises(RouteError, match="say more"):
-        pipeline.switch(config, only(config).name, "on", actor="ann")
-    pipeline.decide(config, only(config).name, "read", "label", actor="ann")
-    assert pipeline.switch(config, only(config).name, "on", actor="ann").state == "on"
+        switch(config, only(config).name, "on", actor="ann")
+    decide(config, only(config).name, "read", "label", actor="ann")
+    assert switch(config, only(config).name, "on", actor="ann").state == "on"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from modicum import pipeline
 from modicum.cli.options import Config, common, print_json, print_table
 from modicum.errors import CertificateError
 from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.evidence import verify as verify_evidence
+from modicum.pipeline.deep import replay_evidence
 from modicum.store.control import Control
 from modicum.types import Certificate
 
@@ -123,7 +123,7 @@ def verify(file: str, deep: bool, config: Config, as_json: bool) -> None:
     """
     data = Path(file).read_bytes() if Path(file).is_file() else _stored(config, file)
     verification = verify_evidence(data)
-    again = pipeline.replay_evidence(config, data, verification.certificate) if deep else None
+    again = replay_evidence(config, data, verification.certificate) if deep else None
     holds = verification.holds and (again is None or again.holds)
     if as_json:
         print_json(

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from modicum import pipeline
 from modicum.cli.options import Config, actor, common, print_json, print_table
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError
 from modicum.evaluate.labels import Label, read_labels
+from modicum.pipeline.find import find
 from modicum.pipeline.night import Night, fit
+from modicum.pipeline.switching import find_workload
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.types import Verdict, Workload
@@ -54,9 +55,9 @@ def command(
     changes: dict[str, Any] = {"margin": margin, "confidence": confidence, "min_label_groups": min_label_groups}
     settings = dataclasses.replace(config.fit, **{name: value for name, value in changes.items() if value is not None})
     with bar("finding workloads") as progress:
-        workloads = pipeline.find(config, progress=progress, only_if_needed=True)
+        workloads = find(config, progress=progress, only_if_needed=True)
     control = Control(config.home)
-    chosen = [pipeline.find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
+    chosen = [find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
     wish = Wish(fit=settings, control_share=config.route.control_share, protect=protect, labels=_labels(gold), actor=actor())
     _check_protected(wish, chosen)
     if dry_run:

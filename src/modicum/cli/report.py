@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from modicum import pipeline
 from modicum.cli.options import Config, common, console, print_json, printable
 from modicum.cli.progress import bar
 from modicum.errors import ModicumError
 from modicum.intake import FORMATS, Options, Refusal, check_scope
 from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.find import find
 from modicum.report import page, text
 from modicum.report.gather import gather
 
@@ -37,7 +37,7 @@ def command(
     """
     refused = _take(config, logs, Options(scope=check_scope(scope or "default"), scope_from=scope_from, form=form)) if logs else 0
     with bar("finding workloads") as progress:
-        pipeline.find(config, progress=progress, only_if_needed=True)
+        find(config, progress=progress, only_if_needed=True)
     found = gather(config, scope=None if logs else scope)
     if html is not None:
         _write(html, page.render(found))

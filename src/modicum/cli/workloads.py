@@ -8,10 +8,11 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from modicum import pipeline
 from modicum.cli.calls import record
 from modicum.cli.options import Config, actor, common, print_json, print_table, printable
 from modicum.cli.progress import bar
+from modicum.pipeline.find import decide, find
+from modicum.pipeline.samples import count_answers
 from modicum.pipeline.switching import find_workload
 from modicum.report.figures import spend_by_workload
 from modicum.store.calls import Calls
@@ -29,7 +30,7 @@ def command(ctx: click.Context, config: Config, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is None:
         with bar("finding workloads") as progress:
-            pipeline.find(config, progress=progress)
+            find(config, progress=progress)
         _list(config, as_json)
 
 
@@ -42,7 +43,7 @@ def command(ctx: click.Context, config: Config, as_json: bool) -> None:
 def list_(assign: Path | None, scope: str | None, config: Config, as_json: bool) -> None:
     """List the workloads, most calls first."""
     with bar("finding workloads") as progress:
-        pipeline.find(config, progress=progress, only_if_needed=True)
+        find(config, progress=progress, only_if_needed=True)
     if assign is not None:
         _write_assignments(config, assign)
     _list(config, as_json, scope)
@@ -121,7 +122,7 @@ def show(ref: str, config: Config, as_json: bool) -> None:
     control, calls = Control(config.home), Calls(config.home)
     workload = find_workload(control, ref)
     spend = spend_by_workload(config, calls.usage())
-    counts = pipeline.count_answers(config, workload)
+    counts = count_answers(config, workload)
     examples = _newest(calls, workload, 5)
     days = max(1.0, (workload.last_seen - workload.first_seen).total_seconds() / 86_400)
     if as_json:
@@ -207,7 +208,7 @@ def calls_(ref: str, limit: int, config: Config, as_json: bool) -> None:
 
 def _decide(config: Config, ref: str, kind: Literal["name", "read", "merge", "split", "ignore"], payload: str, as_json: bool) -> None:
     with bar("looking again") as progress:
-        workload = pipeline.decide(config, ref, kind, payload, actor=actor(), progress=progress)
+        workload = decide(config, ref, kind, payload, actor=actor(), progress=progress)
     if as_json:
         print_json(workload)
     else:

@@ -1,16 +1,13 @@
-"""The night walk: calls -> workloads -> a specialist for each -> what it may answer, proven -> a proposed route.
+"""The night: calls -> workloads -> a specialist for each -> what it may answer, proven -> a proposed route. One step a file.
 
-bring_in    logs -> calls                      (`modicum import`)
-find        calls -> workloads                 (`modicum workloads`)
-fit         workload -> verdict                (`modicum fit`), the walk itself, in `night.py`
-switch      a person's decision on a route     (`modicum route`)
-publish     what the day is told of all this
+    bring_in     logs -> calls                     `modicum import`
+    find         calls -> workloads                `modicum workloads`
+    samples      the calls of a workload as fitting and proving see them
+    wish         what is asked of a fit
+    night        workload -> verdict: the walk itself, on one screen     `modicum fit`
+    propose      a verdict with a proposed route, or with what is missing
+    switching    a person's decision on a route, and what the day is told     `modicum route`
+    deep         run a certified artefact again    `modicum certificate verify --deep`
+
+The steps are imported one by one: `import` needs none of what `fit` loads.
 """
-
-from modicum.pipeline.bring_in import bring_in
-from modicum.pipeline.deep import replay_evidence
-from modicum.pipeline.find import decide, find
-from modicum.pipeline.samples import count_answers
-from modicum.pipeline.switching import find_workload, publish, switch
-
-__all__ = ["bring_in", "count_answers", "decide", "find", "find_workload", "publish", "replay_evidence", "switch"]

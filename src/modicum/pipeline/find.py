@@ -31,6 +31,8 @@ def find(config: Config, *, progress: Progress | None = None, only_if_needed: bo
     state = _imported(usage)
     if only_if_needed and state == _last_state(control):
         return control.workloads()
+    calls.compact()
+    calls.expire_bodies(config.store.keep_days)
     count = max(sum(row.calls for row in usage), 1)
     bodiless: set[str] = set()
     discovery = mine(
