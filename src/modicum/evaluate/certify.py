@@ -97,10 +97,11 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
     """
     narrow = table.without(thin_labels(attempt, table))
     level = level_of(attempt)
-    loss = np.where(table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
+    differs = table.differs
+    loss = np.where(differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
     for threshold in attempt.thresholds:
         accepted, kept = table.accepted(threshold), narrow.accepted(threshold)
-        if (accepted & table.differs).sum() > attempt.max_label_share * len(table):
+        if (accepted & differs).sum() > attempt.max_label_share * len(table):
             return
         if kept.sum() < attempt.min_coverage * len(table):
             yield 1.0
