@@ -15,6 +15,7 @@ import msgspec
 from modicum import config
 
 Config = config.Config
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def common(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,8 +47,8 @@ def actor() -> str:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; nouns print under their fields' names, money as decimal strings."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """One JSON document on standard output; nouns print under their fields' names, money as numbers with all their digits."""
+    click.echo(msgspec.json.format(_encode(value), indent=2).decode())
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = (), title: str = "") -> None:

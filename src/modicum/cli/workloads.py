@@ -85,8 +85,7 @@ def _list(config: Config, as_json: bool, scope: str | None = None) -> None:
 
 def _fields(workload: Workload, spend: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(workload)
-    value = spend.get(workload.workload_id)
-    return fields | {"spend_usd": None if value is None else str(value), "id": workload.workload_id}
+    return fields | {"spend_usd": spend.get(workload.workload_id), "id": workload.workload_id}
 
 
 def _contract(workload: Workload) -> str:
