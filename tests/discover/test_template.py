@@ -46,7 +46,7 @@ def test_a_changed_sentence_leaves_a_gap() -> None:
 
 def test_digits_at_the_edge_of_a_slot_are_not_frozen() -> None:
     pattern = derive([f"It is 2026-10-{day:02d} now. Sort the letter by colour." for day in range(1, 20)])
-    assert pattern.literals[0] == "It is 2026-10-" or "2026" not in pattern.literals[0]
+    assert pattern.literals[0].strip() == "It is"
     assert match(pattern, "It is 2026-10-31 now. Sort the letter by colour.") is not None
 
 
@@ -62,3 +62,11 @@ def test_the_end_of_a_long_text_is_kept_apart_from_its_start() -> None:
     pattern = derive(texts)
     assert len(pattern.literals) == 2
     assert not any("\x00" in literal for literal in pattern.literals)
+
+
+def test_a_mark_inside_a_slot_cuts_it() -> None:
+    names = ["Ann", "Bob", "Cleo", "Dan", "Eve"]
+    texts = [f"Ticket {number * 7919 % 1000} from {names[number % 5]}:\n{number} apples" + ": \nor" * (number % 2) for number in range(60)]
+    pattern = derive(texts)
+    assert pattern.literals == ("Ticket ", ":\n")
+    assert match(pattern, texts[3]) == ("757 from Dan", "3 apples: \nor")

@@ -184,7 +184,14 @@ def _search(said: Sequence[Said], tried: dict[str, _Values], pieces: Sequence[It
                 passing[value] += one.times
         weight = total / sum(one.times for one in sample)
         stubs = {value for value in kept if sum(value != other and value.endswith(" " + other) for other in kept) and value not in in_list}
-        left = [value for value in kept if (value in in_list or given[value] >= 0.3 * passing[value] * weight) and value not in stubs]
+        # what is said in passing more than given is no label, nor is what every answer says
+        most = 0.9 * total
+        left = [
+            value
+            for value in kept
+            if value in in_list
+            or (0.3 * passing[value] * weight <= given[value] and passing[value] * weight <= most and value not in stubs)
+        ]
         if left == kept:
             break
         kept = left

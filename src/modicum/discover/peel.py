@@ -26,7 +26,7 @@ class Group:
 
     calls: I64
     static: int
-    """Shingles that they share; 0 where nothing is fixed."""
+    """Shingles that they share; 0 where nothing is fixed, or they are few and strayed from a group."""
 
 
 def peel(blocks: Blocks, looks: Looks, calls: int) -> list[Group]:
@@ -37,7 +37,7 @@ def peel(blocks: Blocks, looks: Looks, calls: int) -> list[Group]:
         members, call, block = todo.pop()
         chosen = _choose(blocks, looks, members, call, block)
         if isinstance(chosen, int):
-            groups.append(Group(members, chosen))
+            groups += _leaf(blocks, members, call, block, chosen)
             continue
         inside = np.zeros(calls, bool)
         inside[chosen] = True
@@ -45,6 +45,20 @@ def peel(blocks: Blocks, looks: Looks, calls: int) -> list[Group]:
         todo.append((members[inside[members]], call[held], block[held]))
         todo.append((members[~inside[members]], call[~held], block[~held]))
     return sorted(groups, key=lambda group: (-len(group.calls), int(group.calls[0]) if len(group.calls) else 0))
+
+
+def _leaf(blocks: Blocks, members: I64, call: I64, block: I64, shared: int) -> list[Group]:
+    """The members as a group; without those that hold less than half of what it shares, where these are few."""
+    if not shared:
+        return [Group(members, 0)]
+    static = np.bincount(block, minlength=len(blocks.size)) >= _STATIC * len(members)
+    kept = static[block]
+    place = np.searchsorted(members, call[kept])
+    held = np.bincount(place, weights=blocks.size[block[kept]], minlength=len(members))
+    strays = 2 * held < shared
+    if not strays.any():
+        return [Group(members, shared)]
+    return [Group(members[~strays], shared), Group(members[strays], 0)]
 
 
 def _choose(blocks: Blocks, looks: Looks, members: I64, call: I64, block: I64) -> I64 | int:

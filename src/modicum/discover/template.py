@@ -16,6 +16,7 @@ from difflib import SequenceMatcher
 import numpy as np
 import numpy.typing as npt
 
+from modicum.discover.framing import cut_slots
 from modicum.discover.shingles import I64, UNSPACED
 from modicum.types import Pattern
 from modicum.workload.pattern import match
@@ -28,6 +29,8 @@ _FIT = 0.96
 _TOKEN = re.compile(rf"[^\S\n]*(?:\n+|[{UNSPACED}]|[^\W{UNSPACED}]+|[^\s])|[^\S\n]+")
 """Tokens as in shingles.py, each with the spaces before it, so that they add up to the text."""
 _DIGIT = re.compile(r"\d")
+_BETWEEN = ("-", "/", ".", ":")
+"""What stands between the digits of a date or a time."""
 _START, _END = 0, 1
 Shares = npt.NDArray[np.float64]
 _WITHIN = 3
@@ -44,7 +47,7 @@ def derive(texts: Sequence[str]) -> Pattern:
         return _settle([distinct[0]], True, True, distinct, weights)
     tokens = [_TOKEN.findall(text) for text in distinct]
     literals, start, end = _literals(tokens, weights)
-    return _settle(literals, start, end, distinct, weights)
+    return cut_slots(_settle(literals, start, end, distinct, weights), distinct)
 
 
 def _literals(tokens: list[list[str]], weights: Shares) -> tuple[list[str], bool, bool]:
@@ -168,10 +171,20 @@ def _join(base: list[str], matrix: I64, share: Shares) -> tuple[list[str], bool,
 def _trim(part: list[str], *, left: bool, right: bool) -> list[str]:
     """Digits at the edge of a slot belong to the slot: they are a date or a number that has not changed yet."""
     low, high = 0, len(part)
-    while left and low < high and _DIGIT.search(part[low]):
-        low += 1
-    while right and high > low and _DIGIT.search(part[high - 1]):
-        high -= 1
+    while left and low < high:
+        if _DIGIT.search(part[low]):
+            low += 1
+        elif part[low].strip() in _BETWEEN and low + 1 < high and _DIGIT.search(part[low + 1]):
+            low += 2
+        else:
+            break
+    while right and high > low:
+        if _DIGIT.search(part[high - 1]):
+            high -= 1
+        elif part[high - 1].strip() in _BETWEEN and high - 2 >= low and _DIGIT.search(part[high - 2]):
+            high -= 2
+        else:
+            break
     return part[low:high]
 
 
