@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import uvloop
 
-from tests.gateway.rig import chunk, completion, gateway
+from tests.gateway.rig import ask, chunk, completion, gateway
 from tests.gateway.routed import UP, headline, publish
 
 FILLER = " and so on" * 90
@@ -123,8 +123,8 @@ async def measure(rounds: int, seconds: float) -> list[dict[str, Any]]:
     provider = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", 0)
     direct = provider.sockets[0].getsockname()[1]
     asks = {
-        "plain": headline("Gold holds" + FILLER),
-        "stream": headline("Gold holds" + FILLER, stream=True),
+        "plain": ask(text=FILLER),
+        "stream": ask(text=FILLER, stream=True),
         "answer": headline(UP + FILLER),
     }
     results: dict[tuple[str, str, int], list[tuple[float, float, float, float]]] = {}

@@ -22,7 +22,6 @@ LONGEST_LINE = 1 << 20
 MOST_TEXT = 32 << 20
 """Characters that are added up; of a longer stream only the figures are kept."""
 
-_DONE_LINE = re.compile(rb"(?:^|[\r\n])(data: ?\[DONE\])")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _PIECE = re.compile(r"\s*\S+|\s+$")
 
@@ -40,6 +39,7 @@ class Passing:
         self._held = b""
         self._text = 0
         self._head: dict[str, Any] = {}
+        self._named: set[str] = set()
         self._choices: dict[int, _Choice] = {}
 
     def feed(self, chunk: bytes) -> bytes:
@@ -52,8 +52,8 @@ class Passing:
         if len(data) - end > LONGEST_LINE:
             end = len(data)
         ready = data[:end]
-        if b"[DONE]" in ready and (found := _DONE_LINE.search(ready)):
-            end = found.start(1)
+        if (done := _done_at(ready)) >= 0:
+            end = done
             ready = data[:end]
             self.done = True
         self._held = data[end:]
@@ -80,7 +80,7 @@ class Passing:
         return whole
 
     def _read(self, lines: bytes) -> None:
-        for line in _LINE_END.split(lines):
+        for line in _LINE_END.split(lines) if b"\r" in lines else lines.split(b"\n"):
             if not line.startswith(b"data:"):
                 continue
             try:
@@ -96,9 +96,12 @@ class Passing:
                 self._add(event)
 
     def _add(self, event: dict[str, Any]) -> None:
-        for name, value in event.items():
-            if name not in ("choices", "object", "obfuscation") and value is not None:
-                self._head[name] = value
+        # Chunks repeat the same fields; only what is new is worth a look (Azure's first chunk has an empty id and model).
+        if not (event.keys() <= self._named and self._head.get("id")) or event.get("usage") is not None:
+            self._named.update(event)
+            for name, value in event.items():
+                if name not in ("choices", "object", "obfuscation") and value is not None:
+                    self._head[name] = value
         choices = event.get("choices")
         for part in choices if isinstance(choices, list) else ():
             if not isinstance(part, dict):
@@ -112,6 +115,17 @@ class Passing:
             delta = part.get("delta")
             if isinstance(delta, dict) and self._text < MOST_TEXT:
                 self._text += choice.add(delta)
+
+
+def _done_at(lines: bytes) -> int:
+    """Where the line `data: [DONE]` begins, -1 where there is none. Text inside an event may hold the same characters."""
+    at = lines.find(b"[DONE]")
+    while at >= 0:
+        for start in (at - 6, at - 5):
+            if start >= 0 and lines[start:at] in (b"data: ", b"data:") and (start == 0 or lines[start - 1] in b"\r\n"):
+                return start
+        at = lines.find(b"[DONE]", at + 1)
+    return -1
 
 
 @dataclass(slots=True)
