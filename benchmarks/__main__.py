@@ -35,6 +35,8 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
     Benchmark("gateway", lambda logs: ["--json", str(OUT / "gateway.json")]),
+    Benchmark("recognise", lambda logs: ["--json", str(OUT / "recognise.json"), *(["--log", *logs[::2]] if logs else [])]),
+    Benchmark("store", lambda logs: [*logs[:1], "--json", str(OUT / "store.json")]),
     Benchmark("headlines", lambda logs: ["--out", str(OUT / "headlines.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
     Benchmark("discovery", lambda logs: [*logs, "--json", str(OUT / "discovery.json")], needs="MODICUM_LOGS"),

@@ -30,7 +30,7 @@ import openai
 from demo import sample
 
 FOLDER = Path(__file__).resolve().parent.parent / ".demo"
-CLIENTS = 8
+CLIENTS = 12
 """Callers at a time, as a shop's applications are."""
 ENDS_WITHIN_S = 60.0
 ROW = "{:28} {:>6} {:>12} {:>8} {:>10} {:>8} {:>10} {:>10} {:>8}"
@@ -72,17 +72,18 @@ def main() -> int:
     say("Serve before the provider. The newest 300 calls were held back: send them with the proposed routes in shadow.")
     for route in routes:
         modicum("route", "shadow", route["route_id"], "--note", "demo")
+    names = {workload["id"]: workload["name"] for workload in json.loads(modicum("workloads", "list", "--format", "json", quiet=True))}
     newest = [json.loads(line) for line in (FOLDER / "newest.jsonl").read_text(encoding="utf-8").splitlines()]
     with listening("replay", "newest.jsonl", "--pace", "--listen", "127.0.0.1:0") as upstream:
         with listening("serve", "--listen", "127.0.0.1:0", "--upstream", upstream, "--auth", "none") as gateway:
             shadow = send(newest, gateway)
-            before = table(shadow, records(routes), "in shadow")
+            before = table(shadow, records(names), "in shadow")
             say("Switch the routes on, and send the same calls again. No restart.")
             for route in routes:
                 modicum("route", "on", route["route_id"], "--note", "demo")
             time.sleep(1.0)  # the promise: in effect within a second
             live = send(newest, gateway)
-        table(live, records(routes), "switched on", before)
+        table(live, records(names), "switched on", before)
         one = next((sent for sent in live if sent.by.startswith("modicum/")), None)
         if one is not None:
             modicum("why", one.call_id)
@@ -162,14 +163,13 @@ def send_one(client: openai.OpenAI, call: dict[str, Any]) -> Sent:
     )
 
 
-def records(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The newest calls of every workload as they were recorded, by call id."""
-    workloads = json.loads(modicum("workloads", "list", "--format", "json", quiet=True))
-    found: dict[str, dict[str, Any]] = {}
-    for workload in workloads:
-        for call in json.loads(modicum("workloads", "calls", workload["id"], "--limit", "700", "--format", "json", quiet=True)):
-            found[call["call_id"]] = call | {"workload": workload["name"]}
-    return found
+def records(names: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """The newest calls of these workloads (id to name) as they were recorded, by call id."""
+    with ThreadPoolExecutor(2) as pool:
+        said = pool.map(lambda one: modicum("workloads", "calls", one, "--limit", "700", "--format", "json", quiet=True), names)
+        return {
+            call["call_id"]: call | {"workload": names[one]} for one, calls in zip(names, said, strict=True) for call in json.loads(calls)
+        }
 
 
 def table(
