@@ -146,12 +146,14 @@ def test_decisions_keep_their_order(tmp_path: Path) -> None:
 
 def test_an_attempt_s_number_is_taken_once(tmp_path: Path) -> None:
     control = Control(tmp_path)
-    control.add_attempt(attempt(1))
-    control.add_attempt(attempt(2))
+    control.add_attempt(attempt(1), ["0198c0de-0000-7000-8000-000000000001"])
+    control.add_attempt(attempt(2), [])
     with pytest.raises(StoreError, match="attempt 2"):
-        control.add_attempt(dataclasses.replace(attempt(2), attempt_id="another"))
+        control.add_attempt(dataclasses.replace(attempt(2), attempt_id="another"), [])
     assert control.attempts("w1") == [attempt(1), attempt(2)]
     assert control.attempts("w2") == []
+    opened = control.attempts("w2", ["0198c0de-0000-7000-8000-000000000001", "0198c0de-0000-7000-8000-000000000002"])
+    assert opened == [attempt(1)], "under another id a call that was opened stays opened"
     assert len(control.audit()) == 2
 
 
@@ -227,7 +229,7 @@ def test_purging_drops_the_lines_of_requests(tmp_path: Path) -> None:
 def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
     assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables"]
     assert {table.name: [column.name for column in table.columns] for table in schema.metadata.sorted_tables} == {
-        "attempts": ["attempt_id", "workload_id", "number", "record"],
+        "attempts": ["attempt_id", "workload_id", "number", "record", "opened"],
         "audit": ["number", "at", "actor", "action", "subject", "detail"],
         "certificates": ["number", "certificate_id", "workload_id", "record", "evidence"],
         "decisions": ["number", "decision_id", "scope", "workload_id", "record"],

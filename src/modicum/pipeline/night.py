@@ -81,6 +81,7 @@ class Night:
             attempts = self.control.attempts(workload.workload_id)
             pending = self.wish.awaited(workload, attempts, self.control.verdicts())
             samples = gather(self.calls, workload, self.recogniser, self.catalogue, until=pending.window_to if pending else None).samples
+            attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
             fingerprint = self.wish.fingerprint(workload, samples)
         if known := self.control.verdict(fingerprint):
             return known
@@ -96,6 +97,7 @@ class Night:
         attempts = self.control.attempts(workload.workload_id)
         pending = self.wish.awaited(workload, attempts, self.control.verdicts())
         samples = gather(self.calls, workload, self.recogniser, self.catalogue, until=pending.window_to if pending else None).samples
+        attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         known = self.control.verdict(self.wish.fingerprint(workload, samples))
         number = pending.number if pending else len(attempts) + 1
         return Foresight(
@@ -180,7 +182,8 @@ class Night:
             created_by=wish.actor,
         )
         if pending is None:
-            self.control.add_attempt(attempt)  # before the look: what is tested can no longer be chosen
+            # Before the look: what is tested can no longer be chosen, and these calls are opened for good.
+            self.control.add_attempt(attempt, [samples[i].call_id for i in parts.certify_calls])
         elif (attempt.artefact_digest, attempt.groups) != (digest, len(parts.certify)):
             return refuse(workload, "window_changed", f"the calls of attempt {number} are no longer those that it was declared on")
         held_out = [samples[i] for i in parts.certify]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,15 +86,29 @@ class Control:
 
     # ---------------------------------------------------------------------------------- attempts and certificates
 
-    def attempts(self, workload_id: str) -> list[Attempt]:
-        """A workload's attempts, first to last."""
-        table = schema.attempts
-        return self._records(select(table.c.record).where(table.c.workload_id == workload_id).order_by(table.c.number), Attempt)
+    def attempts(self, workload_id: str, call_ids: Iterable[str] = ()) -> list[Attempt]:
+        """The attempts of a workload and all that opened any of these calls, first to last.
 
-    def add_attempt(self, attempt: Attempt) -> None:
-        """Write down what is going to be tested. Raises StoreError where another process has taken its number."""
+        A workload that was merged, split or found anew has another id, but a call that was opened once stays opened.
+        """
+        wanted = {uuid.UUID(call_id).bytes for call_id in call_ids}
+        table = schema.attempts
+        with self._look() as connection:
+            rows = connection.execute(select(table.c.workload_id, table.c.record, table.c.opened)).all()
+        found = [row.record for row in rows if row.workload_id == workload_id or _shares(row.opened, wanted)]
+        attempts = [msgspec.json.decode(record, type=Attempt) for record in found]
+        return sorted(attempts, key=lambda attempt: (attempt.created_at, attempt.number))
+
+    def add_attempt(self, attempt: Attempt, opened: Iterable[str]) -> None:
+        """Write down what is going to be tested and which calls that opens. Raises StoreError where another process took its number."""
         with self._change() as connection:
-            row = {"attempt_id": attempt.attempt_id, "workload_id": attempt.workload_id, "number": attempt.number, "record": _json(attempt)}
+            row = {
+                "attempt_id": attempt.attempt_id,
+                "workload_id": attempt.workload_id,
+                "number": attempt.number,
+                "record": _json(attempt),
+                "opened": b"".join(uuid.UUID(call_id).bytes for call_id in opened),
+            }
             try:
                 connection.execute(insert(schema.attempts), row)
             except IntegrityError:
@@ -295,6 +310,10 @@ def _translated(file: Path) -> Iterator[None]:
         raise StoreError(f"cannot use {file}: {reason}") from None
     except msgspec.MsgspecError as error:
         raise StoreError(f"{file} holds a record that this version cannot read: {error}") from None
+
+
+def _shares(opened: bytes, wanted: set[bytes]) -> bool:
+    return any(opened[at : at + 16] in wanted for at in range(0, len(opened), 16)) if wanted else False
 
 
 def _json(record: Any) -> str:

@@ -35,6 +35,7 @@ attempts = Table(
     Column("workload_id", String, nullable=False, index=True),
     Column("number", Integer, nullable=False),
     Column("record", Text, nullable=False),
+    Column("opened", LargeBinary, nullable=False),
     UniqueConstraint("workload_id", "number"),
 )
 certificates = Table(

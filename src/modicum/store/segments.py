@@ -113,10 +113,21 @@ class SegmentWriter:
         with self._lock:
             if self._fd < 0 or self._pid != os.getpid():
                 return
+            # The disk may take its time: it is waited for on a second descriptor, so that nobody waits to append.
+            waiting = os.dup(self._fd) if self._dirty else -1
+            self._dirty = False
+        try:
+            if waiting >= 0:
+                os.fdatasync(waiting)
+        except OSError as error:
+            raise StoreError(f"cannot write {self._path}: {error.strerror}") from None
+        finally:
+            if waiting >= 0:
+                os.close(waiting)
+        with self._lock:
+            if self._fd < 0 or self._pid != os.getpid():
+                return
             try:
-                if self._dirty:
-                    os.fdatasync(self._fd)
-                    self._dirty = False
                 if time.monotonic() - self._started >= self._roll_s:
                     self._roll()
             except OSError as error:
