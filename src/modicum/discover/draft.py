@@ -12,13 +12,15 @@ from modicum.discover.contract import ReadAs, infer
 from modicum.discover.gather import Corpus
 from modicum.discover.labels import Said
 from modicum.discover.shingles import I64
-from modicum.discover.template import SAMPLE, derive
+from modicum.discover.template import LOOSE, SAMPLE, STRICT, derive
 from modicum.types import Contract, Template
 from modicum.wire.chat import Answer
 from modicum.workload.pattern import match, slot_names, template_weight, weight
 from modicum.workload.recognise import LEAST_WEIGHT
 
 _MOST_ANSWERS = 30_000
+_CHARS = 2
+"""Characters that a shingle of fixed text makes at the least."""
 
 
 @dataclass(slots=True)
@@ -119,18 +121,27 @@ def sample_calls(corpus: Corpus, calls: I64, size: int = SAMPLE) -> list[int]:
     return [call for _, call in keyed[:size]]
 
 
-def derive_template(corpus: Corpus, calls: Sequence[int]) -> Template:
-    """The template of some calls."""
+def derive_template(corpus: Corpus, calls: Sequence[int], static: int = 0) -> Template:
+    """The template of some calls. Where it has much less text than `static` shingles, the texts are damaged: less must fit then."""
     texts = [corpus.texts(call) for call in calls]
+    template = _derive_template(corpus.key, texts, STRICT)
+    if template_weight(template) < _CHARS * static:
+        loose = _derive_template(corpus.key, texts, LOOSE)
+        if template_weight(loose) >= 2 * template_weight(template):
+            return loose
+    return template
+
+
+def _derive_template(key: str, texts: Sequence[tuple[str, str, str]], missing: float) -> Template:
     without = sum(not system for system, _, _ in texts)
-    system = None if without >= 0.96 * len(texts) else derive([system for system, _, _ in texts])
-    user = derive([last for _, _, last in texts])
+    system = None if without >= 0.96 * len(texts) else derive([system for system, _, _ in texts], missing)
+    user = derive([last for _, _, last in texts], missing)
     several = sum(first != last for _, first, last in texts)
     if several > 0.04 * len(texts) and weight(user) < LEAST_WEIGHT:
-        of_first = derive([first for _, first, _ in texts])
+        of_first = derive([first for _, first, _ in texts], missing)
         if weight(of_first) >= LEAST_WEIGHT:
-            return Template(key=corpus.key, system=system, user=of_first, user_at="first")
-    return Template(key=corpus.key, system=system, user=user)
+            return Template(key=key, system=system, user=of_first, user_at="first")
+    return Template(key=key, system=system, user=user)
 
 
 def digest(*parts: str) -> str:

@@ -63,7 +63,7 @@ def _group(corpus: Corpus) -> list[Draft]:
         if len(group.calls) < LEAST_CALLS:
             loose.append(group.calls)
             continue
-        template = derive_template(corpus, sample_calls(corpus, group.calls))
+        template = derive_template(corpus, sample_calls(corpus, group.calls), group.static)
         static = group.static if template_weight(template) >= LEAST_WEIGHT else 0
         if not static:
             drafts += _open(corpus, group.calls)

@@ -24,8 +24,8 @@ from modicum.workload.prompt import MARKER
 
 SAMPLE = 300
 """Texts that a pattern is derived from."""
-_STATIC = 0.98
-_FIT = 0.96
+STRICT, LOOSE = 0.02, 0.1
+"""Share of texts that may miss a shingle: by default, and for texts that are often damaged."""
 _TOKEN = re.compile(rf"[^\S\n]*(?:\n+|[{UNSPACED}]|[^\W{UNSPACED}]+|[^\s])|[^\S\n]+")
 """Tokens as in shingles.py, each with the spaces before it, so that they add up to the text."""
 _DIGIT = re.compile(r"\d")
@@ -37,22 +37,22 @@ _WITHIN = 3
 """Shingles that start at most so many tokens apart touch."""
 
 
-def derive(texts: Sequence[str]) -> Pattern:
-    """The pattern that at least 96 % of the texts fit; one gap and no literal where nothing is fixed."""
+def derive(texts: Sequence[str], missing: float = STRICT) -> Pattern:
+    """The pattern that nearly all texts fit (all but twice `missing`); one gap and no literal where nothing is fixed."""
     counted = Counter(texts)
     distinct = sorted(counted, key=lambda text: (len(text), text))
     weights = np.array([counted[text] for text in distinct], float)
     weights /= weights.sum()
     if len(distinct) == 1:
-        return _settle([distinct[0]], True, True, distinct, weights)
+        return _settle([distinct[0]], True, True, distinct, weights, missing)
     tokens = [_TOKEN.findall(text) for text in distinct]
-    literals, start, end = _literals(tokens, weights)
-    return cut_slots(_settle(literals, start, end, distinct, weights), distinct)
+    literals, start, end = _literals(tokens, weights, missing)
+    return cut_slots(_settle(literals, start, end, distinct, weights, missing), distinct)
 
 
-def _literals(tokens: list[list[str]], weights: Shares) -> tuple[list[str], bool, bool]:
+def _literals(tokens: list[list[str]], weights: Shares, missing: float) -> tuple[list[str], bool, bool]:
     """Literals in order and whether the ends are anchored."""
-    rows, static = _static(tokens, weights)
+    rows, static = _static(tokens, weights, missing)
     where = [np.flatnonzero(np.isin(row, static)) for row in rows]
     orders = [tuple(row[at].tolist()) for row, at in zip(rows, where, strict=True)]
     counts: Counter[tuple[int, ...]] = Counter()
@@ -61,7 +61,7 @@ def _literals(tokens: list[list[str]], weights: Shares) -> tuple[list[str], bool
     if not static.size or not counts:
         return [], False, False
     modal = counts.most_common(1)[0][0]
-    kept = _ordered(modal, counts)
+    kept = _ordered(modal, counts, missing)
     if not kept:
         return [], False, False
     keep = set(kept)
@@ -78,10 +78,10 @@ def _literals(tokens: list[list[str]], weights: Shares) -> tuple[list[str], bool
     if base is None:
         return [], False, False
     share = np.array(shares)
-    return _join(tokens[base], np.stack(positions), share / share.sum())
+    return _join(tokens[base], np.stack(positions), share / share.sum(), missing)
 
 
-def _static(tokens: list[list[str]], weights: Shares) -> tuple[list[I64], I64]:
+def _static(tokens: list[list[str]], weights: Shares, missing: float) -> tuple[list[I64], I64]:
     """Shingle codes of each text, and those that stand equally often in nearly all."""
     ids: dict[str, int] = {}
     rows = []
@@ -98,7 +98,7 @@ def _static(tokens: list[list[str]], weights: Shares) -> tuple[list[I64], I64]:
     most = int(times.max()) + 1
     cells, inverse = np.unique(code * most + times, return_inverse=True)
     held = np.bincount(inverse, weights=weights[text])
-    static = np.unique(cells[held >= _STATIC] // most)
+    static = np.unique(cells[held >= 1 - missing] // most)
     # a window over the marker of a cut text holds what was cut away
     ends = np.cumsum([len(row) for row in codes])[:-1]
     rows_out = np.split(joined, ends)
@@ -111,9 +111,9 @@ def _static(tokens: list[list[str]], weights: Shares) -> tuple[list[I64], I64]:
     return rows_out, static
 
 
-def _ordered(modal: tuple[int, ...], counts: Counter[tuple[int, ...]]) -> tuple[int, ...]:
+def _ordered(modal: tuple[int, ...], counts: Counter[tuple[int, ...]], missing: float) -> tuple[int, ...]:
     """Places of the modal order that nearly all other orders agree with."""
-    missing = np.zeros(len(modal))
+    absent = np.zeros(len(modal))
     total = sum(counts.values())
     for order, weight in counts.items():
         if order == modal:
@@ -121,8 +121,8 @@ def _ordered(modal: tuple[int, ...], counts: Counter[tuple[int, ...]]) -> tuple[
         agreed = np.zeros(len(modal), bool)
         for start, _, size in SequenceMatcher(None, modal, order, autojunk=False).get_matching_blocks():
             agreed[start : start + size] = True
-        missing += weight * ~agreed
-    return tuple(np.flatnonzero(missing <= (1 - _STATIC) * total).tolist())
+        absent += weight * ~agreed
+    return tuple(np.flatnonzero(absent <= missing * total).tolist())
 
 
 def _align(order: tuple[int, ...], modal: tuple[int, ...], keep: set[int], where: I64) -> I64 | None:
@@ -135,10 +135,10 @@ def _align(order: tuple[int, ...], modal: tuple[int, ...], keep: set[int], where
     return np.array([found[number] for number in sorted(keep)], np.int64) if len(found) == len(keep) else None
 
 
-def _join(base: list[str], matrix: I64, share: Shares) -> tuple[list[str], bool, bool]:
+def _join(base: list[str], matrix: I64, share: Shares, missing: float) -> tuple[list[str], bool, bool]:
     """Join neighbouring shingles that keep their distance into literals."""
     steps = np.diff(matrix, axis=1)
-    same = (share[:, None] * (steps == steps[0])).sum(axis=0) >= _STATIC
+    same = (share[:, None] * (steps == steps[0])).sum(axis=0) >= 1 - missing
     joined = same & (steps[0] <= _WITHIN)
     spans = []
     first = int(matrix[0, 0])
@@ -188,7 +188,7 @@ def _trim(part: list[str], *, left: bool, right: bool) -> list[str]:
     return part[low:high]
 
 
-def _settle(literals: list[str], start: bool, end: bool, texts: list[str], weights: Shares) -> Pattern:
+def _settle(literals: list[str], start: bool, end: bool, texts: list[str], weights: Shares, missing: float) -> Pattern:
     """Weaken a pattern until nearly all texts fit, then let spaces that always stand at a gap join the literal."""
     pattern = _without_marker(literals, start, end)
     while pattern.literals:
@@ -197,8 +197,8 @@ def _settle(literals: list[str], start: bool, end: bool, texts: list[str], weigh
             if match(pattern, text) is None:
                 culprit = _culprit(pattern, text)
                 blame[culprit] = blame.get(culprit, 0.0) + share
-        if sum(blame.values()) <= 1 - _FIT + 1e-9:
-            return _spaced(pattern, texts, weights)
+        if sum(blame.values()) <= 2 * missing + 1e-9:
+            return _spaced(pattern, texts, weights, missing)
         worst = max(sorted(blame), key=lambda number: blame[number])
         pattern = max(_weaker(pattern, worst), key=lambda one: _fit(one, texts, weights))
     return Pattern()
@@ -250,7 +250,7 @@ def _without_marker(literals: list[str], start: bool, end: bool) -> Pattern:
     return Pattern(literals=tuple(parts), anchored_start=start and bool(parts), anchored_end=end and bool(parts))
 
 
-def _spaced(pattern: Pattern, texts: list[str], weights: Shares) -> Pattern:
+def _spaced(pattern: Pattern, texts: list[str], weights: Shares, missing: float) -> Pattern:
     """Move white space at the edge of a gap into its literal where every value has it."""
     literals = list(pattern.literals)
     fitting = [values for text in texts if (values := match(pattern, text)) is not None]
@@ -267,4 +267,4 @@ def _spaced(pattern: Pattern, texts: list[str], weights: Shares) -> Pattern:
             literals[after] = space + literals[after]
             held = [value[:-1] for value in held]
     widened = Pattern(literals=tuple(literals), anchored_start=pattern.anchored_start, anchored_end=pattern.anchored_end)
-    return widened if _fit(widened, texts, weights) >= _FIT - 1e-9 else pattern
+    return widened if _fit(widened, texts, weights) >= 1 - 2 * missing - 1e-9 else pattern

@@ -125,7 +125,7 @@ class Night:
     ) -> Verdict:
         wish = self.wish
         number = pending.number if pending else len(attempts) + 1
-        opened_until = max((attempt.window_to for attempt in attempts if attempt is not pending), default=None)
+        opened_until = max((attempt.window_to for attempt in attempts if attempt != pending), default=None)
         kinds: tuple[PromiseKind, ...] = pending.kinds if pending else ("B",) if wish.labelled(samples) else ("A", "B")
         terms = wish.terms(kinds, spending(1 - wish.fit.confidence, number))
 
