@@ -11,6 +11,7 @@ from modicum.gateway.alarm import Alarm
 from modicum.gateway.asgi import Header, text
 from modicum.gateway.live import Live
 from modicum.gateway.record import Draft, Recorder, Writer
+from modicum.gateway.tidy import tidy
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,8 +51,9 @@ class Day:
         )
 
     def start(self) -> None:
-        """Watch the snapshot and sync the records, in the running loop."""
-        self.tasks = [asyncio.create_task(self.live.watch()), asyncio.create_task(self.recorder.sync())]
+        """Watch the snapshot, sync the records and tidy the home, in the running loop."""
+        tidying = tidy(self.config.home, self.config.store.keep_days, self.alarm)
+        self.tasks = [asyncio.create_task(work) for work in (self.live.watch(), self.recorder.sync(), tidying)]
 
     async def close(self) -> None:
         for task in self.tasks:
