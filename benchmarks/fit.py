@@ -28,6 +28,7 @@ from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
 from modicum.pipeline.night import fit
+from modicum.pipeline.samples import recogniser_of
 from modicum.pipeline.wish import Wish
 from modicum.route.cover import uncovered
 from modicum.route.rule import refusal
@@ -36,7 +37,7 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Verdict, Workload
 from modicum.wire import chat
-from modicum.workload import Recogniser, read
+from modicum.workload import read
 
 
 def main() -> None:
@@ -101,7 +102,7 @@ def row(
     if certificate is None:
         return {"workload": name, "verdict": "refused", "code": verdict.code, "reason": verdict.reason.split(";")[0]}
     specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
-    recogniser = Recogniser([w for w in Control(config.home).workloads() if not w.ignored])
+    recogniser = recogniser_of(Control(config.home), workload.scope)
     calls = answered = worse = better = 0
     for request, response, response_id in bodies(later):
         recognised = recogniser.recognise(request)

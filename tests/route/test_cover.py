@@ -40,4 +40,6 @@ def test_what_was_not_seen_is_named(changes: dict[str, Any], word: str) -> None:
 
 def test_another_version_and_another_view_defer() -> None:
     assert reason(seen=Recognised(workload_id="w", version_id="v2", slots=()))
+    nameless = Cover(incumbents=("gpt-4o",), version_ids=("", "v1"), view_version=VIEW_VERSION, max_input_chars=20)
+    assert reason(cover=nameless, seen=Recognised(workload_id="w", version_id="", slots=())), "a wording that has no name is nobody's"
     assert reason(cover=Cover(incumbents=("gpt-4o",), version_ids=("v1",), view_version="0", max_input_chars=20))

@@ -9,13 +9,12 @@ from modicum.backends.specialist import Specialist
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.evaluate.evidence import row_key, rows_of
-from modicum.pipeline.samples import gather
+from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import find_workload
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.key import evidence_key
 from modicum.types import Certificate
-from modicum.workload import Recogniser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
     specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
     rows = {row.key: row for row in rows_of(data)}
     key = evidence_key(config.home)
-    samples = gather(Calls(config.home), workload, Recogniser(control.workloads()), Catalogue(config.prices)).samples
+    samples = gather(Calls(config.home), workload, recogniser_of(control, workload.scope), Catalogue(config.prices)).samples
     found = different = 0
     for sample in samples:
         row = rows.get(row_key(key, sample.call_id))

@@ -21,7 +21,7 @@ from modicum.evaluate import refuse as missing
 from modicum.evaluate.table import Table, rare_labels, tabulate
 from modicum.pipeline.propose import Propose
 from modicum.pipeline.refusing import refuse, unfit
-from modicum.pipeline.samples import gather
+from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.wish import Wish
 from modicum.stats.sequence import spending
 from modicum.store.calls import Calls
@@ -69,7 +69,7 @@ class Night:
         self.wish = wish
         self.control, self.calls = Control(config.home), Calls(config.home)
         self.artefacts = Artefacts(config.home / "artefacts")
-        self.recogniser = Recogniser([w for w in self.control.workloads() if not w.ignored])
+        self.recognisers: dict[str, Recogniser] = {}
         self.catalogue = Catalogue(config.prices)
         self.propose = Propose(config.home, self.control, wish)
 
@@ -80,7 +80,7 @@ class Night:
         if verdict is None:
             attempts = self.control.attempts(workload.workload_id)
             pending = self.wish.awaited(workload, attempts, self.control.verdicts())
-            samples = gather(self.calls, workload, self.recogniser, self.catalogue, until=pending.window_to if pending else None).samples
+            samples = self._samples(workload, pending)
             attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
             fingerprint = self.wish.fingerprint(workload, samples)
         if known := self.control.verdict(fingerprint):
@@ -96,7 +96,7 @@ class Night:
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=f"refuse: {verdict.reason}", calls=workload.calls)
         attempts = self.control.attempts(workload.workload_id)
         pending = self.wish.awaited(workload, attempts, self.control.verdicts())
-        samples = gather(self.calls, workload, self.recogniser, self.catalogue, until=pending.window_to if pending else None).samples
+        samples = self._samples(workload, pending)
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         known = self.control.verdict(self.wish.fingerprint(workload, samples))
         number = pending.number if pending else len(attempts) + 1
@@ -113,6 +113,10 @@ class Night:
             kinds=pending.kinds if pending else ("B",) if self.wish.labelled(samples) else ("A", "B"),
             delta=None if known else spending(1 - self.wish.fit.confidence, number),
         )
+
+    def _samples(self, workload: Workload, pending: Attempt | None) -> tuple[Sample, ...]:
+        recogniser = self.recognisers.setdefault(workload.scope, recogniser_of(self.control, workload.scope))
+        return gather(self.calls, workload, recogniser, self.catalogue, until=pending.window_to if pending else None).samples
 
     def _prove(
         self,

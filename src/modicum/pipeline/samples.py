@@ -30,6 +30,11 @@ class Gathered:
     """Calls that discovery counts here but that a request would not be recognised as by day."""
 
 
+def recogniser_of(control: Control, scope: str) -> Recogniser:
+    """What recognises the requests of one scope: the wall between scopes stands here too."""
+    return Recogniser([workload for workload in control.workloads(scope) if not workload.ignored])
+
+
 def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: Catalogue, *, until: datetime | None = None) -> Gathered:
     """The samples of `workload` up to and including `until`, oldest first."""
     missing: Counter[str] = Counter()
@@ -56,7 +61,7 @@ def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: 
 
 def count_answers(config: Config, workload: Workload) -> dict[str, int]:
     """How often each answer was read in the recorded calls, most frequent first; "" counts those that could not be read."""
-    recogniser = Recogniser(Control(config.home).workloads())
+    recogniser = recogniser_of(Control(config.home), workload.scope)
     samples = gather(Calls(config.home), workload, recogniser, Catalogue(config.prices)).samples
     return dict(Counter(sample.value or "" for sample in samples).most_common())
 
@@ -65,8 +70,8 @@ def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | 
     try:
         request = chat.loads(call.request or b"")
         recognised = recogniser.recognise(request)
-        if recognised is None or recognised.workload_id != workload.workload_id:
-            return None
+        if recognised is None or recognised.workload_id != workload.workload_id or not recognised.version_id:
+            return None  # by day such a request is not covered, so it must not be counted on by night
         response = chat.loads(call.response) if call.response is not None else {}
         return sample(workload, recognised, call, request, response)
     except InputError:

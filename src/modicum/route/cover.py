@@ -17,7 +17,7 @@ def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], par
     model = request.get("model")
     if model not in cover.incumbents:
         return f"model {str(model)[:60]!r} was not certified against"
-    if recognised.version_id not in cover.version_ids:
+    if not recognised.version_id or recognised.version_id not in cover.version_ids:
         return "this version of the prompt was not certified"
     if cover.view_version != VIEW_VERSION:
         return f"certified under view {cover.view_version}, not {VIEW_VERSION}"
