@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum.evaluate.certify import look_a, look_b, p_values_a, p_values_b, thin_labels
-from modicum.evaluate.table import Table
+from modicum.evaluate.table import Table, rare_labels
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds, trace_curve
 from modicum.stats.binomial import lower_limit, lower_tail
 from modicum.types import Attempt, PromiseKind, Rule
@@ -153,7 +153,8 @@ def take_the_best(kind: PromiseKind, attempt: Attempt, table: Table, excess: Arr
     for threshold, p in zip(loosest_first.thresholds, p_values, strict=False):
         if p <= DELTA:
             thin = thin_labels(attempt, table)
-            deferred = tuple(label for label, is_thin in zip(table.labels, thin, strict=True) if is_thin)
+            names = {label for label, is_thin in zip(table.labels, thin, strict=True) if is_thin}
+            deferred = tuple(sorted({*attempt.rule.deferred_labels, *names}))
             return dataclasses.replace(attempt.rule, accept_above=threshold, deferred_labels=deferred)
     return None
 
@@ -184,6 +185,11 @@ def cell(population: Population, kind: PromiseKind, n: int, mean_size: float, dr
     for number in range(draws):
         tune, _ = draw(population, round(n * TUNE_PER_CERTIFY), rng, 1)
         table, excess = draw(population, n, rng, mean_size)
+        if rare:
+            told = [None if code < 0 else pool.labels[code] for code in tune.told.tolist()]
+            rule = Rule(accept_above=0.0, deferred_labels=rare_labels(told, groups=n, min_label_groups=5, known=pool.labels))
+            deferred = np.isin(np.array(pool.labels), rule.deferred_labels)
+            tune, table = tune.without(deferred), table.without(deferred)
         plan = plan_thresholds(tune, rule, terms, groups=n)
         if plan is not None:
             attempt = attempt_of(plan, kind, n, rare)

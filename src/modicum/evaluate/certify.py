@@ -25,7 +25,7 @@ from modicum.types import Attempt, PromiseKind, Rule
 
 Array = NDArray[np.float64]
 
-FEW = 400
+FEW = 1000
 """Up to so many answered groups B's floor is tested exactly."""
 
 

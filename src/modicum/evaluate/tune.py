@@ -120,6 +120,14 @@ def chance_b(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
     return passes * _enough_answered(curve, terms, groups)
 
 
+def _whatever_the_labels(curve: Curve, terms: Terms, groups: int) -> Array:
+    """B's chances where no label is known yet: as if every difference were a loss where that has an even chance to pass somewhere, for
+    what passes then passes under any labels; else as if losses and gains were balanced.
+    """
+    worst = chance_b(dataclasses.replace(curve, up=curve.disagreement, down=np.zeros_like(curve.down)), terms, groups, terms.level)
+    return worst if worst.max() >= 0.5 else chance_b(curve, terms, groups, terms.level)
+
+
 def _answered(curve: Curve, groups: int) -> list[Array]:
     """How many groups may be answered at each threshold: five equally likely counts around the expected one."""
     return [np.maximum(np.round(groups * (curve.coverage + offset * _spread(curve, groups))), 1.0) for offset in OFFSETS]
@@ -150,8 +158,8 @@ def plan_thresholds(table: Table, rule: Rule, terms: Terms, *, groups: int, exce
     if "B" in terms.kinds:
         chances["B"] = chance_b(curve, terms, groups, terms.level)
     deciding = chances[terms.kinds[0]]
-    if deciding.max() < 0.1 and "B" in chances:
-        deciding = chances["B"]
+    if "B" in chances and (terms.kinds[0] == "B" or deciding.max() < 0.1):
+        deciding = chances["B"] if excess is not None else _whatever_the_labels(curve, terms, groups)
     start = int(np.argmax(deciding >= deciding.max() - NEARLY))
     even = np.nonzero(deciding >= 0.5)[0]
     return Plan(

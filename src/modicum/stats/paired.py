@@ -33,7 +33,7 @@ def score(worse: ArrayLike, better: ArrayLike, n: int, margin: float) -> Array:
     return out
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=262144)
 def paired_p_value(worse: int, better: int, n: int, margin: float) -> float:
     """p-value of "P(worse) - P(better) >= margin" after `worse` and `better` of n independent pairs. 0 < margin < 1.
 
