@@ -73,7 +73,7 @@ def test_the_readme_is_one_screen_and_its_test_command_is_what_ci_calls() -> Non
 
 
 def test_the_readmes_commands_run_on_a_log(tmp_path: Path) -> None:
-    sample.write(tmp_path / "rest.jsonl", tmp_path / "calls.jsonl", held=1_500)
+    sample.write(tmp_path / "rest.jsonl", tmp_path / "calls.jsonl", held=800)
     lines = [line for line in blocks(ROOT / "README.md") if line.startswith("modicum")]
     assert [line.split()[1] for line in lines] == ["report", "fit"]
     for line in lines:

@@ -49,11 +49,11 @@ def groups(texts: Iterable[str]) -> int:
     words = [frozenset(re.findall(r"\w+", text.lower())) for text in texts]
     common = Counter(word for one in words for word in one)
     for one in words:
-        # Two sets with Jaccard >= 0.8 share one of the rarest fifth (and one more) of either's words.
+        # Two sets with Jaccard >= 0.8 share a word of the rarest fifth (and one more) of each.
         rarest = sorted(one, key=lambda word: common[word])[: len(one) // 5 + 1]
         near = {number for word in rarest for number in holding[word]}
         if not any(len(one & firsts[n]) >= 0.8 * len(one | firsts[n]) for n in near):
-            for word in one:
+            for word in rarest:
                 holding[word].append(len(firsts))
             firsts.append(one)
     return len(firsts)
