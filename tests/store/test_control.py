@@ -157,6 +157,22 @@ def test_an_attempt_s_number_is_taken_once(tmp_path: Path) -> None:
     assert len(control.audit()) == 2
 
 
+def test_an_attempt_is_tested_with_one_set_of_labels(tmp_path: Path) -> None:
+    control = Control(tmp_path)
+    assert control.looked_with("a1") is None
+    assert control.look_with("a1", "these") and control.look_with("a1", "these"), "taken up again after a crash"
+    assert not control.look_with("a1", "others")
+    assert control.looked_with("a1") == "these"
+
+
+def test_a_window_is_kept_for_its_labels(tmp_path: Path) -> None:
+    control = Control(tmp_path)
+    assert control.window("a1") is None
+    control.keep_window("a1", b'{"rows":1}')
+    control.keep_window("a1", b'{"rows":2}')
+    assert control.window("a1") == b'{"rows":2}'
+
+
 def test_certificates_with_their_evidence(tmp_path: Path) -> None:
     control = Control(tmp_path)
     control.add_certificate(CERTIFICATE, b"\x00evidence")
@@ -233,8 +249,10 @@ def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
         "audit": ["number", "at", "actor", "action", "subject", "detail"],
         "certificates": ["number", "certificate_id", "workload_id", "record", "evidence"],
         "decisions": ["number", "decision_id", "scope", "workload_id", "record"],
+        "looks": ["attempt_id", "labels"],
         "routes": ["route_id", "workload_id", "state", "record"],
         "verdicts": ["number", "fingerprint", "workload_id", "record"],
+        "windows": ["attempt_id", "record"],
         "workloads": ["workload_id", "scope", "record"],
     }
 

@@ -33,6 +33,7 @@ from modicum.types import Verdict, Workload
     "--gold", type=click.Path(exists=True, dir_okay=False, path_type=Path), help='Labels: {"id", "gold"} or {"id", "verdict"} a line.'
 )
 @click.option("--protect", multiple=True, metavar="LABEL", help="Always send this label to the incumbent; may be repeated.")
+@click.option("--partial", is_flag=True, help="Test with the labels there are; missing ones count as the worst case.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tested; open nothing.")
 @common
 def command(
@@ -42,6 +43,7 @@ def command(
     min_label_groups: int | None,
     gold: Path | None,
     protect: tuple[str, ...],
+    partial: bool,
     dry_run: bool,
     config: Config,
     as_json: bool,
@@ -58,7 +60,9 @@ def command(
         workloads = find(config, progress=progress, only_if_needed=True)
     control = Control(config.home)
     chosen = [find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
-    wish = Wish(fit=settings, control_share=config.route.control_share, protect=protect, labels=_labels(gold), actor=actor())
+    wish = Wish(
+        fit=settings, control_share=config.route.control_share, protect=protect, labels=_labels(gold), partial=partial, actor=actor()
+    )
     _check_protected(wish, chosen)
     if dry_run:
         _show_plan(config, wish, chosen, as_json)

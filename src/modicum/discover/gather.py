@@ -129,4 +129,4 @@ def models_by_calls(models: Sequence[str]) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     for model in models:
         counts[model] = counts.get(model, 0) + 1
-    return tuple(sorted((model for model in counts if model), key=lambda model: (-counts[model], model)))
+    return tuple(sorted((model for model in counts if model and not model.startswith("modicum/")), key=lambda model: (-counts[model], model)))

@@ -47,16 +47,7 @@ def split_by_time(
     of seed and call id, so the order of `samples` does not matter. Raises NotEnoughDataError where one side would be empty.
     """
     order = sorted(range(len(samples)), key=lambda i: (samples[i].at, samples[i].call_id))
-    control = [samples[i].at for i in order if samples[i].control]
-    if not control:
-        raise NotEnoughDataError("no call that the incumbent answered for reasons of its own: nothing can certify")
-    cut = control[min(int(len(control) * (1 - certify_share)), len(control) - 1)]
-    if not_before is not None:
-        # Strictly newer than what was opened: the cut is the first call after it.
-        later = [at for at in control if at > not_before]
-        if not later:
-            raise NotEnoughDataError(f"no call is newer than {not_before:%Y-%m-%d %H:%M}, the end of the newest opened window")
-        cut = max(cut, later[0])
+    cut = find_cut(samples, certify_share=certify_share, not_before=not_before)
     first_new = bisect_left([samples[i].at for i in order], cut)
     old, new = order[:first_new], order[first_new:]
 
@@ -94,6 +85,21 @@ def split_by_time(
         window_from=samples[certify_calls[0]].at,
         window_to=samples[certify_calls[-1]].at,
     )
+
+
+def find_cut(samples: Sequence[Sample], *, certify_share: float = 0.35, not_before: datetime | None = None) -> datetime:
+    """Where `split_by_time` cuts, by times alone: what is older can never certify, so anything may be chosen on it."""
+    control = sorted(sample.at for sample in samples if sample.control)
+    if not control:
+        raise NotEnoughDataError("no call that the incumbent answered for reasons of its own: nothing can certify")
+    cut = control[min(int(len(control) * (1 - certify_share)), len(control) - 1)]
+    if not_before is not None:
+        # Strictly newer than what was opened: the cut is the first call after it.
+        later = next((at for at in control if at > not_before), None)
+        if later is None:
+            raise NotEnoughDataError(f"no call is newer than {not_before:%Y-%m-%d %H:%M}, the end of the newest opened window")
+        cut = max(cut, later)
+    return cut
 
 
 def _draw(samples: Sequence[Sample], rows: Sequence[int], seed: int) -> int:

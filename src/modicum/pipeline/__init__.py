@@ -4,8 +4,9 @@
     find         calls -> workloads                `modicum workloads`
     samples      the calls of a workload as fitting and proving see them
     wish         what is asked of a fit
-    night        workload -> verdict: the walk itself, on one screen     `modicum fit`
-    propose      a verdict with a proposed route, or with what is missing
+    night        workload -> verdict: the walk itself     `modicum fit`
+    prepare      all of it that comes before an answer is opened: groups, split, specialist, plan
+    look         the one look, and how it ends; B later, on the window as it was kept
     switching    a person's decision on a route, and what the day is told     `modicum route`
     deep         run a certified artefact again    `modicum certificate verify --deep`
 

@@ -38,21 +38,27 @@ def recogniser_of(control: Control, scope: str) -> Recogniser:
 def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: Catalogue, *, until: datetime | None = None) -> Gathered:
     """The samples of `workload` up to and including `until`, oldest first."""
     missing: Counter[str] = Counter()
-    samples = []
+    samples: list[tuple[Sample, bool]] = []
+    live: set[str] = set()
     scanned = calls.scan(
         scope=workload.scope, workload_id=workload.workload_id, until=None if until is None else until + timedelta(microseconds=1)
     )
     for call in scanned:
-        if call.decision is not None and call.decision.reason == "answered":
+        if call.origin == "live" and call.response_id is not None:
+            live.add(call.response_id)
+        if _ours(call):
             missing["answered_by_us"] += 1
         elif call.request is None:
             missing["without_body"] += 1
         elif (found := _sample(call, workload, recogniser)) is None:
             missing["not_recognised"] += 1
         else:
-            samples.append(dataclasses.replace(found, cost_usd=call.cost_usd if call.cost_usd is not None else _cost(call, catalogue)))
+            cost_usd = call.cost_usd if call.cost_usd is not None else _cost(call, catalogue)
+            samples.append((dataclasses.replace(found, cost_usd=cost_usd), call.origin == "live"))
+    # An application's own log of calls that the gateway recorded would bring each in twice, the copy without its decision.
+    kept = tuple(found for found, is_live in samples if is_live or found.response_id not in live)
     return Gathered(
-        samples=tuple(samples),
+        samples=kept,
         without_body=missing["without_body"],
         answered_by_us=missing["answered_by_us"],
         not_recognised=missing["not_recognised"],
@@ -64,6 +70,11 @@ def count_answers(config: Config, workload: Workload) -> dict[str, int]:
     recogniser = recogniser_of(Control(config.home), workload.scope)
     samples = gather(Calls(config.home), workload, recogniser, Catalogue(config.prices)).samples
     return dict(Counter(sample.value or "" for sample in samples).most_common())
+
+
+def _ours(call: Call) -> bool:
+    """Did a specialist answer? By our own record, or by the name that stands in a log of somebody else's."""
+    return (call.decision is not None and call.decision.reason == "answered") or (call.response_model or "").startswith("modicum/")
 
 
 def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | None:

@@ -1,4 +1,4 @@
-"""What is asked of a fit: margins, protected labels, labels that people gave. Knows which earlier attempt it goes on with."""
+"""What is asked of a fit: margins, protected labels, labels that people gave."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 
 from modicum import __version__
 from modicum.config import FitConfig
-from modicum.evaluate.labels import Label, excess_losses
-from modicum.evaluate.table import Table
-from modicum.evaluate.tune import Array, Terms
-from modicum.types import Attempt, PromiseKind, Sample, Verdict, Workload
+from modicum.evaluate.labels import Label
+from modicum.evaluate.tune import Terms
+from modicum.stats.sequence import spending
+from modicum.types import Attempt, PromiseKind, Sample, Workload
 from modicum.view import VIEW_VERSION
 
 
@@ -26,45 +26,36 @@ class Wish:
     protect: tuple[str, ...] = ()
     labels: Mapping[str, Label] = field(default_factory=dict)
     """Gold answers and verdicts, by response id or call id."""
+    partial: bool = False
+    """Test with the labels there are; those that are missing count as the worst case."""
     actor: str = "modicum"
 
-    def terms(self, kinds: tuple[PromiseKind, ...], delta: float) -> Terms:
+    def terms(self, kinds: tuple[PromiseKind, ...], number: int) -> Terms:
+        """The terms of attempt `number`, with what it may spend of delta."""
         return Terms(
             kinds=kinds,
             margin=self.fit.margin,
             max_selective=self.fit.max_selective,
             min_coverage=self.fit.min_coverage,
-            delta=delta,
+            delta=spending(1 - self.fit.confidence, number),
         )
 
-    def labelled(self, samples: Iterable[Sample]) -> bool:
-        """Do people's labels speak of any of these calls?"""
-        return bool(self.labels) and any(s.response_id in self.labels or s.call_id in self.labels for s in samples)
-
-    def covers(self, table: Table) -> bool:
-        return bool(self.labels) and any(i in self.labels for i in (*table.response_ids, *table.call_ids))
-
-    def excess(self, attempt: Attempt, table: Table) -> Array:
-        return excess_losses(table, self.labels, attempt.attempt_id)
+    def kinds(self, samples: Iterable[Sample]) -> tuple[PromiseKind, ...]:
+        """A then B, each with a half of delta; B alone where people's labels speak of these calls already."""
+        labelled = bool(self.labels) and any(s.response_id in self.labels or s.call_id in self.labels for s in samples)
+        return ("B",) if labelled else ("A", "B")
 
     def protected(self, workload: Workload) -> tuple[str, ...]:
         """The answers that a protected label names: itself, or the records that hold it."""
         wanted = set(self.protect)
         return tuple(label for label in workload.contract.labels if wanted & _names(label)) if wanted else ()
 
-    def awaited(self, workload: Workload, attempts: Sequence[Attempt], verdicts: Iterable[Verdict]) -> Attempt | None:
-        """The declared attempt whose B still waits for labels, where labels have come and nothing else was asked differently.
-
-        A may have passed by then: B, declared beside it with its own part of delta, may answer more.
-        """
-        if not attempts or not self.labels:
-            return None
-        last = attempts[-1]
-        asked = (last.margin, last.max_selective, last.min_coverage, last.min_label_groups, last.rule.protected_labels)
-        now = (self.fit.margin, self.fit.max_selective, self.fit.min_coverage, self.fit.min_label_groups, self.protected(workload))
-        found = next((v for v in verdicts if v.attempt_id == last.attempt_id), None)
-        waits = found is not None and (found.code == "too_few_labels" or (found.certificate is not None and found.certificate.kind == "A"))
-        return last if waits and "B" in last.kinds and asked == now else None
+    def is_that_of(self, attempt: Attempt, workload: Workload) -> bool:
+        """Does this wish ask for what an attempt declared?"""
+        terms = self.terms(attempt.kinds, attempt.number)
+        declared = (attempt.margin, attempt.max_selective, attempt.min_coverage, attempt.delta, attempt.min_label_groups)
+        asked = (terms.margin, terms.max_selective, terms.min_coverage, terms.delta, self.fit.min_label_groups)
+        return declared == asked and attempt.rule.protected_labels == self.protected(workload)
 
     def fingerprint(self, workload: Workload, samples: Sequence[Sample]) -> str:
         """A digest of everything that enters a verdict: with nothing changed, the record answers."""
@@ -77,7 +68,7 @@ class Wish:
             self.fit,
             self.protect,
             sorted((name, label.gold, label.verdict) for name, label in self.labels.items() if name in ids),
-            [(s.call_id, s.value, s.control) for s in samples],
+            [(s.call_id, s.value, s.control, s.version_id, s.slots, s.user_id, s.conversation_id) for s in samples],
         )
         return hashlib.sha256(msgspec.json.encode(entered)).hexdigest()
 

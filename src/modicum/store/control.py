@@ -118,6 +118,36 @@ class Control:
             detail = f"attempt {attempt.number}, {'+'.join(attempt.kinds)}, margin {attempt.margin}, window {window}"
             _log(connection, attempt.created_by, "attempt.add", attempt.workload_id, detail)
 
+    def keep_window(self, attempt_id: str, record: bytes) -> None:
+        """Keep what an attempt opened, as the night wants it back when labels come. JSON; holds no text of a request."""
+        with self._change() as connection:
+            connection.execute(delete(schema.windows).where(schema.windows.c.attempt_id == attempt_id))
+            connection.execute(insert(schema.windows), {"attempt_id": attempt_id, "record": record.decode()})
+
+    def window(self, attempt_id: str) -> bytes | None:
+        """What `keep_window` kept."""
+        with self._look() as connection:
+            rows = select(schema.windows.c.record).where(schema.windows.c.attempt_id == attempt_id)
+            record = connection.execute(rows).scalar_one_or_none()
+        return None if record is None else record.encode()
+
+    def look_with(self, attempt_id: str, labels: str) -> bool:
+        """Say, before they are consulted, that an attempt is tested with these labels (a digest): once and for all.
+
+        False where it was tested with others already; True also where the same test is only taken up again.
+        """
+        with self._change() as connection:
+            rows = select(schema.looks.c.labels).where(schema.looks.c.attempt_id == attempt_id)
+            before = connection.execute(rows).scalar_one_or_none()
+            if before is None:
+                connection.execute(insert(schema.looks), {"attempt_id": attempt_id, "labels": labels})
+        return before in (None, labels)
+
+    def looked_with(self, attempt_id: str) -> str | None:
+        """The digest of the labels that an attempt was tested with, if it was."""
+        with self._look() as connection:
+            return connection.execute(select(schema.looks.c.labels).where(schema.looks.c.attempt_id == attempt_id)).scalar_one_or_none()
+
     def certificates(self, workload_id: str | None = None) -> list[Certificate]:
         """Oldest first."""
         table = schema.certificates

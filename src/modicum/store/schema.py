@@ -38,6 +38,18 @@ attempts = Table(
     Column("opened", LargeBinary, nullable=False),
     UniqueConstraint("workload_id", "number"),
 )
+windows = Table(
+    "windows",
+    metadata,
+    Column("attempt_id", String, primary_key=True),
+    Column("record", Text, nullable=False),
+)
+looks = Table(
+    "looks",
+    metadata,
+    Column("attempt_id", String, primary_key=True),
+    Column("labels", String, nullable=False),
+)
 certificates = Table(
     "certificates",
     metadata,

@@ -70,7 +70,10 @@ def _worth(blocks: Sequence[Counts], labels: Ints, seed: int) -> Floats:
 
 def matrix(blocks: Sequence[Counts], rarities: Sequence[Ints]) -> Any:
     """The blocks side by side as one scipy.sparse matrix with 32-bit indices, which LIBLINEAR insists on."""
-    from scipy.sparse import csr_array, hstack  # type: ignore[import-untyped]
+    try:
+        from scipy.sparse import csr_array, hstack  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingExtraError.of("train", "fitting a specialist") from None
 
     parts = [
         csr_array(

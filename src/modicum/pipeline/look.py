@@ -1,0 +1,211 @@
+"""The one look, and how it ends: a certificate with a proposed route, or a refusal that says what is missing.
+
+A is tested when the window is opened. B is tested once, when enough labels are there, be that at once or days later on
+the window as it was kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from modicum.evaluate import certify, evidence, refuse
+from modicum.evaluate.labels import excess_losses, label_requests
+from modicum.evaluate.table import Table
+from modicum.evaluate.tune import Plan, trace_curve
+from modicum.pipeline.prepare import Prepared
+from modicum.pipeline.refusing import refuse as refused
+from modicum.pipeline.window import Window, digest, pack, unpack
+from modicum.pipeline.wish import Wish
+from modicum.store.control import Control
+from modicum.store.home import replace
+from modicum.store.key import evidence_key
+from modicum.types import Attempt, Route, Sample, Verdict, Workload
+from modicum.view import VIEW_VERSION
+
+DAYS_A_MONTH = 30.44
+ENOUGH_LABELS = 0.8
+"""B is tested when so much of what it wants is labelled; the rest counts as the worst case. With fewer it waits."""
+
+
+class Looking:
+    """Tests what was declared, and writes the outcome into the stores."""
+
+    def __init__(self, home: Path, control: Control, wish: Wish) -> None:
+        self.home, self.control, self.wish = home, control, wish
+
+    def first(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Verdict:
+        """Open the window: test A, and B where labels are at hand; else ask for those that B wants."""
+        window = self._open(workload, samples, attempt, ready)
+        self.control.keep_window(attempt.attempt_id, pack(window))
+        table = window.table(attempt)
+        if "A" in attempt.kinds:
+            look = certify.look_a(attempt, table)
+            asked = self._ask(workload, attempt, table, {s.call_id: s for s in samples})
+            if look.rule is not None:
+                return self._propose(workload, attempt, table, look, window, None, asked)
+            return self._refuse(workload, attempt, table, window, asked=asked)
+        missing = self._missing(attempt, window, table)
+        if missing and not self.wish.partial:
+            asked = self._ask(workload, attempt, table, {s.call_id: s for s in samples}, only=missing)
+            return self._refuse(workload, attempt, table, window, asked=asked)
+        return self._test_b(workload, attempt, window)
+
+    def with_labels(self, workload: Workload, attempts: Sequence[Attempt]) -> Verdict | None:
+        """Go on with the attempt that waits for the labels that have come; None where none does."""
+        waiting = self.waiting(workload, attempts)
+        return self._test_b(workload, *waiting) if waiting else None
+
+    def waiting(self, workload: Workload, attempts: Sequence[Attempt]) -> tuple[Attempt, Window] | None:
+        """The newest attempt that declared B on these terms, with its window, where enough labels came and no others were used on it."""
+        for attempt in reversed(attempts) if self.wish.labels else ():
+            record = self.control.window(attempt.attempt_id)
+            if record is None or "B" not in attempt.kinds or not self.wish.is_that_of(attempt, workload):
+                continue
+            window = unpack(record)
+            known = window.known(self.wish.labels)
+            if not known or self.control.looked_with(attempt.attempt_id) not in (None, digest(known)):
+                continue
+            if self.wish.partial or not self._missing(attempt, window, window.table(attempt)):
+                return attempt, window
+        return None
+
+    def _open(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Window:
+        held_out = [samples[i] for i in ready.parts.certify]
+        now = datetime.now(UTC)
+        times = [s.at for s in samples]
+        days = max((max(times) - min(times)).total_seconds() / 86_400, 1.0)
+        facts = evidence.Facts(
+            workload_name=workload.name,
+            scope=workload.scope,
+            cover=evidence.cover_of(samples, ready.parts, view_version=VIEW_VERSION),
+            confidence=self.wish.fit.confidence,
+            left_out_groups=ready.parts.left_out_groups,
+            self_disagreement=evidence.repeat_disagreement(samples, ready.groups)[0],
+            calls_per_month=workload.calls / days * DAYS_A_MONTH,
+            control_share=self.wish.control_share,
+            baseline=f"{' and '.join(workload.incumbents)} for every call",
+            created_at=now,
+            expires_at=evidence.expiry(now, self.wish.fit.expires_days),
+        )
+        return Window.of(
+            held_out,
+            [ready.specialist.predict(s.slots) for s in held_out],
+            weights=ready.parts.weights,
+            labels=ready.specialist.labels,
+            facts=facts,
+            supply=ready.supply,
+        )
+
+    def _test_b(self, workload: Workload, attempt: Attempt, window: Window) -> Verdict:
+        """Test B with the labels that are known, once for all; where A had passed and answers more, A stands."""
+        known = window.known(self.wish.labels)
+        fingerprint = f"{attempt.attempt_id}-B-{digest(known)}"
+        if verdict := self.control.verdict(fingerprint):
+            return verdict
+        table = window.table(attempt)
+        if not self.control.look_with(attempt.attempt_id, digest(known)):
+            return refused(workload, "labels_used", "this window was tested with other labels already; newer calls are needed")
+        excess = excess_losses(table, known, attempt.attempt_id)
+        look = certify.look_b(attempt, table, excess)
+        before = self.control.verdict(attempt.fingerprint)
+        passed_a = before.certificate if before is not None else None
+        if look.rule is not None and (passed_a is None or table.accepted(look.rule.accept_above).sum() > passed_a.accepted):
+            verdict = self._propose(workload, attempt, table, look, window, excess, None)
+        elif before is not None and passed_a is not None:
+            verdict = before
+        else:
+            verdict = self._refuse(workload, attempt, table, window, excess=excess)
+        self.control.add_verdict(fingerprint, verdict, actor=self.wish.actor)
+        return verdict
+
+    def _missing(self, attempt: Attempt, window: Window, table: Table) -> list[int]:
+        """Rows that B wants and nobody labelled, where these are too many to count as the worst case."""
+        known = window.known(self.wish.labels)
+        wanted = certify.wanted_labels(attempt, table).tolist()
+        missing = [row for row in wanted if table.call_ids[row] not in known]
+        return missing if len(missing) > (1 - ENOUGH_LABELS) * len(wanted) else []
+
+    def _ask(
+        self, workload: Workload, attempt: Attempt, table: Table, samples: dict[str, Sample], *, only: list[int] | None = None
+    ) -> tuple[Path, int] | None:
+        """Write the file that asks people for exactly the labels that B could use on this window; how many it asks for."""
+        wanted = only if only is not None else certify.wanted_labels(attempt, table).tolist() if "B" in attempt.kinds else []
+        if not wanted:
+            return None
+        # `erase` reaches into this folder. One file an attempt: a person may be filling in an older one.
+        path = self.home / "requests" / f"{workload.workload_id}-{attempt.number}.jsonl"
+        requests = label_requests(attempt, table, wanted, {i: samples[i].slots for i in table.call_ids})
+        replace(path, b"".join(msgspec.json.encode(request) + b"\n" for request in requests))
+        return path, len(wanted)
+
+    def _refuse(
+        self,
+        workload: Workload,
+        attempt: Attempt,
+        table: Table,
+        window: Window,
+        *,
+        asked: tuple[Path, int] | None = None,
+        excess: certify.Array | None = None,
+    ) -> Verdict:
+        terms = self.wish.terms(attempt.kinds, attempt.number)
+        plan = Plan(rule=attempt.rule, thresholds=attempt.thresholds, chance={}, expected_coverage=0.0, curve=trace_curve(table, excess))
+        why = refuse.refuse_after_look(
+            plan,
+            terms,
+            window.supply,
+            delta=1 - self.wish.fit.confidence,
+            attempt=attempt.number,
+            labels_wanted=asked[1] if asked else 0,
+            opened=table,
+            excess=excess,
+        )
+        return refused(workload, why, attempt=attempt, request_file=asked[0] if asked else None)
+
+    def _propose(
+        self,
+        workload: Workload,
+        attempt: Attempt,
+        table: Table,
+        look: certify.Look,
+        window: Window,
+        excess: np.ndarray | None,
+        asked: tuple[Path, int] | None,
+    ) -> Verdict:
+        """Store the certificate with its evidence and a proposed route."""
+        now = datetime.now(UTC)
+        facts = dataclasses.replace(window.facts, created_at=now, expires_at=evidence.expiry(now, self.wish.fit.expires_days))
+        certificate, rows = evidence.write_certificate(attempt, look, table, facts, key=evidence_key(self.home), excess=excess)
+        self.control.add_certificate(certificate, rows, actor=self.wish.actor)
+        route = Route(
+            route_id=f"r_{certificate.certificate_id.removeprefix('cert-')[:10]}",
+            workload_id=workload.workload_id,
+            scope=workload.scope,
+            artefact_digest=certificate.artefact_digest,
+            certificate_id=certificate.certificate_id,
+            state="proposed",
+            changed_at=now,
+            changed_by=self.wish.actor,
+        )
+        for sibling in self.control.routes(workload.workload_id):
+            if sibling.state == "proposed":
+                superseded = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=self.wish.actor)
+                self.control.put_route(superseded, note=f"superseded by {route.route_id}")
+        self.control.put_route(route, note="proposed by fit")
+        return Verdict(
+            workload_id=workload.workload_id,
+            verdict="certified",
+            reason=certificate.sentence,
+            code="certified",
+            needs_labels=asked[1] if asked else None,
+            request_file=str(asked[0]) if asked else None,
+            attempt_id=attempt.attempt_id,
+            route=route,
+            certificate=certificate,
+        )
