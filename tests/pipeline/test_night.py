@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from modicum.catalog import Catalogue
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.errors import NotFoundError, RouteError
 from modicum.evaluate.labels import Label
@@ -16,9 +19,11 @@ from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.deep import replay_evidence
 from modicum.pipeline.find import decide, find
 from modicum.pipeline.night import Night
+from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import switch
 from modicum.pipeline.wish import Wish
 from modicum.store import snapshot
+from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Verdict, Workload
 from tests.pipeline import traffic
@@ -163,3 +168,96 @@ def test_reasons_behind_a_label_need_the_operators_word(tmp_path: Path) -> None:
         switch(config, only(config).name, "on", actor="ann")
     decide(config, only(config).name, "read", "label", actor="ann")
     assert switch(config, only(config).name, "on", actor="ann").state == "on"
+
+
+def asked(config: Config, verdict: Verdict) -> set[str]:
+    """The ids whose labels the verdict wants."""
+    assert verdict.request_file is not None
+    return {msgspec.json.decode(line)["id"] for line in Path(verdict.request_file).read_bytes().splitlines()}
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, dict[str, str], Verdict]:
+    """A home where an incumbent is often wrong, the truth, and the first fit, which asks for labels.
+
+    Its newest calls repeat old requests: their groups reach back over the cut and can never certify.
+    """
+    rows = list(traffic.sorted_messages(900, wrong=0.2))
+    repeats = [
+        (traffic.record(900 + n, row["request"]["messages"][1]["content"][9:], gold), gold) for n, (row, gold) in enumerate(rows[:20])
+    ]
+    config = home(tmp_path_factory.mktemp("doubtful"), [row for row, _ in rows + repeats])
+    return config, {row["response"]["id"]: gold for row, gold in rows + repeats}, fit(config)
+
+
+def copied(doubtful: tuple[Config, dict[str, str], Verdict], tmp_path: Path) -> Config:
+    shutil.copytree(doubtful[0].home, tmp_path / "home")
+    return Config(store=StoreConfig(home=tmp_path / "home"))
+
+
+def labelled(gold: dict[str, str], ids: Iterable[str]) -> Wish:
+    return dataclasses.replace(WISH, labels={i: Label(gold=gold[i]) for i in ids})
+
+
+def test_labels_may_take_their_time(doubtful: tuple[Config, dict[str, str], Verdict], tmp_path: Path) -> None:
+    config, gold, first = copied(doubtful, tmp_path), doubtful[1], doubtful[2]
+    wanted = asked(config, first)
+    newer = [row for row, _ in traffic.sorted_messages(60, seed=9, first=2000)]
+    bring_in(config, [traffic.write(tmp_path / "newer.jsonl", newer)], Options())
+    find(config)
+    assert fit(config).verdict == "refused", "a fit in between"
+    verdict = fit(config, labelled(gold, wanted))
+    assert verdict.attempt_id == first.attempt_id and verdict.certificate is not None and verdict.certificate.kind == "B"
+
+
+def test_a_window_is_tested_with_one_set_of_labels(doubtful: tuple[Config, dict[str, str], Verdict], tmp_path: Path) -> None:
+    config, gold, first = copied(doubtful, tmp_path), doubtful[1], doubtful[2]
+    wanted = asked(config, first)
+    spoilt = {**gold, **dict.fromkeys(wanted, "none of them")}
+    incumbent = {
+        row["response"]["id"]: row["response"]["choices"][0]["message"]["content"] for row, _ in traffic.sorted_messages(900, wrong=0.2)
+    }
+    against = dataclasses.replace(WISH, labels={i: Label(gold=incumbent[i]) for i in wanted})
+    assert fit(config, against).verdict == "refused", "by these labels the incumbent is always right"
+    assert fit(config, labelled(gold, wanted)).verdict == "refused", "other labels want newer calls"
+    assert fit(config, labelled(spoilt, wanted)).verdict == "refused"
+
+
+def test_too_few_labels_leave_the_window_waiting(doubtful: tuple[Config, dict[str, str], Verdict], tmp_path: Path) -> None:
+    config, gold, first = copied(doubtful, tmp_path), doubtful[1], doubtful[2]
+    wanted = sorted(asked(config, first))
+    some = labelled(gold, wanted[: len(wanted) // 2])
+    assert fit(config, some).verdict == "refused"
+    assert fit(config, labelled(gold, wanted)).verdict == "certified", "nothing was spent on the half"
+
+
+def test_the_promise_keeps_the_confidence_it_was_declared_with(doubtful: tuple[Config, dict[str, str], Verdict], tmp_path: Path) -> None:
+    config, gold, first = copied(doubtful, tmp_path), doubtful[1], doubtful[2]
+    bold = dataclasses.replace(labelled(gold, asked(config, first)), fit=dataclasses.replace(WISH.fit, confidence=0.999))
+    assert fit(config, bold).verdict == "refused"
+
+
+def test_an_interrupted_look_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=5)])
+    with monkeypatch.context() as broken:
+
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        broken.setattr("modicum.pipeline.look.certify.look_a", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    verdict = fit(config)
+    assert verdict.certificate is not None and verdict.certificate.attempt_number == 1
+    assert len(Control(config.home).attempts(verdict.workload_id)) == 1
+
+
+def test_answers_of_our_own_never_teach(tmp_path: Path) -> None:
+    records = [row for row, _ in traffic.sorted_messages(80)]
+    for row in records[:40]:
+        row["response"]["model"] = "modicum/parcels@abc123"
+    config = home(tmp_path, records)
+    workload = only(config)
+    assert workload.incumbents == ("gpt-4o",)
+    gathered = gather(Calls(config.home), workload, recogniser_of(Control(config.home), "default"), Catalogue())
+    assert (len(gathered.samples), gathered.answered_by_us) == (40, 40)
