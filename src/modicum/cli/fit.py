@@ -109,13 +109,13 @@ def _show(verdicts: list[tuple[Workload, Verdict]]) -> None:
                     workload.name,
                     certificate.kind,
                     f"{certificate.coverage:.0%}",
-                    f"{certificate.rate:.2%}",
+                    f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse",
                     f"{certificate.groups:,}",
                     "unknown" if saving.usd_month is None else f"${saving.low_usd_month:,} to ${saving.high_usd_month:,}",
                     certificate.certificate_id,
                 )
             )
-        print_table(("certified", "kind", "answers", "differs", "on", "saves a month", "certificate"), rows, right=(2, 3, 4))
+        print_table(("certified", "kind", "answers", "of all requests", "held out", "saves a month", "certificate"), rows, right=(2, 3, 4))
     if refused:
         print_table(("refused", "because"), [(w.name, v.reason) for w, v in refused])
     if asked := [(w, v) for w, v in verdicts if v.request_file]:
