@@ -70,3 +70,17 @@ def slot_names(template: Template) -> tuple[str, ...]:
     names = [f"system.{n}" for n in range(gaps(template.system))] if template.system else []
     names += [f"user.{n}" for n in range(gaps(template.user))] if template.user else []
     return (*names, "user.last") if template.user_at == "first" else tuple(names)
+
+
+def marked_lines(template: Template) -> tuple[tuple[str, str], ...]:
+    """(segment, its text with every gap as `{slot name}`), the system's first: what a person is shown of a template.
+
+    An open segment is its one slot, `("user", "{user.0}")`. Where the pattern is of the first user message, the last one,
+    which has no pattern, follows as a line of its own. Braces of the prompt itself stay as they are.
+    """
+    lines = []
+    for segment, pattern in (("system", template.system), ("user", template.user)):
+        if pattern is not None:
+            # a text that is fixed whole has no gap, and `rebuild` takes no name then
+            lines.append((segment, rebuild(pattern, tuple(f"{{{segment}.{number}}}" for number in range(gaps(pattern))))))
+    return (*lines, ("user", "{user.last}")) if template.user_at == "first" else tuple(lines)
