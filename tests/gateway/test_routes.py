@@ -121,12 +121,45 @@ def test_what_it_is_not_sure_of_goes_upstream_with_the_reason(served: Gateway) -
         (headline(UP) | {"model": "gpt-5"}, "not_covered"),
         (headline(UP + " and" * 200), "not_covered"),
         (headline(UP, tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}]), "not_recognised"),
+        (headline(UP, functions=[{"name": "f", "parameters": {}}], function_call={"name": "f"}), "not_recognised"),
+        (headline(UP, function_call="auto"), "not_covered"),
+        (headline(UP, web_search_options={}), "not_covered"),
+        (headline(UP, stop=["p"]), "not_covered"),
+        (headline(UP, temperature="hot"), "not_covered"),
+        (headline(UP, max_tokens=-5), "not_covered"),
+        (headline(UP, stream="yes"), "not_covered"),
+        (headline(UP, an_option_of_tomorrow=True), "not_covered"),
+        (headline(UP, stop=None, n=1, temperature=0, max_tokens=1, user="u"), "answered"),
         ({"model": "gpt-4", "messages": [{"role": "user", "content": 5}]}, "not_recognised"),
     ],
 )
 def test_what_the_certificate_did_not_see_goes_upstream(served: Gateway, request_: dict[str, object], reason: str) -> None:
     response, _ = served.post(request_)
     assert response.status == 200 and response.headers["x-modicum-reason"] == reason
+
+
+def test_a_prefilled_answer_goes_upstream(served: Gateway) -> None:
+    request = headline(UP)
+    request["messages"].append({"role": "assistant", "content": "The answer is"})
+    response, _ = served.post(request)
+    assert response.headers["x-modicum-reason"] == "not_covered"
+    call = served.call(response.headers["x-request-id"])
+    assert call.decision is not None and call.decision.detail == "the last message is the assistant's, not the user's"
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_an_answer_longer_than_the_request_allows_goes_upstream(served: Gateway, name: str) -> None:
+    put(served, form="It goes {}.")
+    response, body = served.post(headline(UP, **{name: 1}))
+    assert response.headers["x-modicum-reason"] == "not_covered" and "echo" in json.loads(body)["choices"][0]["message"]["content"]
+    decision = served.call(response.headers["x-request-id"]).decision
+    assert decision is not None and decision.detail == f"the answer has about 3 tokens, '{name}' allows 1"
+    assert (decision.value, decision.would_answer, decision.agreed) == ("up", False, None)
+    assert served.post(headline(UP, **{name: 3}))[0].headers["x-modicum-reason"] == "answered"
+    put(served, "shadow", form="It goes {}.")
+    response, _ = served.post(headline(UP, **{name: 1}))
+    decision = served.call(response.headers["x-request-id"]).decision
+    assert decision is not None and (decision.reason, decision.value, decision.would_answer) == ("shadow", "up", False)
 
 
 def test_an_image_goes_upstream(served: Gateway) -> None:
@@ -138,9 +171,13 @@ def test_an_image_goes_upstream(served: Gateway) -> None:
     assert served.post(request)[0].headers["x-modicum-reason"] in ("not_covered", "not_recognised")
 
 
-def test_one_request_can_be_sent_to_the_incumbent(served: Gateway, upstream: Upstream) -> None:
+@pytest.mark.parametrize("state", ["on", "shadow"])
+def test_one_request_can_be_sent_to_the_incumbent(served: Gateway, upstream: Upstream, state: RouteState) -> None:
+    put(served, state)
     response, _ = served.post(headline(UP), {"x-modicum-bypass": "true"})
     assert response.headers["x-modicum-reason"] == "bypass" and b"x-modicum-bypass" not in upstream.heads[-1].lower()
+    decision = served.call(response.headers["x-request-id"]).decision
+    assert decision is not None and (decision.answered_by, decision.value, decision.agreed) == ("gpt-4", None, None)
 
 
 @pytest.mark.parametrize("rule", [Rule(accept_above=0.9, protected_labels=("up",)), Rule(accept_above=0.9, deferred_labels=("up",))])
@@ -179,6 +216,18 @@ def test_shadow_compares_and_sends_nothing(served: Gateway) -> None:
     assert agreement(served, "up rises", stream=False) is True
     assert agreement(served, "down rises", stream=False) is False
     assert agreement(served, OPEN, stream=False) is None
+
+
+def test_in_shadow_what_is_not_covered_is_shadow_too(served: Gateway) -> None:
+    """The incumbent answers all of it, so all of it may certify; the detail says why nothing was compared."""
+    put(served, "shadow", form="echo Headline: {} rises")
+    response, _ = served.post(headline("up rises", stop=["x"]))
+    assert response.headers["x-modicum-reason"] == "shadow"
+    decision = served.call(response.headers["x-request-id"]).decision
+    assert decision is not None and (decision.reason, decision.detail) == ("shadow", "'stop' is set")
+    assert (decision.value, decision.would_answer, decision.agreed) == (None, None, None)
+    put(served, "shadow", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert served.post(headline(UP, stop=["x"]))[0].headers["x-modicum-reason"] == "expired"
 
 
 def agreement(served: Gateway, text: str, *, stream: bool) -> bool | None:

@@ -69,9 +69,34 @@ def test_the_key_names_tools_and_format_and_never_the_model() -> None:
     assert chat.contract_key({"tools": [tool]}) != chat.contract_key({"tools": [tool], "response_format": {"type": "json_object"}})
 
 
+def test_the_key_names_functions_as_it_names_tools() -> None:
+    function = {"name": "play", "description": "d", "parameters": {"properties": {"b": {}, "a": {}}}}
+    key = chat.contract_key({"functions": [function]})
+    assert key not in ("", chat.contract_key({"tools": [{"type": "function", "function": function}]}))
+    assert key == chat.contract_key({"functions": [function | {"description": "e"}], "function_call": "auto"})
+    others: list[Any] = [
+        [function | {"name": "stop"}],
+        [function | {"parameters": {}}],
+        [function, function],
+        ["play"],
+        [None],
+        "play",
+        {"a": 1},
+    ]
+    assert len({key, *(chat.contract_key({"functions": found}) for found in others)} - {""}) >= 5
+    assert all(chat.contract_key({"functions": found}) for found in others)
+    assert chat.contract_key({"functions": []}) == chat.contract_key({"functions": None}) == ""
+    tool = {"type": "function", "function": function}
+    assert chat.contract_key({"tools": [tool]}) == "03140ec065cd22c4", "a key must not change: recorded templates hold it"
+
+
 @given(JSON)
 def test_readers_refuse_by_name_and_never_otherwise(value: Any) -> None:
-    body = value if isinstance(value, dict) else {"messages": value, "choices": value, "tools": value, "metadata": value, "usage": value}
+    body = (
+        value
+        if isinstance(value, dict)
+        else {"messages": value, "choices": value, "tools": value, "functions": value, "metadata": value, "usage": value}
+    )
     for reader in (chat.segments, chat.answer):
         with contextlib.suppress(InputError):
             reader(body)

@@ -7,9 +7,6 @@ its last byte, and in `finally`: a refusal, a provider's failure, a broken strea
 from __future__ import annotations
 
 import asyncio
-import time
-
-import msgspec
 
 from modicum.errors import ModicumError
 from modicum.gateway import admit
@@ -18,8 +15,9 @@ from modicum.gateway.day import Day
 from modicum.gateway.decide import decide
 from modicum.gateway.forward import forward
 from modicum.gateway.record import Draft
-from modicum.wire import completion, stream
+from modicum.gateway.speak import Written
 from modicum.wire import error as wire_error
+from modicum.wire import stream
 
 SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
@@ -38,13 +36,14 @@ async def answer(day: Day, asked: Asked, reply: Reply) -> None:
         draft.choice = decide(
             draft.serving,
             draft.request,
+            call_id=draft.call_id,
             bypass=asked.header(b"x-modicum-bypass").lower() in ("true", "1"),
             observe=settings.observe,
             control_share=day.config.route.control_share,
             alarm=day.alarm,
         )
-        if draft.choice.reason == "answered":
-            await speak(day, draft, reply)
+        if draft.choice.written is not None:
+            await speak(day, draft, reply, draft.choice.written)
         else:
             await forward(day, asked, draft, reply)
     except asyncio.CancelledError as left:
@@ -65,24 +64,12 @@ async def answer(day: Day, asked: Asked, reply: Reply) -> None:
         await day.recorder.keep(draft)
 
 
-async def speak(day: Day, draft: Draft, reply: Reply) -> None:
-    """Send the stage's answer, as a stream where one was asked for."""
-    choice, request = draft.choice, draft.request
-    assert choice is not None and choice.stage is not None and choice.prediction is not None
-    draft.own_usage = completion.estimate(request, choice.content)
-    whole = completion.build(
-        response_id=f"chatcmpl-{draft.call_id}",
-        model=choice.stage.model,
-        content=choice.content,
-        created=int(time.time()),
-        usage=draft.own_usage,
-        about={"workload": choice.stage.workload.name, "certificate": choice.stage.live.route.certificate_id},
-    )
-    draft.status = 200
-    draft.response_body = msgspec.json.encode(whole)
+async def speak(day: Day, draft: Draft, reply: Reply, written: Written) -> None:
+    """Send the stage's answer. It was made in full before; nothing is left here but to record and to write it."""
+    draft.own_usage, draft.status, draft.response_body = written.usage, 200, written.body
     await day.recorder.keep(draft)
-    if request.get("stream") is True:
+    if written.events is not None:
         await reply.start(200, (*SSE, *day.headers(draft)))
-        await reply.write(b"".join(stream.split(whole, include_usage=completion.wants_usage(request))), last=True)
+        await reply.write(written.events, last=True)
     else:
-        await reply.whole(200, draft.response_body, (JSON, *day.headers(draft)))
+        await reply.whole(200, written.body, (JSON, *day.headers(draft)))

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from modicum import workload
 from modicum.errors import InputError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.live import Serving, Stage
+from modicum.gateway.speak import Written, say, write
 from modicum.route.coin import keeps_control
 from modicum.route.cover import uncovered
-from modicum.route.rule import refusal
 from modicum.types import Prediction, Reason, Recognised
 from modicum.wire import chat
 
@@ -30,11 +29,13 @@ class Choice:
     """The stage's answer is to be compared with the incumbent's."""
     prediction: Prediction | None = None
     would_answer: bool | None = None
-    content: str = ""
+    written: Written | None = None
     """What the caller gets, where the stage answers."""
 
 
-def decide(serving: Serving, request: dict[str, Any], *, bypass: bool, observe: bool, control_share: float, alarm: Alarm) -> Choice:
+def decide(
+    serving: Serving, request: dict[str, Any], *, call_id: str, bypass: bool, observe: bool, control_share: float, alarm: Alarm
+) -> Choice:
     """The choice for one request under one state of what is served."""
     try:
         recognised = serving.recogniser.recognise(request) if serving.recogniser else None
@@ -53,13 +54,13 @@ def decide(serving: Serving, request: dict[str, Any], *, bypass: bool, observe: 
     if stage is None:
         return Choice(reason="no_route", recognised=recognised)
     try:
-        return _ask(stage, recognised, request, control_share)
+        return _ask(stage, recognised, request, call_id, control_share)
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; the call went upstream")
         return Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage)
 
 
-def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], control_share: float) -> Choice:
+def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], call_id: str, control_share: float) -> Choice:
     live = stage.live
     parts = chat.segments(request)
     expired = datetime.now(UTC) >= live.expires_at
@@ -69,21 +70,22 @@ def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], control_
         return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None)
     if expired:
         return Choice(reason="expired", detail=f"on {live.expires_at:%Y-%m-%d}", recognised=recognised, stage=stage)
+    # In shadow the incumbent answers whatever is asked: all of it is a fair sample, and says so by its reason.
+    if not stage.on:
+        return Choice(reason="shadow", detail=outside or "", recognised=recognised, stage=stage, compare=outside is None)
     if outside is not None:
         return Choice(reason="not_covered", detail=outside, recognised=recognised, stage=stage)
-    if not stage.on:
-        return Choice(reason="shadow", recognised=recognised, stage=stage, compare=True)
-    prediction = stage.specialist.predict(recognised.slots)
-    refused = refusal(live.rule, prediction)
-    content = "" if refused else workload.render(stage.workload.contract, prediction.value)
+    said = say(stage, recognised, request)
+    answers = said.reason == "answered"
     return Choice(
-        reason=refused or "answered",
+        reason=said.reason,
+        detail=said.detail,
         recognised=recognised,
         stage=stage,
-        compare=refused is not None,
-        prediction=prediction,
-        would_answer=refused is None,
-        content=content,
+        compare=said.reason in ("below_threshold", "protected_label"),
+        prediction=said.prediction,
+        would_answer=answers,
+        written=write(stage, request, said.content, call_id) if answers else None,
     )
 
 

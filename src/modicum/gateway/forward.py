@@ -81,7 +81,7 @@ async def _send(day: Day, asked: Asked, draft: Draft) -> Answer:
     task = asyncio.ensure_future(sending)
     try:
         await asyncio.sleep(0)  # lets the request leave; the prediction is made while the provider works
-        draft.choice = shadow.predict(draft.choice, day.alarm)
+        draft.choice = shadow.predict(draft.choice, draft.request, day.alarm)
         return await task
     except asyncio.CancelledError:
         task.cancel()

@@ -1,14 +1,17 @@
 """What night handed over, as day uses it: the recogniser, a stage for each live route, prices. Reread when it changes.
 
-Each worker looks at the snapshot file four times a second and reads it in a thread; requests see the old state or the new
+Each worker looks at the snapshot file five times a second and reads it in a thread; requests see the old state or the new
 one, never half of one. A snapshot that cannot be read switches everything to the incumbent; a route whose artefact is
-damaged switches itself there, and the others stay.
+damaged switches itself there, and the others stay. What failed is tried again, after a second, then after longer pauses:
+a lack of descriptors or memory passes, and nobody should have to switch a route for that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +19,6 @@ from types import MappingProxyType
 
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist
-from modicum.errors import ModicumError
 from modicum.gateway.alarm import Alarm, name
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute
@@ -24,6 +26,9 @@ from modicum.types import Price, Workload
 from modicum.workload import Recogniser
 
 POLL_S = 0.2
+RETRY_S = 1.0
+LONGEST_RETRY_S = 16.0
+"""Between attempts at the same failing state the pause doubles up to this: an artefact may be damaged for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,11 @@ class Live:
         self._artefacts = Artefacts(home / "artefacts")
         self._specialists: dict[str, Specialist] = {}
         self._seen: tuple[int, int, int] | None = None
+        """What the file looked like when it was last read, whether or not that went well."""
+        self._failed = False
+        """Something of the last reading did not go well; it is done again at `_again_at`."""
+        self._again_at = 0.0
+        self._pause_s = RETRY_S
         self.now = Serving()
 
     async def watch(self) -> None:
@@ -71,20 +81,24 @@ class Live:
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                if self._stamp() != self._seen:
+                if self.due():
                     self.now = await asyncio.to_thread(self.load)
             except Exception as error:  # whatever it is, this task must go on looking
-                self._alarm.ring("snapshot", f"{name(error)}; everything goes upstream")
-                self.now = Serving()
+                self.now = self._nothing("snapshot", error)
+
+    def due(self) -> bool:
+        """The file is another than was last read, or that went wrong a while ago. Raises OSError."""
+        return self._stamp() != self._seen or (self._failed and time.monotonic() >= self._again_at)
 
     def load(self) -> Serving:
-        """Read the snapshot anew. Never raises for what stands in it: what cannot be used goes upstream, with an alarm."""
-        self._seen = self._stamp()
+        """Read the snapshot anew. Never raises: what cannot be used goes upstream, with an alarm."""
         try:
+            stamp = self._stamp()
+            self._pause_s = min(self._pause_s * 2, LONGEST_RETRY_S) if self._failed and stamp == self._seen else RETRY_S
+            self._seen, self._failed = stamp, False
             read = snapshot.read(self._home)
-        except ModicumError as error:
-            self._alarm.ring("snapshot", f"{error.message}; everything goes upstream")
-            return Serving()
+        except Exception as error:
+            return self._nothing("snapshot", error)
         if read is None:
             if self.now.version:
                 self._alarm.ring("snapshot", "the file is gone; everything goes upstream")
@@ -93,8 +107,7 @@ class Live:
         try:
             recogniser = Recogniser(tuple(workloads.values()))
         except Exception as error:
-            self._alarm.ring("recogniser", f"{name(error)}; everything goes upstream")
-            return Serving(version=read.version, prices=_prices(read.prices))
+            return dataclasses.replace(self._nothing("recogniser", error), version=read.version, prices=_prices(read.prices))
         stages: dict[str, Stage] = {}
         broken: dict[str, str] = {}
         for live in read.routes:
@@ -105,7 +118,7 @@ class Live:
                 stages[workload.workload_id] = self._stage(live, workload)
             except Exception as error:
                 broken[workload.workload_id] = name(error)
-                self._alarm.ring(f"route {live.route.route_id}", f"{name(error)}; its calls go upstream")
+                self._fail(f"route {live.route.route_id}", f"{name(error)}; its calls go upstream")
         self._specialists = {s.live.route.artefact_digest: s.specialist for s in stages.values()}
         return Serving(
             version=read.version,
@@ -114,6 +127,14 @@ class Live:
             broken=MappingProxyType(broken),
             prices=_prices(read.prices),
         )
+
+    def _fail(self, kind: str, what: str) -> None:
+        self._failed, self._again_at = True, time.monotonic() + self._pause_s
+        self._alarm.ring(kind, what)
+
+    def _nothing(self, kind: str, error: Exception) -> Serving:
+        self._fail(kind, f"{name(error)}; everything goes upstream")
+        return Serving()
 
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
         digest = live.route.artefact_digest

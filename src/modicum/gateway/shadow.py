@@ -12,18 +12,18 @@ from modicum import workload
 from modicum.errors import InputError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.decide import Choice
-from modicum.route.rule import refusal
+from modicum.gateway.speak import say
 from modicum.wire import chat
 
 
-def predict(choice: Choice, alarm: Alarm) -> Choice:
+def predict(choice: Choice, request: dict[str, object], alarm: Alarm) -> Choice:
     """The choice with the stage's prediction, where it is to be compared and was not made yet."""
     stage, recognised = choice.stage, choice.recognised
     if not choice.compare or choice.prediction is not None or stage is None or recognised is None:
         return choice
     try:
-        prediction = stage.specialist.predict(recognised.slots)
-        return dataclasses.replace(choice, prediction=prediction, would_answer=refusal(stage.live.rule, prediction) is None)
+        said = say(stage, recognised, request)
+        return dataclasses.replace(choice, prediction=said.prediction, would_answer=said.reason == "answered")
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; nothing was compared")
         return dataclasses.replace(choice, compare=False, detail=choice.detail or f"not compared: {name(error)}")

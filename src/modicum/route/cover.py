@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from modicum.route.harmless import harmful
 from modicum.types import Cover, Recognised
 from modicum.view import VIEW_VERSION
 from modicum.wire.chat import Segments
+
+ROLES = frozenset(("system", "developer", "user", "assistant"))
+PLAIN = frozenset(("role", "content", "name"))
+"""What a message may hold besides nulls and empty lists. Tool calls and audio are not texts that a specialist reads."""
 
 
 def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], parts: Segments) -> str | None:
@@ -21,18 +26,33 @@ def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], par
         return "this version of the prompt was not certified"
     if cover.view_version != VIEW_VERSION:
         return f"certified under view {cover.view_version}, not {VIEW_VERSION}"
-    if request.get("n") not in (None, 1):
-        return "more than one choice is asked for"
-    if request.get("logprobs") or request.get("top_logprobs"):
-        return "log probabilities are asked for"
-    if request.get("tool_choice") not in (None, "auto", "none"):
-        return "a tool is demanded"
-    if request.get("logit_bias") or request.get("audio") or request.get("modalities") not in (None, ["text"]):
-        return "an option is set that a specialist cannot follow"
+    if (option := harmful(request)) is not None:
+        return option
     if parts.images:
         return "the request holds more than text"
+    if (strange := _strange(request["messages"])) is not None:
+        return strange
     if parts.turns > cover.max_turns:
         return f"{parts.turns} turns, certified up to {cover.max_turns}"
     if parts.chars > cover.max_input_chars:
         return f"{parts.chars} characters, certified up to {cover.max_input_chars}"
     return None
+
+
+def _strange(messages: list[dict[str, Any]]) -> str | None:
+    """What about the messages is not a conversation in text that the user had the last word in. They were read as `Segments` before."""
+    asked = False
+    for message in messages:
+        role, content = message["role"], message.get("content")
+        if role not in ROLES:
+            return f"a message of the role {role[:60]!r}"
+        if not message.keys() <= PLAIN and (other := next((k for k in message if k not in PLAIN and message[k] not in (None, [])), None)):
+            return f"a message holds {other[:60]!r}"
+        if not isinstance(message.get("name"), str | None):
+            return "a message's name is no text"
+        if not isinstance(content, str) and not (content and all(part["type"] == "text" for part in content)):
+            return "a message has no text"
+        if role == "assistant" and not asked:
+            return "an assistant's message stands before any user's"
+        asked = asked or role == "user"
+    return None if messages[-1]["role"] == "user" else f"the last message is the {messages[-1]['role']}'s, not the user's"

@@ -168,12 +168,15 @@ def conversation_id(request: dict[str, Any]) -> str | None:
 
 
 def contract_key(request: dict[str, Any]) -> str:
-    """16 hex digits of what code fixes beside the text: tool names with their parameter names, and the response format."""
-    tools = request.get("tools")
+    """16 hex digits of what code fixes beside the text: names of tools and functions with their parameters', and the response format."""
+    tools, functions = request.get("tools"), request.get("functions")
     response_format = request.get("response_format")
-    if not tools and not response_format:
+    if not tools and not functions and not response_format:
         return ""
     named = sorted(_tool_shape(tool) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else []
+    if functions:  # of the API before tools; apart from them, for they are answered in another field
+        listed = functions if isinstance(functions, list) else ()
+        named += [["functions"], *sorted(_tool_shape({"function": function}) for function in listed)]
     return hashlib.sha256(_encode_sorted([named, response_format])).hexdigest()[:16]
 
 

@@ -19,9 +19,14 @@ def estimate(request: dict[str, Any], content: str) -> Usage:
     ]
     return Usage(
         input_tokens=sum(-(-size // BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE for size in texts),
-        output_tokens=max(1, -(-len(content.encode()) // BYTES_PER_TOKEN)),
+        output_tokens=tokens(content),
         estimated=True,
     )
+
+
+def tokens(content: str) -> int:
+    """Roughly how many tokens an answer has."""
+    return max(1, -(-len(content.encode()) // BYTES_PER_TOKEN))
 
 
 def wants_usage(request: dict[str, Any]) -> bool:
