@@ -148,7 +148,7 @@ def test_copied_spans_need_an_extractor() -> None:
 def test_records_keep_spacing_order_and_fence(style: dict[str, object]) -> None:
     rng = random.Random(4)
     values = [{"z": rng.choice(LABELS), "a": {"q": rng.random() < 0.5, "b": rng.choice(LABELS)}} for _ in range(300)]
-    texts = [f"```json\n{json.dumps(value, **style)}\n```" for value in values]  # type: ignore[arg-type]
+    texts = [f"```json\n{json.dumps(value, **style)}\n```" for value in values]
     contract: Contract = infer(said(texts), 0, ())
     assert render(contract, read(contract, Answer(texts[5], None, (), "stop")) or "") == texts[5]
     assert contract.discarded_share == 0
@@ -163,3 +163,69 @@ def test_the_operator_may_call_it_text() -> None:
     texts, _ = styled(STYLES["plain"])
     contract = infer(said(texts), 0, (), "text")
     assert (contract.kind, contract.read_as) == ("text", "text")
+
+
+SIGNS = [
+    ["+", "-", "0"],
+    ["👍", "👎"],
+    ["★", "★★", "★★★"],
+    ["*", "**", "***"],
+    ["!", "?", "?!"],
+    ["A", "A-", "A+"],
+    ["<", "=", ">"],
+    ["-", "n/a"],
+    ["👍", "👎", "neutral"],
+    ["c", "c#", "c++"],
+]
+
+
+@pytest.mark.parametrize("labels", SIGNS)
+def test_signs_are_labels_and_none_is_taken_for_another(labels: list[str]) -> None:
+    rng = random.Random(3)
+    texts = [rng.choice(labels) for _ in range(300)]
+    contract = infer(said(texts), 0, ())
+    assert (contract.kind, set(contract.labels), contract.read_share, contract.discarded_share) == ("label", set(labels), 1, 0)
+    for text in texts:
+        value = read(contract, Answer(text, None, (), "stop"))
+        assert value == text
+        assert render(contract, value) == text
+        assert read(contract, Answer(f'"{text}"\n', None, (), "stop")) == text
+
+
+def test_signs_at_the_end_of_a_chat_are_decoration() -> None:
+    rng = random.Random(3)
+    texts = [f"The number {rng.random()} is what you want.\n{rng.choice('😊🎉🌟')}" for _ in range(300)]
+    assert infer(said(texts), 0, ()).kind == "text"
+
+
+def in_order(counts: dict[str, int]) -> list[Said]:
+    return [Said(Answer(text, None, (), "stop"), times, ()) for text, times in counts.items()]
+
+
+@pytest.mark.parametrize(
+    ("counts", "labels", "form"),
+    [
+        ({"<b>bold</b>": 150, "a&b": 150}, {"<b>bold</b>", "a&b"}, "{}"),
+        ({"<b>bold</b>": 150, "<i>slanted</i>": 100, "a&b": 50}, {"<b>bold</b>", "<i>slanted</i>", "a&b"}, "{}"),
+        ({"<b>bold</b>": 100, "<i>slanted</i>": 100, "<u>line</u>": 100}, {"<b>bold</b>", "<i>slanted</i>", "<u>line</u>"}, "{}"),
+        ({"<a>": 100, "<b>": 100, "<c>": 100}, {"a", "b", "c"}, "<{}>"),
+        ({"<b>x</b>": 100, "<b>y</b>": 100, "<b>z</b>": 100}, {"x", "y", "z"}, "<b>{}</b>"),
+        ({"Mail > x": 100, "Mail > y": 100, "z": 40}, {"Mail > x", "Mail > y", "z"}, "{}"),
+        ({'The answer is "a"': 200, 'The answer is "b"': 50, 'The answer is "c"': 50}, {"a", "b", "c"}, 'The answer is "{}"'),
+    ],
+)
+def test_an_affix_is_carried_by_nearly_all_answers(counts: dict[str, int], labels: set[str], form: str) -> None:
+    contract = infer(in_order(counts), 0, ())
+    assert (contract.kind, set(contract.labels), contract.form) == ("label", labels, form)
+    for text in counts:
+        value = read(contract, Answer(text, None, (), "stop"))
+        assert value is not None and render(contract, value) == text
+
+
+def test_refusals_and_failures_alone_are_text_of_which_nothing_is_read() -> None:
+    refused = [Said(Answer("I'm sorry, but I can't help with that.", None, (), "stop"), 40, ())]
+    declined = [Said(Answer(None, "I won't.", (), "stop"), 40, ())]
+    for answers in (refused, declined, refused + declined, []):
+        for read_as in (None, "label", "json"):
+            contract = infer(answers, 5, (), read_as)
+            assert (contract.kind, contract.read_share, contract.discarded_share) == ("text", 0, 0)

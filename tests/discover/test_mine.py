@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -270,3 +271,16 @@ def test_conversations_of_any_length_are_one_workload(maker: Any) -> None:
     (workload,) = mine(calls).workloads
     assert workload.calls == 60
     assert all(read(workload.contract, chat.answer(chat.loads(call.response or b""))) in COLOURS for call in calls)
+
+
+def test_a_workload_that_only_failed_or_refused_is_text_of_which_nothing_is_read(maker: Any) -> None:
+    refused = maker.labelled(40, SORT, ["I'm sorry, I can't help with that."])
+    failed = [replace(call, response=b'{"error": {"code": "overloaded"}}', status=503) for call in maker.labelled(40, PLACE, CITIES)]
+    for calls in (refused, failed):
+        (workload,) = mine(calls).workloads
+        assert (workload.calls, workload.contract.kind, workload.contract.read_share) == (40, "text", 0)
+
+
+def test_a_specialist_of_ours_is_no_incumbent(maker: Any) -> None:
+    calls = maker.labelled(60, SORT, COLOURS) + maker.labelled(90, SORT, COLOURS, model="modicum/flags@1")
+    assert mine(calls).workloads[0].incumbents == mine(calls, batch=40).workloads[0].incumbents == ("gpt",)

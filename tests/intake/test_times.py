@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modicum.errors import LogFormatError
-from modicum.intake.times import moment
+from modicum.intake.times import check, latest, moment
 
 AT = datetime(2026, 10, 1, 0, 0, 7, 54_474, tzinfo=UTC)
 
@@ -51,3 +51,31 @@ def test_what_is_no_time_is_refused(written: object) -> None:
 def test_anything_is_a_time_or_refused(written: object) -> None:
     with contextlib.suppress(LogFormatError):
         assert moment(written).tzinfo is not None
+
+
+NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("at", [datetime(2015, 1, 1, tzinfo=UTC), NOW, NOW + timedelta(hours=24)])
+def test_a_call_may_be_from_2015_to_a_day_ahead_of_the_clock(at: datetime) -> None:
+    assert check(at, at.isoformat(), now=NOW) == at
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("9999-12-31T00:00:00Z", "'9999-12-31T00:00:00Z' lies in the future"),
+        (99_999_999_999, "99999999999 lies in the future"),
+        ("2030-05-02T12:00:01Z", "lies in the future"),
+        ("2014-12-31T23:59:59Z", "lies before 2015"),
+        (1, "timestamp 1 lies before 2015"),
+    ],
+)
+def test_a_call_of_another_age_is_refused_with_its_value(written: str | int, why: str) -> None:
+    with pytest.raises(LogFormatError, match=why):
+        check(moment(written), written, now=NOW)
+
+
+def test_a_clock_that_was_never_set_refuses_nothing_recent() -> None:
+    assert check(AT, "", now=datetime(1970, 1, 1, tzinfo=UTC)) == AT
+    assert latest() > AT

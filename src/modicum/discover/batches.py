@@ -16,7 +16,7 @@ from hashlib import blake2b
 from modicum.discover.decisions import Decided, split_drafts
 from modicum.discover.draft import Draft
 from modicum.discover.finish import finish
-from modicum.discover.gather import Corpus, Row
+from modicum.discover.gather import Corpus, Row, models_by_calls
 from modicum.discover.group import group_calls
 from modicum.discover.growth import join, name_ids
 from modicum.types import Workload
@@ -160,5 +160,5 @@ class Miner:
         models = tally.models + Counter(dict.fromkeys(workload.incumbents, 1))
         versions = tuple(replace(one, calls=max(one.calls, tally.versions[one.version_id])) for one in workload.versions)
         first, last = min(workload.first_seen, tally.first), max(workload.last_seen, tally.last)
-        incumbents = tuple(sorted((model for model in models if model), key=lambda model: (-models[model], model)))
+        incumbents = models_by_calls(models.elements())
         return replace(workload, calls=calls, first_seen=first, last_seen=last, incumbents=incumbents, versions=versions)

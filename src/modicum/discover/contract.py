@@ -26,6 +26,7 @@ from modicum.workload.read import read
 ReadAs = Literal["label", "json", "text"] | None
 _CONSTANT = 0.99
 _SHARE = 0.9
+_MOST_PLACES = 8
 _MOST_NUMBERS = 101
 """More distinct numbers than that are an amount, not a scale."""
 
@@ -41,6 +42,8 @@ def infer(said: Sequence[Said], failed: int, literals: Sequence[str], read_as: R
         contract = Contract(kind="tool", reader="tool")
     else:
         contract = _of_contents(usable, literals, read_as)
+        if not any(not refuses(one.text) for one in usable):
+            return replace(contract, read_as=read_as, read_share=0.0)  # nothing but refusals and failures says nothing
     return measure(replace(contract, read_as=read_as), said, total)
 
 
@@ -61,7 +64,7 @@ def _of_contents(usable: Sequence[Said], literals: Sequence[str], read_as: ReadA
             json_style=found.style,
             json_ascii=found.ascii,
         )
-    prefix, suffix = common_affix([one.text for one in plain])
+    prefix, suffix = common_affix(plain)
     affix = prefix + "{}" + suffix
     numeric = _numbers(plain, affix, total)
     if numeric:
@@ -128,22 +131,39 @@ def _scale(counts: Counter[str], total: int) -> tuple[str, ...]:
 def _form(plain: Sequence[Said], contract: Contract) -> str:
     """What stands around the value in most answers; nothing where no form has half of them."""
     counts: Counter[tuple[str, str]] = Counter()
+    total = 0
     for one in plain:
         value = read(contract, one.answer, one.slots)
         if value is None:
             continue
-        text, low, want = one.text, one.text.casefold(), value.casefold()
-        if len(low) != len(text):
-            continue
-        at = low.rfind(want) if contract.reader == "last" else low.find(want)
-        if at >= 0:
-            counts[text[:at], text[at + len(value) :]] += one.times
+        found = places(one.text, value)
+        total += one.times if found else 0
+        for at in found if contract.reader != "last" else found[::-1]:
+            counts[one.text[:at], one.text[at + len(value) :]] += one.times
     if not counts:
         return "{}"
     (prefix, suffix), times = counts.most_common(1)[0]
-    if 2 * times < sum(counts.values()):
+    if 2 * times < total:
         return "{}"
     return prefix + "{}" + suffix
+
+
+def places(text: str, value: str) -> list[int]:
+    """Where a value stands in a text for itself, at most eight times: "a" is inside of words too in "The answer is a"."""
+    low, want = text.casefold(), value.casefold()
+    found: list[int] = []
+    if not want or len(low) != len(text) or len(want) != len(value):
+        return found
+    at = low.find(want)
+    while at >= 0 and len(found) < _MOST_PLACES:
+        if not (_in_word(low[at - 1 : at], want[:1]) or _in_word(want[-1:], low[at + len(want) : at + len(want) + 1])):
+            found.append(at)
+        at = low.find(want, at + 1)
+    return found
+
+
+def _in_word(a: str, b: str) -> bool:
+    return a.isalnum() and b.isalnum() and a.isascii() and b.isascii()
 
 
 def measure(contract: Contract, said: Sequence[Said], total: int) -> Contract:

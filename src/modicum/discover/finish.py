@@ -9,13 +9,10 @@ from modicum.discover.decisions import Decided
 from modicum.discover.draft import Draft
 from modicum.discover.gather import models_by_calls
 from modicum.discover.naming import name_drafts
+from modicum.discover.routable import is_routable
 from modicum.discover.task import tell_task
 from modicum.discover.versions import find_versions
 from modicum.types import Version, Workload
-from modicum.workload.pattern import template_weight, weight
-
-_THIN = 40
-"""Fixed characters under which an open user text is anybody's: listed, never routed."""
 
 
 def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) -> tuple[list[Workload], list[tuple[str, str, str]]]:
@@ -44,7 +41,7 @@ def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) ->
                 calls=len(draft),
                 first_seen=min(times),
                 last_seen=max(times),
-                routable=not draft.open and not _thin(draft),
+                routable=is_routable(draft, drafts),
                 ignored=draft.workload_id in decided.ignored,
             )
         )
@@ -64,8 +61,3 @@ def _versions(draft: Draft, rows: list[tuple[str, str, str]]) -> tuple[tuple[Ver
             times.append(part.corpus.at[call])
             models.append(part.corpus.models[call])
     return tuple(versions), times, models
-
-
-def _thin(draft: Draft) -> bool:
-    """Little fixed text around an open user text: anybody's prompt."""
-    return all(template_weight(part.template) < _THIN and not weight(part.template.user) for part in draft.parts)

@@ -6,7 +6,8 @@ Bodies are let go at once. What a call leaves behind is a few numbers and the st
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -124,9 +125,7 @@ def _shorten(answer: chat.Answer) -> chat.Answer:
     return chat.Answer(content[:_HEAD] + "\n…\n" + content[-_TAIL:], answer.refusal, answer.tool_calls, answer.finish_reason)
 
 
-def models_by_calls(models: Sequence[str]) -> tuple[str, ...]:
-    """Distinct models, most calls first."""
-    counts: dict[str, int] = {}
-    for model in models:
-        counts[model] = counts.get(model, 0) + 1
-    return tuple(sorted((model for model in counts if model and not model.startswith("modicum/")), key=lambda model: (-counts[model], model)))
+def models_by_calls(models: Iterable[str]) -> tuple[str, ...]:
+    """Distinct models, most calls first. A specialist of ours answers for an incumbent and is none."""
+    counts = Counter(model for model in models if model and not model.startswith("modicum/"))
+    return tuple(sorted(counts, key=lambda model: (-counts[model], model)))

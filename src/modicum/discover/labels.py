@@ -25,8 +25,12 @@ _FEW = 200
 """Under so many answers, labels that stand alone need be seen only twice, and a tenth of the answers may be seen once."""
 _UNSEEN = 0.05
 _SAMPLE = 600
+_TAIL = 0.015
+"""Share of the answers at either end of the alphabet that a common affix may pass over."""
 _INNER = "_-*`" + "".join(QUOTES) + "".join(QUOTES.values())
 READERS = ("whole", "first", "last", "emphasis")
+_OF_MARKS = ("whole", "first")
+"""The readers for which a sign such as "+" or "👍" may be a label; elsewhere in an answer one is more likely decoration."""
 _OPENINGS = (
     "sure,certainly,of course,absolutely,yes,no,okay,ok,great,hello,hi,hey,thanks,thank you,here you go,no problem,"
     "i think,i see,claro,por supuesto,natürlich,bien sûr"
@@ -69,7 +73,7 @@ def find_labels(
     tried = {}
     winners = []
     for reader in readers:
-        values = _values(said, _function(reader), form)
+        values = _values(said, _function(reader), form, marks=reader in _OF_MARKS)
         found = _closed(values, pieces, total, reader, forced)
         tried[reader] = values
         if found:
@@ -98,13 +102,13 @@ class _Values:
         return min(self.spelled[value].items(), key=lambda item: (-item[1], item[0]))[0]
 
 
-def _values(said: Sequence[Said], function: Callable[[str, tuple[tuple[str, str], ...]], str | None], form: str) -> _Values:
+def _values(said: Sequence[Said], function: Callable[[str, tuple[tuple[str, str], ...]], str | None], form: str, *, marks: bool) -> _Values:
     counts: Counter[str] = Counter()
     spelled: dict[str, Counter[str]] = {}
     for one in said:
         value = function(strip_affix(one.text, form), one.slots)
         folded = fold(value or "")
-        if value and folded and any(char.isalnum() for char in folded):
+        if value and folded and (marks or any(char.isalnum() for char in folded)):
             counts[folded] += one.times
             spelled.setdefault(folded, Counter())[value] += one.times
     return _Values(counts, spelled)
@@ -171,7 +175,7 @@ def _search(said: Sequence[Said], tried: dict[str, _Values], pieces: Sequence[It
         for value, times in values.counts.items():
             given[value] = max(given[value], times)
             spelled.setdefault(value, Counter()).update(values.spelled[value])
-    often = [value for value, times in given.items() if times >= least and value.count(" ") < 5]
+    often = [value for value, times in given.items() if times >= least and value.count(" ") < 5 and any(map(str.isalnum, value))]
     in_list = listed(pieces, often)
     kept = [value for value in often if value in in_list] if len(in_list) >= 2 else often
     if not 2 <= len(kept) <= max(2, total // 6) or len(kept) > 1_000 or (_numbered(kept) and not forced):
@@ -232,27 +236,46 @@ def _thin(said: Sequence[Said]) -> Sequence[Said]:
     return said if len(said) <= _SAMPLE else said[:: len(said) // _SAMPLE + 1]
 
 
-def common_affix(texts: Sequence[str]) -> tuple[str, str]:
-    """What at least 97 % of the answers begin and end with, cut back to a word's edge."""
-    texts = [light(text) for text in texts[:_SAMPLE] if text.strip() and not refuses(text)]
-    if len(set(texts)) < 3:
+def common_affix(said: Sequence[Said]) -> tuple[str, str]:
+    """What at least 97 % of the answers begin and end with, cut back to a word's edge, with something left between."""
+    texts: Counter[str] = Counter()
+    for one in said:
+        if one.text.strip() and not refuses(one.text):
+            texts[light(one.text)] += one.times
+            if len(texts) >= _SAMPLE:
+                break
+    if len(texts) < 3:
         return "", ""
     prefix = _common(texts)
-    suffix = _common([text[::-1] for text in texts])[::-1]
+    suffix = _common(Counter({text[::-1]: times for text, times in texts.items()}))[::-1]
     # quotes stay with what they enclose
     while prefix and (prefix[-1].isalnum() or prefix[-1] in _INNER):
         prefix = prefix[:-1]
     while suffix and (suffix[0].isalnum() or suffix[0] in _INNER):
         suffix = suffix[1:]
-    return prefix, suffix
+    if prefix.endswith("<") and any("<" in text[len(prefix) :] for text in texts):
+        prefix, suffix = prefix[:-1], suffix.removeprefix(">")  # one tag opens and another closes: "<b>bold</b>"
+    size = len(prefix) + len(suffix)
+    left = sum(times for text, times in texts.items() if len(text) > size and text.startswith(prefix) and text.endswith(suffix))
+    return (prefix, suffix) if left >= (1 - 2 * _TAIL) * texts.total() else ("", "")
 
 
-def _common(texts: Sequence[str]) -> str:
+def _common(texts: Counter[str]) -> str:
+    """The beginning that all texts share but for the 1.5 % of the answers that sort first, and as many that sort last."""
     ordered = sorted(texts)
-    low, high = ordered[int(0.015 * len(ordered))], ordered[int(0.985 * (len(ordered) - 1))]
+    low, high = (_behind_tail(side, texts) for side in (ordered, ordered[::-1]))
     size = 0
     for a, b in zip(low[:200], high[:200], strict=False):
         if a != b:
             break
         size += 1
     return low[:size]
+
+
+def _behind_tail(ordered: Sequence[str], texts: Counter[str]) -> str:
+    passed = 0
+    for text in ordered:
+        passed += texts[text]
+        if passed > _TAIL * texts.total():
+            return text
+    return ordered[-1]

@@ -24,7 +24,7 @@ _STOP = frozenset(_STOP_WORDS.split())
 
 def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> list[str]:
     """A name for each workload by its literals; `taken` holds those that are named already."""
-    words = [_words(literals) for literals in texts]
+    words = [words_of(literals) for literals in texts]
     frequency = Counter(word for row in words for word in set(row))
     used = set(taken.values())
     names = []
@@ -42,7 +42,8 @@ def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> lis
     return names
 
 
-def _words(literals: Sequence[str]) -> list[str]:
+def words_of(literals: Sequence[str]) -> list[str]:
+    """The first 60 words of an instruction that say something, in order, in lower case."""
     joined = "\n".join(literals)[:3_000]
     words = (found[0].lower() for found in _WORD.finditer(joined))
     # a script without spaces gives whole clauses: their beginnings must do

@@ -4,8 +4,12 @@
 - `openai-finetune`: `{"messages": [...]}`, optionally with `tools`, `functions`, `response_format` or `model`: the last message, if it is
   the assistant's, is the answer to all before it.
 
-A line that does not say when it was called takes its response's `created`, else the time its file was last changed,
-a microsecond later for each line, so that the log's order stays.
+A line that says it was called before 2015, or more than a day from now by this machine's clock, is refused. One that does not
+say when takes its response's `created` where that is such a time, else the time its file was last changed, a microsecond
+later for each line, so that the log's order stays.
+
+A line that one of our own specialists answered (`model` begins with "modicum/") is a call like any other here; what fits and
+proves leaves it out.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from modicum.errors import InputError, LogFormatError
-from modicum.intake.times import epoch, moment
+from modicum.intake.times import EARLIEST, check, epoch, latest, moment
 from modicum.store import identity
 from modicum.types import Call, Usage
 from modicum.wire import chat
@@ -156,9 +160,10 @@ def call_of(
         response_id = _text(response.get("id"))
         created = response.get("created")
     if bodies.started_at is not None:
-        started_at = moment(bodies.started_at)
+        started_at = check(moment(bodies.started_at), bodies.started_at)
     elif isinstance(created, int) and not isinstance(created, bool) and created > 0:
-        started_at = epoch(created) or fallback_time
+        made = epoch(created)
+        started_at = made if made is not None and EARLIEST <= made <= latest() else fallback_time
     else:
         started_at = fallback_time
     if response_id is not None:

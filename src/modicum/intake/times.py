@@ -1,8 +1,12 @@
-"""Read the times that logs write: ISO 8601, or seconds, milliseconds, microseconds or nanoseconds since 1970."""
+"""Read the times that logs write: ISO 8601, or seconds, milliseconds, microseconds or nanoseconds since 1970.
+
+A call cannot have been made tomorrow, nor before there was anything to call: one such line would stretch the window that
+certificates speak of and move the cut between old and new calls. `check` refuses it; reading alone does not.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modicum.errors import LogFormatError
@@ -10,6 +14,12 @@ from modicum.store.codec import from_us
 
 LAST_US = 253_402_300_799_999_999
 """The end of the year 9999."""
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+"""No chat model of this kind was called before."""
+AHEAD = timedelta(days=1)
+"""How far the clock of whoever wrote the log may be ahead of ours, zones mistaken for UTC included."""
+_WRITTEN = datetime(2026, 11, 22, tzinfo=UTC)
+"""A clock that stands before the day these lines were written is wrong (a machine without a battery starts in 1970)."""
 
 
 def moment(value: Any) -> datetime:
@@ -22,6 +32,23 @@ def moment(value: Any) -> datetime:
     if found is None:
         raise LogFormatError(f"timestamp {_short(value)} is no time: ISO 8601 or seconds since 1970 are")
     return found
+
+
+def check(at: datetime, written: Any, *, now: datetime | None = None) -> datetime:
+    """The time, if a call can have been made then: from 2015 to a day after `now`, this machine's clock unless given.
+
+    Raises LogFormatError with the time as `written`.
+    """
+    if at < EARLIEST:
+        raise LogFormatError(f"timestamp {_short(written)} lies before {EARLIEST.year}")
+    if at > latest(now):
+        raise LogFormatError(f"timestamp {_short(written)} lies in the future")
+    return at
+
+
+def latest(now: datetime | None = None) -> datetime:
+    """The last moment at which a call in a log can have been made."""
+    return max(now or datetime.now(UTC), _WRITTEN) + AHEAD
 
 
 def _iso(text: str) -> datetime | None:

@@ -10,6 +10,8 @@ import re
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』", "„": "“"}
 _EMPHASIS = ("**", "__", "*", "`", "_")
 _STOPS = ".!。！"
+_MARKS = _STOPS + "?？…"
+"""Behind one of these a stop is part of the value: "?!", "..."."""
 _LEAD = re.compile(
     r"(?:(?:the|my|la|le|die|das|il)\s+)?(?:final\s+|best\s+|correct\s+|predicted\s+)?"
     r"(?:answer|label|category|intent|class|classification|result|output|response|topic|tag|prediction|"
@@ -25,12 +27,18 @@ _REFUSAL = re.compile(
     r"desculpe|mi dispiace|извините|к сожалению, я|抱歉|很抱歉|对不起|對不起|申し訳|죄송|عذر|آسف|أعتذر)",
     re.IGNORECASE,
 )
-_GLUE = re.compile(r"[\s_\-]+")
+_GLUE = re.compile(r"(?<=[^\s_\-])[_\-]+(?=\w)|[\s_]+-+[\s_]+|[\s_]+")
 
 
 def fold(text: str) -> str:
-    """The form in which two spellings of a value are compared: case, white space, `_` and `-` are one."""
-    return _GLUE.sub(" ", text.casefold()).strip()
+    """The form in which two spellings of a value are compared: case, white space, `_` and `-` between words are one.
+
+    A dash at a word's one side is part of the value ("A-", "-1"), one that stands apart before it or behind it is a bullet.
+    A value of nothing but such marks is itself.
+    """
+    text = text.casefold().strip()
+    folded = _GLUE.sub(" ", text).strip().removeprefix("- ").removesuffix(" -").strip()
+    return folded or text
 
 
 def refuses(text: str) -> bool:
@@ -68,10 +76,11 @@ def bare(text: str) -> str:
         before = text
         text = light(text)
         for mark in _EMPHASIS:
-            if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
+            # "***" is three stars, not one in italics
+            if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark) and text.strip(mark[0]):
                 text = text[len(mark) : -len(mark)]
                 break
-        if len(text) > 1 and text[-1] in _STOPS and text[-2] not in _STOPS:
+        if len(text) > 1 and text[-1] in _STOPS and text[-2] not in _MARKS:
             text = text[:-1]
         lead = _LEAD.match(text.lstrip("*_ "))
         if lead and lead.end() < len(text.lstrip("*_ ")):
