@@ -354,7 +354,7 @@ class Attempt:
     window_to: datetime
     groups: int
     min_label_groups: int = 5
-    """Labels with fewer certify groups go to the incumbent."""
+    """Labels with fewer certify groups on which specialist and incumbent agree go to the incumbent."""
     max_label_share: float = 0.10
     """B goes down the sequence as long as it wants labels for no more than this share of the groups."""
     fingerprint: str

@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from modicum.evaluate.table import Table, tabulate
+from modicum.stats.sequence import spending
 from modicum.types import Attempt, Prediction, PromiseKind, Rule, Sample
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -39,7 +40,7 @@ def attempt(groups: int, thresholds: tuple[float, ...], *, kinds: tuple[PromiseK
         margin=0.01,
         max_selective=0.05,
         min_coverage=0.10,
-        delta=0.05,
+        delta=spending(0.05, 1),
         artefact_digest="sha256:0",
         rule=Rule(accept_above=thresholds[0]),
         thresholds=thresholds,

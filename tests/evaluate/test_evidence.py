@@ -24,6 +24,7 @@ from modicum.evaluate.evidence import (
 )
 from modicum.evaluate.groups import group_samples
 from modicum.evaluate.split import split_by_time
+from modicum.stats.sequence import spending
 from modicum.types import Certificate, Cover, PromiseKind
 from tests.evaluate.samples import START, attempt, sample, traffic
 
@@ -151,6 +152,18 @@ def test_a_row_altered_with_its_digest_is_found_too() -> None:
     digest = f"sha256:{hashlib.sha256(forged).hexdigest()}"
     found = verify(certificate_file(dataclasses.replace(certificate, evidence_digest=digest), forged))
     assert {"certificate_id", "calls"} <= {check.name for check in found.failures}
+
+
+def test_a_confidence_that_the_attempt_does_not_keep_is_found() -> None:
+    _, _, table = traffic(1500)
+    for more in ({"delta": 0.05}, {"number": 2}, {"number": 0}):
+        declared = attempt(1500, STEPS, **more)
+        certificate, evidence = write_certificate(declared, look_a(declared, table), table, facts(), key=b"secret")
+        found = verify(certificate_file(certificate, evidence))
+        assert [check.name for check in found.failures] == ["confidence"], more
+    declared = attempt(1500, STEPS, number=2, delta=spending(0.05, 2))
+    certificate, evidence = write_certificate(declared, look_a(declared, table), table, facts(), key=b"secret")
+    assert verify(certificate_file(certificate, evidence)).holds
 
 
 def test_evidence_holds_neither_text_nor_ids() -> None:

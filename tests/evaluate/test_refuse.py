@@ -47,12 +47,29 @@ def test_no_number_of_calls_would_do() -> None:
     assert refuse_unopened(None, Terms(), Supply(groups=300, calls=900, days=3)).code == "no_threshold"
 
 
-def test_after_a_look_labels_come_first_then_a_fresh_window() -> None:
+def test_after_a_look_labels_or_a_fresh_window() -> None:
     terms = Terms(kinds=("A", "B"), delta=0.03)
     plan, supply = plan_of(800, terms), Supply(groups=800, calls=1000, days=10)
     asked = refuse_after_look(plan, terms, supply, delta=0.05, attempt=1, labels_wanted=42)
-    assert (asked.code, asked.needs_labels, asked.needs_calls) == ("too_few_labels", 42, None)
+    assert (asked.code, asked.needs_labels) == ("too_few_labels", 42)
     assert "42 calls" in asked.reason
+    assert asked.needs_calls is not None and asked.needs_days is not None
+    assert f"; agreement alone would need about {asked.needs_calls:,} more calls: " in asked.reason
     fresh = refuse_after_look(plan, terms, supply, delta=0.05, attempt=1)
     assert fresh.code == "too_few_calls" and fresh.needs_calls is not None and fresh.needs_calls > 500
     assert "newer than those just tested" in fresh.reason
+    alone = refuse_after_look(plan, Terms(kinds=("A",), delta=0.03), supply, delta=0.05, attempt=1)
+    assert (asked.needs_calls, asked.needs_days) == (alone.needs_calls, alone.needs_days)
+
+
+def test_what_is_unknown_after_a_look_is_left_out() -> None:
+    terms = Terms(kinds=("A", "B"), delta=0.03)
+    plan = plan_of(800, terms)
+    timeless = refuse_after_look(plan, terms, Supply(groups=800, calls=1000, days=0), delta=0.05, attempt=1, labels_wanted=42)
+    assert timeless.needs_calls is not None and timeless.needs_days is None
+    assert "more calls" in timeless.reason and " day" not in timeless.reason
+    _, _, hopeless = traffic(800, error=0.3)
+    supply = Supply(groups=800, calls=1000, days=10)
+    refusal = refuse_after_look(plan, terms, supply, delta=0.05, attempt=1, labels_wanted=42, opened=hopeless)
+    assert (refusal.needs_labels, refusal.needs_calls, refusal.needs_days) == (42, None, None)
+    assert "agreement alone" not in refusal.reason

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modicum.stats.betting import betting_p_value, fewest_draws_to_bet
+from modicum.stats.betting import betting_p_value, fewest_draws_to_bet, mean_lower_limit
 
 
 def draws(rng: np.random.Generator, n: int, up: float, down: float) -> np.ndarray:
@@ -42,3 +42,13 @@ def test_fewest_draws() -> None:
     n = fewest_draws_to_bet(0.01, 0.05)
     assert betting_p_value(np.zeros(n), 0.01, level=0.05) <= 0.05 < betting_p_value(np.zeros(n - 1), 0.01, level=0.05)
     assert 299 <= n <= 400
+
+
+def test_the_lower_limit_of_a_mean_misses_rarely_and_comes_close() -> None:
+    rng = np.random.default_rng(5)
+    draws = 1 + rng.exponential(0.5, (2000, 400))
+    limits = np.array([mean_lower_limit(row, 1.0, spread=0.5, miss=0.05) for row in draws])
+    assert (limits > 1.5).mean() <= 0.06
+    assert limits.mean() > 1.4
+    assert mean_lower_limit(np.ones(50), 1.0, spread=0.5, miss=0.01) == 1.0
+    assert mean_lower_limit(np.zeros(0), 1.0, spread=0.5, miss=0.01) == 1.0

@@ -1,7 +1,7 @@
 """The one look: walk the declared thresholds on the certify groups, A by exact binomial tails, B by an exact paired test and betting.
 
-Labels with too few certify groups are only known after the look. They are deferred on top of what was declared, and the test must pass
-both for the declared rule and for the narrowed one (`docs/statistics.md` says why that holds).
+Labels with too few certify groups are only known after the look. They are deferred on top of what was declared, and what is tested is the
+rule so narrowed, on the rows that `evaluate.narrow` leaves.
 
 Expects an Attempt that was stored before the incumbent's answers to the certify calls were opened. Each kind spends its part of the
 attempt's delta; the walk stops at the first threshold that fails, and the last that passed is certified.
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum.evaluate.narrow import Narrowing, Reduced, thin_labels
 from modicum.evaluate.table import Table
-from modicum.stats.betting import betting_p_value
+from modicum.stats.betting import betting_p_value, mean_lower_limit
 from modicum.stats.binomial import lower_tail
 from modicum.stats.paired import paired_p_value
 from modicum.stats.sequence import fixed_sequence
@@ -41,7 +42,7 @@ class Look:
     rule: Rule | None
     """The rule that may be certified: last passing threshold, labels too thin to certify deferred. None where the start failed."""
     thin_labels: tuple[str, ...]
-    """Labels with too few certify groups, deferred on top of the attempt's."""
+    """Labels with too few certify groups that agree, deferred on top of the attempt's."""
     labels_used: int = 0
     """B: how many labels the tests consulted."""
 
@@ -74,19 +75,20 @@ def look_b(attempt: Attempt, table: Table, excess: Array) -> Look:
 
 
 def p_values_a(attempt: Attempt, table: Table) -> Iterator[float]:
-    """A's p-value at each of the attempt's thresholds: the larger of two exact binomial tails; 1 below the floor on coverage."""
-    thin = thin_labels(attempt, table)
-    counts = _counts(table, attempt.thresholds)
-    narrow = _counts(table.without(thin), attempt.thresholds) if thin.any() else counts
-    for answered, errors, narrow_answered, narrow_errors in zip(*counts, *narrow, strict=True):
-        if narrow_answered < attempt.min_coverage * len(table):
+    """A's p-value at each of the attempt's thresholds: the larger of two exact binomial tails; 1 below the floor on coverage.
+
+    The margin is tested for the rule as declared, on all rows: who answers less cannot differ more often.
+    """
+    narrowing = Narrowing(attempt, table)
+    differs = table.differs
+    for threshold in attempt.thresholds:
+        answered = narrowing.answered(threshold)
+        if answered.sum() < attempt.min_coverage * len(table):
             yield 1.0
             continue
-        yield max(
-            lower_tail(int(errors), len(table), attempt.margin),
-            lower_tail(int(errors), int(answered), attempt.max_selective),
-            lower_tail(int(narrow_errors), int(narrow_answered), attempt.max_selective),
-        )
+        errors, narrow_errors = int((table.accepted(threshold) & differs).sum()), int((answered & differs).sum())
+        p = lower_tail(errors, len(table), attempt.margin)
+        yield max(p, lower_tail(narrow_errors, len(narrowing.left_answered(threshold).rows), attempt.max_selective))
 
 
 def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]:
@@ -95,42 +97,40 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
     Ends where the labels wanted so far exceed `max_label_share` of the groups; that depends on no label, and to stop early never makes a
     false claim.
     """
-    narrow = table.without(thin_labels(attempt, table))
+    narrowing = Narrowing(attempt, table)
+    everything = narrowing.left()
     level = level_of(attempt)
     differs = table.differs
     loss = np.where(differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
+    # Weights make up for the rows taken out; with none taken out there is nothing to make up for, and nothing to spend on it.
+    miss = level / 20 if attempt.min_label_groups else 0.0
     for threshold in attempt.thresholds:
-        accepted, kept = table.accepted(threshold), narrow.accepted(threshold)
-        if (accepted & differs).sum() > attempt.max_label_share * len(table):
+        answered = narrowing.answered(threshold)
+        if (table.accepted(threshold) & differs).sum() > attempt.max_label_share * len(table):
             return
-        if kept.sum() < attempt.min_coverage * len(table):
+        if answered.sum() < attempt.min_coverage * len(table):
             yield 1.0
             continue
-        p = _excess_p_value(attempt, loss, accepted, level)
-        if p <= level and not np.array_equal(kept, accepted):
-            p = max(p, _excess_p_value(attempt, loss, kept, level))
-        yield p
+        narrow_loss = np.where(answered, loss, 0.0)
+        marginal = _excess_p_value(narrow_loss, everything, attempt.margin, level, miss=miss)
+        selective = _excess_p_value(narrow_loss, narrowing.left_answered(threshold), attempt.max_selective, level, few=FEW)
+        yield max(marginal, selective)
 
 
-def _excess_p_value(attempt: Attempt, loss: Array, accepted: NDArray[np.bool_], level: float) -> float:
-    """Of the two claims on the excess loss of the accepted rows the larger p-value.
+def _excess_p_value(loss: Array, reduced: Reduced, bound: float, level: float, *, miss: float = 0.0, few: int | None = None) -> float:
+    """p-value of "the mean loss is at least `bound`", of the rows that were left.
 
     Where every loss is -1, 0 or 1 (right or wrong) the exact paired test needs a third fewer groups than betting and does not depend on
-    the order of rows; graded losses are bet on, and so is the floor where many are answered: there it is not what decides, and betting
-    is quick. Which test is used depends on how many are answered, not on any loss.
+    the order of rows; graded losses are bet on, and so is the floor where more than `few` are answered: there it is not what decides, and
+    betting is quick. Which test is used depends on how many are left, not on any loss. The rows left stand for more than they are: betting
+    weighs each, the paired test takes a lower limit on the mean weight, which may `miss` (0: every weight counts as 1).
     """
-    answered = loss[accepted]
-    worse, better = int((answered == 1).sum()), int((answered == -1).sum())
-    graded = worse + better < np.count_nonzero(answered)
-    if graded:
-        marginal = betting_p_value(np.where(accepted, loss, 0.0), attempt.margin, level=level)
-    else:
-        marginal = paired_p_value(worse, better, len(loss), attempt.margin)
-    if graded or len(answered) > FEW:
-        selective = betting_p_value(answered, attempt.max_selective, level=level)
-    else:
-        selective = paired_p_value(worse, better, len(answered), attempt.max_selective)
-    return max(marginal, selective)
+    drawn = loss[reduced.rows]
+    worse, better = int((drawn == 1).sum()), int((drawn == -1).sum())
+    if worse + better < np.count_nonzero(drawn) or (few is not None and len(drawn) > few):
+        return betting_p_value(drawn - bound * (reduced.weights - 1), bound, level=level)
+    stretch = mean_lower_limit(reduced.weights, 1.0, spread=0.5, miss=miss) if miss else 1.0
+    return min(paired_p_value(worse, better, len(drawn), min(bound * stretch, 0.999)) + miss, 1.0)
 
 
 def wanted_labels(attempt: Attempt, table: Table) -> NDArray[np.int64]:
@@ -143,21 +143,6 @@ def wanted_labels(attempt: Attempt, table: Table) -> NDArray[np.int64]:
             break
         rows = wanted
     return rows
-
-
-def thin_labels(attempt: Attempt, table: Table) -> NDArray[np.bool_]:
-    """Which labels have fewer certify groups, by the incumbent's answers, than the attempt demands; shape (len(table.labels),)."""
-    told = table.told[table.told >= 0]
-    return np.bincount(told, minlength=len(table.labels)) < attempt.min_label_groups
-
-
-def _counts(table: Table, thresholds: tuple[float, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Answered rows and errors among them at each threshold."""
-    order = np.argsort(-table.confidence[table.open], kind="stable")
-    confidence = table.confidence[table.open][order]
-    errors = np.concatenate([[0], np.cumsum(table.differs[table.open][order])])
-    answered = np.searchsorted(-confidence, -np.array(thresholds), side="right")
-    return answered, errors[answered]
 
 
 def _check(attempt: Attempt, table: Table, kind: PromiseKind) -> None:

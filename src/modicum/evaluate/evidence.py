@@ -30,6 +30,7 @@ from modicum.evaluate.table import UNREAD, Table
 from modicum.route.rule import refusal
 from modicum.stats.binomial import upper_limit
 from modicum.stats.clusters import mean_interval, rate_interval, weighted_mean
+from modicum.stats.sequence import spending
 from modicum.types import Attempt, Certificate, Cover, LabelRow, Prediction, PromiseKind, Sample
 
 Array = NDArray[np.float64]
@@ -171,11 +172,27 @@ def verify(data: bytes, certificate: Certificate | None = None) -> Verification:
         checks.append(Check(name="test", stated="passed", found=str(error), holds=False))
         return Verification(certificate=certificate, checks=tuple(checks))
     checks.append(_check("rows", _digest(rest), _digest(evidence)))
+    checks.append(_confidence(certificate, head))
     checks.append(_check("certificate_id", certificate.certificate_id, _identify(certificate)))
     for field in dataclasses.fields(Certificate):
-        if field.name not in ("evidence_digest", "certificate_id"):
+        if field.name not in ("evidence_digest", "certificate_id", "confidence"):
             checks.append(_check(field.name, getattr(certificate, field.name), getattr(found, field.name)))
     return Verification(certificate=certificate, checks=tuple(checks))
+
+
+def _confidence(certificate: Certificate, head: _Head) -> Check:
+    """The confidence must be the evidence's, and what the attempt spends must be what its number may spend at that confidence."""
+    stated = f"{certificate.confidence!r}, attempt {head.attempt.number} spends {head.attempt.delta!r}"
+    try:
+        allowed = spending(1 - head.facts.confidence, head.attempt.number)
+    except ValueError as error:
+        return Check(name="confidence", stated=stated, found=str(error), holds=False)
+    return Check(
+        name="confidence",
+        stated=stated,
+        found=f"{head.facts.confidence!r}, attempt {head.attempt.number} may spend {allowed!r}",
+        holds=_same(certificate.confidence, head.facts.confidence) and abs(head.attempt.delta - allowed) <= 1e-12,
+    )
 
 
 def rows_of(data: bytes) -> tuple[Row, ...]:

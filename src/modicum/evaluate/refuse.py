@@ -68,23 +68,31 @@ def refuse_after_look(
     """The refusal after attempt number `attempt` failed: the next one needs a fresh window and spends `spending(delta, attempt + 1)`.
 
     `supply` counts the opened window's groups, with its calls and days. `labels_wanted` are those that B could still use on this very
-    window, declared but not tested yet: then these come first. With the `opened` table (and `excess`, for B) the estimates come from the
-    calls just tested, which the next window has to bear out; else from the plan's.
+    window, declared but not tested yet: then these come first, and beside them stands what agreement (A) alone would need. With the
+    `opened` table (and `excess`, for B) the estimates come from the calls just tested, which the next window has to bear out; else from
+    the plan's.
     """
+    later = spending(delta, attempt + 1)
     if opened is not None:
         plan = dataclasses.replace(plan, curve=trace_curve(opened, excess))
     margin = _margin(plan, terms, supply.groups)
     if labels_wanted:
+        alone = _refusal(plan, dataclasses.replace(terms, kinds=("A",)), supply, later, keeps=False)
+        carries = _carries(margin, terms)
+        days = "" if alone.needs_days is None else f": {_days(alone.needs_days)}"
+        calls = "" if alone.needs_calls is None else f"; agreement alone would need about {alone.needs_calls:,} more calls{days}"
         return Refusal(
             code="too_few_labels",
             reason=(
                 f"agreement within {_percent(terms.margin)} could not be shown; whether it is as good needs labels for "
-                f"{labels_wanted:,} calls where the two differ"
+                f"{labels_wanted:,} calls where the two differ{calls}{carries}"
             ),
+            needs_calls=alone.needs_calls,
+            needs_days=alone.needs_days,
             needs_labels=labels_wanted,
             margin_reachable=margin,
         )
-    return dataclasses.replace(_refusal(plan, terms, supply, spending(delta, attempt + 1), keeps=False), margin_reachable=margin)
+    return dataclasses.replace(_refusal(plan, terms, supply, later, keeps=False), margin_reachable=margin)
 
 
 def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, keeps: bool) -> Refusal:
@@ -93,7 +101,7 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     if plan is None:
         return Refusal(code="no_threshold", reason="the specialist answers nothing: every label is protected or too rare")
     margin = _margin(plan, terms, supply.groups)
-    carries = f"; today's calls could carry a margin of about {_percent(margin)}" if margin is not None and margin > terms.margin else ""
+    carries = _carries(margin, terms)
     groups = groups_for_power(plan.curve, later, level=later.level, power=POWER)
     if groups is None:
         enough = plan.curve.coverage >= terms.min_coverage
@@ -120,6 +128,10 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
         needs_days=None if days is None else round(days, 1),
         margin_reachable=margin,
     )
+
+
+def _carries(margin: float | None, terms: Terms) -> str:
+    return f"; today's calls could carry a margin of about {_percent(margin)}" if margin is not None and margin > terms.margin else ""
 
 
 def _margin(plan: Plan, terms: Terms, groups: int) -> float | None:

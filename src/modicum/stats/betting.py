@@ -18,7 +18,7 @@ MOST_OF_THE_CAPITAL = 0.9
 
 
 def betting_p_value(draws: NDArray[np.float64], bound: float, *, level: float) -> float:
-    """p-value of "E[D] >= bound" for draws of D in [-1, 1], in random order, shape (n,).
+    """p-value of "E[D] >= bound" for draws of D in [-1, 1], in random order, shape (n,). Draws below -1 cost power, not validity.
 
     Capital after t draws is prod_i (1 + b_i (bound - D_i)). The bet b_i = sqrt(2 ln(1/level) / (n v_i)), v_i = (1 + sum_{j<i} D_j^2) / i,
     is the paper's predictable plug-in for a test at a fixed n, capped so that 1 + b_i (bound - D_i) > 0; `level` in (0, 1) tunes the
@@ -52,3 +52,25 @@ def fewest_draws_to_bet(bound: float, level: float) -> int:
         else:
             high = middle
     return high
+
+
+def mean_lower_limit(values: NDArray[np.float64], low: float, *, spread: float, miss: float) -> float:
+    """Below the mean of independent draws that are at least `low`, shape (n,), with probability at least 1 - `miss`; never below `low`.
+
+    The largest c against which the capital prod_i (1 + b (x_i - c)) reaches 1 / `miss`: under "the mean is c or less" that happens with
+    probability at most `miss` (Markov). The bet b is fixed by n and a guess of the standard deviation, `spread`: a wrong guess costs
+    power, not validity. No upper end is needed.
+    """
+    n = len(values)
+    if n == 0:
+        return low
+    wanted = math.log(1 / miss)
+    bet = math.sqrt(2 * wanted / n) / spread
+    sure, unsure = low, min(float(values.mean()), low + MOST_OF_THE_CAPITAL / bet)
+    for _ in range(60):
+        middle = (sure + unsure) / 2
+        if float(np.log1p(bet * (values - middle)).sum()) >= wanted:
+            sure = middle
+        else:
+            unsure = middle
+    return sure
