@@ -51,7 +51,7 @@ def test_a_log_goes_in_once_and_out_for_good(tmp_path: Path, modicum: Modicum) -
     log = tmp_path / "log.jsonl"
     log.write_bytes(b"".join(line(n, f"user-{n % 2}") for n in range(10)) + b"bad\n")
     code, out, err = modicum("import", str(log), "--scope-from", "client_id")
-    assert (code, out.splitlines()[0]) == (1, "10 calls added, 1 lines refused.")
+    assert (code, out.splitlines()[0]) == (1, "10 calls added, 1 line refused.")
     assert err == f"refused {log}:11: not JSON: invalid character (byte 0)\n"
     code, out, _ = modicum("import", "-", "--scope-from", "client_id", "--format", "json", given=gzip.compress(log.read_bytes()))
     told = json.loads(out)
@@ -80,9 +80,18 @@ def test_what_is_not_understood_exits_with_2(tmp_path: Path, modicum: Modicum) -
         ["import"],
         ["import", "-", "--from", "csv"],
         ["import", "-", "--scope", ""],
+        ["import", "-", "--scope", "a", "--scope-from", "client_id"],
+        ["report", "-", "--scope", "a", "--scope-from", "client_id"],
         ["erase"],
         ["erase", "--user", "u", "--before", "2026-01-01"],
         ["erase", "--before", "soon", "--yes"],
     ):
         code, out, err = modicum(*arguments)
         assert code == 2 and err and not out and "Traceback" not in err, arguments
+
+
+def test_one_of_a_thing_is_one(tmp_path: Path, modicum: Modicum) -> None:
+    (tmp_path / "log").write_bytes(line(1))
+    _, out, _ = modicum("import", str(tmp_path / "log"))
+    assert out.startswith("1 call added.\nIts bodies are kept until ")
+    assert modicum("erase", "--call", "r1", "--yes") == (0, "1 call erased.\n", "")

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modicum.cli import cli
-from modicum.errors import NotEnoughDataError
+from modicum.errors import NotEnoughDataError, NotFoundError
 
 WORDS = (
     "gold",
@@ -98,5 +98,24 @@ def test_the_operators_price_is_used(tmp_path: Path) -> None:
 
 
 def test_nothing_to_report_on(tmp_path: Path) -> None:
-    with pytest.raises(NotEnoughDataError):
+    with pytest.raises(NotFoundError, match="no home at"):
         run(tmp_path)
+    assert not (tmp_path / "home").exists()
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{broken\n" * 2)
+    with pytest.raises(NotEnoughDataError, match=r"no line of .* is a call \(2 lines refused\)"):
+        run(tmp_path, str(bad))
+
+
+def test_a_log_of_refused_lines_beside_other_calls_exits_as_an_import_does(tmp_path: Path) -> None:
+    run(tmp_path, str(write_log(tmp_path / "log.jsonl")))
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{broken\n")
+    result = run(tmp_path, str(bad), "--format", "json")
+    assert result.exit_code == 1 and "refused" in result.stderr
+    assert json.loads(result.stdout)["totals"]["calls"] == 240
+
+
+def test_a_log_too_small_for_workloads_says_how_many_calls_one_needs(tmp_path: Path) -> None:
+    result = run(tmp_path, str(write_log(tmp_path / "log.jsonl", calls=3)))
+    assert result.stdout.startswith("No workload was found in these 3 calls: one needs at least 15 calls")

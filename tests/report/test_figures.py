@@ -1,11 +1,13 @@
 """The report's figures against bills that can be checked by hand."""
 
+import dataclasses
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from modicum.catalog import Catalogue
+from modicum.report import page, text
 from modicum.report.records import ShadowCounts
 from modicum.types import Contract, Saving, Verdict
 from tests.report.records import NOW, PRICES, TEXT, certificate, certified, days, report, route, row, workload
@@ -123,6 +125,35 @@ def test_a_saving_of_a_trifle_is_not_worth_changing() -> None:
 def test_free_text_is_not_offered() -> None:
     (line,) = report(days(3), workloads=[workload(contract=TEXT)]).workloads
     assert (line.state, line.code) == ("unsuited", "free_text")
+
+
+def test_answers_that_say_more_are_not_counted_as_ready_to_be_tried() -> None:
+    wordy = Contract(kind="label", labels=("up", "down"), reader="first", read_share=1.0, discarded_share=0.4)
+    it = report(days(3) + days(3, workload_id="w2"), workloads=[workload(), workload("w2", contract=wordy)])
+    line = next(line for line in it.workloads if line.workload_id == "w2")
+    assert (line.state, line.code, line.can_be_served) == ("needs_reading", "needs_reading", False)
+    assert "`modicum workloads set w2 --read label`" in line.reason
+    assert it.figures[2].note == "1 with answers that a small model could give; 1 more once `modicum workloads set` says how to read it"
+    assert close(it.workloads[0].spend_usd_month, float((it.totals.spend_usd_month or 0) / 2))
+    assert any(note.startswith("* The answers of 1 workload say more") for note in it.notes)
+    alone = report(days(3), workloads=[workload(contract=wordy)])
+    assert alone.headline.startswith("The answers of one workload say more")
+    for shown in (text.render(it), page.render(it)):
+        assert (
+            "needs your word" in shown
+            and "one of 2 labels *" in shown
+            and "modicum workloads set w2 --read label" in " ".join(shown.split())
+        )
+    said = dataclasses.replace(wordy, read_as="label")
+    assert report(days(3), workloads=[workload(contract=said)]).workloads[0].state == "not_tried"
+
+
+def test_a_report_names_no_file_of_this_machine() -> None:
+    wanted = Verdict(workload_id="w1", verdict="refused", reason="too few labels", code="too_few_labels", request_file="/home/ann/x.jsonl")
+    it = report(days(3), verdicts=[wanted])
+    (line,) = it.workloads
+    assert line.verdict is not None and line.verdict.request_file is None
+    assert "/home/ann" not in page.render(it) + text.render(it)
 
 
 def test_states() -> None:

@@ -57,12 +57,19 @@ def test_workloads_are_listed_under_the_nouns_names(shell: Shell) -> None:
     assert assigned[0] == {"id": "chatcmpl-000000", "workload_id": listed[0]["id"]}
 
 
-def test_show_marks_slots_and_tells_no_values(shell: Shell) -> None:
+def test_show_names_the_slots_and_shows_five_real_calls(shell: Shell) -> None:
     listed = shell.json("workloads", "list")
+    assert [one["can_be_switched_on"] for one in listed] == [True, True] and listed[0]["contract"]["can_be_served"] is True
     shown = shell.run("workloads", "show", listed[0]["name"]).output
-    assert "Message: {…}" in shown and "parcel service" in shown
+    assert "Message: {user.0}" in shown and "parcel service" in shown
     assert all(label in shown for label in traffic.SUBJECTS)
-    assert len(shell.json("workloads", "show", listed[0]["name"])["examples"]) == 5
+    assert shown.count("    user.0: ") == 5 and shown.count("    answer: ") == 5
+    assert max(len(line) for line in shown.splitlines() if "user.0: " in line) <= 120
+    told = shell.json("workloads", "show", listed[0]["name"])
+    assert len(told["examples"]) == 5 and "  Message: {user.0}" in told["template"] and told["slots"] == ["user.0"]
+    newest = told["examples"][0]
+    assert newest["request"]["messages"][1]["content"] == f"Message: {newest['slots']['user.0']}"
+    assert newest["call_id"] in shown and newest["response"]["choices"][0]["message"]["content"] in shown
 
 
 def test_fit_says_certified_or_refused_of_each(shell: Shell, verdicts: dict[str, dict[str, Any]]) -> None:

@@ -77,7 +77,9 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except ModicumError as error:
-        click.echo(f"modicum: {error}", err=True)
+        from modicum.cli.options import printable  # a refusal may quote a log
+
+        click.echo(printable(f"modicum: {error}"), err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         click.echo("stopped", err=True)

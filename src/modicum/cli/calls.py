@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from modicum.cli.options import Config, common, print_json, print_table, printable
+from modicum.cli.options import Config, common, existing, print_json, print_table, printable
 from modicum.store.calls import Calls
 from modicum.types import Call
 
@@ -22,7 +22,7 @@ def command() -> None:
 @common
 def show(call_id: str, config: Config, as_json: bool) -> None:
     """Show one call by our id or by the response's own, with its verbatim bodies."""
-    call = Calls(config.home).get(call_id)
+    call = Calls(existing(config)).get(call_id)
     if as_json:
         print_json(record(call))
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from modicum.cli.options import Config, common, print_json, print_table
+from modicum.cli.options import Config, common, existing, print_json, print_table
 from modicum.errors import CertificateError
 from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.evidence import verify as verify_evidence
@@ -27,7 +27,7 @@ def command() -> None:
 @common
 def list_(config: Config, as_json: bool) -> None:
     """List all certificates, oldest first."""
-    found = Control(config.home).certificates()
+    found = Control(existing(config)).certificates()
     if as_json:
         print_json(found)
     elif not found:
@@ -60,7 +60,7 @@ def list_(config: Config, as_json: bool) -> None:
 @common
 def show(certificate_id: str, out: Path | None, config: Config, as_json: bool) -> None:
     """Show a certificate: its sentence, its figures, its table by label."""
-    control = Control(config.home)
+    control = Control(existing(config))
     certificate = control.certificate(certificate_id)
     if out is not None:
         out.write_bytes(certificate_file(certificate, control.evidence(certificate_id)))

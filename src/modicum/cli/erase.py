@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, print_json
+from modicum.cli.options import Config, actor, common, existing, print_json
 from modicum.errors import InputError, StoreError
+from modicum.report.words import count
 from modicum.store.erase import erase, matching
 from modicum.store.home import prepare
 
@@ -33,19 +34,23 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
     which: dict[str, Any] = {"call_id": call_id, "user_id": user_id, "before": None if before is None else _moment(before)}
     if sum(value is not None for value in which.values()) != 1:
         raise click.UsageError("say which calls: one of --call, --user and --before")
+    home = existing(config)
     if not yes:
-        found = matching(prepare(config.home), **which)
+        found = matching(prepare(home), **which)
         if not sys.stdin.isatty():
-            raise StoreError(f"{found:,} calls would be erased for good", hint="say --yes to do it")
-        click.confirm(f"Erase {found:,} calls for good?", abort=True, err=True)
-    erased = erase(prepare(config.home), actor=actor(), **which)
+            raise StoreError(f"{count(found, 'call')} would be erased for good", hint="say --yes to do it")
+        click.confirm(f"Erase {count(found, 'call')} for good?", abort=True, err=True)
+    erased = erase(prepare(home), actor=actor(), **which)
     if as_json:
         print_json({"erased": erased.calls, "models": erased.models, "routes": erased.routes})
         return
-    click.echo(f"{erased.calls:,} calls erased.")
+    click.echo(f"{count(erased.calls, 'call')} erased.")
     if erased.models:
         off = f"; switched off: {', '.join(erased.routes)}" if erased.routes else ""
-        click.echo(f"{erased.models} models had learned words of theirs and were deleted{off}. Next: modicum workloads, modicum fit")
+        were = "was" if erased.models == 1 else "were"
+        click.echo(
+            f"{count(erased.models, 'model')} had learned words of theirs and {were} deleted{off}. Next: modicum workloads, modicum fit"
+        )
 
 
 def _moment(text: str) -> datetime:

@@ -12,6 +12,7 @@ from modicum.cli.options import Config, common, print_json, printable
 from modicum.cli.progress import bar
 from modicum.intake import FORMATS, Options, Refusal, check_scope
 from modicum.pipeline.bring_in import bring_in
+from modicum.report.words import count
 
 SHOWN_IN_JSON = 1_000
 NAMED_IN_A_ROW = 100
@@ -20,14 +21,12 @@ NAMED_IN_A_ROW = 100
 @click.command(epilog="Example:  modicum import calls.jsonl    or    zcat calls-*.gz | modicum import --scope team-a -")
 @click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--from", "form", type=click.Choice(list(FORMATS)), help="The logs' format. [default: recognised line by line]")
-@click.option(
-    "--scope", default="default", show_default=True, help="The scope (team, tenant, project) of the calls: a wall between workloads."
-)
+@click.option("--scope", help="The scope (team, tenant, project) of the calls: a wall between workloads. [default: default]")
 @click.option("--scope-from", metavar="FIELD", help="Take each call's scope from this top-level field, e.g. client_id.")
 @click.option("--strict", is_flag=True, help="Leave a log out whole if any of its lines is refused.")
 @common
 def command(
-    logs: tuple[Path, ...], form: str | None, scope: str, scope_from: str | None, strict: bool, config: Config, as_json: bool
+    logs: tuple[Path, ...], form: str | None, scope: str | None, scope_from: str | None, strict: bool, config: Config, as_json: bool
 ) -> None:
     """Bring recorded calls in from JSON lines: plain, .gz, .zst, or - for standard input.
 
@@ -39,7 +38,7 @@ def command(
 
     Bodies are kept for [store] keep_days after they came in, figures stay.
     """
-    options = Options(scope=check_scope(scope), scope_from=scope_from, form=form)
+    options = reading(form, scope, scope_from)
     refusals: list[Refusal] = []
     told = Told()
 
@@ -57,20 +56,28 @@ def command(
         totals = {"added": added, "known": known, "erased": erased, "refused": refused}
         print_json(totals | {"logs": logs_in, "refusals": refusals})
     else:
-        parts = [f"{added:,} calls added"]
+        parts = [f"{count(added, 'call')} added"]
         parts += [f"{known:,} known already"] if known else []
         parts += [f"{erased:,} erased here before and not taken again"] if erased else []
-        parts += [f"{refused:,} lines refused"] if refused else []
+        parts += [f"{count(refused, 'line')} refused"] if refused else []
         click.echo(", ".join(parts) + ".")
         for source in left_out:
             click.echo(printable(f"{source} was left out whole (--strict)."))
         if added:
             until = datetime.now(UTC) + timedelta(days=min(config.store.keep_days, 36_500))
-            click.echo(
-                f"Their bodies are kept until {until:%Y-%m-%d} ([store] keep_days = {config.store.keep_days}). Next: modicum workloads"
-            )
+            whose = "Its bodies are" if added == 1 else "Their bodies are"
+            click.echo(f"{whose} kept until {until:%Y-%m-%d} ([store] keep_days = {config.store.keep_days}). Next: modicum workloads")
     if refused:
         sys.exit(1)
+
+
+def reading(form: str | None, scope: str | None, scope_from: str | None) -> Options:
+    """How logs are read. Raises UsageError where a scope is both given and to be taken from a field."""
+    if scope is not None and scope_from is not None:
+        raise click.UsageError(
+            "--scope and --scope-from do not go together: say one scope for all calls, or the field that names each one's"
+        )
+    return Options(scope=check_scope("default" if scope is None else scope), scope_from=scope_from, form=form)
 
 
 class Told:

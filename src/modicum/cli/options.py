@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from modicum import config
+from modicum.errors import NotFoundError
 
 Config = config.Config
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -32,10 +33,34 @@ def common(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(
         *args: Any, home: Path | None, config_path: Path | None, output: str, flags: dict[str, Any] | None = None, **kwargs: Any
     ) -> Any:
+        group = _given_before()
+        home, config_path, output = group.get("home", home), group.get("config_path", config_path), group.get("output", output)
         settings = config.load(config_path, flags={"store.home": home, **(flags or {})})
         return function(*args, config=settings, as_json=output == "json", **kwargs)
 
     return command
+
+
+def _given_before() -> dict[str, Any]:
+    """These options where they were given before the subcommand (`modicum workloads --home H list`) and not behind it."""
+    context = click.get_current_context()
+    group = context.parent
+    if group is None:
+        return {}
+    names = [name for name in ("home", "config_path", "output") if name in group.params]
+    return {name: group.params[name] for name in names if _said(group, name) and not _said(context, name)}
+
+
+def _said(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def existing(settings: Config) -> Path:
+    """The home, which must be there: a command that only reads makes none. Raises NotFoundError."""
+    home = settings.home
+    if not (home / "calls").is_dir():
+        raise NotFoundError(f"no home at {home}", hint="`modicum import LOG` makes one, --home FOLDER names another")
+    return home
 
 
 def actor() -> str:

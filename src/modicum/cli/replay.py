@@ -14,6 +14,7 @@ from modicum.backends.replay import Recordings
 from modicum.cli.options import Config, common, printable
 from modicum.cli.progress import bar
 from modicum.errors import LogFormatError
+from modicum.report.words import count
 from modicum.types import Call
 
 EXAMPLES = """\b
@@ -45,7 +46,7 @@ def command(logs: tuple[str, ...], listen: str, pace: bool, config: Config, as_j
     if not recordings.calls:
         raise LogFormatError("there is no recorded answer in " + ", ".join(logs), hint="a line needs a request and a response")
     url = f"http://{limits.listen}/v1"
-    line = f"Replaying {recordings.calls:,} recorded answers to {len(recordings):,} requests on {url}"
+    line = f"Replaying {count(recordings.calls, 'recorded answer')} to {count(len(recordings), 'request')} on {url}"
     line += ", at their own pace." if pace else "."
     if as_json:
         line = msgspec.json.encode({"url": url, "answers": recordings.calls, "requests": len(recordings), "pace": pace}).decode()
@@ -70,5 +71,5 @@ def load(logs: tuple[str, ...]) -> Recordings:
                     if number % 1000 == 0 and source.size_bytes:
                         report(source.read_bytes / source.size_bytes, source.name)
     if left_out:
-        click.echo(f"{left_out:,} lines hold no answer that could be given again.", err=True)
+        click.echo(f"{count(left_out, 'line holds', 'lines hold')} no answer that could be given again.", err=True)
     return recordings

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
-from modicum.cli.options import Config, common, console, print_json, printable
+from modicum.cli.import_ import reading
+from modicum.cli.options import Config, common, console, existing, print_json, printable
 from modicum.cli.progress import bar
-from modicum.errors import ModicumError
-from modicum.intake import FORMATS, Options, Refusal, check_scope
+from modicum.errors import ModicumError, NotEnoughDataError
+from modicum.intake import FORMATS, Options, Refusal
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
 from modicum.report import page, text
 from modicum.report.gather import gather
+from modicum.report.words import count
 
 SHOWN_REFUSALS = 20
 
@@ -35,10 +37,18 @@ def command(
     is on everything under the home. Prices are those of the installed genai-prices under your own in [prices]; nothing
     is fetched. The page holds prompts with their slots marked, never what the slots held.
     """
-    refused = _take(config, logs, Options(scope=check_scope(scope or "default"), scope_from=scope_from, form=form)) if logs else 0
+    options = reading(form, scope, scope_from)
+    if not logs:
+        existing(config)
+    refused = _take(config, logs, options) if logs else 0
     with bar("finding workloads") as progress:
         find(config, progress=progress, only_if_needed=True)
-    found = gather(config, scope=None if logs else scope)
+    try:
+        found = gather(config, scope=None if logs else scope)
+    except NotEnoughDataError:
+        if not logs:
+            raise
+        raise _nothing(logs, refused, config) from None
     if html is not None:
         _write(html, page.render(found))
     if as_json:
@@ -65,8 +75,17 @@ def _take(config: Config, logs: tuple[Path, ...], options: Options) -> int:
     with bar("importing") as progress:
         bring_in(config, logs, options, refused=hear, progress=progress)
     if heard > SHOWN_REFUSALS:
-        click.echo(f"refused {heard - SHOWN_REFUSALS:,} more lines; `modicum import` names them all", err=True)
+        click.echo(f"refused {count(heard - SHOWN_REFUSALS, 'more line')}; `modicum import` names them all", err=True)
     return heard
+
+
+def _nothing(logs: tuple[Path, ...], refused: int, config: Config) -> NotEnoughDataError:
+    """Nothing came in and nothing was there."""
+    names = ", ".join(str(log) for log in logs)
+    hint = f"and there are no other calls in {config.home}"
+    if refused:
+        return NotEnoughDataError(f"nothing to report on: no line of {names} is a call ({count(refused, 'line')} refused)", hint=hint)
+    return NotEnoughDataError(f"nothing to report on: {names} brought in no call", hint=hint)
 
 
 def _write(path: Path, content: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, print_json, print_table
+from modicum.cli.options import Config, actor, common, existing, print_json, print_table
 from modicum.pipeline import switching
 from modicum.store.control import Control
 from modicum.types import Route, RouteState
@@ -16,8 +16,9 @@ from modicum.types import Route, RouteState
 def command() -> None:
     """Switch a proposed route to shadow, on or off.
 
-    shadow computes the answer after the reply and compares; nothing is sent. on answers. Every change is recorded with
-    who made it and takes effect within a second on every worker of `modicum serve`, without a restart.
+    shadow computes the specialist's answer while the provider works and compares the two; nothing of it is sent. on answers.
+    Every change is recorded with who made it and takes effect within a second on every worker of `modicum serve`, without a
+    restart.
     """
 
 
@@ -51,7 +52,7 @@ def rows(control: Control, routes: list[Route]) -> list[dict[str, Any]]:
 @common
 def list_(config: Config, as_json: bool) -> None:
     """List all routes with their states."""
-    control = Control(config.home)
+    control = Control(existing(config))
     found = rows(control, list(control.routes()))
     if as_json:
         print_json(found)
@@ -82,7 +83,7 @@ def list_(config: Config, as_json: bool) -> None:
 @common
 def show(ref: str, config: Config, as_json: bool) -> None:
     """Show one route, its rule and its certificate's sentence."""
-    control = Control(config.home)
+    control = Control(existing(config))
     route = switching.find_route(control, ref)
     certificate = control.certificate(route.certificate_id)
     if as_json:
@@ -109,6 +110,7 @@ def _switch(state: RouteState) -> Any:
     @click.option("--note", default="", help="Why, for the record.")
     @common
     def change(ref: str, note: str, config: Config, as_json: bool) -> None:
+        existing(config)
         route = switching.switch(config, ref, state, actor=actor(), note=note)
         if as_json:
             print_json(route)
@@ -121,6 +123,6 @@ def _switch(state: RouteState) -> Any:
     return change
 
 
-command.command("shadow", help="Compute answers after the reply and compare them; send nothing.")(_switch("shadow"))
+command.command("shadow", help="Compute answers while the provider works and compare them; send nothing of them.")(_switch("shadow"))
 command.command("on", help="Let the specialist answer what its certificate covers.")(_switch("on"))
 command.command("off", help="Send everything to the incumbent again.")(_switch("off"))

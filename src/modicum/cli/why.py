@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modicum.cli.options import Config, common, print_json, printable
+from modicum.cli.options import Config, common, existing, print_json, printable
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, Decision
@@ -30,7 +30,7 @@ MEANING = {
 @common
 def command(call_id: str, config: Config, as_json: bool) -> None:
     """Explain who answered a call and why."""
-    call = Calls(config.home).get(call_id)
+    call = Calls(existing(config)).get(call_id)
     if as_json:
         print_json({"call_id": call.call_id, "decision": call.decision})
     else:

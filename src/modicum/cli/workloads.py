@@ -8,16 +8,24 @@ from typing import Any, Literal
 import click
 import msgspec
 
+from modicum.cli import showing
 from modicum.cli.calls import record
-from modicum.cli.options import Config, actor, common, print_json, print_table, printable
+from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
+from modicum.discover import split_id
+from modicum.discover.blocks import LEAST_CALLS
+from modicum.errors import NotFoundError
+from modicum.pipeline.deciding import slot_reader, slots_of
 from modicum.pipeline.find import decide, find
 from modicum.pipeline.samples import count_answers
-from modicum.pipeline.switching import find_workload
+from modicum.pipeline.switching import as_what, find_workload
 from modicum.report.figures import spend_by_workload
+from modicum.report.words import count, money
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.types import Pattern, Version, Workload
+from modicum.types import Workload
+
+EXAMPLES = 5
 
 
 @click.group(invoke_without_command=True, epilog="Example:  modicum workloads    then    modicum workloads show bank-intent")
@@ -29,6 +37,7 @@ def command(ctx: click.Context, config: Config, as_json: bool) -> None:
     Without a subcommand: look at all calls again, then list. What you decided (name, read, merge, split, ignore) stays.
     """
     if ctx.invoked_subcommand is None:
+        existing(config)
         with bar("finding workloads") as progress:
             find(config, progress=progress)
         _list(config, as_json)
@@ -42,6 +51,7 @@ def command(ctx: click.Context, config: Config, as_json: bool) -> None:
 @common
 def list_(assign: Path | None, scope: str | None, config: Config, as_json: bool) -> None:
     """List the workloads, most calls first."""
+    existing(config)
     with bar("finding workloads") as progress:
         find(config, progress=progress, only_if_needed=True)
     if assign is not None:
@@ -51,52 +61,71 @@ def list_(assign: Path | None, scope: str | None, config: Config, as_json: bool)
 
 def _list(config: Config, as_json: bool, scope: str | None = None) -> None:
     control = Control(config.home)
+    usage = Calls(config.home).usage()
+    scopes = sorted({row.scope for row in usage})
+    if scope is not None and scopes and scope not in scopes:
+        raise NotFoundError(f"no call is in scope '{scope}'", hint=f"there are: {', '.join(scopes)}")
     workloads = sorted(control.workloads(scope), key=lambda w: (w.scope, -w.calls))
-    spend = spend_by_workload(config, Calls(config.home).usage())
+    spend = spend_by_workload(config, usage)
     if as_json:
         print_json([_fields(w, spend) for w in workloads])
         return
     if not workloads:
-        click.echo("No workloads yet: bring calls in with `modicum import LOG`.")
+        click.echo(_none_yet(sum(row.calls for row in usage if scope in (None, row.scope))))
         return
+    several = len(scopes) > 1
     print_table(
-        ("workload", "id", "task", "answer", "calls", "spend", "incumbents", ""),
+        (*(("scope",) if several else ()), "workload", "id", "task", "answer", "calls", "spend", "incumbents", ""),
         [
             (
+                *((w.scope,) if several else ()),
                 w.name,
                 w.workload_id,
                 w.task,
                 _contract(w),
                 f"{w.calls:,}",
-                "unknown" if spend.get(w.workload_id) is None else f"${spend[w.workload_id]:,.2f}",
+                money(spend.get(w.workload_id)),
                 ", ".join(w.incumbents[:2]) + (" …" if len(w.incumbents) > 2 else ""),
                 _remark(w),
             )
             for w in workloads
         ],
-        right=(4, 5),
+        right=(4 + several, 5 + several),
     )
-    if unread := [w.name for w in workloads if not w.contract.can_be_served and w.contract.kind != "text"]:
+    if unread := [w for w in workloads if not w.contract.can_be_served]:
         click.echo(
             "* answers say more than the label or record read from them; where that is all that counts: "
-            f"`modicum workloads set {unread[0]} --read label`"
+            f"`modicum workloads set {unread[0].workload_id} --read {as_what(unread[0])}`"
         )
+
+
+def _none_yet(calls: int) -> str:
+    if not calls:
+        return "No calls yet: bring some in with `modicum import LOG`."
+    need = f"one needs at least {LEAST_CALLS} calls with the same prompt around what changes"
+    return f"No workloads yet: {need}, and there {'is' if calls == 1 else 'are'} {count(calls, 'call')}."
 
 
 def _fields(workload: Workload, spend: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(workload)
-    return fields | {"spend_usd": spend.get(workload.workload_id), "id": workload.workload_id}
+    served = workload.contract.can_be_served
+    return fields | {
+        "id": workload.workload_id,
+        "contract": fields["contract"] | {"can_be_served": served},
+        "can_be_switched_on": workload.routable and served and not workload.ignored,
+        "spend_usd": spend.get(workload.workload_id),
+    }
 
 
 def _contract(workload: Workload) -> str:
     contract = workload.contract
     return {
-        "label": f"one of {len(contract.labels)} labels",
-        "object": f"JSON, {len(contract.fields)} fields",
+        "label": f"one of {count(len(contract.labels), 'label')}",
+        "object": f"JSON, {count(len(contract.fields), 'field')}",
         "number": "a number",
         "tool": "tool call",
         "text": "free text",
-    }[contract.kind] + ("" if contract.can_be_served or contract.kind == "text" else " *")
+    }[contract.kind] + ("" if contract.can_be_served else " *")
 
 
 def _remark(workload: Workload) -> str:
@@ -117,67 +146,26 @@ def _write_assignments(config: Config, path: Path) -> None:
 @click.argument("ref", metavar="WORKLOAD")
 @common
 def show(ref: str, config: Config, as_json: bool) -> None:
-    """Show a workload: template with its slots marked, versions, contract, labels, models, volume a day, five real calls."""
-    control, calls = Control(config.home), Calls(config.home)
+    """Show a workload: template with its slots named, versions, contract, labels, models, volume a day, five real calls.
+
+    The calls are shown with what their slots held: this is for your own terminal, the report never says it.
+    """
+    control, calls = Control(existing(config)), Calls(config.home)
     workload = find_workload(control, ref)
-    spend = spend_by_workload(config, calls.usage())
     counts = count_answers(config, workload)
-    examples = _newest(calls, workload, 5)
-    days = max(1.0, (workload.last_seen - workload.first_seen).total_seconds() / 86_400)
+    examples = showing.newest(calls, workload, EXAMPLES)
+    slots = slot_reader(workload)
     if as_json:
-        more = {"calls_a_day": workload.calls / days, "answers": counts, "examples": [record(call) for call in examples]}
-        print_json(_fields(workload, spend) | more)
-        return
-    contract = workload.contract
-    print_table(
-        ("", ""),
-        [
-            ("workload", f"{workload.name} ({workload.workload_id}, scope {workload.scope})"),
-            ("task", workload.task),
-            (
-                "calls",
-                f"{workload.calls:,}, {workload.first_seen:%Y-%m-%d} to {workload.last_seen:%Y-%m-%d}, {workload.calls / days:,.0f} a day",
-            ),
-            ("incumbents", ", ".join(workload.incumbents)),
-            ("answer", f"{_contract(workload)}, read by '{contract.reader}' as {contract.form!r}"),
-            ("read", f"{contract.read_share:.1%} of the answers; reading discards more than form in {contract.discarded_share:.1%}"),
-        ],
-    )
-    for version in workload.versions:
-        click.echo(
-            f"\nversion {version.version_id}: {version.calls:,} calls, {version.first_seen:%Y-%m-%d} to {version.last_seen:%Y-%m-%d}"
-        )
-        for line in template_lines(version):
-            click.echo(printable("  " + line))
-    if contract.labels:
-        print_table(("label", "calls"), [(label, counts.get(label, 0)) for label in contract.labels], right=(1,))
-    for field in contract.fields:
-        click.echo(printable(f"  field {'.'.join(field.path)}: {field.kind}" + (f", {len(field.labels)} labels" if field.labels else "")))
-    click.echo("\nnewest calls:")
-    for call in examples:
-        click.echo(printable(f"  {call.call_id}  {call.started_at:%Y-%m-%d %H:%M}  {call.response_model or '?'}"))
-    click.echo(f"\n`modicum calls show ID` shows one whole; `modicum workloads calls {workload.name}` lists more.")
-
-
-def template_lines(version: Version) -> list[str]:
-    """The template as a reader sees it, `{…}` where a slot is."""
-    lines = []
-    for name, pattern in (("system", version.template.system), ("user", version.template.user)):
-        if pattern is not None:
-            lines += [f"{name}:", *(f"  {line}" for line in _marked(pattern).split("\n"))]
-    return lines + [f"where {slot} is {value!r}" for slot, value in version.marks]
-
-
-def _marked(pattern: Pattern) -> str:
-    text = "{…}".join(pattern.literals)
-    return ("" if pattern.anchored_start else "{…}") + text + ("" if pattern.anchored_end and pattern.literals else "{…}")
-
-
-def _newest(calls: Calls, workload: Workload, count: int) -> list[Any]:
-    newest: list[Any] = []
-    for call in calls.scan(workload_id=workload.workload_id):
-        newest = [*newest[-(count - 1) :], call]
-    return newest[::-1]
+        more = {
+            "calls_a_day": workload.calls / showing.days_seen(workload),
+            "template": showing.template_lines(workload),
+            "slots": slots_of(workload),
+            "answers": counts,
+            "examples": [showing.example(call, slots) for call in examples],
+        }
+        print_json(_fields(workload, spend_by_workload(config, calls.usage())) | more)
+    else:
+        showing.print_workload(workload, _contract(workload), counts, examples, slots)
 
 
 @command.command("calls")
@@ -186,8 +174,8 @@ def _newest(calls: Calls, workload: Workload, count: int) -> list[Any]:
 @common
 def calls_(ref: str, limit: int, config: Config, as_json: bool) -> None:
     """List the newest calls of a workload."""
-    calls = Calls(config.home)
-    newest = _newest(calls, find_workload(Control(config.home), ref), limit)
+    calls = Calls(existing(config))
+    newest = showing.newest(calls, find_workload(Control(config.home), ref), limit)
     if as_json:
         print_json([record(call) for call in newest])
     else:
@@ -205,23 +193,35 @@ def calls_(ref: str, limit: int, config: Config, as_json: bool) -> None:
         )
 
 
-def _decide(config: Config, ref: str, kind: Literal["name", "read", "merge", "split", "ignore"], payload: str, as_json: bool) -> None:
+def _decide(config: Config, ref: str, kind: Literal["name", "read", "merge", "split", "ignore"], payload: str, as_json: bool) -> Workload:
+    existing(config)
     with bar("looking again") as progress:
         workload = decide(config, ref, kind, payload, actor=actor(), progress=progress)
     if as_json:
         print_json(workload)
     else:
-        remark = ", ignored" if workload.ignored else ""
-        click.echo(f"{workload.name} ({workload.workload_id}): {_contract(workload)}, {workload.calls:,} calls{remark}")
+        click.echo(printable(_said(workload)))
+    return workload
+
+
+def _said(workload: Workload) -> str:
+    remark = ", ignored" if workload.ignored else ""
+    return f"{workload.name} ({workload.workload_id}): {_contract(workload)}, {count(workload.calls, 'call')}{remark}"
 
 
 @command.command("set")
 @click.argument("ref", metavar="WORKLOAD")
-@click.option("--read", "read_as", type=click.Choice(["label", "json", "text"]), required=True, help="What counts in its answers.")
+@click.option("--read", "read_as", type=click.Choice(["label", "json", "text"]), help="What counts in its answers.")
+@click.option("--undo", is_flag=True, help="Read them again as they were found to be.")
 @common
-def set_(ref: str, read_as: str, config: Config, as_json: bool) -> None:
-    """Say how the answers of a workload are to be read where they say more than a label or a record."""
-    _decide(config, ref, "read", read_as, as_json)
+def set_(ref: str, read_as: str | None, undo: bool, config: Config, as_json: bool) -> None:
+    """Say how the answers of a workload are to be read where they say more than a label or a record.
+
+    Refused where no answer can be read so. --undo takes it back.
+    """
+    if (read_as is None) != undo:
+        raise click.UsageError("say --read label, --read json or --read text, or --undo")
+    _decide(config, ref, "read", read_as or "", as_json)
 
 
 @command.command()
@@ -229,7 +229,7 @@ def set_(ref: str, read_as: str, config: Config, as_json: bool) -> None:
 @click.argument("name")
 @common
 def name(ref: str, name: str, config: Config, as_json: bool) -> None:
-    """Give a workload a name."""
+    """Give a workload a name that no other of its scope has. Naming it again is how to undo it."""
     _decide(config, ref, "name", name, as_json)
 
 
@@ -238,8 +238,11 @@ def name(ref: str, name: str, config: Config, as_json: bool) -> None:
 @click.argument("into", metavar="INTO")
 @common
 def merge(ref: str, into: str, config: Config, as_json: bool) -> None:
-    """Count the calls of one workload as another's."""
-    _decide(config, into, "merge", find_workload(Control(config.home), ref).workload_id, as_json)
+    """Count the calls of one workload as another's of the same scope.
+
+    Merging a part back into the workload that it was split off from undoes the split. Any other merge stays.
+    """
+    _decide(config, into, "merge", find_workload(Control(existing(config)), ref).workload_id, as_json)
 
 
 @command.command()
@@ -248,8 +251,15 @@ def merge(ref: str, into: str, config: Config, as_json: bool) -> None:
 @click.argument("value", metavar="VALUE")
 @common
 def split(ref: str, slot: str, value: str, config: Config, as_json: bool) -> None:
-    """Make the calls with this value of a slot a workload of their own (`show` names the slots)."""
-    _decide(config, ref, "split", msgspec.json.encode({"slot": slot, "value": value}).decode(), as_json)
+    """Make the calls with this value of a slot a workload of their own (`show` names the slots).
+
+    `modicum workloads merge PART WORKLOAD` undoes it.
+    """
+    payload = msgspec.json.encode({"slot": slot, "value": value}).decode()
+    workload = _decide(config, ref, "split", payload, as_json)
+    if not as_json:
+        part = find_workload(Control(config.home), split_id(workload.workload_id, slot, value))
+        click.echo(printable(_said(part)))
 
 
 @command.command()
@@ -257,5 +267,5 @@ def split(ref: str, slot: str, value: str, config: Config, as_json: bool) -> Non
 @click.option("--undo", is_flag=True, help="Count it again.")
 @common
 def ignore(ref: str, undo: bool, config: Config, as_json: bool) -> None:
-    """Leave a workload out of fits and routes."""
+    """Leave a workload out of fits and routes; --undo takes it in again."""
     _decide(config, ref, "ignore", "false" if undo else "", as_json)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from modicum.config import Config
-from modicum.discover import mine
+from modicum.discover import Discovery, mine
+from modicum.pipeline import deciding
 from modicum.pipeline.switching import find_workload, publish
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
@@ -20,6 +22,15 @@ Progress = Callable[[float, str], None]
 FOUND = "workloads.find"
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What mining found, not stored yet."""
+
+    discovery: Discovery
+    bodiless: frozenset[str]
+    state: str
+
+
 def find(config: Config, *, progress: Progress | None = None, only_if_needed: bool = False) -> list[Workload]:
     """Mine all calls again, keep ids and decisions, store the result and tell the day.
 
@@ -28,27 +39,37 @@ def find(config: Config, *, progress: Progress | None = None, only_if_needed: bo
     """
     control, calls = Control(config.home), Calls(config.home)
     usage = calls.usage()
-    state = _imported(usage)
-    if only_if_needed and state == _last_state(control):
+    if only_if_needed and _imported(usage) == _last_state(control):
         return control.workloads()
+    return _keep(config, _look(config, usage, control.decisions(), progress))
+
+
+def _look(config: Config, usage: Sequence[UsageRow], decisions: Sequence[OperatorDecision], progress: Progress | None) -> _Look:
+    calls = Calls(config.home)
     calls.compact()
     calls.expire_bodies(config.store.keep_days)
     count = max(sum(row.calls for row in usage), 1)
     bodiless: set[str] = set()
     discovery = mine(
         _noting(calls.scan(), bodiless),
-        known=control.workloads(),
-        decisions=control.decisions(),
+        known=Control(config.home).workloads(),
+        decisions=deciding.standing(decisions),
         progress=(lambda read: progress(read / count, "reading calls")) if progress else None,
     )
+    return _Look(discovery, frozenset(bodiless), _imported(usage))
+
+
+def _keep(config: Config, look: _Look) -> list[Workload]:
+    control, calls = Control(config.home), Calls(config.home)
+    workloads = look.discovery.workloads
     # Calls whose bodies are past their time cannot be looked at again: they stay where they were.
-    names = {workload.workload_id for workload in discovery.workloads}
-    kept = [row for row in calls.assignments() if row[0] in bodiless and row[1] in names] if bodiless else []
-    calls.assign([*discovery.assignments, *kept])
-    control.replace_workloads(discovery.workloads)
-    control.log("modicum", FOUND, state, f"{len(discovery.workloads)} workloads")
+    names = {workload.workload_id for workload in workloads}
+    kept = [row for row in calls.assignments() if row[0] in look.bodiless and row[1] in names] if look.bodiless else []
+    calls.assign([*look.discovery.assignments, *kept])
+    control.replace_workloads(workloads)
+    control.log("modicum", FOUND, look.state, f"{len(workloads)} workloads")
     publish(config)
-    return list(discovery.workloads)
+    return list(workloads)
 
 
 def _noting(calls: Iterable[Call], bodiless: set[str]) -> Iterator[Call]:
@@ -76,9 +97,14 @@ def decide(
     actor: str,
     progress: Progress | None = None,
 ) -> Workload:
-    """Record a person's word on a workload and look again with it. Raises NotFoundError for a workload that is not there."""
-    control = Control(config.home)
+    """Look again with a person's word on a workload, and record it where it changes something.
+
+    Raises NotFoundError for a workload, slot or value that is not there, InputError for a word that says nothing.
+    """
+    control, calls = Control(config.home), Calls(config.home)
     workload = find_workload(control, ref)
+    payload = payload.strip() if kind == "name" else payload
+    deciding.check(control, workload, kind, payload)
     decision = OperatorDecision(
         decision_id=f"d_{uuid.uuid4().hex[:12]}",
         scope=workload.scope,
@@ -88,6 +114,8 @@ def decide(
         at=datetime.now(UTC),
         actor=actor,
     )
+    look = _look(config, calls.usage(), [*control.decisions(), decision], progress)
+    deciding.check_effect(calls, workload, decision, look.discovery.workloads)
     control.add_decision(decision)
-    find(config, progress=progress)
+    _keep(config, look)
     return find_workload(control, workload.workload_id)

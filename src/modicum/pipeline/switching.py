@@ -25,7 +25,8 @@ def find_workload(control: Control, ref: str) -> Workload:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NotFoundError(f"several workloads are named '{ref}'", hint="say " + " or ".join(f"{w.scope}/{w.name}" for w in found))
+        hint = "say " + " or ".join(f"{w.workload_id} (scope {w.scope})" for w in found)
+        raise NotFoundError(f"several workloads are named '{ref}'", hint=hint)
     near = difflib.get_close_matches(ref, [name for w in workloads for name in (w.name, w.workload_id)], 1)
     raise NotFoundError(
         f"no workload '{ref}'", hint=f"did you mean '{near[0]}'?" if near else "`modicum workloads list` shows which there are"
@@ -82,8 +83,13 @@ def _check(control: Control, route: Route, now: datetime) -> None:
     if not workload.contract.can_be_served:
         raise RouteError(
             f"{workload.contract.discarded_share:.0%} of the answers of '{workload.name}' say more than what is read from them",
-            hint=f"`modicum workloads set {workload.name} --read label` if readers can do without the rest",
+            hint=f"`modicum workloads set {workload.workload_id} --read {as_what(workload)}` if readers can do without the rest",
         )
+
+
+def as_what(workload: Workload) -> str:
+    """The reading that would let the workload's answers be served."""
+    return "json" if workload.contract.kind == "object" else "label"
 
 
 def publish(config: Config) -> Snapshot:

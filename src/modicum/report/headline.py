@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from modicum.discover.blocks import LEAST_CALLS
 from modicum.report import words
 from modicum.report.records import IN_FORCE, HeadlineFigure, Totals, WorkloadFigures
 
@@ -89,7 +90,7 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
         HeadlineFigure(
             label="workloads found",
             value=f"{totals.workloads:,}",
-            note=f"{len(open_)} with answers that a small model could give",
+            note=f"{len(open_)} with answers that a small model could give{_more(lines)}",
         ),
     )
     return sentence, figures
@@ -97,15 +98,30 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
 
 def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
     refused = sum(1 for line in lines if line.state == "refused")
+    unread = sum(1 for line in lines if line.state == "needs_reading")
     if not lines:
-        sentence = "No workload was found in these calls: `modicum workloads` looks for them."
+        sentence = (
+            f"No workload was found in {'this one call' if totals.calls == 1 else f'these {totals.calls:,} calls'}:"
+            f" one needs at least {LEAST_CALLS} calls with the same prompt around what changes."
+        )
+    elif unread and not refused:
+        it = "answers of one workload say" if unread == 1 else f"answers of {unread:,} workloads say"
+        sentence = f"The {it} more than what is read from them: what may be left out is yours to say before it is tried."
     else:
         sentence = "Nothing here is worth changing" + (": no small model could be proven good enough." if refused else " now.")
     figures = (
         spend,
         HeadlineFigure(label="saving a month, net", value="none", note="nothing is certified" if lines else "nothing was tried"),
         HeadlineFigure(
-            label="workloads found", value=f"{totals.workloads:,}", note=f"{refused} tried and refused" if refused else "none tried"
+            label="workloads found",
+            value=f"{totals.workloads:,}",
+            note=(f"{refused} tried and refused" if refused else "none tried") + _more(lines),
         ),
     )
     return sentence, figures
+
+
+def _more(lines: Sequence[WorkloadFigures]) -> str:
+    """Those that count as neither tried nor to be tried, so that they are not passed over."""
+    unread = sum(1 for line in lines if line.state == "needs_reading")
+    return f"; {unread} more once `modicum workloads set` says how to read {'it' if unread == 1 else 'them'}" if unread else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def line(
         task=workload.task,
         contract_kind=workload.contract.kind,
         labels=len(workload.contract.labels),
+        can_be_served=workload.contract.can_be_served,
         calls=calls,
         share=calls / all_calls if all_calls else 0.0,
         calls_without_usage=paid.calls_without_usage,
@@ -60,7 +62,7 @@ def line(
         control_usd_month=saved.control_usd_month if saved else None,
         code=its.code,
         reason=its.reason,
-        verdict=its.verdict,
+        verdict=None if its.verdict is None else replace(its.verdict, request_file=None),
         certificate=certificate,
         live=_live(rows, paid.mean_usd, shadow),
         templates=tuple(template_text(version) for version in workload.versions),

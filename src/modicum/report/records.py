@@ -17,6 +17,7 @@ State = Literal[
     "expired",  # its certificate is too old to answer under
     "refused",  # tried, and not proven
     "not_tried",  # a small model may be tried
+    "needs_reading",  # not tried: its answers say more than what is read from them, and nobody said whether that counts
     "unsuited",  # not tried, and this kind of answer cannot be taken over yet
     "ignored",  # the operator left it out
 ]
@@ -88,6 +89,8 @@ class WorkloadFigures:
     task: TaskKind
     contract_kind: ContractKind
     labels: int
+    can_be_served: bool
+    """False where answers say more than what is read from them: nothing is switched on before the operator says what counts."""
     calls: int
     share: float
     """Of all calls in the report."""
@@ -117,6 +120,7 @@ class WorkloadFigures:
     reason: str = ""
     """Why nothing is proposed, for programs and for people. `verdict` says what is missing, in calls, days and labels."""
     verdict: Verdict | None = None
+    """Without `request_file`: a report names no file of this machine."""
     certificate: Certificate | None = None
     live: LiveFigures | None = None
     templates: tuple[TemplateText, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from modicum.report import words
 from modicum.report.records import State
 from modicum.types import Certificate, Route, Verdict, Workload
 from modicum.workload import classifiable
@@ -51,9 +52,20 @@ def standing(
         state, code, reason = "refused", verdict.code, verdict.reason
     elif why := "thin_template" if not workload.routable else classifiable(workload.contract):
         state, code, reason = "unsuited", why, NOT_YET.get(why, why)
+    elif not workload.contract.can_be_served:
+        state, code, reason = "needs_reading", "needs_reading", unread(workload)
     else:
         state = "not_tried"
     return Standing(state=state, route=route, certificate=certificate, verdict=verdict, code=code, reason=reason)
+
+
+def unread(workload: Workload) -> str:
+    """What has to be said before answers that say more than what is read from them can be given by a small model."""
+    as_what = "json" if workload.contract.kind == "object" else "label"
+    return (
+        f"{words.percent(workload.contract.discarded_share)} of its answers say more than what is read from them; where that may be"
+        f" left out, `modicum workloads set {workload.workload_id} --read {as_what}` says so"
+    )
 
 
 def best_routes(routes: Iterable[Route]) -> dict[str, Route]:

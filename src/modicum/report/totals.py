@@ -103,6 +103,11 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the"
             " coverage within what the certificate's groups allow; with few days they are widened, under three days there is none.",
         ]
+    if unread := [line for line in lines if not line.can_be_served]:
+        said.append(
+            f"* The answers of {words.count(len(unread), 'workload')} say more than what is read from them: {words.names(unread)}."
+            " Nothing of that is switched on before `modicum workloads set ID --read label` (or json) says that the rest may be left out."
+        )
     if totals.unpriced_calls:
         failed = f" ({totals.failed_calls:,} of all calls failed)" if totals.failed_calls else ""
         without_price = totals.unpriced_calls - totals.calls_without_usage

@@ -20,6 +20,7 @@ STATES = {
     "expired": "certificate expired",
     "refused": "not proposed",
     "not_tried": "not tried yet",
+    "needs_reading": "needs your word",
     "unsuited": "stays with the large model",
     "ignored": "left out",
 }
@@ -116,8 +117,9 @@ def unit(price: Decimal | None) -> str:
 
 
 def answer(line: WorkloadFigures) -> str:
-    """What an answer looks like."""
-    return f"one of {line.labels} labels" if line.contract_kind == "label" else ANSWERS[line.contract_kind]
+    """What an answer looks like; a star where it says more than that."""
+    said = f"one of {count(line.labels, 'label')}" if line.contract_kind == "label" else ANSWERS[line.contract_kind]
+    return said if line.can_be_served else f"{said} *"
 
 
 def models(line: WorkloadFigures) -> str:
