@@ -148,7 +148,7 @@ def test_copied_spans_need_an_extractor() -> None:
 def test_records_keep_spacing_order_and_fence(style: dict[str, object]) -> None:
     rng = random.Random(4)
     values = [{"z": rng.choice(LABELS), "a": {"q": rng.random() < 0.5, "b": rng.choice(LABELS)}} for _ in range(300)]
-    texts = [f"```json\n{json.dumps(value, **style)}\n```" for value in values]
+    texts = [f"```json\n{json.dumps(value, **style)}\n```" for value in values]  # type: ignore[arg-type]
     contract: Contract = infer(said(texts), 0, ())
     assert render(contract, read(contract, Answer(texts[5], None, (), "stop")) or "") == texts[5]
     assert contract.discarded_share == 0
