@@ -38,7 +38,7 @@ class Usage:
 
 Reason = Literal[
     "answered",  # a stage was sure enough
-    "shadow",  # the route is in shadow: computed after the reply, never sent
+    "shadow",  # the route is in shadow: computed beside the incumbent, never sent
     "observe",  # serve only records
     "bypass",  # the caller asked for the incumbent
     "control",  # the coin kept this conversation with the incumbent

@@ -14,14 +14,11 @@ from modicum.errors import CertificateError
 from modicum.evaluate.certify import look_a, look_b
 from modicum.evaluate.evidence import (
     UNREADABLE,
-    Facts,
     certificate_file,
-    cover_of,
-    expiry,
-    repeat_disagreement,
     verify,
     write_certificate,
 )
+from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
 from modicum.evaluate.groups import group_samples
 from modicum.evaluate.split import split_by_time
 from modicum.stats.sequence import spending

@@ -12,7 +12,6 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -22,16 +21,15 @@ from numpy.typing import NDArray
 
 from modicum.errors import CertificateError
 from modicum.evaluate.certify import Look, look_a, look_b
-from modicum.evaluate.groups import Groups
+from modicum.evaluate.facts import Facts
 from modicum.evaluate.saving import estimate_saving
 from modicum.evaluate.sentence import promise
-from modicum.evaluate.split import Split
 from modicum.evaluate.table import UNREAD, Table
 from modicum.route.rule import refusal
 from modicum.stats.binomial import upper_limit
 from modicum.stats.clusters import mean_interval, rate_interval, weighted_mean
 from modicum.stats.sequence import spending
-from modicum.types import Attempt, Certificate, Cover, LabelRow, Prediction, PromiseKind, Sample
+from modicum.types import Attempt, Certificate, LabelRow, Prediction, PromiseKind
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -39,26 +37,6 @@ T = TypeVar("T")
 FORMAT = "modicum-certificate/1"
 UNREADABLE = "(unreadable)"
 """How the table by label names the answers of the incumbent that could not be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a certificate states beyond its attempt and its rows."""
-
-    workload_name: str
-    scope: str
-    cover: Cover
-    confidence: float
-    """What all attempts together keep: 1 - delta of the operator, before any of it was spent."""
-    left_out_groups: int
-    self_disagreement: float | None
-    calls_per_month: float
-    control_share: float
-    baseline: str
-    labels_by: str = "gold labels"
-    """B: who labelled, as the sentence says it."""
-    created_at: datetime
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,40 +180,6 @@ def rows_of(data: bytes) -> tuple[Row, ...]:
         return msgspec.json.decode(b"[" + b",".join(lines) + b"]", type=tuple[Row, ...])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CertificateError(f"this is no certificate file: {error}") from None
-
-
-def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[float | None, int]:
-    """How often the incumbent differs from itself, over pairs of calls with the same normalised text (mean over texts); and how many pairs.
-
-    An unread answer differs from everything. (None, 0) where nothing repeats.
-    """
-    answers: dict[int, list[str | None]] = {}
-    for sample, repeat in zip(samples, groups.repeats, strict=True):
-        answers.setdefault(repeat, []).append(sample.value)
-    shares, pairs = [], 0
-    for values in answers.values():
-        if (m := len(values)) > 1:
-            counts = {value: values.count(value) for value in set(values) if value is not None}
-            all_pairs = m * (m - 1) // 2
-            shares.append(1 - sum(c * (c - 1) // 2 for c in counts.values()) / all_pairs)
-            pairs += all_pairs
-    return (sum(shares) / len(shares) if shares else None), pairs
-
-
-def cover_of(samples: Sequence[Sample], split: Split, *, view_version: str) -> Cover:
-    """Which requests the certify window saw: models, versions of the prompt, lengths, turns."""
-    seen = [samples[i] for i in split.certify_calls]
-    return Cover(
-        incumbents=tuple(sorted({sample.incumbent for sample in seen})),
-        version_ids=tuple(sorted({sample.version_id for sample in seen})),
-        view_version=view_version,
-        max_input_chars=max(sample.input_chars for sample in seen),
-        max_turns=max(sample.turns for sample in seen),
-    )
-
-
-def expiry(created_at: datetime, expires_days: int) -> datetime:
-    return created_at + timedelta(days=expires_days)
 
 
 def label_table(table: Table, accepted: NDArray[np.bool_], worse: NDArray[np.bool_], confidence: float = 0.95) -> tuple[LabelRow, ...]:

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from modicum.evaluate import certify, evidence, refuse
+from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
 from modicum.evaluate.labels import excess_losses, label_requests
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Plan, trace_curve
@@ -80,18 +81,18 @@ class Looking:
         now = datetime.now(UTC)
         times = [s.at for s in samples]
         days = max((max(times) - min(times)).total_seconds() / 86_400, 1.0)
-        facts = evidence.Facts(
+        facts = Facts(
             workload_name=workload.name,
             scope=workload.scope,
-            cover=evidence.cover_of(samples, ready.parts, view_version=VIEW_VERSION),
+            cover=cover_of(samples, ready.parts, view_version=VIEW_VERSION),
             confidence=self.wish.fit.confidence,
             left_out_groups=ready.parts.left_out_groups,
-            self_disagreement=evidence.repeat_disagreement(samples, ready.groups)[0],
+            self_disagreement=repeat_disagreement(samples, ready.groups)[0],
             calls_per_month=workload.calls / days * DAYS_A_MONTH,
             control_share=self.wish.control_share,
             baseline=f"{' and '.join(workload.incumbents)} for every call",
             created_at=now,
-            expires_at=evidence.expiry(now, self.wish.fit.expires_days),
+            expires_at=expiry(now, self.wish.fit.expires_days),
         )
         return Window.of(
             held_out,
@@ -180,7 +181,7 @@ class Looking:
     ) -> Verdict:
         """Store the certificate with its evidence and a proposed route."""
         now = datetime.now(UTC)
-        facts = dataclasses.replace(window.facts, created_at=now, expires_at=evidence.expiry(now, self.wish.fit.expires_days))
+        facts = dataclasses.replace(window.facts, created_at=now, expires_at=expiry(now, self.wish.fit.expires_days))
         certificate, rows = evidence.write_certificate(attempt, look, table, facts, key=evidence_key(self.home), excess=excess)
         self.control.add_certificate(certificate, rows, actor=self.wish.actor)
         route = Route(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from modicum.evaluate.evidence import Facts
+from modicum.evaluate.facts import Facts
 from modicum.evaluate.labels import Label
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.table import Table, tabulate

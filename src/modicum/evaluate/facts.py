@@ -1,0 +1,65 @@
+"""What a certificate states beyond its attempt and its rows: whom it covers, how often the incumbent differs from itself, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modicum.evaluate.groups import Groups
+from modicum.evaluate.split import Split
+from modicum.types import Cover, Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a certificate states beyond its attempt and its rows."""
+
+    workload_name: str
+    scope: str
+    cover: Cover
+    confidence: float
+    """What all attempts together keep: 1 - delta of the operator, before any of it was spent."""
+    left_out_groups: int
+    self_disagreement: float | None
+    calls_per_month: float
+    control_share: float
+    baseline: str
+    labels_by: str = "gold labels"
+    """B: who labelled, as the sentence says it."""
+    created_at: datetime
+    expires_at: datetime
+
+
+def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[float | None, int]:
+    """How often the incumbent differs from itself, over pairs of calls with the same normalised text (mean over texts); and how many pairs.
+
+    An unread answer differs from everything. (None, 0) where nothing repeats.
+    """
+    answers: dict[int, list[str | None]] = {}
+    for sample, repeat in zip(samples, groups.repeats, strict=True):
+        answers.setdefault(repeat, []).append(sample.value)
+    shares, pairs = [], 0
+    for values in answers.values():
+        if (m := len(values)) > 1:
+            counts = {value: values.count(value) for value in set(values) if value is not None}
+            all_pairs = m * (m - 1) // 2
+            shares.append(1 - sum(c * (c - 1) // 2 for c in counts.values()) / all_pairs)
+            pairs += all_pairs
+    return (sum(shares) / len(shares) if shares else None), pairs
+
+
+def cover_of(samples: Sequence[Sample], split: Split, *, view_version: str) -> Cover:
+    """Which requests the certify window saw: models, versions of the prompt, lengths, turns."""
+    seen = [samples[i] for i in split.certify_calls]
+    return Cover(
+        incumbents=tuple(sorted({sample.incumbent for sample in seen})),
+        version_ids=tuple(sorted({sample.version_id for sample in seen})),
+        view_version=view_version,
+        max_input_chars=max(sample.input_chars for sample in seen),
+        max_turns=max(sample.turns for sample in seen),
+    )
+
+
+def expiry(created_at: datetime, expires_days: int) -> datetime:
+    return created_at + timedelta(days=expires_days)
