@@ -72,11 +72,12 @@ def test_whoever_seals_an_open_segment_the_writer_goes_on_in_another(tmp_path: P
     writer = SegmentWriter(tmp_path)
     writer.append(call("before"))
     seal(segments(tmp_path)[0].path)
-    sealed = segments(tmp_path)[0].path.read_bytes()
+    sealed = segments(tmp_path)[0].path
+    body = sealed.read_bytes()
     writer.append(call("after"))
-    assert states(tmp_path) == ["seg", "open"]
-    assert segments(tmp_path)[0].path.read_bytes() == sealed
-    segments(tmp_path)[0].path.unlink()
+    assert sorted(states(tmp_path)) == ["open", "seg"]
+    assert sealed.read_bytes() == body
+    sealed.unlink()
     writer.close()
     assert names(tmp_path) == ["after"]
 
