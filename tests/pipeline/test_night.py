@@ -130,6 +130,13 @@ def test_too_few_calls_say_how_many_more(tmp_path: Path) -> None:
     assert Control(config.home).attempts(verdict.workload_id) == [], "a window that cannot pass stays unopened"
 
 
+def test_so_few_calls_that_nothing_can_be_tried_say_how_many_more_too(tmp_path: Path) -> None:
+    verdict = fit(home(tmp_path, [row for row, _ in traffic.sorted_messages(18)]))
+    assert (verdict.verdict, verdict.code) == ("refused", "too_few_calls")
+    assert verdict.needs_calls is not None and verdict.needs_calls > 200 and verdict.needs_days is not None
+    assert f"at least {verdict.needs_calls:,} more calls" in verdict.reason
+
+
 def test_labels_complete_the_declared_attempt(tmp_path: Path) -> None:
     rows = list(traffic.sorted_messages(900, wrong=0.2))
     config = home(tmp_path, [row for row, _ in rows])

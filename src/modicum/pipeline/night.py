@@ -17,7 +17,7 @@ from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.pipeline.look import Looking
 from modicum.pipeline.prepare import SEED, Prepared, prepare
-from modicum.pipeline.refusing import refuse, unfit
+from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
@@ -151,7 +151,7 @@ class Night:
                 progress=progress,
             )
         except NotEnoughDataError as error:
-            return refuse(workload, "too_few_calls", error.message)
+            return refuse_for_lack(workload, error.message, terms, situation.samples, situation.opened_until)
         if not situation.interrupted and (ready.plan is None or not is_worth_a_look(ready.plan)):
             return refuse(workload, refuse_unopened(ready.plan, terms, ready.supply))
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from modicum.evaluate.refuse import Refusal
-from modicum.types import Attempt, Verdict, Workload
+from modicum.evaluate.tune import Terms
+from modicum.pipeline.prepare import CERTIFY_SHARE
+from modicum.stats.binomial import fewest_draws
+from modicum.types import Attempt, Sample, Verdict, Workload
 from modicum.workload import classifiable
 
 WHY = {
@@ -25,6 +31,24 @@ def unfit(workload: Workload) -> Verdict | None:
     if not workload.routable:
         return refuse(workload, "thin_template", "its prompt has too little fixed text to recognise a request safely")
     return None
+
+
+def refuse_for_lack(workload: Workload, why: str, terms: Terms, samples: Sequence[Sample], opened_until: datetime | None) -> Verdict:
+    """The refusal of a workload with too few calls even to try: at least so many more, and days at the pace of those there are.
+
+    A lower limit: no test passes on fewer certify calls than would all have to agree.
+    """
+    newer = [sample.at for sample in samples if opened_until is None or sample.at > opened_until]
+    least = fewest_draws(terms.margin, terms.level)
+    missing = (least if opened_until else math.ceil(least / CERTIFY_SHARE)) - len(newer)
+    if missing <= 0:
+        return refuse(workload, "not_learnable", why)
+    times = [sample.at for sample in samples]
+    pace = len(times) / ((max(times) - min(times)).total_seconds() / 86_400) if len(times) > 1 and max(times) > min(times) else None
+    days = None if pace is None else round(missing / pace, 1)
+    soon = "" if days is None else f": {math.ceil(days):,} day{'' if math.ceil(days) == 1 else 's'}"
+    reason = f"{why}; needs at least {missing:,} more calls{' that are newer' if opened_until else ''}{soon}"
+    return refuse(workload, Refusal(code="too_few_calls", reason=reason, needs_calls=missing, needs_days=days))
 
 
 def refuse(
