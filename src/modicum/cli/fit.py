@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, print_json, print_table
+from modicum.cli.options import Config, actor, common, existing, print_json, print_table
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError
 from modicum.evaluate.labels import Label, read_labels
@@ -56,6 +56,7 @@ def command(
     """
     changes: dict[str, Any] = {"margin": margin, "confidence": confidence, "min_label_groups": min_label_groups}
     settings = dataclasses.replace(config.fit, **{name: value for name, value in changes.items() if value is not None})
+    existing(config)
     with bar("finding workloads") as progress:
         workloads = find(config, progress=progress, only_if_needed=True)
     control = Control(config.home)
