@@ -131,7 +131,7 @@ def _show(verdicts: list[tuple[Workload, Verdict]]) -> None:
             f"Nothing has changed yet. `modicum route shadow {name}` compares on live calls, `modicum route on {name}` lets it answer."
         )
     if len(certified) > 1:
-        confidence = certified[0][1].certificate.confidence  # type: ignore[union-attr]
+        confidence = max(v.certificate.confidence for _, v in certified if v.certificate is not None)
         click.echo(
             f"{len(certified)} certificates at {confidence:.0%}: expect about {len(certified) * (1 - confidence):.1f} of them to be wrong."
         )
