@@ -1,8 +1,10 @@
 """How good is a linear specialist with few labels? The official split of HEADLINES, beside FrugalGPT's published figures.
 
 The first 1,000, 2,000 and 5,000 gold labels of the training file, then the whole test file. Settings were chosen by
-cross-validation on training texts; the test file was looked at between versions, and no setting was taken from it. BANKING77 and CLINC150 (in scope, trained with the out-of-scope examples as one more label)
-stand beside as a check that nothing was bent to one set. Needs the public data: --data DIR or MODICUM_DATA.
+cross-validation on training texts; the test file was looked at between versions, and no setting was taken from it.
+
+BANKING77 and CLINC150 (in scope, trained with the out-of-scope examples as one more label) stand beside as
+a check that nothing was bent to one set. Needs the public data: --data DIR or MODICUM_DATA.
 
 Published: FrugalGPT (arXiv 2305.05176), `summary_HEADLINES_e8_full_2024.csv` of its repository, read from the same data folder.
 """
