@@ -61,7 +61,8 @@ def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tu
 def configuration_page() -> str:
     parts = [NOTE, "# Configuration\n", textwrap.dedent(inspect.getdoc(config) or "") + "\n"]
     parts.append("With no file at all everything works on these defaults. A key that is not listed here is refused.\n")
-    for name, record in config.SECTIONS.items():
+    named = {"providers.NAME": config.ProviderConfig, 'models."NAME"': config.ModelConfig}
+    for name, record in {**config.SECTIONS, **named}.items():
         parts.append(f"## `[{name}]`\n\n{inspect.getdoc(record)}\n")
         parts.append("| key | kind | default | what it is |\n|---|---|---|---|")
         hints, said = typing.get_type_hints(record), field_docstrings(record)
@@ -76,17 +77,27 @@ def configuration_page() -> str:
 def kind_of(hint: object) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return ", ".join(f"`{value}`" for value in typing.get_args(hint))
-    return {"int": "whole number", "float": "number", "str": "text", "bool": "true, false", "Path": "path"}[
-        getattr(hint, "__name__", str(hint))
-    ]
+    if typing.get_origin(hint) is tuple:
+        return "list"
+    kinds = {"int": "whole number", "float": "number", "str": "text", "bool": "true, false", "Path": "path"}
+    return kinds.get(getattr(hint, "__name__", ""), "path" if hint == Path | None else "table")
 
 
 def shown(value: object) -> str:
+    if value is dataclasses.MISSING or value in (None, (), ""):
+        return " "
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def field_docstrings(record: type) -> dict[str, str]:
-    """The string below a field, as one line."""
+    """The string below a field, as one line; inherited ones too."""
+    said: dict[str, str] = {}
+    for base in reversed(record.__mro__[:-1]):
+        said |= own_docstrings(base)
+    return said
+
+
+def own_docstrings(record: type) -> dict[str, str]:
     body = typing.cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]).body
     said: dict[str, str] = {}
     for before, after in zip(body, body[1:], strict=False):

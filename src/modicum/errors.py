@@ -5,13 +5,17 @@
      ├─ InputError                     bytes from outside do not fit
      │   ├─ LogFormatError             a log, or a line of it
      │   └─ RequestError               an HTTP request (status 400 unless it says otherwise)
+     │       ├─ UntranslatableError    a field that the provider's dialect has no words for
      │       ├─ RequestTooLargeError   413
-     │       ├─ ForbiddenError         403: foreign Origin, Host that is not loopback
+     │       ├─ UnauthorisedError      401: no key, or one that is unknown, expired or revoked
+     │       ├─ ForbiddenError         403: foreign Origin, Host that is not loopback, a model or scope that the key may not use
      │       ├─ UnsupportedMediaError  415
      │       ├─ RequestTimeoutError    408
      │       └─ UnknownEndpointError   404
      │           └─ MethodNotAllowedError  405
-     ├─ NotFoundError                  no such workload, route, certificate, call
+     ├─ LimitError                     429: the key's requests, tokens or calls at once
+     │   └─ BudgetError                429: the key's budget; asking again does not help
+     ├─ NotFoundError                  no such workload, route, certificate, call, model
      ├─ StoreError                     the home cannot be read or written
      │   └─ StoreBusyError             another process holds the lock
      ├─ ArtefactError                  an artefact is damaged, foreign or not allowed
@@ -20,7 +24,8 @@
      ├─ RouteError                     this change of a route is not allowed
      ├─ MissingExtraError              an optional dependency is not installed
      └─ UpstreamError                  the provider could not be reached or broke off (502)
-         └─ UpstreamTimeoutError       504
+         ├─ UpstreamTimeoutError       504
+         └─ UpstreamUnavailableError   503: every deployment is cooling down
 
 Messages carry the value and the fix. `code` is stable and may be matched by programs; `hint` says what the reader should do.
 """
@@ -60,9 +65,18 @@ class RequestError(InputError):
     code = "request_invalid"
 
 
+class UntranslatableError(RequestError):
+    code = "untranslatable"
+
+
 class RequestTooLargeError(RequestError):
     code = "request_too_large"
     status = 413
+
+
+class UnauthorisedError(RequestError):
+    code = "invalid_api_key"
+    status = 401
 
 
 class ForbiddenError(RequestError):
@@ -88,6 +102,21 @@ class MethodNotAllowedError(UnknownEndpointError):
 class RequestTimeoutError(RequestError):
     code = "request_timeout"
     status = 408
+
+
+class LimitError(ModicumError):
+    """`retry_after_s` says when asking again may help; None: not by itself."""
+
+    code = "rate_limit_exceeded"
+    status = 429
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class BudgetError(LimitError):
+    code = "budget_exceeded"
 
 
 class NotFoundError(ModicumError):
@@ -135,3 +164,8 @@ class UpstreamError(ModicumError):
 class UpstreamTimeoutError(UpstreamError):
     code = "upstream_timeout"
     status = 504
+
+
+class UpstreamUnavailableError(UpstreamError):
+    code = "upstream_unavailable"
+    status = 503

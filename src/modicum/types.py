@@ -26,13 +26,18 @@ def new_call_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one call. Input includes cache reads and writes; output includes reasoning."""
+    """Tokens of one call. Input includes cache reads and writes and audio; output includes reasoning and audio."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    """All that was written to the provider's cache, for however long."""
+    cache_write_1h_tokens: int | None = None
+    """Of these, what was written to be kept for an hour."""
     reasoning_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
     estimated: bool = False
 
 
@@ -49,7 +54,26 @@ Reason = Literal[
     "protected_label",  # a label that always goes to the incumbent was predicted or close
     "below_threshold",  # not sure enough
     "failed",  # something of ours broke; the call went upstream
+    "degraded",  # no provider answered, and the operator allows a stage to answer below its threshold then
+    "no_workloads",  # an endpoint that has none: embeddings, rerank, completions
 ]
+
+Endpoint = Literal[
+    "chat_completions",
+    "responses",
+    "completions",
+    "embeddings",
+    "rerank",
+    "messages",
+    "count_tokens",
+    "models",
+    "files",
+    "batches",
+    "generate_content",
+    "converse",
+    "predictions",
+]
+"""What is asked of a provider. The last three are only spoken to providers, never by callers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +107,10 @@ class Call:
     scope: str = "default"
     client_id: str | None = None
     """The tenant or application that called, as the log names it. Never used to group calls."""
+    key_id: str | None = None
+    """The virtual key that it came with."""
+    endpoint: Endpoint = "chat_completions"
+    """What the caller asked at, and so the dialect of both bodies: `wire.canon` reads each as a chat completion."""
     user_id: str | None = None
     """The end user, where the request names one."""
     conversation_id: str | None = None
@@ -95,15 +123,51 @@ class Call:
     """The log's format for an imported call, the listener for a live one."""
     request_model: str | None = None
     response_model: str | None = None
+    provider: str | None = None
+    """The provider that answered, or failed last, as the configuration names it."""
+    deployments: tuple[str, ...] = ()
+    """`provider/model` of every deployment that was tried, in order; a retry stands twice."""
     request: bytes | None = None
-    """JSON as received. None once erased or past `keep_days`."""
+    """JSON as received, or its redacted view. None where bodies are not kept, once erased or past `keep_days`."""
     response: bytes | None = None
+    view_version: str | None = None
+    """The redactor that both bodies went through before they were stored; None: they are as they were."""
     status: int = 200
     finish_reason: str | None = None
     error: str | None = None
     usage: Usage = Usage()
     cost_usd: Decimal | None = None
+    service_tier: str | None = None
+    """The provider's word where it priced the call otherwise: flex, priority, batch, ..."""
     decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A virtual key: who may ask for what, how often, and for how much. The secret itself is kept nowhere."""
+
+    key_id: str
+    name: str
+    digest: str
+    """SHA-256 of the whole secret, in hex."""
+    shown: str
+    """The first characters of the secret, enough to tell keys apart by eye."""
+    scope: str = "default"
+    admin: bool = False
+    """May use the admin API; an admin key asks for no completions."""
+    models: tuple[str, ...] = ()
+    """Models that it may ask for (`*` at the end matches the rest); empty: all."""
+    requests_minute: int | None = None
+    tokens_minute: int | None = None
+    concurrency: int | None = None
+    budget_day_usd: Decimal | None = None
+    budget_month_usd: Decimal | None = None
+    reserve_output_tokens: int = 1024
+    """Reserved for the answer of a request that sets no limit of its own."""
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 # ------------------------------------------------------------------------------------------------------------ workloads
@@ -244,7 +308,7 @@ class OperatorDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a model costs, in US dollars per million tokens. None is unknown."""
+    """What a model costs, in US dollars per million tokens. None is unknown, or charged as the plain tokens of its side."""
 
     provider: str
     model: str
@@ -252,6 +316,11 @@ class Price:
     output_usd_mtok: Decimal | None = None
     cache_read_usd_mtok: Decimal | None = None
     cache_write_usd_mtok: Decimal | None = None
+    cache_write_1h_usd_mtok: Decimal | None = None
+    audio_input_usd_mtok: Decimal | None = None
+    audio_output_usd_mtok: Decimal | None = None
+    request_usd: Decimal | None = None
+    """Charged for each call beside its tokens."""
     source: str = ""
     as_of: str = ""
 

@@ -67,7 +67,7 @@ def test_no_room_is_named_for_nothing() -> None:
 
 def test_only_config_reads_the_environment() -> None:
     found = {named(path) for path in SOURCES if {"os.environ", "os.getenv", "os.environb", "environ"} & set(used(tree(path)))}
-    assert found == {"config.py"}
+    assert found == {"config/environment.py", "config/load.py"}
 
 
 def test_only_places_print_or_exit() -> None:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from modicum.cli.options import Config, common, printable
-from modicum.config import use_one_thread
+from modicum.config import secret, use_one_thread
 from modicum.errors import ConfigError, StoreError
 from modicum.store import home, snapshot
 
@@ -78,7 +78,7 @@ def serve(config: Config, *, as_json: bool = False) -> None:
     from modicum.gateway import server
 
     hosted.check(config.upstream.url)
-    if config.upstream.auth == "key" and not config.api_key() and not hosted.is_loopback(config.upstream.url):
+    if config.upstream.auth == "key" and not secret(config.upstream.api_key_env) and not hosted.is_loopback(config.upstream.url):
         raise ConfigError(
             f"no key for {config.upstream.url}: the environment variable {config.upstream.api_key_env} is not set",
             hint="set it, or pass the callers' own keys on with --auth forward",

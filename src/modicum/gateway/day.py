@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from modicum.backends.hosted import Hosted
-from modicum.config import Config
+from modicum.config import Config, secret
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.asgi import Header, text
 from modicum.gateway.live import Live
@@ -47,7 +47,7 @@ class Day:
             live=live,
             recorder=Recorder(writer, alarm, strict=config.store.durability == "strict"),
             alarm=alarm,
-            key=config.api_key() if config.upstream.auth == "key" else None,
+            key=secret(config.upstream.api_key_env) if config.upstream.auth == "key" else None,
         )
 
     def start(self) -> None:

@@ -1,0 +1,46 @@
+"""Every setting: one frozen record a section, from flag, `MODICUM_SECTION__KEY`, `modicum.toml`, default, in this order.
+
+The only room that reads the environment. Secrets are named here (`api_key_env`), never written.
+"""
+
+from modicum.config.environment import proxy_for, secret, use_one_thread
+from modicum.config.load import load
+from modicum.config.sections import (
+    NAMED,
+    PRICE_KEYS,
+    SECTIONS,
+    Config,
+    DeploymentConfig,
+    FitConfig,
+    ModelConfig,
+    ProviderConfig,
+    RedactConfig,
+    RetryConfig,
+    RouteConfig,
+    ServeConfig,
+    StoreConfig,
+    TelemetryConfig,
+    UpstreamConfig,
+)
+
+__all__ = [
+    "NAMED",
+    "PRICE_KEYS",
+    "SECTIONS",
+    "Config",
+    "DeploymentConfig",
+    "FitConfig",
+    "ModelConfig",
+    "ProviderConfig",
+    "RedactConfig",
+    "RetryConfig",
+    "RouteConfig",
+    "ServeConfig",
+    "StoreConfig",
+    "TelemetryConfig",
+    "UpstreamConfig",
+    "load",
+    "proxy_for",
+    "secret",
+    "use_one_thread",
+]
