@@ -80,7 +80,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoning:
-    """What the model thought. `signature` lets its provider check it when it comes back; `sealed` is thought that only the provider can read."""
+    """What the model thought. `signature` lets its provider check it later; `sealed`: only the provider can read it."""
 
     text: str = ""
     signature: str | None = None
