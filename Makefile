@@ -101,6 +101,8 @@ lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; U
 	@$(LOCK) pyproject.toml requirements/test.in --extra train -o requirements/test.txt
 	@$(LOCK) pyproject.toml requirements/demo.in --extra train -c requirements/test.txt -o requirements/demo.txt
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
+	@$(LOCK) pyproject.toml --extra train -c requirements/test.txt -o requirements/train.txt
+	@$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) .cache .demo .bench build dist

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from demo import sample
 
-ROOT = Path(__file__).resolve().parents[2]
 NO_NETWORK = """
 import socket
 
@@ -22,40 +18,6 @@ def refuse(*args, **kwargs):
 
 socket.socket.connect = socket.socket.connect_ex = socket.socket.sendto = socket.getaddrinfo = refuse
 """
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=ROOT)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def empty(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the locked core and the wheel, and nothing else."""
-    folder = tmp_path_factory.mktemp("empty")
-    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
-    python = str(folder / "bin" / "python")
-    locked = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(ROOT / "requirements" / "core.txt")]
-    uv, pip = (
-        [sys.executable, "-m", "uv", "pip"],
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python],
-    )
-    # First from the cache that `make` has filled, then as `make` does it.
-    ways = [[*uv, "install", "--offline", "--python", python], [*uv, "install", "--python", python], [*pip, "install", "--no-compile"]]
-    if not any(subprocess.run([*way, *locked], capture_output=True).returncode == 0 for way in ways):
-        pytest.fail("the locked core could not be installed, neither by uv nor by pip")
-    run(*pip, "install", "--no-index", "--no-deps", str(wheel))
-    run(*pip, "check")
-    return folder
-
-
-def run(*words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 def alone(empty: Path, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
