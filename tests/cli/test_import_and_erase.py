@@ -95,3 +95,16 @@ def test_one_of_a_thing_is_one(tmp_path: Path, modicum: Modicum) -> None:
     _, out, _ = modicum("import", str(tmp_path / "log"))
     assert out.startswith("1 call added.\nIts bodies are kept until ")
     assert modicum("erase", "--call", "r1", "--yes") == (0, "1 call erased.\n", "")
+
+
+def test_what_was_recorded_can_be_taken_elsewhere(tmp_path: Path, modicum: Modicum) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(b"".join(line(n) for n in range(10)))
+    modicum("import", str(log))
+    code, out, _ = modicum("calls", "export")
+    exported = [json.loads(one) for one in out.splitlines()]
+    assert code == 0 and [one["response_id"] for one in exported] == [f"r{n}" for n in range(10)]
+    assert exported[3]["request"]["user"] == "u" and exported[3]["started_at"] == exported[3]["timestamp"]
+    code, again, _ = modicum("import", "-", "--format", "json", given=out.encode())
+    assert (code, json.loads(again)["known"]) == (0, 10)
+    assert len(modicum("calls", "export", "--until", "2026-01-01")[1]) == 0

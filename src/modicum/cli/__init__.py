@@ -20,7 +20,7 @@ COMMANDS = {
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
     "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
     "replay": ("modicum.cli.replay", "Answer from recorded calls, for demos and tests."),
-    "calls": ("modicum.cli.calls", "Show recorded calls."),
+    "calls": ("modicum.cli.calls", "Show or export recorded calls."),
     "why": ("modicum.cli.why", "Explain in five lines who answered a call."),
     "erase": ("modicum.cli.erase", "Remove calls for good."),
     "config": ("modicum.cli.config", "Print every setting and where it came from."),

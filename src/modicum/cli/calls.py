@@ -1,7 +1,8 @@
-"""`modicum calls show`: one recorded call, bodies included."""
+"""`modicum calls`: show one recorded call, or take all of them elsewhere."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -11,10 +12,12 @@ from modicum.cli.options import Config, common, existing, print_json, print_tabl
 from modicum.store.calls import Calls
 from modicum.types import Call
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
 
 @click.group()
 def command() -> None:
-    """Show recorded calls."""
+    """Show or export recorded calls."""
 
 
 @command.command()
@@ -43,6 +46,24 @@ def show(call_id: str, config: Config, as_json: bool) -> None:
     for name, body in (("request", call.request), ("response", call.response)):
         click.echo(f"\n{name}:")
         click.echo("  (no body is kept)" if body is None else printable(_pretty(body)))
+
+
+@command.command()
+@click.option("--scope", metavar="NAME", help="Only this scope's.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only calls from this day on (UTC).")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Only calls before this day (UTC).")
+@common
+def export(scope: str | None, since: datetime | None, until: datetime | None, config: Config, as_json: bool) -> None:
+    """Write calls to standard output, one JSON object a line, oldest first: bodies as they are kept, and every figure.
+
+    `modicum import` reads such a file. Example: modicum calls export | zstd > calls.jsonl.zst
+    """
+    for call in Calls(existing(config)).scan(scope=scope, since=_utc(since), until=_utc(until)):
+        click.echo(_encode({"timestamp": call.started_at, **record(call)}))
+
+
+def _utc(day: datetime | None) -> datetime | None:
+    return None if day is None else day.replace(tzinfo=UTC)
 
 
 def record(call: Call) -> dict[str, Any]:
