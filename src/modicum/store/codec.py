@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from modicum.types import Call, Decision, Usage
+from modicum.types import Call, Decision, Endpoint, Usage
 
 FRAME = struct.Struct("<II")
 """Length of the payload and its CRC32."""
@@ -51,6 +51,12 @@ class Head(msgspec.Struct, omit_defaults=True):
     usage: Usage | None = None
     cost_usd: Decimal | None = None
     decision: Decision | None = None
+    key_id: str | None = None
+    endpoint: Endpoint = "chat_completions"
+    provider: str | None = None
+    deployments: tuple[str, ...] = ()
+    view_version: str | None = None
+    service_tier: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -93,6 +99,12 @@ def encode(call: Call) -> bytes:
         usage=None if call.usage == _UNKNOWN_USAGE else call.usage,
         cost_usd=call.cost_usd,
         decision=call.decision,
+        key_id=call.key_id,
+        endpoint=call.endpoint,
+        provider=call.provider,
+        deployments=call.deployments,
+        view_version=call.view_version,
+        service_tier=call.service_tier,
     )
     payload = b"".join((_encode(head), b"\n", request or b"", response or b""))
     return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
@@ -133,6 +145,12 @@ def decode(payload: bytes, *, bodies: bool = True) -> Call:
         usage=head.usage or _UNKNOWN_USAGE,
         cost_usd=head.cost_usd,
         decision=head.decision,
+        key_id=head.key_id,
+        endpoint=head.endpoint,
+        provider=head.provider,
+        deployments=head.deployments,
+        view_version=head.view_version,
+        service_tier=head.service_tier,
     )
 
 

@@ -2,6 +2,9 @@
 
 `stored_us` is when the call entered this home (never before it started): bodies are kept for so many days from there, so a log of
 last year is not emptied by the import that brings it in.
+
+Columns may be added, before the bodies: a table that lacks them gets them with the next append, and a file that lacks them is read as if
+they were unknown there.
 """
 
 from __future__ import annotations
@@ -49,13 +52,30 @@ COLUMNS: dict[str, DataType] = {
     "version_id": _TEXT,
     "specialist": _BOOL,
     "decision": _TEXT,
+    "key_id": _TEXT,
+    "endpoint": _TEXT,
+    "provider": _TEXT,
+    "deployments": _TEXT,
+    "view_version": _TEXT,
+    "service_tier": _TEXT,
+    "cache_write_1h_tokens": _WHOLE,
+    "audio_input_tokens": _WHOLE,
+    "audio_output_tokens": _WHOLE,
     "request": _BYTES,
     "response": _BYTES,
 }
+_SQL = {_TEXT: "VARCHAR", _WHOLE: "BIGINT", _REAL: "DOUBLE", _BOOL: "BOOLEAN", _BYTES: "BLOB"}
+SOURCE = (
+    "SELECT * FROM read_parquet(?, union_by_name=true, hive_partitioning=true, hive_types_autocast=false) UNION ALL BY NAME SELECT "
+    + ", ".join(f"NULL::{_SQL[kind]} AS {name}" for name, kind in COLUMNS.items())
+    + " WHERE false"
+)
+"""A query over files of the table that has every column, also those that came after the files were written."""
 SCHEMA = Schema([Field(name, kind, nullable=True) for name, kind in COLUMNS.items()])
 BODIES = ("request", "response")
 _encode = msgspec.json.Encoder().encode
 _decode_decision = msgspec.json.Decoder(Decision).decode
+_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def row(call: Call, stored_us: int) -> tuple[Any, ...]:
@@ -93,6 +113,15 @@ def row(call: Call, stored_us: int) -> tuple[Any, ...]:
         decision and decision.version_id,
         is_specialist(decision),
         None if decision is None else _encode(decision).decode(),
+        call.key_id,
+        call.endpoint,
+        call.provider,
+        _encode(call.deployments).decode() if call.deployments else None,
+        call.view_version,
+        call.service_tier,
+        usage.cache_write_1h_tokens,
+        usage.audio_input_tokens,
+        usage.audio_output_tokens,
         call.request,
         call.response,
     )
@@ -155,6 +184,15 @@ def call(values: tuple[Any, ...]) -> Call:
         usage_estimated,
         cost_usd,
         decision,
+        key_id,
+        endpoint,
+        provider,
+        deployments,
+        view_version,
+        service_tier,
+        cache_write_1h_tokens,
+        audio_input_tokens,
+        audio_output_tokens,
         request,
         response,
     ) = values
@@ -183,9 +221,18 @@ def call(values: tuple[Any, ...]) -> Call:
             output_tokens=output_tokens,
             cache_read_tokens=cache_read_tokens,
             cache_write_tokens=cache_write_tokens,
+            cache_write_1h_tokens=cache_write_1h_tokens,
             reasoning_tokens=reasoning_tokens,
+            audio_input_tokens=audio_input_tokens,
+            audio_output_tokens=audio_output_tokens,
             estimated=usage_estimated,
         ),
         cost_usd=None if cost_usd is None else Decimal(cost_usd),
         decision=None if decision is None else _decode_decision(decision),
+        key_id=key_id,
+        endpoint=endpoint or "chat_completions",
+        provider=provider,
+        deployments=_decode_names(deployments) if deployments else (),
+        view_version=view_version,
+        service_tier=service_tier,
     )

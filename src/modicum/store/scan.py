@@ -89,7 +89,7 @@ class View:
 
     def calls(self, files: Sequence[File]) -> tuple[str, list[Any]]:
         """A FROM clause that names the table's calls `c` and their assignments `a`, with its parameters."""
-        source = "read_parquet(?, hive_partitioning=true, hive_types_autocast=false) c LEFT JOIN "
+        source = f"({rows.SOURCE}) c LEFT JOIN "
         named = (
             "read_parquet(?)"
             if self.assigned

@@ -118,6 +118,7 @@ class Table:
             delta,
             RecordBatchReader.from_batches(rows.SCHEMA, rows.batches(calls)),
             mode="append",
+            schema_mode="merge",
             writer_properties=WRITER,
             commit_properties=CommitProperties(app_transactions=[Transaction(segment_id, 1, now) for segment_id in segment_ids]),
             post_commithook_properties=KEEP_LOG,

@@ -16,7 +16,7 @@ from modicum.types import Call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
-    """The calls of one scope, workload, pair of models and UTC day, the incumbent's apart from the specialist's."""
+    """The calls of one scope, workload, pair of models, provider, tier and UTC day, the incumbent's apart from the specialist's."""
 
     scope: str
     workload_id: str | None
@@ -26,6 +26,9 @@ class UsageRow:
     """YYYY-MM-DD."""
     specialist: bool
     """A specialist of ours answered."""
+    provider: str | None = None
+    """As the configuration names it; None where the log did not say."""
+    service_tier: str | None = None
     calls: int
     failed: int
     """Status 400 and above."""
@@ -36,6 +39,9 @@ class UsageRow:
     cache_read_tokens: int
     cache_write_tokens: int
     """Sums over the calls that say."""
+    cache_write_1h_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
     calls_without_usage: int
     """Input or output tokens are unknown."""
     cost_usd: Decimal
@@ -47,9 +53,10 @@ class UsageRow:
 
 _COLUMNS = (
     "scope", "day", "workload_id", "request_model", "response_model", "specialist", "reason", "status", "input_tokens", "output_tokens",
-    "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms",
+    "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "provider", "service_tier",
+    "cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens",
 )  # fmt: skip
-_GROUP = "scope, workload_id, request_model, response_model, day, specialist"
+_GROUP = "scope, workload_id, request_model, response_model, day, specialist, provider, service_tier"
 _SAME = " AND ".join(f"r.{name} IS NOT DISTINCT FROM s.{name}" for name in _GROUP.split(", "))
 _QUERY = f"""
 WITH figures AS ({{figures}}), counted AS (
@@ -61,6 +68,9 @@ WITH figures AS ({{figures}}), counted AS (
         coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
         coalesce(sum(cache_read_tokens), 0)::BIGINT AS cache_read_tokens,
         coalesce(sum(cache_write_tokens), 0)::BIGINT AS cache_write_tokens,
+        coalesce(sum(cache_write_1h_tokens), 0)::BIGINT AS cache_write_1h_tokens,
+        coalesce(sum(audio_input_tokens), 0)::BIGINT AS audio_input_tokens,
+        coalesce(sum(audio_output_tokens), 0)::BIGINT AS audio_output_tokens,
         count(*) FILTER (input_tokens IS NULL OR output_tokens IS NULL) AS calls_without_usage,
         coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR AS cost_usd,
         count(*) FILTER (cost_usd IS NULL) AS calls_without_cost,
@@ -69,8 +79,10 @@ WITH figures AS ({{figures}}), counted AS (
 )
 SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
-    s.cost_usd, s.calls_without_cost, s.p50, s.p95
-FROM sums s LEFT JOIN reasons r ON {_SAME} ORDER BY s.scope, s.workload_id, s.day, s.request_model, s.response_model, s.specialist
+    s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
+    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens
+FROM sums s LEFT JOIN reasons r ON {_SAME} ORDER BY s.scope, s.workload_id, s.day, s.request_model, s.response_model, s.specialist,
+    s.provider, s.service_tier
 """
 
 
@@ -94,7 +106,8 @@ def _rows(view: View) -> Iterator[UsageRow]:
         return
     found = view.connection.execute(_QUERY.format(figures=" UNION ALL ".join(parts)), values).fetchall()
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
-        tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95 = sums
+        tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
+        provider, tier, written_1h, audio_in, audio_out = more
         yield UsageRow(
             scope=scope,
             workload_id=workload_id,
@@ -102,6 +115,8 @@ def _rows(view: View) -> Iterator[UsageRow]:
             response_model=used,
             day=day,
             specialist=specialist,
+            provider=provider,
+            service_tier=tier,
             calls=calls,
             failed=failed,
             reasons=tuple((row["reason"], row["calls"]) for row in reasons or ()),
@@ -109,6 +124,9 @@ def _rows(view: View) -> Iterator[UsageRow]:
             output_tokens=tokens_out,
             cache_read_tokens=read,
             cache_write_tokens=written,
+            cache_write_1h_tokens=written_1h,
+            audio_input_tokens=audio_in,
+            audio_output_tokens=audio_out,
             calls_without_usage=without_usage,
             cost_usd=Decimal(cost).normalize() if Decimal(cost) else Decimal(0),
             calls_without_cost=without_cost,
