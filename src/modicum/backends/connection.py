@@ -1,0 +1,391 @@
+"""One connection to a provider, and the reply that is being read from it.
+
+Speaks HTTP/1.1 as a client: writes one request, reads one reply, goes back to its pool. Bytes are handed on in the turn of the
+loop in which they arrive: one future is woken, no task and no queue stands between. Knows nothing of addresses or TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+import httptools
+
+from modicum.errors import UpstreamError, UpstreamTimeoutError
+
+LONGEST_HEAD = 64 * 1024
+"""Bytes of a reply's head; also of what may lie between two pieces of a body (chunk extensions, trailers)."""
+MOST_HEADERS = 256
+LONGEST_BODY = 1 << 40
+"""A content-length beyond this is taken for nonsense."""
+BUFFER_BYTES = 256 * 1024
+"""So much of a reply waits for its reader; beyond it nothing more is read from the provider."""
+NEVER = float("inf")
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a connection."""
+
+    def give(self, connection: Connection) -> None:
+        """Its reply is whole: it may serve again."""
+
+    def lost(self, connection: Connection) -> None:
+        """It is closed."""
+
+
+class Reply:
+    """A response whose head has arrived. Read `chunks` to the end or `close` it."""
+
+    __slots__ = (
+        "_connection",
+        "_error",
+        "_pieces",
+        "_size",
+        "_waiter",
+        "_whole",
+        "framed",
+        "headers",
+        "status",
+        "touched",
+        "where",
+    )
+
+    def __init__(self, connection: Connection, where: str) -> None:
+        self.where = where
+        """`scheme://host`, for messages."""
+        self.status = 0
+        self.headers: Sequence[tuple[bytes, bytes]] = ()
+        """As received, in order, repeated names included; names in lower case."""
+        self.framed = False
+        """The end of the body is told apart from a broken connection."""
+        self.touched = False
+        """A byte of the reply has come."""
+        self._connection: Connection | None = connection
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._whole = False
+        self._error: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def header(self, name: str) -> str:
+        """The first value of a header (name in lower case), empty where there is none."""
+        wanted = name.encode()
+        for found, value in self.headers:
+            if found == wanted:
+                return value.decode("latin-1")
+        return ""
+
+    def chunks(self) -> Reply:
+        """The body as it arrives. Raises UpstreamError where it breaks off, UpstreamTimeoutError where it stalls."""
+        return self
+
+    def __aiter__(self) -> Reply:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            if self._pieces:
+                return self._take()
+            if self._error is not None:
+                raise self._error
+            if self._whole:
+                raise StopAsyncIteration
+            await self._wait()
+
+    def close(self) -> None:
+        """Done with it; where the body was not read to its end, its connection is closed. May be called twice."""
+        if self._connection is not None:
+            self._connection.drop(self)
+        self._pieces.clear()
+        self._size = 0
+
+    async def head(self) -> None:
+        """Wait for the head. Raises UpstreamError where it does not come, UpstreamTimeoutError where it takes too long."""
+        while not self.status:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    def add(self, piece: bytes) -> int:
+        """Keep a piece of the body; bytes that wait now."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        return self._size
+
+    def end(self, error: UpstreamError | None = None) -> None:
+        """The body is whole, or broke off: the connection is no longer the reply's."""
+        self._connection = None
+        if error is None:
+            self._whole = True
+        else:
+            self._error = error
+        self.wake()
+
+    def wake(self) -> None:
+        """Something came for whoever waits."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _take(self) -> bytes:
+        pieces = self._pieces
+        found = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        full = self._size > BUFFER_BYTES
+        self._size = 0
+        if full and self._connection is not None:
+            self._connection.resume()
+        return found
+
+    async def _wait(self) -> None:
+        if self._connection is None:
+            raise UpstreamError(f"the reply of {self.where} was closed")
+        self._waiter = self._connection.loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            self._waiter = None
+
+
+class Connection(asyncio.Protocol):
+    """One connection; `ask` when it is idle, then it belongs to the reply until that is whole."""
+
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, where: str, idle_s: float) -> None:
+        self.loop = loop
+        self.used = False
+        """It has brought a whole reply before."""
+        self._owner = owner
+        self._where = where
+        self._idle_s = idle_s
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed: Callable[[bytes], None] = self._parser.feed_data
+        self._reply: Reply | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._head_lines = 0
+        self._between = 0
+        self._body_due = False
+        self._interim = False
+        self._complete = False
+        self._bodiless = False
+        self._keep = False
+        self._paused = False
+        self._fault = ""
+        self._silence_s = NEVER
+        self._deadline = NEVER
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = NEVER
+
+    # ------------------------------------------------------------------------------------------------------- its owner
+
+    @property
+    def alive(self) -> bool:
+        """Open, idle, and nothing came on it that nobody asked for."""
+        return self._transport is not None and self._reply is None and not self._transport.is_closing()
+
+    def ask(self, request: Sequence[bytes], *, first_byte_s: float, silence_s: float, bodiless: bool) -> Reply:
+        """Send one request. Seconds until the reply must begin, and of silence within it; 0: no limit."""
+        assert self._transport is not None
+        self._reply = reply = Reply(self, self._where)
+        self._headers = []
+        self._head_bytes = self._head_lines = self._between = 0
+        self._body_due = self._interim = self._complete = self._keep = False
+        self._bodiless = bodiless
+        self._silence_s = silence_s or NEVER
+        self._expect(first_byte_s or NEVER)
+        if len(request) == 1:
+            self._transport.write(request[0])
+        else:
+            self._transport.writelines(request)
+        return reply
+
+    def drop(self, reply: Reply) -> None:
+        """The reader of this reply has left."""
+        if self._reply is reply:
+            self.abort()
+
+    def rest(self) -> None:
+        """Idle from now on; closes itself after a while."""
+        self._expect(self._idle_s)
+
+    def resume(self) -> None:
+        """The reader has taken what waited."""
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+            self._expect(self._silence_s)
+
+    def abort(self) -> None:
+        """Close it now, whatever is under way."""
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            reply.end(UpstreamError(f"the connection to {self._where} was closed"))
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---------------------------------------------------------------------------------------------------- its transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        reply = self._reply
+        if reply is None:
+            self.abort()  # nobody asked: what comes now must not be taken for the next reply
+            return
+        reply.touched = True
+        self._between += len(data)
+        try:
+            self._feed(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._complete:
+                self._fail(UpstreamError(f"{self._where} did not answer as an HTTP server does ({self._fault or type(error).__name__})"))
+                return
+            self._keep = False  # the reply is whole; what came after it is nobody's
+        if self._complete:
+            self._done()
+        elif self._between > LONGEST_HEAD:
+            self._fail(UpstreamError(f"{self._where} did not answer as an HTTP server does (too much between two pieces of its reply)"))
+        elif not self._paused and self._body_due:
+            self._expect(self._silence_s)
+            reply.wake()
+
+    def eof_received(self) -> None:
+        self._ended(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended(exc)
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._owner.lost(self)
+
+    # ------------------------------------------------------------------------------------------------------- its parser
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            self._refuse("bytes after the end of a reply")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_lines += 1
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_lines > MOST_HEADERS or self._head_bytes > LONGEST_HEAD:
+            self._refuse("its head is too long")
+        if not self._body_due:  # trailers are not kept
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            if status == 101:
+                self._refuse("it switched protocols")
+            self._interim = True
+            self._headers = []
+            return
+        reply = self._reply
+        assert reply is not None
+        values = b"".join([value for _, value in self._headers])
+        if b"\n" in values or b"\r" in values or b"\0" in values:
+            self._refuse("a header holds a line break")
+        for name, value in self._headers:
+            if name == b"content-length":
+                if len(value) > 15 or int(value) > LONGEST_BODY:
+                    self._refuse("its length is absurd")
+                reply.framed = True
+            elif name == b"transfer-encoding":
+                reply.framed = value.lower().strip().endswith(b"chunked")
+        if status in (204, 304) or self._bodiless:
+            reply.framed = True
+        reply.headers = self._headers
+        reply.status = status
+        self._body_due = True
+        self._between = 0
+        self._keep = self._parser.should_keep_alive()
+        if self._bodiless:
+            self._complete, self._keep = True, False  # the parser would wait for the body that the head speaks of
+
+    def on_body(self, body: bytes) -> None:
+        reply = self._reply
+        if reply is None or self._bodiless:
+            return
+        self._between = 0
+        if reply.add(body) > BUFFER_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._deadline = NEVER
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._interim:
+            self._interim = False
+        else:
+            self._complete = True
+
+    # ---------------------------------------------------------------------------------------------------------- within
+
+    def _refuse(self, fault: str) -> None:
+        self._fault = fault
+        raise ValueError(fault)
+
+    def _done(self) -> None:
+        """The reply is whole. A request that was not sent to its end leaves a connection that nobody can use."""
+        reply, self._reply = self._reply, None
+        transport = self._transport
+        assert reply is not None
+        reply.end()
+        if transport is None:
+            return
+        if self._paused:
+            self._paused = False
+            transport.resume_reading()
+        if self._keep and not transport.is_closing() and not transport.get_write_buffer_size():
+            self.used = True
+            self._owner.give(self)
+        else:
+            transport.abort()
+
+    def _ended(self, exc: Exception | None) -> None:
+        """The provider has closed its side: the end of a body without a length, a fault for any other."""
+        reply = self._reply
+        if reply is not None:
+            if exc is None and self._body_due and not reply.framed:
+                self._keep = False
+                self._done()
+            else:
+                self._fail(UpstreamError(f"{self._where} broke off its reply"))
+        elif self._transport is not None:
+            self._transport.abort()
+
+    def _fail(self, error: UpstreamError) -> None:
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            reply.end(error)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _expect(self, within_s: float) -> None:
+        """Something must happen within so many seconds. The timer is only set again where it would be too late."""
+        self._deadline = due = self.loop.time() + within_s
+        if due < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.loop.call_at(due, self._tick)
+            self._timer_at = due
+
+    def _tick(self) -> None:
+        self._timer, self._timer_at = None, NEVER
+        left = self._deadline - self.loop.time()
+        if left == NEVER:
+            return
+        if left > 0.001:
+            self._timer_at = self._deadline
+            self._timer = self.loop.call_at(self._deadline, self._tick)
+        elif self._reply is None:
+            self.abort()
+        else:
+            hint = "connect_timeout_s, first_byte_timeout_s and read_timeout_s of the provider say how long to wait"
+            self._fail(UpstreamTimeoutError(f"{self._where} did not answer in time", hint=hint))
