@@ -9,6 +9,7 @@
       artefacts/          content-addressed models
       requests/           files that ask a person for labels
       serving.json        all that the day reads of the night
+      serving.lock        held by the one `serve` over this home; who that is
       tmp/                spilled sorts; emptied by `erase`
       lock                held by whoever changes the calls
       readers.lock        shared by scans, held alone by whoever deletes files of the table
@@ -20,12 +21,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from modicum.errors import StoreBusyError, StoreError
+from modicum.store import place
 
 UNFIT = set("[]|^%\\")
 FOLDERS = ("segments", "calls", "artefacts", "requests", "tmp")
@@ -35,6 +38,7 @@ def prepare(path: Path) -> Path:
     """Make the home and its folders, readable by their owner alone. Raises StoreError where that cannot be."""
     if unfit := sorted(UNFIT & set(str(path.absolute()))):
         raise StoreError(f"cannot use {path} as home: the table's library cannot work below a folder with {' '.join(unfit)} in its name")
+    place.check(path)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (path, *(path / name for name in FOLDERS)):
@@ -86,6 +90,32 @@ def deleting(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
     """Wait until nobody reads the table, and keep new readers out."""
     with _locked(home / "readers.lock", fcntl.LOCK_EX, wait_s):
         yield
+
+
+def begin_serving(home: Path, *, wait_s: float = 5.0) -> int:
+    """Hold the home as its one server, until the descriptor that is returned is closed or the process ends.
+
+    Waits a moment for one that is just leaving. Raises StoreBusyError by name where another one stays.
+    """
+    path = home / "serving.lock"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if time.monotonic() >= until:
+                who = os.pread(fd, 200, 0).decode("utf-8", "replace").strip() or "another process"
+                os.close(fd)
+                raise StoreBusyError(
+                    f"{home} is served already, by {who}",
+                    hint="stop that one, give it more --workers, or name another folder with --home: one `serve` to a home",
+                ) from None
+        time.sleep(0.05)
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    return fd
 
 
 @contextmanager
