@@ -167,5 +167,11 @@ class UpstreamTimeoutError(UpstreamError):
 
 
 class UpstreamUnavailableError(UpstreamError):
+    """`retry_after_s` says when a deployment is tried again."""
+
     code = "upstream_unavailable"
     status = 503
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,188 @@
+"""From the name that a caller asks for to the deployments that may answer, by the operator's word alone.
+
+In this order: an alias of `[models]`, a `model_name` of a LiteLLM file, `provider/model` by the prefix, and whatever is left goes
+to `[upstream]` under its own name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modicum.backends.facts import CONVERSATIONS, Facts, all_facts
+from modicum.backends.provider import LONGEST_MODEL, Provider, has_key, open_provider
+from modicum.config import Config, ModelConfig, ProviderConfig, UpstreamConfig
+from modicum.errors import ConfigError, NotFoundError
+from modicum.types import Endpoint
+
+Strategy = Literal["weighted", "least_busy", "ordered"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One place where a model can be had."""
+
+    provider: str
+    """Its name in the configuration."""
+    kind: str
+    model: str
+    """What the provider calls it."""
+    weight: float = 1.0
+    facts: Facts = field(repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+    @property
+    def prices(self) -> str:
+        """The provider's name in the price list; its own where it is not in there."""
+        return self.facts.prices or self.provider
+
+    @property
+    def genai(self) -> str:
+        """`gen_ai.provider.name`."""
+        return self.facts.genai or self.kind
+
+    def speaks(self, endpoint: Endpoint) -> Endpoint | None:
+        """Where the provider answers what is asked at `endpoint`: there (bytes pass), elsewhere (translate), or not at all."""
+        if endpoint in self.facts.endpoints:
+            return endpoint
+        if endpoint in CONVERSATIONS and self.facts.chat:
+            return self.facts.chat  # type: ignore[return-value]  # facts are checked when they are read
+        return None
+
+    def streams(self, endpoint: Endpoint) -> bool:
+        """The provider streams at its endpoint; otherwise ask for a plain answer and tell it as a stream."""
+        return "no_stream" not in self.facts.quirks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a name stands for."""
+
+    name: str
+    deployments: tuple[Deployment, ...]
+    strategy: Strategy = "weighted"
+    fallbacks: tuple[Target, ...] = ()
+    """Asked in this order where no deployment answers; each name once, however they point at each other."""
+
+
+class Names:
+    """Every name that the operator gave, and the providers behind them."""
+
+    def __init__(self, config: Config) -> None:
+        self.providers: dict[str, Provider] = {name: open_provider(name, row) for name, row in config.providers.items()}
+        self._implied: dict[str, Provider] = {}
+        self.upstream = self._open_upstream(config)
+        if self.upstream is not None:
+            self.providers[self.upstream.name] = self.upstream
+        self._every = self._implied | self.providers
+        self._models: Mapping[str, ModelConfig] = config.models
+        self._targets = {name: self._declared(name, row) for name, row in config.models.items()}
+        for name, row in config.models.items():
+            self._targets[name] = self._with_fallbacks(name, row)
+
+    def target(self, model: str) -> Target:
+        """What `model` stands for. Raises NotFoundError with the near name."""
+        found = self._targets.get(model)
+        if found is not None:
+            return found
+        if model and len(model) <= LONGEST_MODEL and model.isprintable():
+            provider, rest = self._by_prefix(model)
+            if provider is not None:
+                return Target(name=model, deployments=(deployment(provider, rest),))
+        near = difflib.get_close_matches(model[:LONGEST_MODEL], self._targets, 1)
+        raise NotFoundError(
+            f"unknown model {model[:64]!r}", hint=f"did you mean '{near[0]}'?" if near else "GET /v1/models lists what there is"
+        )
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._targets)
+
+    def every(self) -> Mapping[str, Provider]:
+        """Providers by name, those included that need no section because their usual key is set."""
+        return self._every
+
+    def default(self) -> Deployment:
+        """`[upstream]`, where a request names no model. Raises NotFoundError where there is none."""
+        if self.upstream is None:
+            raise NotFoundError("there is no [upstream] for requests that name no model", hint="configure [upstream]")
+        return deployment(self.upstream, "")
+
+    def _by_prefix(self, model: str) -> tuple[Provider | None, str]:
+        prefix, slash, rest = model.partition("/")
+        if slash and rest:
+            if (found := self.providers.get(prefix)) is not None and (found is not self.upstream or is_named_service(found)):
+                return found, rest
+            if (implied := self._implied.get(prefix)) is not None:
+                return implied, rest
+        return self.upstream, model
+
+    def _open_upstream(self, config: Config) -> Provider | None:
+        """`[upstream]`; None where nobody set it, it has no key, and something else is there to be asked."""
+        upstream = config.upstream
+        known = all_facts()
+        name = upstream.kind if upstream.kind not in config.providers else "upstream"
+        untouched = upstream == UpstreamConfig()
+        made = None
+        if not untouched or has_key(upstream, known["openai"]) or not (config.providers or config.models):
+            made = open_provider(name, upstream)
+        # Where the upstream's own names may hold slashes (a proxy, a server of one's own), a prefix is part of the name.
+        if made is None or is_named_service(made):
+            self._imply({kind: row for kind, row in known.items() if kind not in config.providers and kind != name})
+        return made
+
+    def _imply(self, kinds: Mapping[str, Facts]) -> None:
+        """Kinds whose usual key is set need no section of their own."""
+        for kind, row in kinds.items():
+            if row.url and row.key_env and has_key(ProviderConfig(), row):
+                try:
+                    self._implied[kind] = open_provider(kind, ProviderConfig(kind=kind))
+                except ConfigError:
+                    continue  # it wants a region or a project, so it must be configured
+
+    def _declared(self, name: str, row: ModelConfig) -> Target:
+        if not row.deployments and not row.fallbacks:
+            raise ConfigError(f'[models."{name}"] names no deployments', hint='deployments = ["provider/model"]')
+        made = []
+        for one in row.deployments:
+            prefix, _, model = one.model.partition("/")
+            provider = self.providers.get(prefix) or self._implied.get(prefix)
+            if provider is None or not model:
+                known = sorted({*self.providers, *self._implied})
+                near = difflib.get_close_matches(prefix, known, 1)
+                raise ConfigError(
+                    f"[models.\"{name}\"] deployment '{one.model}' names no provider that is configured",
+                    hint=f"did you mean '{near[0]}/...'?" if near else f"write provider/model; providers: {', '.join(known) or 'none'}",
+                )
+            made.append(deployment(provider, model, one.weight))
+        if made and not any(one.weight > 0 for one in made):
+            raise ConfigError(f'[models."{name}"] every deployment has weight 0')
+        return Target(name=name, deployments=tuple(made), strategy=row.strategy)
+
+    def _with_fallbacks(self, name: str, row: ModelConfig) -> Target:
+        """The target with every target behind it, breadth first, each once."""
+        found: dict[str, Target] = {}
+        waiting: list[str] = list(row.fallbacks)
+        while waiting:
+            one = waiting.pop(0)
+            if one == name or one in found:
+                continue
+            declared = self._targets.get(one)
+            found[one] = Target(name=one, deployments=declared.deployments, strategy=declared.strategy) if declared else self.target(one)
+            if one in self._models:
+                waiting.extend(self._models[one].fallbacks)
+        own = self._targets[name]
+        return Target(name=name, deployments=own.deployments, strategy=own.strategy, fallbacks=tuple(found.values()))
+
+
+def is_named_service(provider: Provider) -> bool:
+    """It is the service that its kind names, and that service's own names of models hold no slashes."""
+    return provider.url == provider.facts.url.rstrip("/") and not provider.facts.slashed
+
+
+def deployment(provider: Provider, model: str, weight: float = 1.0) -> Deployment:
+    return Deployment(provider=provider.name, kind=provider.facts.kind, model=model, weight=weight, facts=provider.facts)

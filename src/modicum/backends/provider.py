@@ -1,0 +1,216 @@
+"""One configured provider: where it is, what it may be told of the caller's headers, and how a request to it is made.
+
+The operator's settings and the kind's facts choose the host. A model's name comes from a caller, so where it stands in a path it
+is checked and percent-encoded; nothing else of a request touches the address.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from modicum.backends.credentials import Credential, Headers, Key, Nothing, origin_of, shown
+from modicum.backends.facts import Facts, facts
+from modicum.backends.hosted import check, is_loopback
+from modicum.config import ProviderConfig, UpstreamConfig, secret
+from modicum.errors import ConfigError, RequestError, UntranslatableError
+from modicum.types import Endpoint
+
+TOLD = frozenset(
+    ("accept", "user-agent", "idempotency-key", "traceparent", "tracestate", "x-client-request-id"),
+)
+"""Headers of the caller's that every provider sees."""
+CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+ACCOUNTS = frozenset(("openai-organization", "openai-project"))
+"""They name whose account pays, so they go only where the caller's own key goes: under `auth = "forward"`."""
+OUR_SECRETS = "mk-"
+"""Keys of our own begin so; they are shown to no provider."""
+
+IN_BODY: frozenset[str] = frozenset(
+    ("chat_completions", "responses", "completions", "embeddings", "rerank", "messages", "count_tokens")
+    + ("generate_content", "converse", "predictions")
+)
+"""Endpoints whose bodies are JSON objects that may name a model."""
+IN_PATH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+ -]*[A-Za-z0-9])?", re.ASCII)
+LONGEST_MODEL = 256
+SUFFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._:@-]*)+(?:\?[A-Za-z0-9._~=&%\[\]+:,-]*)?", re.ASCII)
+"""What may follow the path of files, batches and models: an id, a word like `content`, a query."""
+
+_UPSTREAM_DEFAULTS = UpstreamConfig()
+
+
+class Provider:
+    """One provider by its name in the configuration. Made by `open_provider`; holds no secret itself."""
+
+    def __init__(self, *, name: str, config: ProviderConfig, facts: Facts, url: str, credential: Credential) -> None:
+        self.name = name
+        self.config = config
+        self.facts = facts
+        """Those of its kind, with what the configuration decides put in."""
+        self.url = url
+        self.credential = credential
+        self.forwards = config.auth == "forward"
+
+    def __repr__(self) -> str:
+        return f"Provider({self.name!r}, kind={self.facts.kind!r}, url={self.url!r})"
+
+    def address(self, endpoint: Endpoint, model: str, *, stream: bool = False, suffix: str = "") -> str:
+        """The URL to ask. Raises UntranslatableError for an endpoint that it has not, RequestError for a name that no path may hold."""
+        path = (self.facts.streams.get(endpoint) if stream else None) or self.facts.endpoints.get(endpoint)
+        if path is None:
+            raise UntranslatableError(f"{self.facts.name} ('{self.name}') has no {endpoint}")
+        if suffix and (not SUFFIX.fullmatch(suffix) or "/." in suffix):
+            raise RequestError(f"{suffix!r} cannot follow {path!r}")
+        if "{model}" in path:
+            path = path.replace("{model}", in_path(model))
+        path, mark, query = path.partition("?")
+        if mark and "?" in suffix:
+            suffix, _, more = suffix.partition("?")
+            query += "&" + more
+        return f"{self.url}{path}{suffix}{mark}{query}"
+
+    def model_in_path(self, endpoint: Endpoint) -> bool:
+        return "{model}" in self.facts.endpoints.get(endpoint, "")
+
+    def headers(self, caller: Sequence[tuple[str, str]], *, endpoint: Endpoint, has_body: bool = True) -> Headers:
+        """What the provider is told: an allow-list of the caller's headers, the kind's and the operator's; no key of ours."""
+        told = {"content-type": "application/json"} if has_body else {}
+        told["accept-encoding"] = "identity"
+        told.update(self.facts.headers)
+        key: tuple[str, str] | None = None
+        for name, value in caller:
+            name = name.lower()
+            if name in CREDENTIALS:
+                if self.forwards and (found := self._forwarded(name, value)) and (key is None or name == self.facts.key_header):
+                    key = found
+            elif (
+                name in TOLD
+                or (name == "content-type" and has_body and endpoint not in IN_BODY)
+                or any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in self.facts.passes)
+                or (self.forwards and name in ACCOUNTS)
+            ) and _fits(value):
+                told[name] = value
+        told.update((name.lower(), value) for name, value in self.config.headers.items())
+        return [*told.items(), *([key] if key else [])]
+
+    def _forwarded(self, name: str, value: str) -> tuple[str, str] | None:
+        """The caller's own key as this provider wants to see it."""
+        key = value[7:].strip() if value[:7].lower() == "bearer " else value.strip()
+        if not key or key.startswith(OUR_SECRETS) or not _fits(value):
+            return None
+        if name == "authorization" and value[:7].lower() != "bearer ":
+            return name, value
+        return shown(key, self.facts.key_header, self.facts.key_prefix, self.facts.bearer_tokens)
+
+
+def open_provider(name: str, config: ProviderConfig, *, key: str = "") -> Provider:
+    """Read the facts and the settings together. `key`: one that a configuration of others' holds. Nothing is sent.
+
+    Raises ConfigError for an unknown kind, an address that may not be used, or a place in it that nothing fills.
+    """
+    known = facts(config.kind or name)
+    stands = "upstream" if isinstance(config, UpstreamConfig) else f"providers.{name}"
+    url, names = config.url, [config.api_key_env] if config.api_key_env else list(known.key_env)
+    if isinstance(config, UpstreamConfig) and known.kind != "openai":  # the section's defaults are OpenAI's
+        url = "" if url == _UPSTREAM_DEFAULTS.url else url
+        names = list(known.key_env) if config.api_key_env == _UPSTREAM_DEFAULTS.api_key_env else names
+    region = config.region or next((found for one in known.region_env if (found := secret(one))), "") or known.region
+    project = config.project or next((found for one in known.project_env if (found := secret(one))), "")
+    places = {
+        "region": region,
+        "region_host": "" if region == "global" else f"{region}-" if region else "",
+        "project": project,
+        "api_version": config.api_version or known.api_version,
+    }
+    url = _filled(url or known.url, places, stands)
+    if not url:
+        raise ConfigError(
+            f"[{stands}] names no url, and {known.name} has none that is everybody's", hint='url = "http://127.0.0.1:8000/v1"'
+        )
+    check(url)
+    url = url.rstrip("/")
+    endpoints = known.dated if known.dated and config.api_version not in ("", "v1", "preview") else known.endpoints
+    known = dataclasses.replace(
+        known,
+        endpoints={one: _filled(path, places, stands) for one, path in endpoints.items()},
+        streams={one: _filled(path, places, stands) for one, path in known.streams.items()},
+        headers={one: _filled(value, places, stands) for one, value in known.headers.items()},
+    )
+    return Provider(name=name, config=config, facts=known, url=url, credential=_credential(stands, config, known, url, names, key))
+
+
+def has_key(config: ProviderConfig, known: Facts) -> bool:
+    """There is something to show: a key in the environment or a file."""
+    return config.api_key_file is not None or any(map(secret, [config.api_key_env] if config.api_key_env else known.key_env))
+
+
+def _credential(stands: str, config: ProviderConfig, known: Facts, url: str, names: Sequence[str], key: str) -> Credential:
+    origin = origin_of(url)
+    if config.auth in ("none", "forward"):
+        return Nothing(origin)
+    made = Key(
+        origin,
+        header=known.key_header,
+        prefix=known.key_prefix,
+        bearer_tokens=known.bearer_tokens,
+        names=names,
+        file=config.api_key_file,
+        value=key,
+        needed=known.needs_key and not is_loopback(url),
+    )
+    if made.read() or not made.needed:
+        return made
+    raise ConfigError(
+        f"no key for {url}: the environment variable {' or '.join(names) or 'api_key_env'} is not set",
+        hint=f'set it, name a file in {stands}.api_key_file, or pass the callers\' own keys on with auth = "forward"',
+    )
+
+
+def _filled(text: str, places: dict[str, str], stands: str) -> str:
+    """The places but {model} filled with what the operator said."""
+    for name, value in places.items():
+        if "{" + name + "}" in text:
+            if not value and name != "region_host":
+                raise ConfigError(f"[{stands}] names no {name}", hint=f'{name} = "..."')
+            if not re.fullmatch(r"[A-Za-z0-9._-]*", value):
+                raise ConfigError(f"[{stands}] {name} = {value!r} cannot stand in an address")
+            text = text.replace("{" + name + "}", value)
+    return text
+
+
+def in_path(model: str) -> str:
+    """A model's name as one segment of a path. Raises RequestError for one that cannot be a name."""
+    model = model.removeprefix("models/")
+    if len(model) > LONGEST_MODEL or not IN_PATH.fullmatch(model) or ".." in model or "//" in model:
+        raise RequestError(f"{model[:64]!r} is no model's name")
+    return quote(model, safe="")
+
+
+def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = True) -> bytes:
+    """The body with `model` in its top-level field; the same bytes where it stands there already.
+
+    Every other value keeps its bytes and its place; white space between the top-level fields goes. With `keep` false the field
+    is taken out: the path names the model. Raises RequestError where the body is no JSON object.
+    """
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        raise RequestError("the body is not a JSON object") from None
+    wanted = msgspec.json.encode(model)
+    if keep:
+        if bytes(fields.get(name, b"")) == wanted:
+            return body
+        fields[name] = msgspec.Raw(wanted)
+    elif name not in fields:
+        return body
+    else:
+        del fields[name]
+    return msgspec.json.encode(fields)
+
+
+def _fits(value: str) -> bool:
+    return value.isascii() and value.isprintable()

@@ -1,0 +1,115 @@
+"""All providers of one worker: what a name stands for, who is asked next, and the sending.
+
+The operator's configuration alone chooses hosts. Everything here belongs to one event loop; what it knows of deployments is
+what its own calls found out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from modicum.backends.attempts import Attempts, Ledger
+from modicum.backends.client import Client, Reply, Timeouts
+from modicum.backends.names import Deployment, Names, Target
+from modicum.backends.provider import IN_BODY, Provider, rewrite_model
+from modicum.config import Config
+from modicum.errors import UntranslatableError, UpstreamTimeoutError
+from modicum.types import Endpoint
+
+__all__ = ["Attempts", "Deployment", "Target", "Upstreams"]
+
+
+class Upstreams:
+    """Open it once a worker."""
+
+    def __init__(self, names: Names, client: Client, ledger: Ledger) -> None:
+        self._names, self._client, self._ledger = names, client, ledger
+        self._timeouts = {
+            name: Timeouts(one.config.connect_timeout_s, one.config.first_byte_timeout_s, one.config.read_timeout_s)
+            for name, one in names.every().items()
+        }
+
+    @classmethod
+    def open(cls, config: Config, client: Client) -> Upstreams:
+        """Check all that the operator said of providers and models. Nothing is sent. Raises ConfigError."""
+        return cls(Names(config), client, Ledger(retry=config.retry))
+
+    def target(self, model: str) -> Target:
+        """What a caller's model stands for. Raises NotFoundError with the near name."""
+        return self._names.target(model)
+
+    def default(self) -> Deployment:
+        """`[upstream]`, for what names no model: files, batches, the list of models. Raises NotFoundError where there is none."""
+        return self._names.default()
+
+    def names(self) -> tuple[str, ...]:
+        """The names that the operator gave, as the list of models shows them."""
+        return self._names.names()
+
+    def forwards(self, provider: str) -> bool:
+        """The caller's own key goes to this provider."""
+        return self._provider(provider).forwards
+
+    def attempts(self, target: Target, endpoint: Endpoint) -> Attempts:
+        """The tries of one call. Raises UntranslatableError where no deployment answers at `endpoint`."""
+        rounds = []
+        for one in (target, *target.fallbacks):
+            able = [deployment for deployment in one.deployments if deployment.speaks(endpoint) is not None]
+            if able:
+                rounds.append((one, able))
+        if not rounds:
+            found = ", ".join(sorted({one.facts.name for each in (target, *target.fallbacks) for one in each.deployments}))
+            raise UntranslatableError(f"'{target.name}' has no {endpoint}: {found} does not answer there")
+        return Attempts(target, rounds, self._ledger)
+
+    async def send(
+        self,
+        deployment: Deployment,
+        endpoint: Endpoint,
+        body: bytes | None,
+        *,
+        caller: Sequence[tuple[str, str]] = (),
+        stream: bool = False,
+        method: str = "POST",
+        path_suffix: str = "",
+        deadline: float | None = None,
+    ) -> Reply:
+        """Ask one deployment at the provider's own `endpoint` and wait for the head of its reply.
+
+        The deployment's model takes the place of the body's. Of `caller`, headers as they came, those pass that this provider may
+        be told. `path_suffix` follows the path of files, batches and models ("/file-1/content"). `deadline`: on the monotonic
+        clock (`Attempts.deadline`). Raises UpstreamError, UpstreamTimeoutError; RequestError for a name or a suffix that no path may
+        hold.
+        """
+        provider = self._provider(deployment.provider)
+        url = provider.address(endpoint, deployment.model, stream=stream, suffix=path_suffix)
+        if body is not None and endpoint in IN_BODY:
+            body = rewrite_model(body, deployment.model, name=provider.facts.model_field, keep=not provider.model_in_path(endpoint))
+        headers = provider.headers(caller, endpoint=endpoint, has_body=body is not None)
+        headers += await provider.credential.headers(method, url, headers, body)
+        timeouts = self._timeouts[deployment.provider]
+        if deadline is not None:
+            timeouts = _shorter(timeouts, deadline - time.monotonic())
+        return await self._client.send(
+            method,
+            url,
+            headers,
+            body,
+            timeouts=timeouts,
+            ca_file=provider.config.ca_file,
+            proxied=provider.config.proxy == "environment",
+        )
+
+    def _provider(self, name: str) -> Provider:
+        return self._names.every()[name]
+
+
+def _shorter(timeouts: Timeouts, left: float) -> Timeouts:
+    if left <= 0:
+        raise UpstreamTimeoutError("no provider answered in time", hint="retry.total_timeout_s says how long to wait in all")
+    return Timeouts(
+        min(timeouts.connect_s or left, left),
+        min(timeouts.first_byte_s or left, left),
+        timeouts.read_s,
+    )
