@@ -1,178 +1,109 @@
-"""Read a stranger's JSON object field by field, and say by name what nobody read.
+"""Take values out of what a stranger sent: of the right kind, or an error that names the place and what stood there.
 
-`Fields` hands out each field once, of the kind that was asked for; `done()` refuses what is left over with a real value.
+Readers of bodies are tables of these functions. Kinds are checked here; what a value means is the dialect's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import base64
+import binascii
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
-import msgspec
+from modicum.errors import RequestError, UntranslatableError, UpstreamError
 
-from modicum.errors import ModicumError, RequestError, UntranslatableError
-from modicum.wire.talk import Request
+Take = Callable[[Any, str], Any]
+"""(value, where it stands) -> the value, checked."""
 
-_decode = msgspec.json.Decoder().decode
-_MOST_COUNT = 1 << 40
-
-HARMLESS: dict[str, tuple[Any, ...]] = {
-    "choices": (1,),
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "metadata": ({},),
-    "store": (False,),
-    "service_tier": ("auto", "default"),
-    "stop": ((),),
-}
-"""Values of a request's fields that ask for what happens anyway."""
-
-CALLED = {"choices": "n", "user_id": "user", "format": "response_format", "thinking": "reasoning"}
-"""What callers know a field of `Request` as."""
+_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
 
 
-class Fields:
-    """One object. `wrong` is what is raised for a field of the wrong kind: RequestError, or UpstreamError for a response."""
-
-    __slots__ = ("_left", "_wrong", "path")
-
-    def __init__(self, value: Any, path: str = "", wrong: Callable[[str], ModicumError] = RequestError) -> None:
-        if not isinstance(value, Mapping):
-            raise wrong(f"{path or 'the body'} must be an object")
-        self.path = path
-        self._left = dict(value)
-        self._wrong = wrong
-
-    def at(self, name: str) -> str:
-        return f"{self.path}.{name}" if self.path else name
-
-    def take(self, name: str) -> Any:
-        return self._left.pop(name, None)
-
-    def skip(self, *names: str) -> None:
-        """These are known and need not be handed on."""
-        for name in names:
-            self._left.pop(name, None)
-
-    def harmless(self, name: str, *values: Any) -> None:
-        """This field has no word elsewhere, and these values of it need none."""
-        value = self._left.pop(name, None)
-        if value is not None and not any(value == harmless and type(value) is type(harmless) for harmless in values):
-            raise untranslatable(self.at(name))
-
-    def text(self, name: str) -> str | None:
-        return self._kind(name, str, "text")
-
-    def need_text(self, name: str) -> str:
-        found = self.text(name)
-        if found is None:
-            raise self._wrong(f"{self.at(name)} is missing")
-        return found
-
-    def flag(self, name: str) -> bool | None:
-        return self._kind(name, bool, "true or false")
-
-    def count(self, name: str) -> int | None:
-        value = self.take(name)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST_COUNT):
-            return value
-        raise self._wrong(f"{self.at(name)} must be a whole number")
-
-    def number(self, name: str) -> float | None:
-        value = self.take(name)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            return value
-        raise self._wrong(f"{self.at(name)} must be a number")
-
-    def object(self, name: str) -> dict[str, Any] | None:
-        return self._kind(name, dict, "an object")
-
-    def fields(self, name: str) -> Fields | None:
-        value = self.take(name)
-        return None if value is None else Fields(value, self.at(name), self._wrong)
-
-    def list(self, name: str) -> list[Any] | None:
-        return self._kind(name, list, "a list")
-
-    def each(self, name: str) -> Iterator[Fields]:
-        """The objects of a list; none where it is absent."""
-        for number, value in enumerate(self.list(name) or ()):
-            yield Fields(value, f"{self.at(name)}[{number}]", self._wrong)
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.list(name) or []
-        if not all(isinstance(one, str) for one in value):
-            raise self._wrong(f"{self.at(name)} must be a list of texts")
-        return tuple(value)
-
-    def table(self, name: str) -> dict[str, str] | None:
-        """Names and their texts."""
-        value = self.object(name)
-        if value is not None and not all(isinstance(one, str) for one in value.values()):
-            raise self._wrong(f"{self.at(name)} must hold texts")
-        return value
-
-    def word(self, name: str, *words: str) -> str | None:
-        """A text out of these."""
-        found = self.text(name)
-        if found is not None and found not in words:
-            raise untranslatable(f"{self.at(name)} = '{found[:80]}'")
-        return found
-
-    def wrong(self, message: str) -> ModicumError:
-        return self._wrong(f"{self.path}: {message}" if self.path else message)
-
-    def done(self) -> None:
-        """Raises UntranslatableError with the name of the first field that nobody read; null, {} and [] say nothing."""
-        for name, value in self._left.items():
-            if value is not None and value != {} and value != []:
-                raise untranslatable(self.at(str(name)))
-
-    def _kind(self, name: str, kind: type, called: str) -> Any:
-        value = self.take(name)
-        if value is None or isinstance(value, kind):
-            return value
-        raise self._wrong(f"{self.at(name)} must be {called}")
+def kind(value: Any) -> str:
+    """The JSON word for what `value` is."""
+    return _KINDS.get(type(value), "something else")
 
 
-def untranslatable(name: str, of: str = "") -> UntranslatableError:
-    """`name` has no word elsewhere."""
+def text(value: Any, at: str) -> str:
+    return value if isinstance(value, str) else _wrong(value, at, "a string")
+
+
+def whole(value: Any, at: str) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else _wrong(value, at, "a whole number")
+
+
+def number(value: Any, at: str) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else _wrong(value, at, "a number")
+
+
+def flag(value: Any, at: str) -> bool:
+    return value if isinstance(value, bool) else _wrong(value, at, "a boolean")
+
+
+def items(value: Any, at: str) -> list[Any]:
+    return value if isinstance(value, list) else _wrong(value, at, "a list")
+
+
+def record(value: Any, at: str) -> dict[str, Any]:
+    return value if isinstance(value, dict) else _wrong(value, at, "an object")
+
+
+def texts(value: Any, at: str) -> tuple[str, ...]:
+    return tuple(text(one, f"{at}[{n}]") for n, one in enumerate(items(value, at)))
+
+
+def maybe(take: Take, value: Any, at: str) -> Any:
+    """None stays None: null is the same as absent."""
+    return None if value is None else take(value, at)
+
+
+def _wrong(value: Any, at: str, wanted: str) -> NoReturn:
+    raise RequestError(f"'{at}' must be {wanted}, found {kind(value)}")
+
+
+def untranslatable(at: str, why: str = "") -> UntranslatableError:
+    """The error for a field that the other dialect has no words for."""
     return UntranslatableError(
-        f"'{name}' cannot be translated{f' for {of}' if of else ''}",
-        hint="leave it out, or ask a provider that speaks this dialect",
+        f"'{at}' cannot be said in the provider's dialect{f': {why}' if why else ''}",
+        hint="leave it out, or ask a model whose provider speaks the dialect of this endpoint",
     )
 
 
-def refuse(request: Request, dialect: str, *names: str) -> None:
-    """Raises UntranslatableError where one of these fields of a request was set to something that matters."""
-    for name in names:
-        value = getattr(request, name)
-        if value is not None and value not in HARMLESS.get(name, ()) and value != ():
-            raise untranslatable(CALLED.get(name, name), dialect)
+def only(body: Mapping[str, Any], known: Collection[str], at: str = "", neutral: Mapping[str, Collection[Any]] | None = None) -> None:
+    """Raises UntranslatableError for a field that is not known, unless it is null or says what would be so without it."""
+    for name, value in body.items():
+        if value is None or name in known:
+            continue
+        if neutral is not None and name in neutral and any(type(value) is type(one) and value == one for one in neutral[name]):
+            continue
+        raise untranslatable(f"{at}.{name[:60]}" if at else name[:60])
 
 
-def arguments(text: str, where: str) -> dict[str, Any]:
-    """A tool call's arguments as an object; none at all are {}. Raises RequestError for other JSON, or none."""
-    if not text.strip():
-        return {}
+def data_url(media_type: str | None, data: str) -> str:
+    return f"data:{media_type or 'application/octet-stream'};base64,{data}"
+
+
+def split_data_url(url: str, at: str) -> tuple[str, str]:
+    """(media type, base64) of a `data:` URL."""
+    head, comma, data = url.partition(",")
+    media_type, semicolon, coding = head.removeprefix("data:").partition(";")
+    if not comma or coding != "base64" or not semicolon:
+        raise RequestError(f"'{at}' must be a data: URL in base64")
+    return media_type, data
+
+
+def plain_text(data: str, at: str) -> str:
+    """The text in base64."""
     try:
-        value = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RequestError(f"{where}: arguments are not JSON") from None
-    if not isinstance(value, dict):
-        raise RequestError(f"{where}: arguments must be a JSON object")
-    return value
+        return base64.b64decode(data, validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise RequestError(f"'{at}' must be UTF-8 text in base64") from None
 
 
-def loads(data: bytes | str, of: str, wrong: Callable[[str], ModicumError]) -> dict[str, Any]:
-    """The JSON object in `data`, or `wrong`."""
+@contextmanager
+def of_provider() -> Iterator[None]:
+    """What a provider sent is read inside: where it does not fit, that is the provider's failure and not the caller's."""
     try:
-        value = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise wrong(f"{of} sent an event that is not JSON") from None
-    if not isinstance(value, dict):
-        raise wrong(f"{of} sent an event that is not a JSON object")
-    return value
+        yield
+    except RequestError as error:
+        raise UpstreamError(f"the provider's reply cannot be read: {error.message}") from error

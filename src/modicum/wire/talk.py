@@ -219,6 +219,7 @@ class Began:
     created: int | None = None
     usage: Usage | None = None
     """What is known already: Anthropic tells the input here."""
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +289,7 @@ Event = Began | Opened | Added | Closed | Finished | Counted | Pinged | Failed |
 
 
 class StreamReader(Protocol):
-    """A provider's bytes -> events. One object a stream; memory is bounded (see `wire.stream.LONGEST_LINE`)."""
+    """A provider's bytes -> events. One object a stream; memory is bounded (see `wire.sse`)."""
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """The events that are whole now. Raises UpstreamError for bytes that are no stream of this dialect."""
