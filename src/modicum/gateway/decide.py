@@ -13,6 +13,7 @@ from modicum.gateway.speak import Written, say, write
 from modicum.route.coin import keeps_control
 from modicum.route.cover import uncovered
 from modicum.types import Prediction, Reason, Recognised
+from modicum.view import VIEW_VERSION
 from modicum.wire import chat
 
 
@@ -64,7 +65,7 @@ def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], call_id:
     live = stage.live
     parts = chat.segments(request)
     expired = datetime.now(UTC) >= live.expires_at
-    outside = uncovered(live.cover, recognised, request, parts)
+    outside = uncovered(live.cover, recognised, request, parts, view_version=VIEW_VERSION)
     # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
     if stage.on and keeps_control(conversation(request, parts), control_share, salt=live.route.route_id):
         return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None)

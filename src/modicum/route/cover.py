@@ -6,7 +6,6 @@ from typing import Any
 
 from modicum.route.harmless import harmful
 from modicum.types import Cover, Recognised
-from modicum.view import VIEW_VERSION
 from modicum.wire.chat import Segments
 
 ROLES = frozenset(("system", "developer", "user", "assistant"))
@@ -14,8 +13,9 @@ PLAIN = frozenset(("role", "content", "name"))
 """What a message may hold besides nulls and empty lists. Tool calls and audio are not texts that a specialist reads."""
 
 
-def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], parts: Segments) -> str | None:
-    """What about the request the certificate did not see, or None where it is covered.
+def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], parts: Segments, *, view_version: str) -> str | None:
+    """What about the request the certificate did not see, or None where it is covered. `view_version`: of the redactor that the
+    request went through.
 
     Tools and the response format are part of the template's key, so a recognised request has those it was certified with.
     """
@@ -24,8 +24,8 @@ def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], par
         return f"model {str(model)[:60]!r} was not certified against"
     if not recognised.version_id or recognised.version_id not in cover.version_ids:
         return "this version of the prompt was not certified"
-    if cover.view_version != VIEW_VERSION:
-        return f"certified under view {cover.view_version}, not {VIEW_VERSION}"
+    if cover.view_version != view_version:
+        return f"certified under view {cover.view_version}, not {view_version}"
     if (option := harmful(request)) is not None:
         return option
     if parts.images:

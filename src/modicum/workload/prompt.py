@@ -1,7 +1,8 @@
-"""What recognising and mining see of a request: its key and the views of its texts.
+"""What recognising and mining see of a request: its key and its texts.
 
-Both must see the same, so both come here. The texts are windowed for matching: of a long one the first and the last
-3,000 characters, with a digest of what lies between, so that length is no attack and an edit in the middle still shows.
+Both must see the same, so both come here, with the request's view (`modicum.view`). The texts are windowed for
+matching: of a long one the first and the last 3,000 characters, with a digest of what lies between, so that length is
+no attack and an edit in the middle still shows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from modicum.view import view
 from modicum.wire import chat
 
 WINDOW = 3_000
@@ -30,11 +30,9 @@ class Prompt:
 
 
 def see(request: dict[str, Any]) -> Prompt:
-    """The views of a request's texts. Raises InputError where the request is not a chat."""
+    """The texts of a request, which is viewed already. Raises InputError where the request is not a chat."""
     found = chat.segments(request)
-    last = view(found.last_user)
-    first = last if found.turns < 2 else view(found.first_user)
-    return Prompt(chat.contract_key(request), view(found.system), first, last, found.turns, found.chars)
+    return Prompt(chat.contract_key(request), found.system, found.first_user, found.last_user, found.turns, found.chars)
 
 
 def window(text: str) -> str:

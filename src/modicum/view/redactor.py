@@ -1,0 +1,55 @@
+"""What is seen of a request: the same bytes and the same object where nothing is taken out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modicum.view import tree
+from modicum.view.finder import Finder
+from modicum.view.names import Names
+
+VIEW_VERSION = "2"
+"""Of the shipped table. Change it with anything that changes what is taken out, or how it is numbered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as it is stored and as our models see it."""
+
+    body: bytes
+    request: dict[str, Any]
+    names: Names
+
+
+class Redactor:
+    """Takes out of bodies what is recognised by its shape. One object serves all calls."""
+
+    __slots__ = ("_finder", "version")
+
+    def __init__(self, finder: Finder, version: str) -> None:
+        self._finder = finder
+        self.version = version
+
+    @classmethod
+    def open(cls, table: Path | None = None) -> Redactor:
+        """With the shipped table, extended by the operator's. Raises ConfigError where that table cannot be used."""
+        finder, digest = Finder.open(table)
+        return cls(finder, f"{VIEW_VERSION}+{digest}" if digest else VIEW_VERSION)
+
+    def see(self, body: bytes, request: dict[str, Any]) -> Seen:
+        """The view of a request. `request` is what `body` holds; it is left as it is, and shares with the view what is the same in both."""
+        names = Names(self._finder, body)
+        if not self._finder.may_hold(body):
+            return Seen(body, request, names)
+        viewed = tree.redacted(request, names)
+        if viewed is request:
+            return Seen(body, request, names)
+        return Seen(msgspec.json.encode(viewed), viewed, names)
+
+    def names(self) -> Names:
+        """Names of a text or a body that belongs to no request."""
+        return Names(self._finder, b"")
