@@ -99,3 +99,8 @@ def json_of(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UpstreamError("an event of the provider's stream is no JSON object")
     return value
+
+
+def event(data: bytes, name: str = "") -> bytes:
+    """One event with its blank line; `data` without line ends, as JSON is."""
+    return (b"event: " + name.encode() + b"\n" if name else b"") + b"data: " + data + b"\n\n"
