@@ -3,6 +3,8 @@
 - `data-flywheel`: `{"timestamp", "client_id", "request", "response", "duration_ms"}` with verbatim OpenAI bodies (NVIDIA's Data Flywheel).
 - `openai-finetune`: `{"messages": [...]}`, optionally with `tools`, `functions`, `response_format` or `model`: the last message, if it is
   the assistant's, is the answer to all before it.
+- `litellm`: a StandardLoggingPayload of LiteLLM's proxy, as its callbacks and buckets hold them.
+- `otlp`: an ExportTraceServiceRequest in JSON, as OpenTelemetry's collector writes traces to a file: a call for each span of one.
 
 A line that says it was called before 2015, or more than a day from now by this machine's clock, is refused. One that does not
 say when takes its response's `created` where that is such a time, else the time its file was last changed, a microsecond
@@ -14,8 +16,9 @@ proves leaves it out.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -26,7 +29,8 @@ from modicum.errors import InputError, LogFormatError
 from modicum.intake.times import EARLIEST, check, epoch, latest, moment
 from modicum.store import identity
 from modicum.types import Call, Usage
-from modicum.wire import chat
+from modicum.wire import chat, genai, litellm, otlp
+from modicum.wire.observed import Observed
 
 MOST_DEPTH = 64
 """What the gateway takes too; what reads the bodies later may walk them by recursion."""
@@ -94,19 +98,41 @@ def _openai_finetune(fields: Fields) -> Bodies:
     return Bodies(request=request, response=response, started_at=_value(fields, "timestamp"))
 
 
-FORMATS: dict[str, Callable[[Fields], Bodies]] = {"data-flywheel": _data_flywheel, "openai-finetune": _openai_finetune}
+def _litellm(line: bytes) -> Iterator[Observed | None]:
+    yield litellm.observe(chat.loads(line))
+
+
+def _otlp(line: bytes) -> Iterator[Observed | None]:
+    refused: list[str] = []
+    for span in otlp.spans(line, "json"):
+        try:
+            yield genai.observe(span)
+        except InputError as error:
+            refused.append(error.message)
+    if refused:
+        raise LogFormatError(f"{len(refused)} of its spans are left out: {refused[0]}")
+
+
+_BODIES: dict[str, Callable[[Fields], Bodies]] = {"data-flywheel": _data_flywheel, "openai-finetune": _openai_finetune}
+_OBSERVED: dict[str, Callable[[bytes], Iterator[Observed | None]]] = {"litellm": _litellm, "otlp": _otlp}
+"""Formats that others than those who made the calls wrote: identity and figures stand in them, bodies are rebuilt."""
+FORMATS = (*_BODIES, *_OBSERVED)
 
 
 def recognise(fields: Fields) -> str:
     """The format of a line. Raises LogFormatError where it is none we know."""
+    if "resourceSpans" in fields:
+        return "otlp"
+    if "call_type" in fields and "startTime" in fields:
+        return "litellm"
     if "request" in fields:
         return "data-flywheel"
     if "messages" in fields:
         return "openai-finetune"
-    raise LogFormatError("no format we know: neither 'request' nor 'messages' is there")
+    raise LogFormatError("no format we know: neither 'request' nor 'messages' is there, nor 'resourceSpans' or 'call_type'")
 
 
-def call_of(
+def calls_of(
     line: bytes,
     *,
     scope: str,
@@ -114,11 +140,27 @@ def call_of(
     form: str | None,
     fallback_time: datetime,
     occurrence: Callable[[bytes], int],
-) -> Call:
-    """The call in a line. `form` names the format where it shall not be recognised; `occurrence` counts a line's digest in this source.
+) -> Iterator[Call]:
+    """The calls in a line: one, but for `otlp`. `form` names the format where it shall not be recognised; `occurrence` counts a line's
+    digest in this source.
 
     Raises InputError with a reason for the reader.
     """
+    fields = _line(line)
+    form = form or recognise(fields)
+    if scope_from is not None:
+        scope = _scope(fields, scope_from)
+    if form not in _OBSERVED:
+        yield _call(line, fields, form, scope, fallback_time, occurrence)
+        return
+    for one in _OBSERVED[form](line):
+        if one is not None:
+            check(one.call.started_at, one.call.started_at.isoformat())
+            who = identity.of_response(scope, one.identity)
+            yield dataclasses.replace(one.call, call_id=identity.call_id(one.call.started_at, who), scope=scope)
+
+
+def _line(line: bytes) -> Fields:
     if b"\0" in line:
         raise LogFormatError("holds NUL bytes")
     try:
@@ -127,19 +169,20 @@ def call_of(
     except UnicodeDecodeError as error:
         raise LogFormatError(f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}") from None
     try:
-        fields = _fields(line)
+        return _fields(line)
     except RecursionError:
         raise LogFormatError("nested too deeply") from None
     except msgspec.ValidationError:
         raise LogFormatError("not a JSON object") from None
     except msgspec.DecodeError as error:
         raise LogFormatError(f"not JSON: {_plain(error)}") from None
-    form = form or recognise(fields)
+
+
+def _call(line: bytes, fields: Fields, form: str, scope: str, fallback_time: datetime, occurrence: Callable[[bytes], int]) -> Call:
+    """The call in a line of a format that holds its bodies."""
     if form == "openai-finetune" and "messages" not in fields:
         raise LogFormatError("no 'messages'")
-    bodies = FORMATS[form](fields)
-    if scope_from is not None:
-        scope = _scope(fields, scope_from)
+    bodies = _BODIES[form](fields)
 
     request = _part(bodies.request, "request")
     may_be_deep = line.count(b"[") + line.count(b"{") > MOST_DEPTH

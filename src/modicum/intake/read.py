@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from modicum.errors import InputError
-from modicum.intake.formats import call_of, fallback
+from modicum.intake.formats import calls_of, fallback
 from modicum.intake.lines import LONGEST_BYTES, lines
 from modicum.intake.sources import Broken, Source
 from modicum.types import Call
@@ -37,7 +37,7 @@ class Refusal:
 
 
 def read(source: Source, options: Options, occurrence: Callable[[bytes], int]) -> Iterator[Call | Refusal]:
-    """What each line of a log is. Blank lines are nothing. Memory is bounded by the longest line allowed.
+    """What each line of a log is: a call, several of them, or a refusal; blank lines are nothing. Memory: the longest line allowed.
 
     `occurrence` tells how often it has been asked for a digest, this time included; give a fresh one to each log.
     """
@@ -50,7 +50,7 @@ def read(source: Source, options: Options, occurrence: Callable[[bytes], int]) -
             if not line or line.isspace():
                 continue
             try:
-                yield call_of(
+                yield from calls_of(
                     line,
                     scope=options.scope,
                     scope_from=options.scope_from,

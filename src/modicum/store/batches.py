@@ -44,8 +44,11 @@ class Added:
         return Added(self.added + other.added, self.known + other.known, self.erased + other.erased)
 
 
-def add(home: Path, calls: Iterable[Call]) -> Added:
-    """Bring calls in batch by batch. Other processes may read, compact and import meanwhile."""
+def add(home: Path, calls: Iterable[Call], *, wait_s: float = PATIENCE_S) -> Added:
+    """Bring calls in batch by batch. Other processes may read, compact and import meanwhile.
+
+    Raises StoreBusyError where another process changes the store for longer than `wait_s`.
+    """
     total = Added()
     frames: list[tuple[bytes, bytes]] = []
     size = 0
@@ -54,13 +57,13 @@ def add(home: Path, calls: Iterable[Call]) -> Added:
         frames.append((identity.key(call.call_id), frame))
         size += len(frame)
         if size >= BATCH_BYTES or len(frames) >= BATCH_CALLS:
-            total += _bring_in(home, frames)
+            total += _bring_in(home, frames, wait_s)
             frames, size = [], 0
-    return total + _bring_in(home, frames) if frames else total
+    return total + _bring_in(home, frames, wait_s) if frames else total
 
 
-def _bring_in(home: Path, frames: list[tuple[bytes, bytes]]) -> Added:
-    with changing(home, wait_s=PATIENCE_S), opened(home) as index:
+def _bring_in(home: Path, frames: list[tuple[bytes, bytes]], wait_s: float) -> Added:
+    with changing(home, wait_s=wait_s), opened(home) as index:
         _recover(home, index)
         states = dict(_states(index, [key for key, _ in frames]))
         fresh: dict[bytes, bytes] = {}
