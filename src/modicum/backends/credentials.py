@@ -65,13 +65,14 @@ class Key(Bound):
         header: str = "authorization",
         prefix: str = "Bearer ",
         bearer_tokens: str = "",
+        bearer_below: str = "",
         names: Sequence[str] = (),
         file: Path | None = None,
         value: str = "",
         needed: bool = True,
     ) -> None:
         super().__init__(origin)
-        self._header, self._prefix, self._bearer_tokens = header, prefix, bearer_tokens
+        self._header, self._prefix, self._bearer_tokens, self._bearer_below = header, prefix, bearer_tokens, bearer_below
         self._names, self._value, self.needed = tuple(names), value, needed
         self._file = KeyFile(file) if file else None
 
@@ -82,6 +83,8 @@ class Key(Bound):
             if self.needed:
                 raise UpstreamError(f"there is no key for {self._origin}", hint=f"set {' or '.join(self._names) or 'api_key_env'}")
             return []
+        if self._bearer_below and url.startswith(self._bearer_below):
+            return [shown(key, "authorization", "Bearer ")]
         return [shown(key, self._header, self._prefix, self._bearer_tokens)]
 
     def read(self) -> str:

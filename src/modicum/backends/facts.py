@@ -61,6 +61,8 @@ class Facts:
     """Environment variables that usually hold the key; the first one that is set counts."""
     bearer_tokens: str = ""
     """Keys with this beginning go as `authorization: Bearer`, whatever `key_header` says."""
+    bearer_below: str = ""
+    """Paths with this beginning are shown the key as `authorization: Bearer`."""
     needs_key: bool = True
     """False: one's own server, which may ask for none."""
     cloud: Literal["", "aws", "google", "entra"] = ""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from modicum.backends.cloud import default_chain
 from modicum.backends.credentials import Credential, Headers, Key, Nothing, origin_of, shown
 from modicum.backends.facts import Facts, facts
 from modicum.backends.hosted import check, is_loopback
@@ -140,7 +141,7 @@ def open_provider(name: str, config: ProviderConfig, *, key: str = "") -> Provid
         streams={one: _filled(path, places, stands) for one, path in known.streams.items()},
         headers={one: _filled(value, places, stands) for one, value in known.headers.items()},
     )
-    return Provider(name=name, config=config, facts=known, url=url, credential=_credential(stands, config, known, url, names, key))
+    return Provider(name=name, config=config, facts=known, url=url, credential=_credential(stands, config, known, url, region, names, key))
 
 
 def has_key(config: ProviderConfig, known: Facts) -> bool:
@@ -148,15 +149,21 @@ def has_key(config: ProviderConfig, known: Facts) -> bool:
     return config.api_key_file is not None or any(map(secret, [config.api_key_env] if config.api_key_env else known.key_env))
 
 
-def _credential(stands: str, config: ProviderConfig, known: Facts, url: str, names: Sequence[str], key: str) -> Credential:
+def _credential(stands: str, config: ProviderConfig, known: Facts, url: str, region: str, names: Sequence[str], key: str) -> Credential:
     origin = origin_of(url)
     if config.auth in ("none", "forward"):
         return Nothing(origin)
+    keyless = not key and not config.api_key_file and not config.api_key_env and not any(map(secret, names))
+    if config.auth == "cloud" or (known.cloud_first and keyless):
+        if not known.cloud:
+            raise ConfigError(f'[{stands}] auth = "cloud": {known.name} takes no credentials of a cloud', hint='auth = "key"')
+        return default_chain(known.cloud, origin, region)
     made = Key(
         origin,
         header=known.key_header,
         prefix=known.key_prefix,
         bearer_tokens=known.bearer_tokens,
+        bearer_below=url + known.bearer_below if known.bearer_below else "",
         names=names,
         file=config.api_key_file,
         value=key,
