@@ -15,8 +15,8 @@ from pathlib import Path
 from modicum.backends.connection import Connection, Reply
 from modicum.backends.dial import Names, Proxy, Trust, split_authority
 from modicum.backends.pool import Place, Pool
-from modicum.config.environment import proxy_for
-from modicum.errors import UpstreamError, UpstreamTimeoutError
+from modicum.config.proxy import proxy_for
+from modicum.errors import UpstreamError
 
 __all__ = ["Client", "Headers", "Reply", "Timeouts"]
 
@@ -85,10 +85,8 @@ class Client:
             try:
                 await reply.head()
                 return reply
-            except UpstreamTimeoutError:
-                raise
             except UpstreamError:
-                if reply.touched:
+                if not reply.stale:
                     raise
         connection = await way.pool.connect(timeouts.connect_s)
         reply = _ask(connection, request, method, timeouts)

@@ -46,8 +46,8 @@ class Reply:
         "_whole",
         "framed",
         "headers",
+        "stale",
         "status",
-        "touched",
         "where",
     )
 
@@ -59,8 +59,8 @@ class Reply:
         """As received, in order, repeated names included; names in lower case."""
         self.framed = False
         """The end of the body is told apart from a broken connection."""
-        self.touched = False
-        """A byte of the reply has come."""
+        self.stale = False
+        """The provider closed the connection before a byte of the reply came."""
         self._connection: Connection | None = connection
         self._pieces: list[bytes] = []
         self._size = 0
@@ -168,6 +168,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._head_lines = 0
         self._between = 0
+        self._begun = False
         self._body_due = False
         self._interim = False
         self._complete = False
@@ -193,7 +194,7 @@ class Connection(asyncio.Protocol):
         self._reply = reply = Reply(self, self._where)
         self._headers = []
         self._head_bytes = self._head_lines = self._between = 0
-        self._body_due = self._interim = self._complete = self._keep = False
+        self._begun = self._body_due = self._interim = self._complete = self._keep = False
         self._bodiless = bodiless
         self._silence_s = silence_s or NEVER
         self._expect(first_byte_s or NEVER)
@@ -237,7 +238,7 @@ class Connection(asyncio.Protocol):
         if reply is None:
             self.abort()  # nobody asked: what comes now must not be taken for the next reply
             return
-        reply.touched = True
+        self._begun = True
         self._between += len(data)
         try:
             self._feed(data)
@@ -250,8 +251,9 @@ class Connection(asyncio.Protocol):
             self._done()
         elif self._between > LONGEST_HEAD:
             self._fail(UpstreamError(f"{self._where} did not answer as an HTTP server does (too much between two pieces of its reply)"))
-        elif not self._paused and self._body_due:
-            self._expect(self._silence_s)
+        elif self._body_due:
+            if not self._paused:
+                self._expect(self._silence_s)
             reply.wake()
 
     def eof_received(self) -> None:
@@ -356,6 +358,7 @@ class Connection(asyncio.Protocol):
                 self._keep = False
                 self._done()
             else:
+                reply.stale = not self._begun
                 self._fail(UpstreamError(f"{self._where} broke off its reply"))
         elif self._transport is not None:
             self._transport.abort()

@@ -53,10 +53,12 @@ class Proxy:
             host = ""
         if scheme.lower() != "http" or not host:
             raise UpstreamError(
-                f"the proxy that the environment names ({scheme}://{authority}) cannot be used",
+                f"the {scheme}:// proxy that the environment names cannot be used",
                 hint='only http:// proxies can; NO_PROXY, or proxy = "none" for a provider, goes around it',
             )
-        authorization = "Basic " + base64.b64encode(unquote(user).encode()).decode() if user else ""
+        name, _, password = user.partition(":")
+        pair = f"{unquote(name)}:{unquote(password)}".encode()
+        authorization = "Basic " + base64.b64encode(pair).decode() if user else ""
         return cls(host, port, authorization)
 
 

@@ -3,7 +3,7 @@
 The only room that reads the environment. Secrets are named here (`api_key_env`), never written.
 """
 
-from modicum.config.environment import proxy_for, secret, use_one_thread
+from modicum.config.environment import secret, use_one_thread
 from modicum.config.load import load
 from modicum.config.sections import (
     NAMED,
@@ -40,7 +40,6 @@ __all__ = [
     "TelemetryConfig",
     "UpstreamConfig",
     "load",
-    "proxy_for",
     "secret",
     "use_one_thread",
 ]

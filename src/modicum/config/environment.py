@@ -1,4 +1,4 @@
-"""What is asked of the environment beside settings: secrets by their names, proxies, the number of threads."""
+"""What is asked of the environment beside settings: secrets by their names, the number of threads."""
 
 from __future__ import annotations
 
@@ -10,21 +10,8 @@ def secret(name: str) -> str | None:
     return os.environ.get(name) or None if name else None
 
 
-def proxy_for(url: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name for a URL, in either case; None: go there directly."""
-    scheme, _, rest = url.partition("://")
-    host = rest.partition("/")[0].rpartition("@")[2].lower()
-    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    for entry in _either_case("no_proxy").lower().split(","):
-        entry = entry.strip().removeprefix("*").removeprefix(".")
-        if entry in ("*", host, name) or (entry and name.endswith("." + entry)):
-            return None
-    if "*" in _either_case("no_proxy").split(","):
-        return None
-    return _either_case(f"{scheme}_proxy") or _either_case("all_proxy") or None
-
-
-def _either_case(name: str) -> str:
+def either_case(name: str) -> str:
+    """A variable that programs set in lower case or in capitals (`https_proxy`); empty where it is neither."""
     return os.environ.get(name) or os.environ.get(name.upper()) or ""
 
 
