@@ -17,7 +17,8 @@
      │   └─ BudgetError                429: the key's budget; asking again does not help
      ├─ NotFoundError                  no such workload, route, certificate, call, model
      ├─ StoreError                     the home cannot be read or written
-     │   └─ StoreBusyError             another process holds the lock
+     │   ├─ StoreBusyError             another process holds the lock
+     │   └─ StoreUnavailableError      503: a call cannot be counted or recorded, and must not be served without
      ├─ ArtefactError                  an artefact is damaged, foreign or not allowed
      ├─ NotEnoughDataError             a statistic would be made of nothing
      ├─ CertificateError               a certificate does not hold, has expired, or covers something else
@@ -130,6 +131,11 @@ class StoreError(ModicumError):
 
 class StoreBusyError(StoreError):
     code = "store_busy"
+
+
+class StoreUnavailableError(StoreError):
+    code = "store_unavailable"
+    status = 503
 
 
 class ArtefactError(ModicumError):

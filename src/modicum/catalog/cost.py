@@ -7,30 +7,46 @@ from decimal import Decimal
 from modicum.types import Price, Usage
 
 MTOK = Decimal(1_000_000)
+_NOTHING = Decimal(0)
 
 
-def cost(price: Price | None, usage: Usage) -> Decimal | None:
-    """US dollars for `usage` at `price`, or None where either is not known well enough.
+def cost(price: Price | None, usage: Usage, *, calls: int = 1) -> Decimal | None:
+    """US dollars for `usage`, the sum over so many calls, at `price`; None where either is not known well enough.
 
-    Input tokens include what was read from and written to the provider's cache; those are taken out and charged at
-    their own price, or as ordinary input where the price list has none for them (no discount is listed, so none is
-    assumed). Cache counts that a provider does not report are taken as none: providers that discount report them.
-    Usage that contradicts itself (more cached than read in all) has no cost. Reasoning tokens are output tokens.
+    Input tokens include what was read from and written to the provider's cache and what was audio; those are taken out and charged at
+    their own price, or as ordinary input where the price list has none for them (no other price is listed, so none is
+    assumed). What is kept in the cache for an hour has no price where the list names one for five minutes alone. Counts that a provider
+    does not report are taken as none: providers that charge for them report them. Usage that contradicts itself (more cached
+    than read in all) has no cost. Reasoning tokens are output tokens.
     """
     if price is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
-    read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
-    plain = usage.input_tokens - read - write
-    if min(plain, read, write, usage.output_tokens) < 0:
+    read, write, hour = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0, usage.cache_write_1h_tokens or 0
+    heard, spoken = usage.audio_input_tokens or 0, usage.audio_output_tokens or 0
+    write -= hour
+    inputs, outputs = usage.input_tokens - read - write - hour - heard, usage.output_tokens - spoken
+    if min(inputs, read, write, hour, heard, outputs, spoken) < 0:
         return None
-    total = Decimal(0)
+    plain_in, plain_out = price.input_usd_mtok, price.output_usd_mtok
+    for_an_hour = (
+        price.cache_write_1h_usd_mtok if price.cache_write_usd_mtok is not None else _either(price.cache_write_1h_usd_mtok, plain_in)
+    )
+    total = _NOTHING
     for tokens, usd_mtok in (
-        (plain, price.input_usd_mtok),
-        (read, price.cache_read_usd_mtok if price.cache_read_usd_mtok is not None else price.input_usd_mtok),
-        (write, price.cache_write_usd_mtok if price.cache_write_usd_mtok is not None else price.input_usd_mtok),
-        (usage.output_tokens, price.output_usd_mtok),
+        (inputs, plain_in),
+        (read, _either(price.cache_read_usd_mtok, plain_in)),
+        (write, _either(price.cache_write_usd_mtok, plain_in)),
+        (hour, for_an_hour),
+        (heard, _either(price.audio_input_usd_mtok, plain_in)),
+        (outputs, plain_out),
+        (spoken, _either(price.audio_output_usd_mtok, plain_out)),
     ):
-        if tokens and usd_mtok is None:
-            return None
-        total += tokens * (usd_mtok or Decimal(0))
-    return total / MTOK
+        if tokens:
+            if usd_mtok is None:
+                return None
+            total += tokens * usd_mtok
+    return total / MTOK + (price.request_usd or _NOTHING) * calls
+
+
+def _either(own: Decimal | None, plain: Decimal | None) -> Decimal | None:
+    return plain if own is None else own

@@ -218,7 +218,8 @@ class Config:
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
     """[models."NAME"]: names that callers may ask for. Any other goes to `upstream`, or by its prefix `provider/`."""
     prices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """[prices."MODEL"] input_usd_mtok, output_usd_mtok, cache_read_usd_mtok, cache_write_usd_mtok, source."""
+    """[prices."MODEL"], or "PROVIDER/MODEL", each also with "@TIER": input_usd_mtok, output_usd_mtok, cache_read_usd_mtok, ...
+    (PRICE_KEYS), source."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """section.key -> default, file, environment or flag."""
 
@@ -239,4 +240,14 @@ SECTIONS = {
 }
 NAMED = {"providers": ProviderConfig, "models": ModelConfig}
 """Sections that hold one record a name."""
-PRICE_KEYS = ("input_usd_mtok", "output_usd_mtok", "cache_read_usd_mtok", "cache_write_usd_mtok", "source")
+PRICE_KEYS = (
+    "input_usd_mtok",
+    "output_usd_mtok",
+    "cache_read_usd_mtok",
+    "cache_write_usd_mtok",
+    "cache_write_1h_usd_mtok",
+    "audio_input_usd_mtok",
+    "audio_output_usd_mtok",
+    "request_usd",
+    "source",
+)

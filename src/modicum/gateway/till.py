@@ -1,0 +1,245 @@
+"""Who is asking, whether they may, and what it costs: virtual keys, their limits and budgets, and prices.
+
+Before a call goes out its worst case is held (`reserve`): the input's estimated tokens and the longest answer that it allows, at the
+model's price. When it ends, what it really cost takes that place (`settle`). Keys without limits cost nothing but the look-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+
+from modicum.catalog.cost import cost
+from modicum.catalog.daily import DailyPrices
+from modicum.config import Config
+from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
+from modicum.gateway.alarm import Alarm, name
+from modicum.store.keys import PREFIX, Keys
+from modicum.store.ledger import Ledger
+from modicum.store.tally import pico
+from modicum.types import Key, Usage
+
+POLL_S = 0.2
+REAP_S = 5.0
+COMPILE_S = 60.0
+MOST_TOKENS = 1 << 40
+"""More than this is not a number of tokens."""
+Header = tuple[bytes, bytes]
+BEARER = b"bearer "
+PLACES = (b"authorization", b"x-api-key", b"api-key")
+
+
+class Hold:
+    """What is held for one call, until it is settled or cancelled: once, the rest is ignored."""
+
+    __slots__ = ("_call_id", "_ledger")
+
+    def __init__(self, ledger: Ledger | None = None, call_id: str = "") -> None:
+        self._ledger = ledger
+        self._call_id = call_id
+
+    def settle(self, cost_usd: Decimal | None, usage: Usage) -> None:
+        """The call cost so much. What is not known is taken as what was held."""
+        ledger, self._ledger = self._ledger, None
+        if ledger is not None:
+            known = usage.input_tokens is not None and usage.output_tokens is not None
+            tokens = min((usage.input_tokens or 0) + (usage.output_tokens or 0), MOST_TOKENS) if known else None
+            ledger.settle(self._call_id, None if cost_usd is None else pico(cost_usd), tokens, estimated=usage.estimated)
+
+    def cancel(self) -> None:
+        """The call cost nothing: it never reached a provider, or the provider refused it."""
+        ledger, self._ledger = self._ledger, None
+        if ledger is not None:
+            ledger.cancel(self._call_id)
+
+
+NOTHING_HELD = Hold()
+
+
+class Till:
+    """One worker's till."""
+
+    def __init__(self, home: Path, config: Config, alarm: Alarm) -> None:
+        self._home = home
+        self._alarm = alarm
+        self._fail_open = config.store.on_failure == "fail_open"
+        self._keep_days = config.store.keep_days
+        self._keys = Keys(home)
+        self._prices = DailyPrices(config, price_table(home), broken=lambda what: alarm.ring("prices", what))
+        self._ledger: Ledger | None = None
+
+    @classmethod
+    def open(cls, home: Path, config: Config, alarm: Alarm) -> Till:
+        """Read the keys; compile the list of prices where the home has none of the installed version. Raises StoreError."""
+        try:
+            prepare_prices(home)
+        except (OSError, subprocess.SubprocessError) as error:
+            alarm.ring("prices", f"{name(error)}; only your own [prices] are known")
+        return cls(home, config, alarm)
+
+    async def watch(self) -> None:
+        """Look for changed keys, bring the ledger to the disk and settle what dead workers held, until cancelled."""
+        round_ = 0
+        while True:
+            await asyncio.sleep(POLL_S)
+            round_ += 1
+            try:
+                self._keys.refresh()
+                if self._ledger is not None:
+                    if round_ % round(1 / POLL_S) == 0:
+                        self._ledger.flush()
+                        await asyncio.to_thread(self._ledger.sync)
+                    if round_ % round(REAP_S / POLL_S) == 0:
+                        self._ledger.reap()
+            except Exception as error:
+                self._alarm.ring("keys", name(error))
+
+    def close(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    # ------------------------------------------------------------------------------------------------------- keys
+
+    @property
+    def keyed(self) -> bool:
+        """Keys were made: nobody asks without one."""
+        return bool(self._keys)
+
+    def authenticate(self, headers: Mapping[bytes, bytes]) -> Key | None:
+        """The key that a request comes with; None where none were ever made. Raises UnauthorisedError."""
+        if not self._keys:
+            return None
+        secret = presented(headers)
+        if not secret:
+            raise UnauthorisedError("no API key", hint="send one as `authorization: Bearer mk-...` or `x-modicum-key`")
+        key = self._keys.find(secret)
+        if key is None:
+            raise UnauthorisedError("this API key is not known here", hint="`modicum keys create NAME` makes one")
+        if key.revoked_at is not None:
+            raise UnauthorisedError(f"the API key '{key.shown}…' was revoked")
+        if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
+            raise UnauthorisedError(f"the API key '{key.shown}…' expired on {key.expires_at:%Y-%m-%d}")
+        return key
+
+    def permit(self, key: Key | None, model: str) -> None:
+        """Raise ForbiddenError where a key may not ask for a model."""
+        if key is None:
+            return
+        if key.admin:
+            raise ForbiddenError(
+                f"key '{key.name}' is for the admin API alone", hint="`modicum keys create NAME` makes one for completions"
+            )
+        if key.models and not any(model == one or (one.endswith("*") and model.startswith(one[:-1])) for one in key.models):
+            raise ForbiddenError(
+                f"key '{key.name}' may not ask for the model {model[:80]!r}", hint=f"it may ask for {', '.join(key.models)}"
+            )
+
+    # ------------------------------------------------------------------------------------------------------ money
+
+    def cost(
+        self, provider: str, model_told: str | None, model_asked: str | None, usage: Usage, at: datetime, service_tier: str | None = None
+    ) -> Decimal | None:
+        """What a call costs; None where its tokens or its price are not known."""
+        return self._prices.cost(provider, model_told, model_asked, usage, at, service_tier)
+
+    def reserve(self, key: Key | None, call_id: str, *, input_tokens: int, max_output: int | None, model: str, provider: str) -> Hold:
+        """Hold the worst case of a call. `max_output`: tokens of all answers together, as the request limits them; None: not.
+
+        Raises LimitError, BudgetError, and StoreUnavailableError where it cannot be counted and must be.
+        """
+        if key is None or not limited(key):
+            return NOTHING_HELD
+        output = key.reserve_output_tokens if max_output is None else max_output
+        input_tokens, output = min(max(input_tokens, 0), MOST_TOKENS), min(max(output, 0), MOST_TOKENS)
+        amount = self._worst(key, input_tokens, output, model, provider)
+        try:
+            if self._ledger is None:
+                self._ledger = Ledger(self._home, keep_days=self._keep_days)
+            self._ledger.reserve(key, call_id, amount, input_tokens + output)
+        except StoreError as error:
+            self._alarm.ring("ledger", f"{name(error)}; {'a call is served uncounted' if self._fail_open else 'a call was refused'}")
+            if self._fail_open:
+                return NOTHING_HELD
+            raise StoreUnavailableError("the ledger of keys cannot be written now", hint="try again") from None
+        return Hold(self._ledger, call_id)
+
+    def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str) -> int:
+        price = self._prices.price(provider, model, datetime.now(UTC), input_tokens=input_tokens)
+        usd = cost(price, Usage(input_tokens=input_tokens, output_tokens=output))
+        if usd is None and (key.budget_day_usd is not None or key.budget_month_usd is not None):
+            raise BudgetError(
+                f"key '{key.name}' has a budget, and no price is known for the model {model[:80]!r} at {provider!r} to count against it",
+                hint=f'write one: [prices."{model[:80]}"] input_usd_mtok = ..., output_usd_mtok = ...',
+            )
+        return 0 if usd is None else pico(usd)
+
+    def headers(self, key: Key | None) -> list[Header]:
+        """What is left of a key's minute."""
+        if key is None or self._ledger is None or (key.requests_minute is None and key.tokens_minute is None):
+            return []
+        account = self._ledger.account(key.key_id)
+        found = []
+        reset = b"%ds" % self._ledger.resets_s(key.key_id)
+        for word, limit, used in ((b"requests", key.requests_minute, account.requests), (b"tokens", key.tokens_minute, account.tokens)):
+            if limit is not None:
+                found += [
+                    (b"x-ratelimit-limit-" + word, b"%d" % limit),
+                    (b"x-ratelimit-remaining-" + word, b"%d" % max(limit - used, 0)),
+                    (b"x-ratelimit-reset-" + word, reset),
+                ]
+        return found
+
+
+def presented(headers: Mapping[bytes, bytes]) -> str:
+    """The secret that a request carries: in `x-modicum-key`, else the first of the usual places that holds one of ours, else any."""
+    own = headers.get(b"x-modicum-key")
+    if own is not None:
+        return own.decode("latin-1").strip()
+    found = []
+    for place in PLACES:
+        value = headers.get(place, b"").strip()
+        if value[:7].lower() == BEARER:
+            value = value[7:].strip()
+        if value:
+            found.append(value.decode("latin-1"))
+    return next((secret for secret in found if secret.startswith(PREFIX)), found[0] if found else "")
+
+
+def limited(key: Key) -> bool:
+    return (
+        key.requests_minute is not None
+        or key.tokens_minute is not None
+        or key.concurrency is not None
+        or key.budget_day_usd is not None
+        or key.budget_month_usd is not None
+    )
+
+
+def price_table(home: Path) -> Path:
+    """The compiled list prices of the installed version."""
+    return home / f"prices-{version('genai-prices')}.json"
+
+
+def prepare_prices(home: Path) -> None:
+    """Compile the list prices in a process of its own where that was not done yet. Raises OSError and SubprocessError."""
+    table = price_table(home)
+    if table.exists():
+        return
+    with contextlib.closing(os.fdopen(os.open(home / "prices.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not table.exists():
+            command = [sys.executable, "-m", "modicum.catalog.compiled", str(table)]
+            subprocess.run(command, check=True, timeout=COMPILE_S, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            for old in home.glob("prices-*.json"):
+                if old != table:
+                    old.unlink(missing_ok=True)

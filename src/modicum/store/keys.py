@@ -1,0 +1,101 @@
+"""Virtual keys as the day sees them: one small file, replaced at once, polled for changes.
+
+A key's secret is 256 random bits. What is kept is the SHA-256 of the whole of it, which says nothing about it and is found in
+one step; the secret itself is shown once to who made it. Revoked and expired keys stay in the file: their callers are told so, and a
+gateway whose last key was revoked stays shut. The record that the file is made from stands in `store.control`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from modicum.errors import StoreError
+from modicum.store import home as _home
+from modicum.types import Key
+
+PREFIX = "mk-"
+SHOWN = 9
+"""So many characters of a secret are shown in lists: the prefix and 36 bits."""
+_decode = msgspec.json.Decoder(tuple[Key, ...]).decode
+
+
+def new_secret() -> str:
+    """`mk-` and 43 characters of base64url: 256 bits."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """SHA-256 of the whole secret, in hex. A fast hash does: there are no 2^256 secrets to try."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def path(home: Path) -> Path:
+    return home / "keys.json"
+
+
+def write(home: Path, keys: Iterable[Key]) -> None:
+    """Replace the file; a reader sees the old one or the new one, whole."""
+    _home.replace(path(home), msgspec.json.encode(tuple(keys)))
+
+
+def read(home: Path) -> Mapping[str, Key] | None:
+    """Digest -> key, None where none was ever made. Raises StoreError where the file is not one."""
+    try:
+        body = path(home).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"cannot read {path(home)}: {error.strerror}") from None
+    try:
+        return MappingProxyType({key.digest: key for key in _decode(body)})
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path(home)} holds no keys: {error}", hint="`modicum keys list` writes it anew") from None
+
+
+class Keys:
+    """The keys at this moment; `refresh` looks whether they changed.
+
+    Opening raises StoreError for a file that cannot be read. Later such a file, or one that is gone, changes nothing: who was let
+    in stays in, who was kept out stays out.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._seen = self._stamp()
+        self._keys = read(home)
+
+    def __bool__(self) -> bool:
+        """Keys were made here."""
+        return bool(self._keys)
+
+    def find(self, secret: str) -> Key | None:
+        """The key with this secret, revoked and expired ones too. Takes as long for a wrong one as for a right one."""
+        wanted = digest(secret)
+        key = (self._keys or {}).get(wanted)
+        return key if key is not None and hmac.compare_digest(key.digest, wanted) else None
+
+    def refresh(self) -> None:
+        """Read the file again where it changed. Raises StoreError, and OSError where even that cannot be seen."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        found = read(self._home)
+        if found is None:
+            raise StoreError(f"{path(self._home)} is gone; the keys that it held still count", hint="`modicum keys list` writes it anew")
+        self._keys = found
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(path(self._home))
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
