@@ -13,10 +13,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from modicum.backends.cloud import default_chain
+from modicum.backends.cloud import Signed, default_chain
 from modicum.backends.credentials import Credential, Headers, Key, Nothing, origin_of, shown
 from modicum.backends.facts import Facts, facts
 from modicum.backends.hosted import check, is_loopback
+from modicum.backends.signing import AwsKeys
 from modicum.config import ProviderConfig, UpstreamConfig, secret
 from modicum.errors import ConfigError, RequestError, UntranslatableError
 from modicum.types import Endpoint
@@ -108,8 +109,8 @@ class Provider:
         return shown(key, self.facts.key_header, self.facts.key_prefix, self.facts.bearer_tokens)
 
 
-def open_provider(name: str, config: ProviderConfig, *, key: str = "") -> Provider:
-    """Read the facts and the settings together. `key`: one that a configuration of others' holds. Nothing is sent.
+def open_provider(name: str, config: ProviderConfig, *, key: str = "", aws: AwsKeys | None = None) -> Provider:
+    """Read the facts and the settings together. `key`, `aws`: what a file of others' holds itself. Nothing is sent.
 
     Raises ConfigError for an unknown kind, an address that may not be used, or a place in it that nothing fills.
     """
@@ -141,7 +142,11 @@ def open_provider(name: str, config: ProviderConfig, *, key: str = "") -> Provid
         streams={one: _filled(path, places, stands) for one, path in known.streams.items()},
         headers={one: _filled(value, places, stands) for one, value in known.headers.items()},
     )
-    return Provider(name=name, config=config, facts=known, url=url, credential=_credential(stands, config, known, url, region, names, key))
+    if aws is not None and known.cloud == "aws":
+        credential: Credential = Signed(origin_of(url), region, aws)
+    else:
+        credential = _credential(stands, config, known, url, region, names, key)
+    return Provider(name=name, config=config, facts=known, url=url, credential=credential)
 
 
 def has_key(config: ProviderConfig, known: Facts) -> bool:

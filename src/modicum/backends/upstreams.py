@@ -7,13 +7,14 @@ what its own calls found out.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modicum.backends.attempts import Attempts, Ledger
 from modicum.backends.client import Client, Reply, Timeouts
 from modicum.backends.names import Deployment, Names, Target
 from modicum.backends.provider import IN_BODY, Provider, rewrite_model
-from modicum.config import Config
+from modicum.backends.waiting import until_done
+from modicum.config import Config, ProviderConfig
 from modicum.errors import UntranslatableError, UpstreamTimeoutError
 from modicum.types import Endpoint
 
@@ -27,13 +28,29 @@ class Upstreams:
         self._names, self._client, self._ledger = names, client, ledger
         self._timeouts = {
             name: Timeouts(one.config.connect_timeout_s, one.config.first_byte_timeout_s, one.config.read_timeout_s)
-            for name, one in names.every().items()
+            for name, one in names.providers.items()
         }
 
     @classmethod
     def open(cls, config: Config, client: Client) -> Upstreams:
         """Check all that the operator said of providers and models. Nothing is sent. Raises ConfigError."""
-        return cls(Names(config), client, Ledger(retry=config.retry))
+        names = Names(config)
+        return cls(names, client, Ledger(retry=names.retry))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the operator should know of a LiteLLM file: each thing in it that is not used here."""
+        return tuple(self._names.warnings)
+
+    @property
+    def prices(self) -> Mapping[str, Mapping[str, str]]:
+        """Prices of a LiteLLM file by the provider's name of the model, as `[prices]` has them."""
+        return self._names.prices
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Base URL of each provider, by name."""
+        return {name: one.url for name, one in self._names.providers.items()}
 
     def target(self, model: str) -> Target:
         """What a caller's model stands for. Raises NotFoundError with the near name."""
@@ -50,6 +67,10 @@ class Upstreams:
     def forwards(self, provider: str) -> bool:
         """The caller's own key goes to this provider."""
         return self._provider(provider).forwards
+
+    def settings(self, provider: str) -> ProviderConfig:
+        """What the operator set for a provider (cache_control, ...)."""
+        return self._provider(provider).config
 
     def attempts(self, target: Target, endpoint: Endpoint) -> Attempts:
         """The tries of one call. Raises UntranslatableError where no deployment answers at `endpoint`."""
@@ -83,26 +104,31 @@ class Upstreams:
         hold.
         """
         provider = self._provider(deployment.provider)
-        url = provider.address(endpoint, deployment.model, stream=stream, suffix=path_suffix)
         if body is not None and endpoint in IN_BODY:
             body = rewrite_model(body, deployment.model, name=provider.facts.model_field, keep=not provider.model_in_path(endpoint))
-        headers = provider.headers(caller, endpoint=endpoint, has_body=body is not None)
-        headers += await provider.credential.headers(method, url, headers, body)
         timeouts = self._timeouts[deployment.provider]
         if deadline is not None:
             timeouts = _shorter(timeouts, deadline - time.monotonic())
-        return await self._client.send(
-            method,
-            url,
-            headers,
-            body,
-            timeouts=timeouts,
-            ca_file=provider.config.ca_file,
-            proxied=provider.config.proxy == "environment",
-        )
+
+        async def ask(method: str, suffix: str, body: bytes | None = None) -> Reply:
+            url = provider.address(endpoint, deployment.model, stream=stream, suffix=suffix)
+            headers = provider.headers(caller, endpoint=endpoint, has_body=body is not None)
+            headers += await provider.credential.headers(method, url, headers, body)
+            return await self._client.send(
+                method,
+                url,
+                headers,
+                body,
+                timeouts=timeouts,
+                ca_file=provider.config.ca_file,
+                proxied=provider.config.proxy == "environment",
+            )
+
+        reply = await ask(method, path_suffix, body)
+        return await until_done(reply, ask, timeouts.first_byte_s) if "waits" in provider.facts.quirks else reply
 
     def _provider(self, name: str) -> Provider:
-        return self._names.every()[name]
+        return self._names.providers[name]
 
 
 def _shorter(timeouts: Timeouts, left: float) -> Timeouts:
