@@ -243,12 +243,13 @@ def test_purging_drops_the_lines_of_requests(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
-    assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables"]
+    assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables", "_keys"]
     assert {table.name: [column.name for column in table.columns] for table in schema.metadata.sorted_tables} == {
         "attempts": ["attempt_id", "workload_id", "number", "record", "opened"],
         "audit": ["number", "at", "actor", "action", "subject", "detail"],
         "certificates": ["number", "certificate_id", "workload_id", "record", "evidence"],
         "decisions": ["number", "decision_id", "scope", "workload_id", "record"],
+        "keys": ["number", "key_id", "record"],
         "looks": ["attempt_id", "labels"],
         "routes": ["route_id", "workload_id", "state", "record"],
         "verdicts": ["number", "fingerprint", "workload_id", "record"],

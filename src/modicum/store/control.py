@@ -1,4 +1,4 @@
-"""Control records: workloads, decisions, attempts, certificates, verdicts, routes and the audit log, in one SQLite file.
+"""Control records: workloads, decisions, attempts, certificates, verdicts, routes, keys and the audit log, in one SQLite file.
 
 Several processes may use it at once (write-ahead log). Every change is one transaction that writes its line of the audit
 log too. Attempts, certificates, decisions and the audit log are only ever added to.
@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from modicum.errors import NotFoundError, StoreBusyError, StoreError
 from modicum.store import schema
 from modicum.store.home import prepare, replace
-from modicum.types import Attempt, Certificate, OperatorDecision, Route, Verdict, Workload
+from modicum.types import Attempt, Certificate, Key, OperatorDecision, Route, Verdict, Workload
 
 Noun = TypeVar("Noun")
 BUSY_S = 30
@@ -221,6 +221,20 @@ class Control:
             connection.execute(insert(table), row)
             detail = f"{before or 'new'} -> {route.state}" + (f": {note}" if note else "")
             _log(connection, route.changed_by, f"route.{route.state}", route.route_id, detail)
+
+    # ------------------------------------------------------------------------------------------------------- keys
+
+    def all_keys(self) -> list[Key]:
+        """In the order in which they were made, revoked ones too."""
+        return self._records(select(schema.keys.c.record).order_by(schema.keys.c.number), Key)
+
+    def put_key(self, key: Key, *, actor: str, action: str) -> None:
+        """Add a key or change it. The secret is in neither the record nor the audit line."""
+        with self._change() as connection:
+            changed = connection.execute(update(schema.keys).where(schema.keys.c.key_id == key.key_id).values(record=_json(key)))
+            if not changed.rowcount:
+                connection.execute(insert(schema.keys), {"key_id": key.key_id, "record": _json(key)})
+            _log(connection, actor, f"key.{action}", key.key_id, f"{key.name}, {key.shown}…, scope {key.scope}")
 
     # -------------------------------------------------------------------------------------------------- audit log
 

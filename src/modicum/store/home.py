@@ -5,10 +5,13 @@
       calls/              the Delta table that sealed segments enter
       assignments.parquet which workload each call belongs to
       index.db            identities of what was imported or erased, and which import batches are on their way
-      control.db          workloads, decisions, attempts, certificates, routes, audit log
+      control.db          workloads, decisions, attempts, certificates, routes, keys, audit log
       artefacts/          content-addressed models
       requests/           files that ask a person for labels
       serving.json        all that the day reads of the night
+      keys.json           the virtual keys, without their secrets
+      ledger/             what each of them spent, call by call
+      prices-VERSION.json the list prices of the installed genai-prices
       serving.lock        held by the one `serve` over this home; who that is
       tmp/                spilled sorts; emptied by `erase`
       lock                held by whoever changes the calls
@@ -75,6 +78,13 @@ def privately() -> Iterator[None]:
 def changing(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
     """Hold the lock of whoever changes the stored calls. Raises StoreBusyError where another process keeps it longer than `wait_s`."""
     with _locked(home / "lock", fcntl.LOCK_EX, wait_s):
+        yield
+
+
+@contextmanager
+def changing_keys(home: Path, *, wait_s: float = 10.0) -> Iterator[None]:
+    """Hold the lock of whoever changes keys: a lock of its own, so that revoking one waits for no compaction."""
+    with _locked(home / "keys.lock", fcntl.LOCK_EX, wait_s):
         yield
 
 

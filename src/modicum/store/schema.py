@@ -75,6 +75,13 @@ routes = Table(
     Column("state", String, nullable=False),
     Column("record", Text, nullable=False),
 )
+keys = Table(
+    "keys",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key_id", String, nullable=False, unique=True),
+    Column("record", Text, nullable=False),
+)
 audit = Table(
     "audit",
     metadata,
@@ -91,7 +98,11 @@ def _first_tables(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables]
+def _keys(connection: Connection) -> None:
+    keys.create(connection, checkfirst=True)
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys]
 
 
 def migrate(connection: Connection) -> None:
