@@ -6,6 +6,8 @@ are lowerCamelCase, ids are hex, 64-bit numbers may be text; fields that are not
 
 from __future__ import annotations
 
+import functools
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +19,9 @@ from modicum.wire import protobuf
 from modicum.wire.protobuf import Field, Message
 
 Form = Literal["json", "protobuf"]
+OF_SPAN = protobuf.varint(9 << 3 | 2)
+"""The tag before an attribute of a span."""
+_double = struct.Struct("<d").pack
 MOST_DEPTH = 32
 """Of arrays and maps within one attribute."""
 
@@ -55,6 +60,23 @@ _SCOPE_SPANS = Message({1: Field("scope", "record", SCOPE), 2: Field("spans", "r
 _RESOURCE_SPANS = Message({1: Field("resource", "record", RESOURCE), 2: Field("scopeSpans", "record", _SCOPE_SPANS, repeated=True)})
 TRACES = Message({1: Field("resourceSpans", "record", _RESOURCE_SPANS, repeated=True)})
 """ExportTraceServiceRequest."""
+_POINT = Message(
+    {
+        2: Field("startTimeUnixNano", "fixed64"),
+        3: Field("timeUnixNano", "fixed64"),
+        4: Field("count", "fixed64"),
+        5: Field("sum", "double"),
+        6: Field("bucketCounts", "fixed64", repeated=True),
+        7: Field("explicitBounds", "double", repeated=True),
+        9: _ATTRIBUTES,
+    }
+)
+_HISTOGRAM = Message({1: Field("dataPoints", "record", _POINT, repeated=True), 2: Field("aggregationTemporality", "int")})
+_METRIC = Message({1: Field("name"), 2: Field("description"), 3: Field("unit"), 9: Field("histogram", "record", _HISTOGRAM)})
+_SCOPE_METRICS = Message({1: Field("scope", "record", SCOPE), 2: Field("metrics", "record", _METRIC, repeated=True)})
+_RESOURCE_METRICS = Message({1: Field("resource", "record", RESOURCE), 2: Field("scopeMetrics", "record", _SCOPE_METRICS, repeated=True)})
+METRICS = Message({1: Field("resourceMetrics", "record", _RESOURCE_METRICS, repeated=True)})
+"""ExportMetricsServiceRequest, as far as we write it: histograms."""
 _PARTIAL = Message({1: Field("rejectedSpans", "int"), 2: Field("errorMessage")})
 TAKEN = Message({1: Field("partialSuccess", "record", _PARTIAL)})
 """ExportTraceServiceResponse."""
@@ -171,6 +193,34 @@ def _written(value: Any) -> dict[str, Any]:
     if isinstance(value, float):
         return {"doubleValue": value}
     return {"arrayValue": {"values": [_written(one) for one in value]}}
+
+
+def packed(values: Mapping[str, Any], tag: bytes) -> bytes:
+    """Attributes as protobuf, each behind `tag`: what `protobuf.encode` would write, in a third of the time; a span has twenty."""
+    parts: list[bytes] = []
+    for key, value in values.items():
+        kind = type(value)
+        if kind is str:
+            text = value.encode("utf-8", "replace")
+            one = b"\x0a" + protobuf.varint(len(text)) + text
+        elif kind is int and value >= 0:
+            one = b"\x18" + protobuf.varint(value)
+        elif kind is float:
+            one = b"\x21" + _double(value)
+        elif value is None:
+            continue
+        else:
+            one = protobuf.encode(ANY, _written(value))
+        name = _key(key)
+        size = protobuf.varint(len(one))
+        parts += (tag, protobuf.varint(len(name) + len(size) + len(one)), name, size, one)
+    return b"".join(parts)
+
+
+@functools.lru_cache(512)
+def _key(key: str) -> bytes:
+    text = key.encode()
+    return b"\x0a" + protobuf.varint(len(text)) + text + b"\x12"
 
 
 def taken(form: Form, *, rejected: int = 0, message: str = "") -> bytes:

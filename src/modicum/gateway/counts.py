@@ -1,0 +1,95 @@
+"""Numbers that several workers count and any of them can add up: each worker has a file of its own, mapped into its memory.
+
+    home/metrics/RUN/PID-N.names      a line for each series: where its numbers begin, how many, its name; `flock`ed while its worker lives
+    home/metrics/RUN/PID-N.numbers    the numbers, 64-bit floats
+
+Counting is an addition in memory. A worker that dies leaves its file, so what it counted stays counted; the files of earlier runs are
+removed when the next one begins. No lock is taken to count or to add up: an aligned 64-bit number is written whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import mmap
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+MOST_NUMBERS = 16_384
+"""A worker's; 128 KiB, of which only what is used takes memory."""
+FOLDER = "metrics"
+RUN = os.urandom(8).hex()
+"""Made where this is imported first, before workers are forked: what tells the files of one run from those of another."""
+_opened = itertools.count()
+
+
+class Counts:
+    """The numbers of one worker. `numbers[i] += 1` counts."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / FOLDER / RUN
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(home / FOLDER)
+        stem = self._folder / f"{os.getpid()}-{next(_opened)}"
+        self._names = os.open(stem.with_suffix(".names"), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._names, fcntl.LOCK_SH)
+        file = os.open(stem.with_suffix(".numbers"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(file, MOST_NUMBERS * 8)
+            self._map = mmap.mmap(file, MOST_NUMBERS * 8)
+        finally:
+            os.close(file)
+        self.numbers = memoryview(self._map).cast("d")
+        self._used = 0
+
+    def add(self, name: str, width: int = 1) -> int | None:
+        """Begin a series of `width` numbers; where they begin, None where there is no room left."""
+        start = self._used
+        if start + width > MOST_NUMBERS:
+            return None
+        self._used += width
+        os.write(self._names, f"{start}\t{width}\t{name}\n".encode())
+        return start
+
+    def read(self) -> Iterator[tuple[str, tuple[float, ...], int, bool]]:
+        """(name, numbers, process, whether that lives) of every series of every worker of this run."""
+        for path in sorted(self._folder.glob("*.names")):
+            with contextlib.suppress(OSError, ValueError):
+                alive, pid = _held(path), int(path.stem.partition("-")[0])
+                numbers = memoryview(path.with_suffix(".numbers").read_bytes()).cast("d")
+                for line in path.read_text("utf-8").splitlines():
+                    start, width, name = line.split("\t", 2)
+                    yield name, tuple(numbers[int(start) : int(start) + int(width)]), pid, alive
+
+    def close(self) -> None:
+        """Count no more. The last worker to end takes the files with it."""
+        self.numbers.release()
+        self._map.close()
+        os.close(self._names)
+        if not any(map(_held, self._folder.glob("*.names"))):
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that have ended left."""
+    for run in folder.iterdir():
+        if run.name != RUN and not any(map(_held, run.glob("*.names"))):
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def _held(path: Path) -> bool:
+    """A worker that lives holds this file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -1,0 +1,62 @@
+"""What others are told of the calls: figures for Prometheus, spans and metrics for a collector. Never what was said, by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modicum.config import Config
+from modicum.gateway.alarm import Alarm
+from modicum.gateway.export import Exporter
+from modicum.gateway.metrics import CONTENT_TYPE, Metrics
+from modicum.types import Call
+
+__all__ = ["CONTENT_TYPE", "Telemetry"]
+
+
+class Telemetry:
+    """One worker's."""
+
+    def __init__(self, metrics: Metrics, exporter: Exporter | None) -> None:
+        self._metrics = metrics
+        self._exporter = exporter
+
+    @classmethod
+    def open(cls, config: Config, home: Path, *, alarm: Alarm | None = None) -> Telemetry:
+        """Nothing is sent before `watch` runs, and nothing at all where no collector is named. Raises ConfigError."""
+        metrics = Metrics(config, home)
+        return cls(metrics, Exporter.open(config, metrics, alarm or Alarm()))
+
+    def observe(self, call: Call, *, overhead_ms: float, traceparent: str = "") -> None:
+        """Count a call that ended. `overhead_ms`: of its duration, what the gateway took itself. `traceparent`: the caller's header."""
+        self._metrics.observe(call, overhead_ms)
+        if self._exporter is not None:
+            self._exporter.take(call, overhead_ms, traceparent)
+
+    def in_flight(self, change: int) -> None:
+        """A call began (+1) or ended (-1)."""
+        self._metrics.in_flight(change)
+
+    def dropped(self) -> None:
+        """A call was answered and could not be recorded."""
+        self._metrics.dropped()
+
+    def alarm(self, kind: str) -> None:
+        """Something of ours failed; `gateway.alarm` says what."""
+        self._metrics.alarm(kind)
+
+    def tapped(self, source: str, outcome: str, number: int) -> None:
+        """Calls that were told of."""
+        if number:
+            self._metrics.count("modicum_tapped_calls_total", f'source="{source}",outcome="{outcome}"', number)
+
+    async def render(self) -> bytes:
+        """Prometheus's text (`CONTENT_TYPE`), summed over all workers."""
+        return self._metrics.render()
+
+    async def watch(self) -> None:
+        """Send what was gathered to the collector every few seconds, until cancelled. Ends at once where none is named."""
+        if self._exporter is not None:
+            await self._exporter.watch()
+
+    def close(self) -> None:
+        self._metrics.close()
