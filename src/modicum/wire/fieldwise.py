@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from modicum.errors import ModicumError, RequestError
 from modicum.wire.fields import untranslatable
-from modicum.wire.talk import Request
+from modicum.wire.talk import Part, Reasoning, Refusal, Request, Text, ToolResult, ToolUse
 
 _decode = msgspec.json.Decoder().decode
 _MOST_COUNT = 1 << 40
@@ -159,3 +159,11 @@ def arguments(text: str, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RequestError(f"{where}: arguments must be a JSON object")
     return value
+
+
+def plain(parts: Iterable[Part]) -> bool:
+    """What a message is in dialects that know no other way than parts: plain where it has one text at most and no media."""
+    listed = list(parts)
+    return sum(isinstance(part, Text | Refusal) for part in listed) <= 1 and all(
+        isinstance(part, Text | Refusal | Reasoning | ToolUse | ToolResult) for part in listed
+    )

@@ -16,14 +16,12 @@ import msgspec
 from modicum.errors import RequestError
 from modicum.wire.bedrock import parts
 from modicum.wire.fields import untranslatable
-from modicum.wire.fieldwise import Fields, refuse
+from modicum.wire.fieldwise import Fields, plain, refuse
 from modicum.wire.talk import (
     Format,
     Keep,
     Message,
-    Part,
     Request,
-    Text,
     Thinking,
     Tool,
     ToolChoice,
@@ -43,12 +41,12 @@ def read(body: Mapping[str, Any]) -> Request:
     messages: list[Message] = []
     system = tuple(parts.read(fields.each("system")))
     if system:
-        messages.append(Message(role="system", parts=system, plain=_plain(system)))
+        messages.append(Message(role="system", parts=system, plain=plain(system)))
     for turn in fields.each("messages"):
         role = turn.word("role", "user", "assistant")
         content = tuple(parts.read(turn.each("content")))
         turn.done()
-        messages.append(Message(role="assistant" if role == "assistant" else "user", parts=content, plain=_plain(content)))
+        messages.append(Message(role="assistant" if role == "assistant" else "user", parts=content, plain=plain(content)))
     if not messages:
         raise RequestError("messages must be a list with at least one message")
     config = fields.fields("inferenceConfig") or Fields({})
@@ -76,10 +74,6 @@ def read(body: Mapping[str, Any]) -> Request:
     for one in (config, nova, more, fields):
         one.done()
     return request
-
-
-def _plain(content: tuple[Part, ...]) -> bool:
-    return len(content) == 1 and isinstance(content[0], Text | ToolResult)
 
 
 def _tools(config: Fields | None) -> tuple[tuple[Tool, ...], ToolChoice | None]:

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from modicum.errors import RequestError
 from modicum.wire.fields import untranslatable
-from modicum.wire.fieldwise import Fields, refuse
+from modicum.wire.fieldwise import Fields, plain, refuse
 from modicum.wire.gemini import ids, parts
-from modicum.wire.talk import Format, Message, Part, Request, Text, Thinking, Tool, ToolChoice, ToolResult, ToolUse
+from modicum.wire.talk import Format, Message, Part, Request, Thinking, Tool, ToolChoice, ToolResult, ToolUse
 
 _NUMBERS = {
     "temperature": "temperature",
@@ -65,8 +65,7 @@ def _contents(content: Fields, role: Literal["system", "user", "assistant"], cal
     content.skip("role")
     found = [ours for part in content.each("parts") for ours in parts.read(part, calls)]
     content.done()
-    plain = len(found) == 1 and isinstance(found[0], Text | ToolResult)
-    return [Message(role=role, parts=tuple(found), plain=plain)] if found else []
+    return [Message(role=role, parts=tuple(found), plain=plain(found))] if found else []
 
 
 def _tools(fields: Fields) -> tuple[tuple[Tool, ...], ToolChoice | None]:
