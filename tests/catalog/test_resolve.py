@@ -7,6 +7,8 @@ from importlib.metadata import version
 import pytest
 
 from modicum.catalog import Catalogue, price_table
+from modicum.catalog.compiled import compiled
+from modicum.catalog.listed import Listed
 from modicum.config import Config
 
 DAY = date(2026, 10, 15)
@@ -94,21 +96,10 @@ def test_an_override_without_figures_is_unknown() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    catalogue = Catalogue(capacity=10)
+    listed = Listed(compiled(), capacity=10)
     for number in range(50):
-        catalogue.price(f"gpt-unknown-{number}", DAY)
-    assert len(catalogue._resolved) == 10
-    assert catalogue.price("gpt-4o", DAY) is catalogue.price("gpt-4o", DAY)
-
-
-def test_what_the_package_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue = Catalogue()
-    catalogue.price("gpt-4o", DAY)
-    assert catalogue._package is not None
-    monkeypatch.setattr(catalogue._package, "FORGET_AFTER", 20)
-    for number in range(100):
-        catalogue.price(f"gpt-unknown-{number}", DAY)
-    assert len(catalogue._package._snapshot._provider_cache) <= 21
+        listed.find(f"gpt-unknown-{number}", None)
+    assert len(listed._known) == 10
 
 
 def test_the_table_for_the_gateway_holds_known_models_once() -> None:

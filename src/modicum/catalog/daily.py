@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from types import MappingProxyType
 
 from modicum.catalog.cost import cost
 from modicum.catalog.listed import PLAIN_TIERS, UNITS, Listed
@@ -36,39 +36,50 @@ LISTED_AS = {
 GUESSED = frozenset({"", "litellm"})
 """Kinds that stand for several providers: there the model's name says whose price it is."""
 HUGGING_FACE = "huggingface"
+OPENAI = "https://api.openai.com/v1"
+
+
+Overrides = Mapping[str, Mapping[str, str]]
+"""Model -> {"input_usd_mtok": "0.5", ..., "source": "contract of 3 May"}, as `Config.prices` holds them."""
+NO_OVERRIDES: Overrides = MappingProxyType({})
+NO_KINDS: Mapping[str, str | None] = MappingProxyType({})
 
 
 class DailyPrices:
-    """Prices under the operator's. Opening reads nothing yet."""
+    """Prices under the operator's."""
 
-    def __init__(self, config: Config, table: Path, *, broken: Callable[[str], None] = lambda _: None) -> None:
-        """`broken` hears of a table that cannot be read; without it only the operator's prices are known."""
-        self._overrides = config.prices
-        self._kinds = {name: _kind(name, one.kind, one.url) for name, one in config.providers.items()}
-        self._kinds["upstream"] = _kind("upstream", config.upstream.kind, config.upstream.url)
-        self._table = table
+    def __init__(
+        self,
+        overrides: Overrides,
+        kinds: Mapping[str, str | None],
+        table: Callable[[], bytes],
+        *,
+        capacity: int = 4096,
+        broken: Callable[[str], None] | None = None,
+    ) -> None:
+        """`table` is read when the first price is asked for. `broken` hears why it cannot be: then only the operator's are known."""
+        self._overrides, self._kinds, self._table, self._capacity, self._broken = overrides, kinds, table, capacity, broken
         self._listed: Listed | None = None
         self._read = False
-        self._broken = broken
 
-    def price(self, provider: str, model: str, at: datetime, *, input_tokens: int = 0, service_tier: str | None = None) -> Price | None:
-        """The price of a model at a provider (as the configuration names both) at a moment."""
-        own = overridden(self._overrides, provider, model, at, service_tier)
-        if own is not None:
+    def price(
+        self, provider: str | None, model: str, at: datetime, *, input_tokens: int = 0, service_tier: str | None = None
+    ) -> Price | None:
+        """The price of a model at a provider (as the configuration names both) at a moment. Provider None: the model's name says it."""
+        tier = None if service_tier in PLAIN_TIERS else service_tier
+        known, own = _own(self._overrides, provider, model, at, tier)
+        if known:
             return own
-        listed = self._list()
-        if listed is None:
+        sold_by = "" if provider is None else self._kinds.get(provider, LISTED_AS.get(provider))
+        if sold_by is None or (listed := self._list()) is None:
             return None
-        kind = self._kinds.get(provider, LISTED_AS.get(provider))
-        if kind is None:
-            return None
-        if kind == HUGGING_FACE:
-            model, _, sold_by = model.rpartition(":")
-            kind = f"{HUGGING_FACE}_{sold_by}"
-        return listed.price(model, at, provider=kind or None, input_tokens=input_tokens, service_tier=service_tier)
+        if sold_by == HUGGING_FACE:
+            model, _, routed = model.rpartition(":")
+            sold_by = f"{HUGGING_FACE}_{routed}"
+        return listed.price(model, at, provider=sold_by or None, input_tokens=input_tokens, service_tier=service_tier)
 
     def cost(
-        self, provider: str, told: str | None, asked: str | None, usage: Usage, at: datetime, service_tier: str | None = None
+        self, provider: str | None, told: str | None, asked: str | None, usage: Usage, at: datetime, service_tier: str | None = None
     ) -> Decimal | None:
         """Dollars for a call, at the price of the model that the provider named, else of the one that was asked for."""
         for model in dict.fromkeys((told, asked)):
@@ -82,32 +93,37 @@ class DailyPrices:
         if not self._read:
             self._read = True
             try:
-                self._listed = Listed(self._table.read_bytes())
+                self._listed = Listed(self._table(), capacity=self._capacity)
             except (OSError, ValueError) as error:
-                self._broken(f"{self._table}: {error}")
+                if self._broken is None:
+                    raise
+                self._broken(str(error))
         return self._listed
 
 
-def overridden(
-    overrides: Mapping[str, Mapping[str, str]], provider: str, model: str, at: datetime, service_tier: str | None
-) -> Price | None:
-    """The operator's own price: `provider/model` before `model`; with `@tier` behind it where the provider priced the call by a tier."""
-    tier = f"@{service_tier}" if service_tier is not None and service_tier not in PLAIN_TIERS else ""
-    for name in (f"{provider}/{model}{tier}", f"{model}{tier}"):
-        row = overrides.get(name)
-        if row is not None:
-            prices = {unit: Decimal(row[unit]) for unit in UNITS if unit in row}
-            if prices:
-                day = at.astimezone(UTC).date().isoformat()
-                return Price(provider="operator", model=model, **prices, source=row.get("source", "operator's own price"), as_of=day)
-    return None
+def kinds_of(config: Config) -> Mapping[str, str | None]:
+    """Each provider of a configuration -> its name in the list; "" where the model's name must say it, None where nothing is listed."""
+    kinds = {name: _kind(one.kind or name, one.url) for name, one in config.providers.items()}
+    return kinds | {"upstream": _kind(config.upstream.kind, config.upstream.url)}
 
 
-def _kind(name: str, kind: str, url: str) -> str | None:
-    """The provider's name in the list; "" where the model's name must say it, None where nothing is listed."""
-    kind = kind or name
+def _kind(kind: str, url: str) -> str | None:
+    if kind == "openai" and url.rstrip("/") not in ("", OPENAI):
+        return ""  # anything may stand behind an address of one's own
     if kind == HUGGING_FACE:
         return kind
-    if kind == "openai" and url.rstrip("/") not in ("", "https://api.openai.com/v1"):
-        return ""  # anything may stand behind an address of one's own
     return "" if kind in GUESSED else LISTED_AS.get(kind)
+
+
+def _own(overrides: Overrides, provider: str | None, model: str, at: datetime, tier: str | None) -> tuple[bool, Price | None]:
+    """(the operator has said something, the price if it is one): `provider/model` before `model`, each with its `@tier`."""
+    for name in (f"{provider}/{model}", model) if provider is not None else (model,):
+        row = overrides.get(name if tier is None else f"{name}@{tier}")
+        if row is not None:
+            prices = {unit: Decimal(row[unit]) for unit in UNITS if unit in row}
+            day = at.astimezone(UTC).date().isoformat()
+            source = row.get("source", "operator's own price")
+            return True, Price(provider="operator", model=model, **prices, source=source, as_of=day) if prices else None
+        if tier is not None and name in overrides:
+            return True, None  # what the operator pays is not the list's price, so its tiers are not the list's either
+    return False, None

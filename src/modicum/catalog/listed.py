@@ -113,7 +113,7 @@ class Listed:
         known = {ours: _at(listed[theirs], input_tokens) for ours, theirs in UNITS.items() if theirs in listed}
         if "request_usd" in known:
             known["request_usd"] /= 1000
-        return Price(provider=sold_by, model=one.id, **known, source=f"genai-prices {self.version}", as_of=at.date().isoformat())
+        return Price(provider=sold_by, model=model, **known, source=f"genai-prices {self.version}", as_of=at.date().isoformat())
 
     def find(self, model: str, provider: str | None) -> tuple[str, Model] | None:
         """(provider, model) as the package finds them."""

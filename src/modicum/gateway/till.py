@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from modicum.catalog.cost import cost
-from modicum.catalog.daily import DailyPrices
+from modicum.catalog.daily import DailyPrices, kinds_of
 from modicum.config import Config
 from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm, name
@@ -74,7 +74,9 @@ class Till:
         self._fail_open = config.store.on_failure == "fail_open"
         self._keep_days = config.store.keep_days
         self._keys = Keys(home)
-        self._prices = DailyPrices(config, price_table(home), broken=lambda what: alarm.ring("prices", what))
+        self._prices = DailyPrices(
+            config.prices, kinds_of(config), price_table(home).read_bytes, broken=lambda what: alarm.ring("prices", what)
+        )
         self._ledger: Ledger | None = None
 
     @classmethod
