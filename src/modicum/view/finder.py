@@ -7,19 +7,25 @@ them: that costs a small part of what patterns cost, and most prompts hold nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from modicum.view import addresses, identities, numbers, secrets
+from modicum.view import addresses, identities, numbers, phones, secrets
 from modicum.view.identities import Identities
+from modicum.view.secrets import disjoint
 
 Span = tuple[int, int, str]
-Find = Callable[[str], list[Span]]
 
-_OWN_TYPES = ("SECRET", "EMAIL", "IBAN", "CARD", "PHONE")
+SECRETS, ADDRESSES, NUMBERS = 1, 2, 4
+ALL = SECRETS | ADDRESSES | NUMBERS
+"""What a glance may see."""
 _LONG = b"x" * secrets.SHORTEST
 _MOST_TOKENS = 64
 """Long words that a glance looks into; past that the body is walked, where images are left out by place."""
+_REGION = re.compile(r"[0-9](?:[^0-9\n]{0,2}[0-9]){5,}")
+"""Six digits or more, no two further apart than two other characters."""
+
+
+_NO_DIGITS = re.compile("[^0-9]+")
 
 
 def _kinds(of: dict[bytes, bytes]) -> bytes:
@@ -35,9 +41,11 @@ _UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TOKEN = _kinds({_DIGITS + _UPPER + _UPPER.lower() + b"_-": b"x"})
 _SHAPE = _kinds({_DIGITS: b"0", _UPPER: b"A"})
 # The bytes of NO-BREAK SPACE and of the dashes and spaces from U+2000 on in UTF-8, besides what stands within numbers.
-_WITHIN = b" -./()\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
+_WITHIN = b" -./()+\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
+_SHAPES = (b"0000000", b"A000000A", b"AAAAAA00A00A000A")
+"""A number of seven digits; letters around six (NINO, CURP); a codice fiscale."""
 # Escapes of what could be part of a number or an address: ASCII from the space on, the no-break space, dashes.
-_ESCAPED = re.compile(rb"\\u(?:00[2-7a]|20[0-2])")
+_ESCAPED = re.compile(rb"\\u(?:00[2-7aA]|20[0-2])")
 
 
 class Finder:
@@ -47,7 +55,7 @@ class Finder:
 
     def __init__(self, table: Identities) -> None:
         self._identities = table
-        kinds = sorted({*_OWN_TYPES, *table.kinds}, key=lambda kind: (-len(kind), kind))
+        kinds = sorted({*identities.OWN_TYPES, *table.kinds}, key=lambda kind: (-len(kind), kind))
         self.placeholder = re.compile(rf"<(?:{'|'.join(kinds)})_[1-9][0-9]{{0,5}}>")
         self.longest_placeholder = max(map(len, kinds)) + 9
 
@@ -57,35 +65,87 @@ class Finder:
         found, digest = identities.read(table)
         return cls(found), digest
 
-    def may_hold(self, body: bytes) -> bool:
-        """False only where nothing in a JSON body (or a text) would be taken out."""
-        if b"@" in body or b"%40" in body:
-            return True
-        if b"000000" in body.translate(_SHAPE, _WITHIN) or b"AA00" in body.translate(_SHAPE):
-            return True
-        if any(mark in body for mark in secrets.MARKS):
-            return True
-        if b"\\u" in body and _ESCAPED.search(body):
-            return True
-        tokens = body.translate(_TOKEN)
-        at = tokens.find(_LONG)
-        for _ in range(_MOST_TOKENS):
-            if at < 0:
-                return False
-            end = tokens.find(b" ", at)
-            end = len(body) if end < 0 else end
-            if secrets.PREFIX.search(body, at, end):
-                return True
-            at = tokens.find(_LONG, end)
-        return True
+    def glance(self, body: bytes) -> int:
+        """What may stand in a JSON body (or a text), 0 where nothing would be taken out."""
+        kinds = ADDRESSES if b"@" in body or b"%40" in body else 0
+        shape = body.translate(_SHAPE, _WITHIN)
+        if self._identities.searches_everything or any(one in shape for one in _SHAPES):
+            kinds |= NUMBERS
+        if any(mark in body for mark in secrets.MARKS) or _may_hold_key(body):
+            kinds |= SECRETS
+        return ALL if b"\\u" in body and _ESCAPED.search(body) else kinds
 
-    def find(self, text: str) -> list[Span]:
+    def find(self, text: str, kinds: int) -> list[Span]:
         """(start, end, type) of all that is taken out, in order, none within another. Secrets go before addresses before numbers."""
-        finds: Sequence[Find] = (secrets.find, addresses.find, numbers.find, self._identities.find)
+        taken = secrets.find(text) if kinds & SECRETS else []
+        if kinds & ADDRESSES:
+            taken = merged(taken, addresses.find(text))
+        if not kinds & NUMBERS:
+            return taken
+        return merged(taken, self._numbers(text))
+
+    def _numbers(self, text: str) -> list[Span]:
+        """Accounts, cards, identity and telephone numbers: around each run of digits, what could have so many."""
         taken: list[Span] = []
-        for one in finds:
-            for span in one(text):
-                if all(span[1] <= start or end <= span[0] for start, end, _ in taken):
-                    taken.append(span)
-        taken.sort()
+        for found in _REGION.finditer(text):
+            low, high = found.span()
+            digits = len(_NO_DIGITS.sub("", found[0]))
+            around: list[Span] = []
+            if digits > 6:
+                around = numbers.find_ibans(text, low, high)
+                if digits > 12:
+                    around = merged(around, numbers.find_cards(text, low, high))
+            if not (6 < digits < 9 and _stands_alone(text, low, high, digits)):
+                around = merged(around, self._identities.find(text, low, high, digits))
+            around = merged(around, phones.find(text, low, high, digits))
+            if around:
+                # a number may reach into the next region, and is found there again
+                taken += [span for span in around if not taken or span[0] >= taken[-1][1]]
+        if self._identities.searches_everything:
+            taken = merged(self._identities.find_anywhere(text), taken)
         return taken
+
+
+def _stands_alone(text: str, low: int, high: int, digits: int) -> bool:
+    """Is this one run of digits with no letter against it? No identity number of seven or eight digits looks so."""
+    if digits != high - low:
+        return False
+    before, after = text[low - 1 : low], text[high : high + 2]
+    return not (before.isalpha() or before == "-" or after[:1].isalpha() or after[:1] == "-" or (after[:1] == " " and after[1:].isupper()))
+
+
+def _may_hold_key(body: bytes) -> bool:
+    """Does a long word hold the beginning of a key? A body of more than a few long words is searched as text."""
+    tokens = body.translate(_TOKEN)
+    at = tokens.find(_LONG)
+    for _ in range(_MOST_TOKENS):
+        if at < 0:
+            return False
+        end = tokens.find(b" ", at)
+        end = len(body) if end < 0 else end
+        if secrets.PREFIX.search(body, at, end):
+            return True
+        at = tokens.find(_LONG, end)
+    return True
+
+
+def merged(first: list[Span], second: list[Span]) -> list[Span]:
+    """Both, in order, where none overlaps: of two that do, the one in `first` stays, and of `second` the one that begins before."""
+    if not second:
+        return first
+    kept = disjoint(second)
+    if not first:
+        return kept
+    both: list[Span] = []
+    rest = iter(first)
+    held = next(rest, None)
+    for span in kept:
+        while held is not None and held[1] <= span[0]:
+            both.append(held)
+            held = next(rest, None)
+        if held is None or span[1] <= held[0]:
+            both.append(span)
+    if held is not None:
+        both.append(held)
+    both.extend(rest)
+    return both

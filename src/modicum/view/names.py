@@ -15,6 +15,9 @@ MOST_PASSES = 16
 _LITERAL = re.compile(rb"(?:<|\\u003[cC])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_[1-9][0-9]{0,5})(?:>|\\u003[eE])")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
+NUMBERS = 4
+"""As `finder` counts what a glance may see."""
+
 Span = tuple[int, int, str]
 """Start, end, type."""
 
@@ -26,8 +29,8 @@ class Finds(Protocol):
     """A whole placeholder of one of the types."""
     longest_placeholder: int
 
-    def may_hold(self, body: bytes) -> bool: ...
-    def find(self, text: str) -> list[Span]: ...
+    def glance(self, body: bytes) -> int: ...
+    def find(self, text: str, kinds: int) -> list[Span]: ...
 
 
 class Names:
@@ -66,35 +69,44 @@ class Names:
 
     def redact(self, text: str) -> str:
         """The text with placeholders; the same object where there is nothing to take out."""
+        kinds = self._finder.glance(text.encode("utf-8", "surrogatepass"))
+        return self._redacted(text, kinds) if kinds else text
+
+    def redact_value(self, value: Any, kinds: int) -> Any:
+        """A decoded JSON value with placeholders in it, `kinds` being what a glance at its body saw; the same object where nothing goes."""
+
+        def redact(text: str) -> str:
+            return self._redacted(text, kinds)
+
+        return tree.redacted(value, redact, self._redacted_number)
+
+    def _redacted(self, text: str, kinds: int) -> str:
         for _ in range(MOST_PASSES):
-            spans = self._finder.find(text)
+            spans = self._finder.find(text, kinds)
             if not spans:
                 break
             text = self._replaced(text, spans)
         return text
 
-    def redact_number(self, number: int) -> int | str:
+    def _redacted_number(self, number: int) -> int | str:
         """A JSON number: a placeholder where all of it is a card's number, else itself."""
         text = str(number)
-        return self._placeholder("CARD", text) if self._finder.find(text) == [(0, len(text), "CARD")] else number
+        return self._placeholder("CARD", text) if self._finder.find(text, NUMBERS) == [(0, len(text), "CARD")] else number
 
     def redact_json(self, body: bytes) -> bytes:
         """A JSON body with placeholders, every string of it; the same object where there is nothing to take out. Other bytes are text."""
-        if not self._finder.may_hold(body):
+        kinds = self._finder.glance(body)
+        if not kinds:
             return body
         self._reserve(body)
         try:
             value = msgspec.json.decode(body)
-            viewed = tree.redacted(value, self)
+            viewed = self.redact_value(value, kinds)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             text = body.decode("utf-8", "replace")
-            redacted = self.redact(text)
+            redacted = self._redacted(text, kinds)
             return body if redacted is text else redacted.encode()
         return body if viewed is value else msgspec.json.encode(viewed)
-
-    def redact_value(self, value: Any) -> Any:
-        """A decoded JSON value with placeholders, as `redact_json` of its body."""
-        return tree.redacted(value, self)
 
     def _replaced(self, text: str, spans: list[Span]) -> str:
         parts: list[str] = []

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from modicum.view import tree
 from modicum.view.finder import Finder
 from modicum.view.names import Names
 
@@ -43,9 +42,10 @@ class Redactor:
     def see(self, body: bytes, request: dict[str, Any]) -> Seen:
         """The view of a request. `request` is what `body` holds; it is left as it is, and shares with the view what is the same in both."""
         names = Names(self._finder, body)
-        if not self._finder.may_hold(body):
+        kinds = self._finder.glance(body)
+        if not kinds:
             return Seen(body, request, names)
-        viewed = tree.redacted(request, names)
+        viewed = names.redact_value(request, kinds)
         if viewed is request:
             return Seen(body, request, names)
         return Seen(msgspec.json.encode(viewed), viewed, names)

@@ -99,7 +99,19 @@ MARKS = (
 """One of them stands in every text that holds a secret which is not one long word with a known beginning."""
 
 PREFIX = re.compile("|".join(sorted((re.escape(prefix) for prefix, _ in _KEYS), key=len, reverse=True)).encode())
-_KEY = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(pattern for _, pattern in _KEYS if pattern) + ")")
+
+
+def _patterns() -> dict[str, re.Pattern[str]]:
+    patterns = {}
+    pattern = ""
+    for prefix, written in _KEYS:
+        pattern = written or pattern
+        patterns[prefix] = re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})")
+    return patterns
+
+
+_PATTERNS = _patterns()
+"""What a key that begins so looks like."""
 _BY_CONTEXT = re.compile("|".join(_MARKED))
 _NAMED = re.compile(
     # a secret that only its name gives away: AWS's secret key, Azure's account key
@@ -112,9 +124,14 @@ _NAMED = re.compile(
 
 def find(text: str) -> list[Span]:
     """(start, end, "SECRET") of each, in order."""
-    if len(text) < SHORTEST:
-        return []
-    spans = [(found.start(), found.end(), "SECRET") for found in _KEY.finditer(text)]
+    spans: list[Span] = []
+    for prefix, pattern in _PATTERNS.items():
+        at = text.find(prefix)
+        while at >= 0:
+            if found := pattern.match(text, at):
+                spans.append((*found.span(), "SECRET"))
+                at = found.end() - 1
+            at = text.find(prefix, at + 1)
     if "PRIVATE KEY" in text or "earer " in text or "BEARER " in text:
         spans += [(found.start(), found.end(), "SECRET") for found in _BY_CONTEXT.finditer(text)]
     if "ccess" in text or "ccount" in text or "CCESS" in text or "hooks.slack" in text:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
+SHORTEST = 6
+"""Characters. Nothing shorter is taken out: a@b.co."""
 SHORTEST_PAYLOAD = 100
 """Characters. What is shorter is looked at, whatever it is said to be."""
 SHORTEST_NUMBER = 10**11
@@ -16,30 +19,27 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _DATA_URL = re.compile(r"data:[^,\s]{0,120};base64,", re.IGNORECASE)
 
 
-class Redacting(Protocol):
-    """What a walk needs of `Names`."""
-
-    def redact(self, text: str) -> str: ...
-    def redact_number(self, number: int) -> int | str: ...
+Text = Callable[[str], str]
+Number = Callable[[int], int | str]
 
 
-def redacted(value: Any, names: Redacting) -> Any:
-    """The value without what is taken out; the very same object where that is nothing. Raises RecursionError for absurd nesting.
+def redacted(value: Any, of_text: Text, of_number: Number) -> Any:
+    """The value with its strings through `of_text`; the very same object where that changes none. Raises RecursionError for absurd nesting.
 
-    Whole numbers count as text where they stand deeper than the body's own fields: there a card number is a card number.
+    Whole numbers go through `of_number` where they stand deeper than the body's own fields: there a card number is a card number.
     """
-    return _redacted(value, names, "", 0)
+    return _redacted(value, of_text, of_number, "", 0)
 
 
-def _redacted(value: Any, names: Redacting, holder: str, depth: int) -> Any:
+def _redacted(value: Any, of_text: Text, of_number: Number, holder: str, depth: int) -> Any:
     if isinstance(value, str):
-        return names.redact(value) if len(value) > 5 else value
+        return of_text(value) if len(value) >= SHORTEST else value
     if isinstance(value, dict):
         changed: dict[str, Any] | None = None
         for key, child in value.items():
-            if isinstance(child, str) and _is_payload(value, key, child, holder):
+            if isinstance(child, str) and (len(child) < SHORTEST or _is_payload(value, key, child, holder)):
                 continue
-            new = _redacted(child, names, key, depth + 1)
+            new = _redacted(child, of_text, of_number, key, depth + 1)
             if new is not child:
                 if changed is None:
                     changed = dict(value)
@@ -48,14 +48,14 @@ def _redacted(value: Any, names: Redacting, holder: str, depth: int) -> Any:
     if isinstance(value, list):
         listed: list[Any] | None = None
         for number, child in enumerate(value):
-            new = _redacted(child, names, holder, depth + 1)
+            new = _redacted(child, of_text, of_number, holder, depth + 1)
             if new is not child:
                 if listed is None:
                     listed = list(value)
                 listed[number] = new
         return value if listed is None else listed
     if type(value) is int and depth > 1 and value >= SHORTEST_NUMBER:
-        return names.redact_number(value)
+        return of_number(value)
     return value
 
 
