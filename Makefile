@@ -19,7 +19,7 @@ export TMPDIR := $(CACHE)/tmp
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := check
-.PHONY: help check test format lint types imports docs-check unit fix docs lock demo bench clean
+.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo bench clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -28,7 +28,7 @@ help: ## this list
 
 check: format lint types imports docs-check unit ## everything: format, lint, types, import contracts, docs, tests
 
-test: check ## the same as `make check`
+test: check peers ## `make check`, then the gateway with the clients and servers of others
 
 format: $(VENV)/.test | .cache/tmp
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff --quiet .; echo "make fix puts it right"; exit 1; }
@@ -46,7 +46,10 @@ docs-check: $(VENV)/.test | .cache/tmp
 	@$(PY) docs/generate.py --check
 
 unit: $(VENV)/.test | .cache/tmp ## tests alone; ARGS="tests/store -x" narrows them
-	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache $(ARGS)
+	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache --ignore=tests/peers $(ARGS)
+
+peers: $(VENV)/.test $(PEERS)/.litellm $(PEERS)/.hf $(PEERS)/.node | .cache/tmp ## official clients, LangChain, LiteLLM, llama.cpp, transformers
+	@MODICUM_PEERS=$(PEERS) $(PY) -m pytest --basetemp=.cache/pytest-peers -o cache_dir=.cache/pytest_cache tests/peers $(ARGS)
 
 fix: $(VENV)/.test | .cache/tmp ## format, repair what can be repaired, write the generated docs again
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
@@ -93,6 +96,29 @@ $(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer | .cache/tmp
 	@$(PIP) check > .cache/tmp/pip-check.txt || { cat .cache/tmp/pip-check.txt; exit 1; }
 	@touch $@
 
+# What the gateway is tried with lives in environments of its own, and none of it is a dependency.
+PEERS := $(CACHE)/peers
+TORCH ?= torch==2.13.0
+
+$(PEERS)/.%: requirements/peers.txt requirements/transformers.txt tests/peers/package.json tests/peers/package-lock.json $(VENV)/.installer | .cache/tmp
+	@echo "Setting up $(PEERS)/$*"
+	@rm -rf $(PEERS)/$* && mkdir -p $(PEERS)/$*
+	@$(MAKE) --no-print-directory peer-$*
+	@touch $@
+
+peer-litellm:
+	@$(PYTHON) -m venv --without-pip $(PEERS)/litellm
+	@$(PY) -m uv pip install --quiet --python $(PEERS)/litellm/bin/python $(HASHED) -r requirements/peers.txt
+
+peer-hf:
+	@$(PYTHON) -m venv $(PEERS)/hf
+	@$(PY) -m uv pip install --quiet --python $(PEERS)/hf/bin/python $(HASHED) -r requirements/transformers.txt
+	@$(PEERS)/hf/bin/python -m pip --disable-pip-version-check --quiet install --no-compile "$(TORCH)"
+
+peer-node:
+	@cp tests/peers/package.json tests/peers/package-lock.json $(PEERS)/node/
+	@cd $(PEERS)/node && npm ci --silent --ignore-scripts --no-audit --no-fund
+
 LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url $(UPGRADE)
 
@@ -103,6 +129,9 @@ lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; U
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
 	@$(LOCK) pyproject.toml --extra train -c requirements/test.txt -o requirements/train.txt
 	@$(LOCK) requirements/build.in -c requirements/test.txt -o requirements/build.txt
+	@$(LOCK) requirements/peers.in -o requirements/peers.txt
+	@echo 'torch ; sys_platform == "never"' > .cache/tmp/override.txt
+	@$(LOCK) requirements/transformers.in --override .cache/tmp/override.txt -o requirements/transformers.txt
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) .cache .demo .bench build dist

@@ -1,0 +1,89 @@
+"""Before LiteLLM's proxy, behind it, and beside it: the three arrangements of docs/arrangements.md, with the real proxy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import openai
+import pytest
+
+from tests.peers.conftest import command, free_port, gateway, running
+from tests.peers.provider import TEXT, Provider
+
+MASTER = "sk-litellm-master-0123456789"
+
+
+def model_list(name: str, url: str) -> str:
+    """A LiteLLM configuration with one model at one address."""
+    return f"model_list: [{{model_name: {name}, litellm_params: {{model: openai/gpt, api_base: '{url}/v1', api_key: sk-up}}}}]\n"
+
+
+@contextlib.contextmanager
+def litellm(folder: Path, config: str, **env: str) -> Iterator[str]:
+    """LiteLLM's proxy; its URL without /v1."""
+    folder.mkdir()
+    (folder / "config.yaml").write_text(config)
+    port = free_port()
+
+    def alive() -> bool:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health/liveliness", timeout=2) as said:
+                return bool(said.status == 200)
+        except (URLError, OSError):
+            return False
+
+    words = [command("litellm", "litellm"), "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": MASTER, "NO_PROXY": "127.0.0.1"}
+    with running(words, folder / "log", ready=alive, env=quiet | env):
+        yield f"http://127.0.0.1:{port}"
+
+
+def ask(url: str, key: str, model: str) -> tuple[str | None, str]:
+    """(the plain answer, the streamed one)."""
+    with openai.OpenAI(api_key=key, base_url=f"{url}/v1", max_retries=0) as client:
+        plain = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hello"}])
+        stream = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hello"}], stream=True)
+        return plain.choices[0].message.content, "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+def test_before_litellm(provider: Provider, tmp_path: Path) -> None:
+    model_list = (
+        f"model_list: [{{model_name: gpt-there, litellm_params: {{model: openai/gpt, api_base: '{provider.url}/v1', api_key: sk-up}}}}]\n"
+    )
+    with litellm(tmp_path / "litellm", model_list) as url:
+        settings = f'[upstream]\nkind = "openai_compatible"\nurl = "{url}/v1"\nauth = "forward"\n'
+        with gateway(tmp_path / "modicum", settings) as ours:
+            assert ask(ours.url, MASTER, "gpt-there") == (TEXT, TEXT)
+            with pytest.raises(openai.AuthenticationError):
+                ask(ours.url, "sk-wrong", "gpt-there")
+            calls = ours.calls(3)
+    assert [call.status for call in calls] == [200, 200, 401]
+    assert all(call.usage.output_tokens == 5 for call in calls[:2])
+    kept = b"".join(file.read_bytes() for file in ours.home.rglob("*") if file.is_file())
+    assert MASTER.encode() not in kept
+
+
+def test_behind_litellm(provider: Provider, tmp_path: Path) -> None:
+    with gateway(tmp_path / "modicum", f'[upstream]\nurl = "{provider.url}/v1"\n', env={"OPENAI_API_KEY": "sk-scripted-openai"}) as ours:
+        entry = (
+            f"model_list: [{{model_name: gpt-here, litellm_params: {{model: openai/gpt, api_base: '{ours.url}/v1', api_key: sk-ours}}}}]\n"
+        )
+        with litellm(tmp_path / "litellm", entry) as url:
+            assert ask(url, MASTER, "gpt-here") == (TEXT, TEXT)
+        calls = ours.calls(2)
+    assert [call.streamed for call in calls] == [False, True] and all(call.status == 200 for call in calls)
+
+
+def test_beside_litellm(provider: Provider, tmp_path: Path) -> None:
+    with gateway(tmp_path / "modicum", '[upstream]\nauth = "none"\nurl = "http://127.0.0.1:9/v1"\n') as ours:
+        config = model_list("gpt-there", provider.url) + 'litellm_settings: {callbacks: ["generic_api"]}\n'
+        with litellm(tmp_path / "litellm", config, GENERIC_LOGGER_ENDPOINT=f"{ours.url}/v1/tap", DEFAULT_FLUSH_INTERVAL_SECONDS="1") as url:
+            assert ask(url, MASTER, "gpt-there") == (TEXT, TEXT)
+            calls = ours.calls(2)
+    assert all(call.origin == "import" and call.source == "litellm" for call in calls)
+    assert all(call.request is not None and b"hello" in call.request for call in calls)
+    assert all(call.usage.output_tokens == 5 for call in calls)
