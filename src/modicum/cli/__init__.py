@@ -19,6 +19,8 @@ COMMANDS = {
     "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
     "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
+    "keys": ("modicum.cli.keys", "Create, list and revoke virtual keys with limits and budgets."),
+    "spend": ("modicum.cli.spend", "What the calls cost by key, scope, model, provider, workload or day."),
     "replay": ("modicum.cli.replay", "Answer from recorded calls, for demos and tests."),
     "calls": ("modicum.cli.calls", "Show or export recorded calls."),
     "why": ("modicum.cli.why", "Explain in five lines who answered a call."),

@@ -29,7 +29,7 @@ def gather(config: Config, *, scope: str | None = None, now: datetime | None = N
         certificates=control.certificates(),
         routes=control.routes(),
         shadow=count_shadow(calls, usage),
-        catalogue=Catalogue(config.prices),
+        catalogue=Catalogue.of(config),
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
     )

@@ -34,8 +34,10 @@ def price_of(row: UsageRow, catalogue: Catalogue) -> Price | None:
     known = row.calls - row.calls_without_usage
     length = row.input_tokens // known if known > 0 else 0
     for model in dict.fromkeys((row.response_model, row.request_model)):
-        if model and (price := catalogue.price(model, day_of(row), input_tokens=length)) is not None:
-            return price
+        if model:
+            price = catalogue.price(model, day_of(row), input_tokens=length, provider=row.provider, service_tier=row.service_tier)
+            if price is not None:
+                return price
     return None
 
 
@@ -56,8 +58,11 @@ class Spend:
             output_tokens=row.output_tokens,
             cache_read_tokens=row.cache_read_tokens,
             cache_write_tokens=row.cache_write_tokens,
+            cache_write_1h_tokens=row.cache_write_1h_tokens,
+            audio_input_tokens=row.audio_input_tokens,
+            audio_output_tokens=row.audio_output_tokens,
         )
-        usd = cost(price_of(row, catalogue), usage) if known > 0 else None
+        usd = cost(price_of(row, catalogue), usage, calls=known) if known > 0 else None
         self.calls += row.calls
         self.calls_without_usage += row.calls_without_usage
         if usd is None:
@@ -115,7 +120,7 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
 
 def spend_by_workload(config: Config, rows: Iterable[UsageRow]) -> dict[str, Decimal | None]:
     """workload_id -> dollars of its calls whose cost is known, or None where no call's is."""
-    catalogue = Catalogue(config.prices)
+    catalogue = Catalogue.of(config)
     totals: dict[str, Spend] = defaultdict(Spend)
     for row in rows:
         if row.workload_id is not None and not row.specialist:

@@ -16,10 +16,11 @@ from modicum.store.compact import compact, expire_bodies
 from modicum.store.erase import erase
 from modicum.store.home import changing, prepare
 from modicum.store.scan import Wanted, assigned, find, scan
+from modicum.store.spending import SpendRow, spending
 from modicum.store.usage import UsageRow, usage
 from modicum.types import Call
 
-__all__ = ["Added", "Calls", "UsageRow"]
+__all__ = ["Added", "Calls", "SpendRow", "UsageRow"]
 
 
 class Calls:
@@ -72,6 +73,10 @@ class Calls:
     def usage(self) -> list[UsageRow]:
         """What all calls used, by scope, workload, models and day."""
         return usage(self.home)
+
+    def spending(self, *, since: datetime | None = None, until: datetime | None = None) -> list[SpendRow]:
+        """What the calls with `since <= started_at < until` cost, by key, scope, workload, models, provider, tier and day."""
+        return spending(self.home, since=since, until=until)
 
     def compact(self) -> int:
         """Move everything sealed and open into the table; how many segments entered."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from arro3.core import Array, DataType, Field, RecordBatch, Schema, Table
+from arro3.core import Array, Field, RecordBatch, Schema, Table
 
 from modicum.store import rows
 from modicum.store.scan import View, viewed
@@ -92,19 +93,25 @@ def usage(home: Path) -> list[UsageRow]:
         return list(_rows(view))
 
 
-def _rows(view: View) -> Iterator[UsageRow]:
+def figures(view: View, columns: Sequence[str]) -> tuple[str, list[Any]]:
+    """A query for these columns of every call, workloads as assigned, with its parameters; empty where there are no calls."""
     parts, values = [], []
     if view.files:
         source, paths = view.calls(view.files)
-        columns = ", ".join(f"coalesce(a.{name}, c.{name}) AS {name}" if name == "workload_id" else f"c.{name}" for name in _COLUMNS)
-        parts.append(f"SELECT {columns} FROM {source}")
+        named = ", ".join(f"coalesce(a.{name}, c.{name}) AS {name}" if name == "workload_id" else f"c.{name}" for name in columns)
+        parts.append(f"SELECT {named} FROM {source}")
         values += paths
-    if batches := list(_figures(view)):
+    if batches := list(_recent(view, columns)):
         view.connection.register("recent", Table.from_batches(batches))
-        parts.append(f"SELECT {', '.join(_COLUMNS)} FROM recent")
-    if not parts:
+        parts.append(f"SELECT {', '.join(columns)} FROM recent")
+    return " UNION ALL ".join(parts), values
+
+
+def _rows(view: View) -> Iterator[UsageRow]:
+    query, values = figures(view, _COLUMNS)
+    if not query:
         return
-    found = view.connection.execute(_QUERY.format(figures=" UNION ALL ".join(parts)), values).fetchall()
+    found = view.connection.execute(_QUERY.format(figures=query), values).fetchall()
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
         provider, tier, written_1h, audio_in, audio_out = more
@@ -135,26 +142,23 @@ def _rows(view: View) -> Iterator[UsageRow]:
         )
 
 
-_FIGURES = Schema([Field(name, DataType.string() if name == "day" else rows.COLUMNS[name], nullable=True) for name in _COLUMNS])
-
-
-def _figures(view: View) -> Iterator[RecordBatch]:
+def _recent(view: View, columns: Sequence[str]) -> Iterator[RecordBatch]:
     """The figures of the calls that are not in the table yet, with their assigned workloads."""
     held: list[Call] = []
     for segment in view.fresh:
         for _, call in segment.calls(bodies=False):
             held.append(call)
             if len(held) >= 8_192:
-                yield _batch(view, held)
+                yield _batch(view, held, columns)
                 held = []
     if held:
-        yield _batch(view, held)
+        yield _batch(view, held, columns)
 
 
-def _batch(view: View, calls: list[Call]) -> RecordBatch:
+def _batch(view: View, calls: list[Call], columns: Sequence[str]) -> RecordBatch:
     assigned = view.assignments_of([call.call_id for call in calls])
-    names = list(rows.COLUMNS)
-    columns = dict(zip(names, zip(*(rows.row(call, 0) for call in calls), strict=True), strict=True))
-    decided = columns["workload_id"]
-    columns["workload_id"] = tuple(assigned.get(call.call_id, (mine, ""))[0] for call, mine in zip(calls, decided, strict=True))
-    return RecordBatch([Array(columns[name], rows.COLUMNS[name]) for name in _COLUMNS], schema=_FIGURES)
+    values = dict(zip(rows.COLUMNS, zip(*(rows.row(call, 0) for call in calls), strict=True), strict=True))
+    decided = values["workload_id"]
+    values["workload_id"] = tuple(assigned.get(call.call_id, (mine, ""))[0] for call, mine in zip(calls, decided, strict=True))
+    schema = Schema([Field(name, rows.COLUMNS[name], nullable=True) for name in columns])
+    return RecordBatch([Array(values[name], rows.COLUMNS[name]) for name in columns], schema=schema)

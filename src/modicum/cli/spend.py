@@ -1,0 +1,146 @@
+"""`modicum spend`: what the calls cost, by what one wants to know."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from modicum import config
+from modicum.cli.options import existing, print_json, print_table, printable
+from modicum.report.money import BYS, SHOWN, By, Check, SpendLine, check, spend_by
+
+
+def day(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A day or a time on the command line, UTC where it names no zone."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a day like 2026-11-01") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[By, ...]:
+    """Words with commas between them."""
+    words = dict.fromkeys(word.strip() for word in value.split(","))
+    if unknown := [word for word in words if word not in BYS]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(BYS)}")
+    return tuple(by for by in BYS if by in words)
+
+
+@click.command(epilog="Example:  modicum spend --by key,model --since 2026-11-01")
+@click.option("--by", callback=dimensions, default="model", show_default=True, help="Any of key, scope, model, provider, workload, day.")
+@click.option("--since", metavar="DAY", callback=day, help="Calls from this day or time on, UTC.")
+@click.option("--until", metavar="DAY", callback=day, help="Calls before it.")
+@click.option("--check", "compare", is_flag=True, help="Compare the ledger of the keys with the calls instead; exit 1 where they differ.")
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder that Modicum keeps. [default: .modicum]")
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Settings. [default: modicum.toml where it exists]"
+)
+@click.option("--format", "output", type=click.Choice(["text", "json", "csv"]), default="text", help="How the lines are printed.")
+def command(
+    by: tuple[By, ...],
+    since: datetime | None,
+    until: datetime | None,
+    compare: bool,
+    home: Path | None,
+    config_path: Path | None,
+    output: str,
+) -> None:
+    """Show what the calls cost.
+
+    A call costs what was written down when it was made; imported calls are priced from the list by model and day. Calls whose cost is not
+    known are counted, never taken as free.
+    """
+    settings = config.load(config_path, flags={"store.home": home})
+    existing(settings)
+    if compare:
+        found = check(settings, since=since, until=until)
+        if output == "json":
+            print_json({name: getattr(found, name) for name in Check.__dataclass_fields__} | {"agrees": found.agrees})
+        else:
+            _print_check(found)
+        sys.exit(0 if found.agrees else 1)
+    lines = spend_by(settings, by, since=since, until=until)
+    if output == "json":
+        print_json([{**line.names, **figures(line)} for line in lines])
+    elif output == "csv":
+        _print_csv(by, lines)
+    elif not lines:
+        click.echo("No calls.")
+    else:
+        _print_lines(by, lines)
+
+
+def figures(line: SpendLine) -> dict[str, object]:
+    """All but the names."""
+    return {name: getattr(line, name) for name in SpendLine.__dataclass_fields__ if name != "names"}
+
+
+def _print_lines(by: tuple[By, ...], lines: list[SpendLine]) -> None:
+    print_table(
+        (*by, "calls", "input", "output", "cached", "cost", "cost unknown", "estimated"),
+        [
+            (
+                *(line.names[name] or "-" for name in by),
+                f"{line.calls:,}",
+                f"{line.input_tokens:,}",
+                f"{line.output_tokens:,}",
+                f"{line.cache_read_tokens:,}",
+                "unknown" if line.cost_usd is None else f"${line.cost_usd:,.6f}",
+                f"{line.calls_of_unknown_cost:,}",
+                f"{line.calls_estimated:,}",
+            )
+            for line in lines
+        ],
+        right=range(len(by), len(by) + 7),
+    )
+    total = sum((line.cost_usd for line in lines if line.cost_usd is not None), start=Decimal(0))
+    unknown = sum(line.calls_of_unknown_cost for line in lines)
+    click.echo(f"${total:,.6f} in all" + (f", and {unknown:,} calls of unknown cost." if unknown else "."))
+
+
+def _print_csv(by: tuple[By, ...], lines: list[SpendLine]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [name for name in SpendLine.__dataclass_fields__ if name != "names"]
+    writer.writerow([*by, *names])
+    for line in lines:
+        writer.writerow([*(_cell(line.names[name]) for name in by), *(_number(getattr(line, name)) for name in names)])
+    click.echo(out.getvalue(), nl=False)
+
+
+def _cell(text: str | None) -> str:
+    """A name that no spreadsheet takes for a formula."""
+    text = printable(text or "")
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _number(value: object) -> str:
+    return "" if value is None else f"{value:f}" if not isinstance(value, int) else str(value)
+
+
+def _print_check(found: Check) -> None:
+    click.echo(f"{found.calls:,} calls stand in the ledger and in the record.")
+    click.echo(f"ledger ${found.ledger_usd:,.6f}, of which ${found.held_usd:,.6f} are what was held for calls of unknown cost")
+    click.echo(f"calls  ${found.calls_usd:,.6f}")
+    for what, ids in (
+        ("cost differs", found.differing),
+        ("lost with their worker", found.lost),
+        ("in the ledger, not recorded", found.unrecorded),
+        ("recorded, not in the ledger", found.uncounted),
+    ):
+        if ids:
+            click.echo(f"{what}: {len(ids):,}")
+            for call_id in ids[:SHOWN]:
+                click.echo(f"  {call_id}")
+            if len(ids) > SHOWN:
+                click.echo(f"  and {len(ids) - SHOWN:,} more")
+    click.echo("They agree." if found.agrees else "They do not agree.")

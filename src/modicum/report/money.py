@@ -1,0 +1,182 @@
+"""Spend by key, scope, model, provider, workload or day, and whether the ledger of the keys says the same as the calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from modicum.catalog import Catalogue, cost
+from modicum.config import Config
+from modicum.store.calls import Calls, SpendRow
+from modicum.store.control import Control
+from modicum.store.ledger_rows import Entry, entries
+from modicum.store.tally import PICO
+from modicum.types import Usage
+
+By = Literal["key", "scope", "model", "provider", "workload", "day"]
+BYS: tuple[By, ...] = ("key", "scope", "model", "provider", "workload", "day")
+CLOSE_USD = Decimal("0.000001")
+"""Costs that differ by less are the same."""
+SHOWN = 20
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendLine:
+    """Calls that share what was asked for."""
+
+    names: Mapping[str, str | None]
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cost_usd: Decimal | None
+    """Of the calls whose cost is known; None where none is."""
+    calls_of_unknown_cost: int
+    calls_estimated: int
+    """Their tokens are estimates: a stream that broke, an answer of our own."""
+
+
+def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None, until: datetime | None = None) -> list[SpendLine]:
+    """One line for each combination of `by`, in the order of days, else dearest first. Calls that were recorded with their cost
+    cost that; others are priced from the list by model and day where it is known."""
+    control = Control(config.home)
+    keys = {key.key_id: key.name for key in control.all_keys()}
+    workloads = {workload.workload_id: workload.name for workload in control.workloads()}
+    catalogue = Catalogue.of(config)
+    groups: dict[tuple[str | None, ...], list[SpendRow]] = defaultdict(list)
+    for row in Calls(config.home).spending(since=since, until=until):
+        names = {
+            "key": keys.get(row.key_id, row.key_id) if row.key_id else None,
+            "scope": row.scope,
+            "model": row.response_model or row.request_model,
+            "provider": row.provider,
+            "workload": workloads.get(row.workload_id, row.workload_id) if row.workload_id else None,
+            "day": row.day,
+        }
+        groups[tuple(names[name] for name in by)].append(row)
+    lines = [_line(dict(zip(by, names, strict=True)), rows, catalogue) for names, rows in groups.items()]
+    if "day" in by:
+        return sorted(lines, key=lambda line: (line.names["day"] or "", -(line.cost_usd or 0)))
+    return sorted(lines, key=lambda line: (-(line.cost_usd or 0), -line.calls))
+
+
+def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: Catalogue) -> SpendLine:
+    calls = unknown = estimated = inputs = outputs = cached = 0
+    total = Decimal(0)
+    for row in rows:
+        calls += row.calls
+        estimated += row.estimated
+        inputs += row.input_tokens
+        outputs += row.output_tokens
+        cached += row.cache_read_tokens
+        usd = row.cost_usd if row.costed else _priced(row, catalogue)
+        if usd is None:
+            unknown += row.calls
+        else:
+            total += usd
+    return SpendLine(
+        names=names,
+        calls=calls,
+        input_tokens=inputs,
+        output_tokens=outputs,
+        cache_read_tokens=cached,
+        cost_usd=total if unknown < calls else None,
+        calls_of_unknown_cost=unknown,
+        calls_estimated=estimated,
+    )
+
+
+def _priced(row: SpendRow, catalogue: Catalogue) -> Decimal | None:
+    if not row.counted:
+        return None
+    usage = Usage(
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        cache_read_tokens=row.cache_read_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        cache_write_1h_tokens=row.cache_write_1h_tokens,
+        audio_input_tokens=row.audio_input_tokens,
+        audio_output_tokens=row.audio_output_tokens,
+    )
+    day, length = date.fromisoformat(row.day), row.input_tokens // row.calls
+    for model in dict.fromkeys((row.response_model, row.request_model)):
+        if model:
+            price = catalogue.price(model, day, input_tokens=length, provider=row.provider, service_tier=row.service_tier)
+            if price is not None:
+                return cost(price, usage, calls=row.calls)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The ledger beside the calls, for the keys that are in the ledger."""
+
+    calls: int
+    """That stand in both."""
+    ledger_usd: Decimal
+    calls_usd: Decimal
+    """Of the calls in both whose cost is known."""
+    held_usd: Decimal
+    """Counted in the ledger for calls whose cost is not known: what was held for them, lost ones and calls without a record too."""
+    differing: tuple[str, ...]
+    """Calls that the two give different costs."""
+    lost: tuple[str, ...]
+    """Calls whose worker died."""
+    unrecorded: tuple[str, ...]
+    """In the ledger, and not among the calls."""
+    uncounted: tuple[str, ...]
+    """Calls with a cost, by a key that is in the ledger, that are not."""
+
+    @property
+    def agrees(self) -> bool:
+        return not (self.differing or self.unrecorded or self.uncounted)
+
+
+def check(config: Config, *, since: datetime | None = None, until: datetime | None = None) -> Check:
+    """Compare every row of the ledger with its call."""
+    ledger = {entry.call_id: entry for entry in entries(config.home) if _within(entry, since, until)}
+    keys = {entry.key_id for entry in ledger.values()}
+    differing, uncounted, seen = [], [], set()
+    ledger_usd = calls_usd = held_usd = Decimal(0)
+    for call in Calls(config.home).scan(since=since, until=until, bodies=False):
+        entry = ledger.get(call.call_id)
+        if entry is None:
+            if call.key_id in keys and call.cost_usd:
+                uncounted.append(call.call_id)
+            continue
+        seen.add(call.call_id)
+        counted = Decimal(entry.pico_usd) / PICO
+        ledger_usd += counted
+        if call.cost_usd is None or entry.kind == "lost":
+            held_usd += counted
+            calls_usd += call.cost_usd or 0
+        else:
+            calls_usd += call.cost_usd
+            if abs(call.cost_usd - counted) >= CLOSE_USD:
+                differing.append(call.call_id)
+    for entry in ledger.values():
+        if entry.call_id not in seen:
+            ledger_usd += Decimal(entry.pico_usd) / PICO
+            held_usd += Decimal(entry.pico_usd) / PICO
+    lost = tuple(entry.call_id for entry in ledger.values() if entry.kind == "lost")
+    return Check(
+        calls=len(seen),
+        ledger_usd=ledger_usd,
+        calls_usd=calls_usd,
+        held_usd=held_usd,
+        differing=tuple(differing),
+        lost=lost,
+        unrecorded=tuple(entry.call_id for entry in ledger.values() if entry.call_id not in seen and entry.kind != "lost"),
+        uncounted=tuple(uncounted),
+    )
+
+
+def _within(entry: Entry, since: datetime | None, until: datetime | None) -> bool:
+    # Rows carry the day of the call; its id carries the millisecond.
+    at = datetime.fromtimestamp(int(entry.call_id.replace("-", "")[:12], 16) / 1000, UTC)
+    return (since is None or at >= since) and (until is None or at < until)

@@ -1,0 +1,112 @@
+"""`modicum spend`: sums by what was asked for, unknown costs counted, the ledger compared call by call."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from modicum.cli import cli
+from modicum.config import Config, StoreConfig
+from modicum.pipeline import keys
+from modicum.store.home import prepare
+from modicum.store.ledger import Ledger
+from modicum.store.segments import SegmentWriter
+from modicum.types import Call, Decision, Key, Usage, new_call_id
+
+NOW = datetime.now(UTC)
+
+
+def run(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["spend", *arguments, "--home", str(home)])
+
+
+def call(key: Key | None = None, *, usd: str | None = "0.001", model: str = "gpt-4o", tokens: int = 1000, **more: object) -> Call:
+    return Call(
+        call_id=new_call_id(),
+        origin="live",
+        started_at=NOW,
+        key_id=key.key_id if key else None,
+        provider="upstream",
+        request_model=model,
+        usage=Usage(input_tokens=tokens, output_tokens=100, cache_read_tokens=50),
+        cost_usd=None if usd is None else Decimal(usd),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return prepare(tmp_path)
+
+
+def record(home: Path, *calls: Call) -> None:
+    writer = SegmentWriter(home)
+    for one in calls:
+        writer.append(one)
+    writer.close()
+
+
+def make_key(home: Path, name: str) -> Key:
+    return keys.create(Config(store=StoreConfig(home=home)), name, actor="me", budget_day_usd=Decimal(5))[0]
+
+
+def test_spend_by_key_and_model(home: Path) -> None:
+    app, other = make_key(home, "app"), make_key(home, "other")
+    record(
+        home,
+        call(app),
+        call(app, usd="0.0000005", model="gpt-4o-mini"),
+        call(other, usd="2"),
+        call(usd=None, model="nobody-knows"),
+        call(usd=None, model="gpt-4o", tokens=1_000_000),
+    )
+    found = json.loads(run(home, "--by", "key", "--format", "json").stdout)
+    assert [(line["key"], line["calls"], line["calls_of_unknown_cost"]) for line in found] == [(None, 2, 1), ("other", 1, 0), ("app", 2, 0)]
+    assert found[2]["cost_usd"] == 0.0010005 and found[2]["cache_read_tokens"] == 100
+    assert found[0]["cost_usd"] == pytest.approx(2.5 + 0.001 - 50 * 1.25e-6)
+    rows = list(csv.DictReader(io.StringIO(run(home, "--by", "model,key", "--format", "csv").stdout)))
+    assert {(row["key"], row["model"]): Decimal(row["cost_usd"]) for row in rows}[("app", "gpt-4o-mini")] == Decimal("0.0000005")
+    text = run(home, "--by", "day,provider").stdout
+    assert "upstream" in text and f"{NOW:%Y-%m-%d}" in text and "1 calls of unknown cost" in text
+    assert json.loads(run(home, "--since", f"{NOW + timedelta(days=1):%Y-%m-%d}", "--format", "json").stdout) == []
+    assert run(home, "--by", "colour").exit_code == 2
+    assert run(home, "--since", "yesterday").exit_code == 2
+
+
+def test_an_answer_of_ours_costs_nothing_and_a_name_is_no_formula(home: Path) -> None:
+    record(home, call(usd="0", model="=1+1", decision=Decision(answered_by="modicum/x@1", reason="answered")))
+    [line] = json.loads(run(home, "--format", "json").stdout)
+    assert line["cost_usd"] == 0 and line["calls_of_unknown_cost"] == 0
+    assert "\n'=1+1," in run(home, "--format", "csv").stdout
+
+
+def test_the_ledger_is_compared_call_by_call(home: Path) -> None:
+    key = make_key(home, "app")
+    same, unknown, cheap, missing = call(key), call(key, usd=None), call(key), call(key)
+    ledger = Ledger(home)
+    for one, pico in ((same, 10**9), (unknown, None), (cheap, 2 * 10**9), (missing, 10**9)):
+        ledger.reserve(key, one.call_id, 3 * 10**9, 10)
+        ledger.settle(one.call_id, pico, 10)
+    record(home, same, unknown)
+    ledger.close()
+    agreed = run(home, "--check", "--until", "2099-01-01", "--format", "json")
+    assert agreed.exit_code == 1  # two of the ledger's are not recorded
+    assert json.loads(agreed.stdout)["unrecorded"] == [cheap.call_id, missing.call_id]
+    record(home, cheap, missing, call(key))
+    found = json.loads(run(home, "--check", "--format", "json").stdout)
+    assert found["calls"] == 4 and found["differing"] == [cheap.call_id] and len(found["uncounted"]) == 1
+    assert (found["ledger_usd"], found["calls_usd"], found["held_usd"]) == (0.007, 0.003, 0.003)
+    assert "do not agree" in run(home, "--check").stdout
+
+
+def test_where_nothing_was_counted_there_is_nothing_to_differ(home: Path) -> None:
+    record(home, call())
+    found = run(home, "--check")
+    assert found.exit_code == 0 and "They agree." in found.stdout
