@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
+
+from modicum.gateway.log import Form, Log
 
 PAUSE_S = 10.0
 
@@ -12,22 +14,26 @@ PAUSE_S = 10.0
 class Alarm:
     """Lines carry what failed and how, never a body, a header or a slot."""
 
-    def __init__(self, stream: TextIO | None = None, *, pause_s: float = PAUSE_S) -> None:
-        self._stream = stream
+    def __init__(
+        self, stream: TextIO | None = None, *, pause_s: float = PAUSE_S, form: Form = "text", heard: Callable[[str], None] | None = None
+    ) -> None:
+        self._log = Log(form, stream)
+        self.heard = heard
+        """Told of the kind of every alarm, printed or not."""
         self._pause_s = pause_s
         self._last: dict[str, tuple[float, int]] = {}
 
     def ring(self, kind: str, what: str) -> None:
         """Print `what` unless the same kind rang a moment ago; then it is counted and the next line says how often."""
+        if self.heard is not None:
+            self.heard(kind)
         now = time.monotonic()
         last, missed = self._last.get(kind, (-self._pause_s, 0))
         if now - last < self._pause_s:
             self._last[kind] = (last, missed + 1)
             return
         self._last[kind] = (now, 0)
-        again = f" ({missed} more like this before)" if missed else ""
-        line = "".join(c if c.isprintable() else " " for c in f"modicum alarm: {kind}: {what}{again}")
-        print(line, file=self._stream or sys.stderr, flush=True)
+        self._log.alarm(kind, what, missed=missed)
 
 
 def name(error: BaseException) -> str:

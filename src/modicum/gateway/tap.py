@@ -33,6 +33,7 @@ from modicum.errors import (
 from modicum.gateway import admit
 from modicum.gateway.asgi import JSON, Asked, Header, Reply
 from modicum.gateway.day import Day
+from modicum.gateway.telemetry import Telemetry
 from modicum.store import batches, identity
 from modicum.types import Call, Key
 from modicum.view import Redactor
@@ -44,7 +45,7 @@ MOST_RATIO = 100
 RATIO_FROM_BYTES = 64 * 1024
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 """Of bodies that wait for the thread; a sender that comes then is told to come again."""
-WAIT_S = 5.0
+WAIT_S = 3.0
 """How long the thread waits while another process changes the store. OTLP exporters give up after ten seconds."""
 AGAIN_S = b"5"
 SHOWN = 5
@@ -78,7 +79,7 @@ async def traces(day: Day, asked: Asked, reply: Reply, *, key: Key | None = None
             raise UnsupportedMediaError(
                 f"content type {_kind(asked)[:80]!r} is not read", hint="send application/x-protobuf or application/json"
             )
-        found = await _take(day, asked, key, lambda body: _of_spans(otlp.spans(body, form)))
+        found = await _take(day, asked, key, "otlp", lambda body: _of_spans(otlp.spans(body, form)))
     except ModicumError as error:
         status = _status(error)
         again = ((b"retry-after", AGAIN_S),) if status in (429, 503) else ()
@@ -97,7 +98,7 @@ async def callback(day: Day, asked: Asked, reply: Reply, *, key: Key | None = No
     if _kind(asked) not in ("application/json", "application/x-ndjson", "application/jsonl", "application/x-jsonlines"):
         raise UnsupportedMediaError(f"content type {_kind(asked)[:80]!r} is not read", hint="send application/json")
     try:
-        found = await _take(day, asked, key, _of_payloads)
+        found = await _take(day, asked, key, "litellm", _of_payloads)
     except StoreBusyError as error:
         await _refuse(
             asked,
@@ -114,7 +115,7 @@ Told = Iterator[Observed | InputError | None]
 """A call, or why one was refused, or nothing that is kept."""
 
 
-async def _take(day: Day, asked: Asked, key: Key | None, read: Callable[[bytes], Told]) -> Taken:
+async def _take(day: Day, asked: Asked, key: Key | None, source: str, read: Callable[[bytes], Told]) -> Taken:
     config = day.config
     if not config.serve.tap:
         raise UnknownEndpointError("the tap is closed", hint="[serve] tap = true opens it")
@@ -128,7 +129,12 @@ async def _take(day: Day, asked: Asked, key: Key | None, read: Callable[[bytes],
         plain = _unpacked(body, config.serve) if packed == "gzip" else body
         return take(config, read(plain), scope=scope)
 
-    return await _door.run(work, len(body))
+    found = await _door.run(work, len(body))
+    telemetry = getattr(day, "telemetry", None)
+    if isinstance(telemetry, Telemetry):
+        for outcome in ("added", "known", "erased", "ignored", "refused"):
+            telemetry.tapped(source, outcome, getattr(found, outcome))
+    return found
 
 
 class _Door:

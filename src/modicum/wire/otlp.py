@@ -159,7 +159,7 @@ def _spans(record: Mapping[str, Any]) -> Iterator[Span]:
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    return {key: _any(pair.get("value"), MOST_DEPTH) for pair in _records(pairs) if isinstance(key := pair.get("key"), str)}
+    return {key: _any(pair.get("value"), MOST_DEPTH) for pair in _records(pairs) if isinstance(key := pair.get("key", ""), str)}
 
 
 def _any(value: Any, depth: int) -> Any:
@@ -174,7 +174,7 @@ def _any(value: Any, depth: int) -> Any:
         return [_any(one, depth - 1) for one in _record(value["arrayValue"]).get("values") or () if isinstance(one, dict)]
     if "kvlistValue" in value:
         pairs = _records(_record(value["kvlistValue"]).get("values"))
-        return {key: _any(pair.get("value"), depth - 1) for pair in pairs if isinstance(key := pair.get("key"), str)}
+        return {key: _any(pair.get("value"), depth - 1) for pair in pairs if isinstance(key := pair.get("key", ""), str)}
     return next((value[name] for name in ("boolValue", "doubleValue", "bytesValue") if name in value), None)
 
 
