@@ -239,6 +239,13 @@ def test_templates_hold_fixed_text_and_slots_only() -> None:
     assert template.parts == (("system", ("Say where gold goes on ", None, ".\nOne word.")), ("user", ("Headline: ", None)))
 
 
+def test_measured_cache_hits_are_told_by_workload() -> None:
+    it = report(days(5, cache_read_tokens=62_000))
+    assert it.workloads[0].cache_read_share == 0.62
+    assert "Input tokens that the providers read from their caches: name-of-w1 62\u00a0%." in it.notes
+    assert report(days(5)).workloads[0].cache_read_share is None
+
+
 def test_list_prices_resolve_by_day() -> None:
     it = report([row(0, request_model="gpt-4o", response_model="gpt-4o")], catalogue=Catalogue(PRICES))
     assert it.totals.spend_usd == Decimal("0.35")

@@ -51,6 +51,7 @@ def line(
         baseline_usd_month=a_month(without_specialist(rows, paid), days),
         incumbents=spend_by_model(rows, catalogue),
         state=its.state,
+        cache_read_share=_cache_read_share(rows),
         route_id=its.route.route_id if its.route else None,
         certificate_id=certificate.certificate_id if certificate else None,
         sentence=certificate.sentence if certificate else None,
@@ -67,6 +68,12 @@ def line(
         live=_live(rows, paid.mean_usd, shadow),
         templates=tuple(template_text(version) for version in workload.versions),
     )
+
+
+def _cache_read_share(rows: Sequence[UsageRow]) -> float | None:
+    read = sum(row.cache_read_tokens for row in rows if not row.specialist)
+    tokens = sum(row.input_tokens for row in rows if not row.specialist)
+    return read / tokens if 0 < read <= tokens else None
 
 
 def _live(rows: Sequence[UsageRow], mean_usd: Decimal | None, shadow: ShadowCounts | None) -> LiveFigures | None:

@@ -102,6 +102,8 @@ class WorkloadFigures:
     """What a month would cost if the incumbents answered every call, those of the specialist too."""
     incumbents: tuple[ModelSpend, ...]
     state: State
+    cache_read_share: float | None = None
+    """Share of the incumbents' input tokens that came from the provider's cache; None where no call said that any did."""
     route_id: str | None = None
     certificate_id: str | None = None
     sentence: str | None = None

@@ -103,6 +103,9 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the"
             " coverage within what the certificate's groups allow; with few days they are widened, under three days there is none.",
         ]
+    if cached := [line for line in lines if line.cache_read_share is not None]:
+        shares = words.listing([f"{words.visible(line.name, 60)} {words.percent(line.cache_read_share)}" for line in cached], 12)
+        said.append(f"Input tokens that the providers read from their caches: {shares}.")
     if unread := [line for line in lines if not line.can_be_served]:
         said.append(
             f"* The answers of {words.count(len(unread), 'workload')} say more than what is read from them: {words.names(unread)}."
