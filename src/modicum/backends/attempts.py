@@ -3,8 +3,8 @@
 Sends nothing. What is known of deployments (how busy, how often they failed) is known to one worker, from its own calls.
 
 What is tried again: no connection, no first byte in time, a reply that breaks off before its head; and the statuses 408, 409,
-429, 500, 502, 503, 504 and 529, unless the provider says `x-should-retry: false`. 409 stands there because providers answer a
-lock that is held so; every other 4xx is the caller's to mend and passes as it came. Nothing is tried after a first byte.
+429, 500, 502, 503, 504 and 529; where the provider says `x-should-retry`, that holds instead. 409 stands there because providers
+say so that a lock is held; every other 4xx is the caller's to mend and passes as it came. Nothing is tried after a first byte.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import email.utils
 import random
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -97,6 +97,7 @@ class Ledger:
     retry: RetryConfig
     clock: Clock = time.monotonic
     random: Callable[[], float] = random.random
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     budget: Budget = field(init=False)
     _states: OrderedDict[tuple[str, str], State] = field(default_factory=OrderedDict)
 
@@ -138,7 +139,9 @@ class Ledger:
 class Attempts:
     """The tries of one call. Ask `next`, tell `failed` or `answered`, and `close` it when the call is over."""
 
-    def __init__(self, target: Target, rounds: Sequence[tuple[Target, Sequence[Deployment]]], ledger: Ledger) -> None:
+    def __init__(
+        self, target: Target, rounds: Sequence[tuple[Target, Sequence[Deployment]]], ledger: Ledger, *, tries: int | None = None
+    ) -> None:
         self.target = target
         self._ledger = ledger
         self._retry = ledger.retry
@@ -146,9 +149,8 @@ class Attempts:
         self._tries: dict[str, int] = {}
         self._given: list[Deployment] = []
         self._ready_at: dict[str, float] = {}
+        self._most = (ledger.retry.tries or 1) if tries is None else tries
         self._busy: State | None = None
-        self._first = True
-        self._soonest: float | None = None
         limit = ledger.retry.total_timeout_s
         self.deadline: float | None = ledger.clock() + limit if limit else None
         """On the monotonic clock: until the first byte of the reply; None: no limit."""
@@ -165,20 +167,22 @@ class Attempts:
 
     def retryable(self, status: int, should_retry: str = "") -> bool:
         """A reply with this status, and this `x-should-retry`, is worth another try."""
-        return status in RETRIED and should_retry.strip().lower() != "false"
+        told = should_retry.strip().lower()
+        return status >= 400 and (status in RETRIED if told not in ("true", "false") else told == "true")
 
     async def next(self) -> Deployment | None:
         """The deployment to ask now, after the wait that is due; None: nothing is left, the budget is spent, or time is up."""
-        found = self._pick()
-        if found is None:
-            return None
-        one, ready_at = found
-        if not self._first and not self._ledger.budget.retry():
-            return None
-        if (wait := ready_at - self._ledger.clock()) > 0:
-            await asyncio.sleep(wait)
-        self._take(one)
-        return one
+        charged = not self._given
+        while (found := self._pick()) is not None:
+            one, ready_at = found
+            if not charged and not self._ledger.budget.retry():
+                return None
+            charged = True
+            if (wait := ready_at - self._ledger.clock()) <= 0:
+                self._take(one)
+                return one
+            await self._ledger.sleep(wait)  # and look again: other calls may have found it ill meanwhile
+        return None
 
     def failed(self, one: Deployment, why: Exception | int, retry_after: str | None = None) -> None:
         """It gave no answer: an error of ours, or the status of its reply. Says when it may be asked again."""
@@ -207,6 +211,8 @@ class Attempts:
 
     def close(self) -> None:
         """The call is over: it keeps no deployment busy any more. May be called twice."""
+        if self._busy is not None:
+            self._busy.probing_until = 0.0  # it tried an ill deployment and nobody said what came of it
         self._release()
 
     def unavailable(self) -> UpstreamUnavailableError:
@@ -227,7 +233,7 @@ class Attempts:
         cooling: tuple[Deployment, float] | None = None
         for deployments in self._waiting:
             best: tuple[Deployment, float] | None = None
-            for rank in range(self._retry.tries or 1):
+            for rank in range(self._most):
                 for one in deployments:
                     if self._tries.get(one.name, 0) != rank:
                         continue
@@ -255,7 +261,6 @@ class Attempts:
             state.probing_until = now + max(self._retry.cool_down_s, 1.0)  # one call tries it; if that one is never told of, another
         state.in_flight += 1
         self._busy = state
-        self._first = False
         self._tries[one.name] = self._tries.get(one.name, 0) + 1
         self._given.append(one)
 

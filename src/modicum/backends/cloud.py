@@ -110,12 +110,12 @@ class Signed(Bound):
 def default_chain(cloud: str, origin: str, region: str) -> Signed | Token:
     """The credential of a cloud's default chain. Nothing is looked for yet. Raises MissingExtraError without its library."""
     if cloud == "aws":
-        _need("botocore", "bedrock", "AWS's default chain of credentials")
+        need("botocore", "bedrock", "AWS's default chain of credentials")
         return Signed(origin, region, Renewed(_Aws(), "AWS's default chain"))
     if cloud == "google":
-        _need("google.auth", "google", "Google's application default credentials")
+        need("google.auth", "google", "Google's application default credentials")
         return Token(origin, Renewed(_Google(), "Google's default chain"))
-    _need("azure.identity", "azure", "Entra's default chain of credentials")
+    need("azure.identity", "azure", "Entra's default chain of credentials")
     return Token(origin, Renewed(_Entra(), "Entra's default chain"))
 
 
@@ -125,7 +125,8 @@ def _looked_at(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _need(module: str, extra: str, what: str) -> None:
+def need(module: str, extra: str, what: str) -> None:
+    """Raise MissingExtraError where a library is not installed. It is not imported."""
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:

@@ -39,7 +39,7 @@ IN_BODY: frozenset[str] = frozenset(
 """Endpoints whose bodies are JSON objects that may name a model."""
 IN_PATH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+ -]*[A-Za-z0-9])?", re.ASCII)
 LONGEST_MODEL = 256
-SUFFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._:@-]*)+(?:\?[A-Za-z0-9._~=&%\[\]+:,-]*)?", re.ASCII)
+SUFFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._:@-]*)*(?:\?[A-Za-z0-9._~=&%\[\]+:,-]*)?", re.ASCII)
 """What may follow the path of files, batches and models: an id, a word like `content`, a query."""
 
 _UPSTREAM_DEFAULTS = UpstreamConfig()
@@ -65,7 +65,7 @@ class Provider:
         path = (self.facts.streams.get(endpoint) if stream else None) or self.facts.endpoints.get(endpoint)
         if path is None:
             raise UntranslatableError(f"{self.facts.name} ('{self.name}') has no {endpoint}")
-        if suffix and (not SUFFIX.fullmatch(suffix) or "/." in suffix):
+        if not SUFFIX.fullmatch(suffix):
             raise RequestError(f"{suffix!r} cannot follow {path!r}")
         if "{model}" in path:
             path = path.replace("{model}", in_path(model))

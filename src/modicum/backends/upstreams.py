@@ -82,6 +82,8 @@ class Upstreams:
         if not rounds:
             found = ", ".join(sorted({one.facts.name for each in (target, *target.fallbacks) for one in each.deployments}))
             raise UntranslatableError(f"'{target.name}' has no {endpoint}: {found} does not answer there")
+        if endpoint in ("files", "batches"):  # asking twice could make two
+            return Attempts(target, [(rounds[0][0], rounds[0][1][:1])], self._ledger, tries=1)
         return Attempts(target, rounds, self._ledger)
 
     async def send(
