@@ -54,6 +54,10 @@ class Fields:
     def take(self, name: str) -> Any:
         return self._left.pop(name, None)
 
+    def says(self, name: str) -> bool:
+        """The field is true, or anything else that is not nothing; it stays to be read."""
+        return bool(self._left.get(name))
+
     def skip(self, *names: str) -> None:
         """These are known and need not be handed on."""
         for name in names:

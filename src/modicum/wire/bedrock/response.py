@@ -57,12 +57,10 @@ def new_id() -> str:
     return "converse-" + os.urandom(12).hex()
 
 
-def finish(reason: str | None) -> Finish | None:
-    """Raises UpstreamError for the reasons that are failures."""
-    if reason is None:
-        return None
+def finish(reason: str | None) -> Finish:
+    """Raises UpstreamError for the reasons that are failures, and where there is none."""
     if reason not in FINISHES:
-        raise UpstreamError(f"Bedrock stopped without an answer: {reason[:80]}")
+        raise UpstreamError(f"Bedrock stopped without an answer: {(reason or 'no reason')[:80]}")
     return FINISHES[reason]
 
 

@@ -17,7 +17,7 @@ from modicum.errors import UpstreamError
 from modicum.wire import sse
 from modicum.wire.fields import untranslatable
 from modicum.wire.fieldwise import Fields
-from modicum.wire.gemini import parts, response
+from modicum.wire.gemini import ids, parts, response
 from modicum.wire.talk import (
     Added,
     Audio,
@@ -128,13 +128,14 @@ class Reader:
         content = candidate.fields("content")
         tokens = response.logprobs(candidate)
         for fields in content.each("parts") if content is not None else ():
+            thought = fields.says("thought")
             for part in parts.read(fields, []):
                 if isinstance(part, Text):
                     if part.text:
                         found += one.more(Text, text=part.text, logprobs=tokens)
                         tokens = None
                 elif isinstance(part, Reasoning):
-                    if part.text:
+                    if part.text or (thought and part.signature and one.open is Reasoning):
                         found += one.more(Reasoning, text=part.text, signature=part.signature)
                     elif part.signature:
                         found += one.whole(Reasoning(), signature=part.signature)
@@ -160,7 +161,7 @@ class Writer:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._open: dict[tuple[int, int], Part] = {}
-        self._arguments: dict[tuple[int, int], list[str]] = {}
+        self._texts: dict[tuple[int, int], list[str]] = {}
 
     def write(self, event: Event) -> bytes:
         match event:
@@ -171,13 +172,13 @@ class Writer:
                 if isinstance(event.part, Image | File | Audio | ToolResult):
                     raise untranslatable(type(event.part).__name__.lower(), "Gemini's streams have no words for it")
                 self._open[event.choice, event.index] = event.part
-                self._arguments[event.choice, event.index] = []
+                self._texts[event.choice, event.index] = []
                 return b""
             case Added():
                 return self._added(event)
             case Closed():
                 part = self._open.pop((event.choice, event.index), None)
-                text = "".join(self._arguments.pop((event.choice, event.index), ()))
+                text = "".join(self._texts.pop((event.choice, event.index), ()))
                 if not isinstance(part, ToolUse):
                     return b""
                 return self._part(event.choice, ToolUse(id=part.id, name=part.name, arguments=text))
@@ -195,9 +196,14 @@ class Writer:
     def _added(self, event: Added) -> bytes:
         match self._open.get((event.choice, event.index)):
             case ToolUse():
-                self._arguments[event.choice, event.index].append(event.text)
+                self._texts[event.choice, event.index].append(event.text)
                 return b""
             case Reasoning():
+                texts = self._texts[event.choice, event.index]
+                if event.signature and event.signature.startswith(ids.MARK) and not event.text and texts:
+                    signature = event.signature.removeprefix(ids.MARK)
+                    return self._body(candidates=[_candidate(event.choice, [{"text": "", "thought": True, "thoughtSignature": signature}])])
+                texts.append(event.text)
                 return self._part(event.choice, Reasoning(text=event.text, signature=event.signature))
             case _:
                 extra = {} if event.logprobs is None else {"logprobsResult": response.write_logprobs(event.logprobs)}
@@ -205,7 +211,11 @@ class Writer:
 
     def _part(self, choice: int, part: Part, **extra: Any) -> bytes:
         written = parts.write((part,), {}, unsigned=False, where="the answer")
-        return self._body(candidates=[{"index": choice, "content": {"role": "model", "parts": written}, **extra}]) if written else b""
+        return self._body(candidates=[_candidate(choice, written) | extra]) if written else b""
 
     def _body(self, **fields: Any) -> bytes:
         return sse.event(_encode(fields | self._head))
+
+
+def _candidate(choice: int, written: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"index": choice, "content": {"role": "model", "parts": written}}
