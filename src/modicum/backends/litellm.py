@@ -197,7 +197,7 @@ class _Reading:
         always = _names(router.get("default_fallbacks") or library.get("default_fallbacks") or [])
         models = {}
         for name, deployments in self.deployments.items():
-            then = tuple(one for one in falls.pop(name, always) if one != name and one in self.deployments)
+            then = self._fallbacks(name, falls.pop(name, always))
             models[name] = ModelConfig(deployments=tuple(deployments), strategy=STRATEGIES.get(strategy, "weighted"), fallbacks=then)
         for alias, name in _mapping(router.get("model_group_alias")).items():
             target = name if isinstance(name, str) else _mapping(name).get("model")
@@ -208,6 +208,15 @@ class _Reading:
         for name in falls:
             self.warnings.append(f"fallbacks of '{name}' are not used: it is not in model_list")
         return models
+
+    def _fallbacks(self, name: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        known = []
+        for one in wanted:
+            if one in self.deployments or any(each.endswith("*") and one.startswith(each[:-1]) for each in self.deployments):
+                known += [one] if one != name else []
+            else:
+                self.warnings.append(f"fallback '{one}' of '{name}' is not used: it is not in model_list")
+        return tuple(known)
 
     def _retry(self, router: Mapping[str, Any], library: Mapping[str, Any], retry: RetryConfig) -> RetryConfig:
         """Ours where the operator set it, else the file's."""
