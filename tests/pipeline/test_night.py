@@ -21,6 +21,7 @@ from modicum.pipeline.find import decide, find
 from modicum.pipeline.night import Night
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import switch
+from modicum.pipeline.viewed import Views
 from modicum.pipeline.wish import Wish
 from modicum.store import snapshot
 from modicum.store.calls import Calls
@@ -266,5 +267,5 @@ def test_answers_of_our_own_never_teach(tmp_path: Path) -> None:
     config = home(tmp_path, records)
     workload = only(config)
     assert workload.incumbents == ("gpt-4o",)
-    gathered = gather(Calls(config.home), workload, recogniser_of(Control(config.home), "default"), Catalogue())
+    gathered = gather(Calls(config.home), workload, recogniser_of(Control(config.home), "default"), Catalogue(), Views())
     assert (len(gathered.samples), gathered.answered_by_us) == (40, 40)

@@ -24,6 +24,7 @@ COMMANDS = {
     "replay": ("modicum.cli.replay", "Answer from recorded calls, for demos and tests."),
     "calls": ("modicum.cli.calls", "Show or export recorded calls."),
     "why": ("modicum.cli.why", "Explain in five lines who answered a call."),
+    "store": ("modicum.cli.store", "Redact the bodies of calls that were kept whole."),
     "erase": ("modicum.cli.erase", "Remove calls for good."),
     "config": ("modicum.cli.config", "Print every setting and where it came from."),
 }

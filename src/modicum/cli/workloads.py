@@ -19,6 +19,7 @@ from modicum.pipeline.deciding import slot_reader, slots_of
 from modicum.pipeline.find import decide, find
 from modicum.pipeline.samples import count_answers
 from modicum.pipeline.switching import as_what, find_workload
+from modicum.pipeline.viewed import Views
 from modicum.report.figures import spend_by_workload
 from modicum.report.words import count, money
 from modicum.store.calls import Calls
@@ -153,7 +154,7 @@ def show(ref: str, config: Config, as_json: bool) -> None:
     control, calls = Control(existing(config)), Calls(config.home)
     workload = find_workload(control, ref)
     counts = count_answers(config, workload)
-    examples = showing.newest(calls, workload, EXAMPLES)
+    examples = [*map(Views.open(config).see, showing.newest(calls, workload, EXAMPLES))]
     slots = slot_reader(workload)
     if as_json:
         more = {

@@ -3,6 +3,7 @@
     bring_in     logs -> calls                     `modicum import`
     find         calls -> workloads                `modicum workloads`
     deciding     what a person may decide about a workload     `modicum workloads name|set|merge|split|ignore`
+    viewed       calls as our models see them: redacted, as chats
     samples      the calls of a workload as fitting and proving see them
     wish         what is asked of a fit
     night        workload -> verdict: the walk itself     `modicum fit`

@@ -13,8 +13,11 @@ from modicum.config import Config
 from modicum.intake import Options, Refusal, Source, opened, read
 from modicum.store.calls import Calls
 from modicum.store.home import prepare
+from modicum.store.key import evidence_key
 from modicum.store.occurrences import Occurrences
 from modicum.types import Call
+from modicum.view import Redactor
+from modicum.view.keeping import kept
 
 Progress = Callable[[float, str], None]
 """(share done, what is being done)."""
@@ -49,13 +52,18 @@ def bring_in(
 ) -> list[BroughtIn]:
     """Bring every log in (`-` is standard input), then tidy the store; one result a log. `refused` hears of each refused line as it is met.
 
-    A kill loses and doubles nothing: run it again. `strict`: a log with a refused line is left out whole. Raises LogFormatError where
-    a log cannot be opened, before anything goes in.
+    `[store] keep_bodies` says what is kept of their bodies. A kill loses and doubles nothing: run it again. `strict`: a log with a refused
+    line is left out whole. Raises LogFormatError where a log cannot be opened, before anything goes in.
     """
     options = options or Options()
     hear = refused or (lambda refusal: None)
     home = prepare(config.home)
     calls = Calls(home)
+    redactor, key = Redactor.open(config.redact.table), evidence_key(home)
+
+    def keep(call: Call) -> Call:
+        return kept(call, config.store.keep_bodies, redactor, key)
+
     for log in logs:
         with opened(log):
             pass
@@ -72,7 +80,7 @@ def bring_in(
                 if bad:
                     results.append(BroughtIn(source=source.name, refused=bad, taken=False))
                     continue
-            results.append(_take(calls, source, options, hear, tell))
+            results.append(_take(calls, source, options, keep, hear, tell))
     if progress is not None:
         progress(1.0, "storing")
     calls.compact()
@@ -80,7 +88,9 @@ def bring_in(
     return results
 
 
-def _take(calls: Calls, source: Source, options: Options, hear: Callable[[Refusal], None], tell: Callable[[], None]) -> BroughtIn:
+def _take(
+    calls: Calls, source: Source, options: Options, keep: Callable[[Call], Call], hear: Callable[[Refusal], None], tell: Callable[[], None]
+) -> BroughtIn:
     refused = 0
 
     def good(found: Iterator[Call | Refusal]) -> Iterator[Call]:
@@ -92,7 +102,7 @@ def _take(calls: Calls, source: Source, options: Options, hear: Callable[[Refusa
                 refused += 1
                 hear(one)
             else:
-                yield one
+                yield keep(one)
 
     with Occurrences(calls.home) as occurrence:
         done = calls.add(good(read(source, options, occurrence)))

@@ -6,12 +6,13 @@ What can be told from the records is checked before the calls are looked at agai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from modicum.discover import split_id
 from modicum.errors import InputError, NotFoundError
+from modicum.pipeline.viewed import Views
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, OperatorDecision, Workload
@@ -42,12 +43,12 @@ def check(control: Control, workload: Workload, kind: str, payload: str) -> None
             raise NotFoundError(f"'{workload.name}' has no slot '{slot}'", hint=hint)
 
 
-def check_effect(calls: Calls, workload: Workload, decision: OperatorDecision, found: Sequence[Workload]) -> None:
+def check_effect(calls: Calls, views: Views, workload: Workload, decision: OperatorDecision, found: Sequence[Workload]) -> None:
     """Refuse a decision that changed nothing. `found`: the workloads as they would be with it."""
     if decision.kind == "split":
         slot, value = slot_and_value(decision.payload)
         if not any(one.workload_id == split_id(workload.workload_id, slot, value) for one in found):
-            _refuse_split(calls, workload, slot, value)
+            _refuse_split(_calls(calls, views, workload), workload, slot, value)
     elif decision.kind == "merge" and any(one.workload_id == decision.payload for one in found):
         raise InputError(
             f"'{decision.payload}' cannot be merged into '{workload.name}'", hint="their calls could not be put together under one id"
@@ -57,7 +58,9 @@ def check_effect(calls: Calls, workload: Workload, decision: OperatorDecision, f
         kinds = ("object",) if decision.payload == "json" else ("label", "number")
         if after is not None and (after.contract.kind not in kinds or not after.contract.read_share):
             what = "is JSON" if decision.payload == "json" else "can be told as one of a few labels"
-            raise InputError(f"no answer of '{workload.name}' {what}", hint=f"they look like this: {_quoted(_answers(calls, workload))}")
+            raise InputError(
+                f"no answer of '{workload.name}' {what}", hint=f"they look like this: {_quoted(_answers(_calls(calls, views, workload)))}"
+            )
 
 
 def standing(decisions: Iterable[OperatorDecision]) -> list[OperatorDecision]:
@@ -176,11 +179,15 @@ def _check_parts(control: Control, workload: Workload, other: Workload) -> None:
         )
 
 
-def _refuse_split(calls: Calls, workload: Workload, slot: str, value: str) -> None:
+def _calls(calls: Calls, views: Views, workload: Workload) -> Iterator[Call]:
+    return views.of(calls.scan(scope=workload.scope, workload_id=workload.workload_id))
+
+
+def _refuse_split(calls: Iterable[Call], workload: Workload, slot: str, value: str) -> None:
     read = slot_reader(workload)
     values: Counter[str] = Counter()
     is_held = False
-    for call in calls.scan(scope=workload.scope, workload_id=workload.workload_id):
+    for call in calls:
         holds = dict(read(call)).get(slot)
         if holds is not None:
             values[brief(holds, SHOWN_CHARS)] += 1
@@ -194,8 +201,8 @@ def _refuse_split(calls: Calls, workload: Workload, slot: str, value: str) -> No
     raise NotFoundError(message, hint=f"it holds {_quoted(held[:SHOWN])}{more}" if held else "")
 
 
-def _answers(calls: Calls, workload: Workload) -> list[str]:
-    said = Counter(brief(answer_text(call), SHOWN_CHARS) for call in calls.scan(scope=workload.scope, workload_id=workload.workload_id))
+def _answers(calls: Iterable[Call]) -> list[str]:
+    said = Counter(brief(answer_text(call), SHOWN_CHARS) for call in calls)
     return [text for text, _ in said.most_common(SHOWN + 1) if text][:SHOWN]
 
 

@@ -11,6 +11,7 @@ from modicum.config import Config
 from modicum.evaluate.evidence import row_key, rows_of
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import find_workload
+from modicum.pipeline.viewed import Views
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.key import evidence_key
@@ -43,7 +44,9 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
     specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
     rows = {row.key: row for row in rows_of(data)}
     key = evidence_key(config.home)
-    samples = gather(Calls(config.home), workload, recogniser_of(control, workload.scope), Catalogue(config.prices)).samples
+    samples = gather(
+        Calls(config.home), workload, recogniser_of(control, workload.scope), Catalogue(config.prices), Views.open(config)
+    ).samples
     found = different = 0
     for sample in samples:
         row = rows.get(row_key(key, sample.call_id))

@@ -12,6 +12,7 @@ from modicum.config import Config
 from modicum.discover import Discovery, mine
 from modicum.pipeline import deciding
 from modicum.pipeline.switching import find_workload, publish
+from modicum.pipeline.viewed import Views
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
 from modicum.types import Call, OperatorDecision, Workload
@@ -51,7 +52,7 @@ def _look(config: Config, usage: Sequence[UsageRow], decisions: Sequence[Operato
     count = max(sum(row.calls for row in usage), 1)
     bodiless: set[str] = set()
     discovery = mine(
-        _noting(calls.scan(), bodiless),
+        Views.open(config).of(_noting(calls.scan(), bodiless)),
         known=Control(config.home).workloads(),
         decisions=deciding.standing(decisions),
         progress=(lambda read: progress(read / count, "reading calls")) if progress else None,
@@ -115,7 +116,7 @@ def decide(
         actor=actor,
     )
     look = _look(config, calls.usage(), [*control.decisions(), decision], progress)
-    deciding.check_effect(calls, workload, decision, look.discovery.workloads)
+    deciding.check_effect(calls, Views.open(config), workload, decision, look.discovery.workloads)
     control.add_decision(decision)
     _keep(config, look)
     return find_workload(control, workload.workload_id)

@@ -27,7 +27,6 @@ from modicum.store.control import Control
 from modicum.store.home import replace
 from modicum.store.key import evidence_key
 from modicum.types import Attempt, Route, Sample, Verdict, Workload
-from modicum.view import VIEW_VERSION
 
 DAYS_A_MONTH = 30.44
 ENOUGH_LABELS = 0.8
@@ -37,8 +36,8 @@ ENOUGH_LABELS = 0.8
 class Looking:
     """Tests what was declared, and writes the outcome into the stores."""
 
-    def __init__(self, home: Path, control: Control, wish: Wish) -> None:
-        self.home, self.control, self.wish = home, control, wish
+    def __init__(self, home: Path, control: Control, wish: Wish, *, view_version: str) -> None:
+        self.home, self.control, self.wish, self.view_version = home, control, wish, view_version
 
     def first(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Verdict:
         """Open the window: test A, and B where labels are at hand; else ask for those that B wants."""
@@ -84,7 +83,7 @@ class Looking:
         facts = Facts(
             workload_name=workload.name,
             scope=workload.scope,
-            cover=cover_of(samples, ready.parts, view_version=VIEW_VERSION),
+            cover=cover_of(samples, ready.parts, view_version=self.view_version),
             confidence=self.wish.fit.confidence,
             left_out_groups=ready.parts.left_out_groups,
             self_disagreement=repeat_disagreement(samples, ready.groups)[0],

@@ -19,6 +19,7 @@ from modicum.pipeline.look import Looking
 from modicum.pipeline.prepare import SEED, Prepared, prepare
 from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit
 from modicum.pipeline.samples import gather, recogniser_of
+from modicum.pipeline.viewed import Views
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -85,7 +86,8 @@ class Night:
         self.artefacts = Artefacts(config.home / "artefacts")
         self.recognisers: dict[str, Recogniser] = {}
         self.catalogue = Catalogue(config.prices)
-        self.looking = Looking(config.home, self.control, wish)
+        self.views = Views.open(config)
+        self.looking = Looking(config.home, self.control, wish, view_version=self.views.version)
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
         """Certified with a proposed route, or refused with what is missing. Asked again with nothing changed it answers from the record."""
@@ -130,8 +132,8 @@ class Night:
     def _situation(self, workload: Workload) -> _Situation:
         if workload.scope not in self.recognisers:
             self.recognisers[workload.scope] = recogniser_of(self.control, workload.scope)
-        samples = gather(self.calls, workload, self.recognisers[workload.scope], self.catalogue).samples
-        fingerprint = self.wish.fingerprint(workload, samples)
+        samples = gather(self.calls, workload, self.recognisers[workload.scope], self.catalogue, self.views).samples
+        fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version)
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         known = self.control.verdict(fingerprint)
         interrupted = None if known else next((attempt for attempt in attempts if attempt.fingerprint == fingerprint), None)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
 from modicum.errors import InputError
+from modicum.pipeline.viewed import Views
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, Sample, Workload
@@ -35,7 +36,15 @@ def recogniser_of(control: Control, scope: str) -> Recogniser:
     return Recogniser([workload for workload in control.workloads(scope) if not workload.ignored])
 
 
-def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: Catalogue, *, until: datetime | None = None) -> Gathered:
+def gather(
+    calls: Calls,
+    workload: Workload,
+    recogniser: Recogniser,
+    catalogue: Catalogue,
+    views: Views,
+    *,
+    until: datetime | None = None,
+) -> Gathered:
     """The samples of `workload` up to and including `until`, oldest first."""
     missing: Counter[str] = Counter()
     samples: list[tuple[Sample, bool]] = []
@@ -43,7 +52,7 @@ def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: 
     scanned = calls.scan(
         scope=workload.scope, workload_id=workload.workload_id, until=None if until is None else until + timedelta(microseconds=1)
     )
-    for call in scanned:
+    for call in views.of(scanned):
         if call.origin == "live" and call.response_id is not None:
             live.add(call.response_id)
         if _ours(call):
@@ -68,7 +77,7 @@ def gather(calls: Calls, workload: Workload, recogniser: Recogniser, catalogue: 
 def count_answers(config: Config, workload: Workload) -> dict[str, int]:
     """How often each answer was read in the recorded calls, most frequent first; "" counts those that could not be read."""
     recogniser = recogniser_of(Control(config.home), workload.scope)
-    samples = gather(Calls(config.home), workload, recogniser, Catalogue(config.prices)).samples
+    samples = gather(Calls(config.home), workload, recogniser, Catalogue(config.prices), Views.open(config)).samples
     return dict(Counter(sample.value or "" for sample in samples).most_common())
 
 

@@ -14,7 +14,6 @@ from modicum.evaluate.labels import Label
 from modicum.evaluate.tune import Terms
 from modicum.stats.sequence import spending
 from modicum.types import Attempt, PromiseKind, Sample, Workload
-from modicum.view import VIEW_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +56,12 @@ class Wish:
         asked = (terms.margin, terms.max_selective, terms.min_coverage, terms.delta, self.fit.min_label_groups)
         return declared == asked and attempt.rule.protected_labels == self.protected(workload)
 
-    def fingerprint(self, workload: Workload, samples: Sequence[Sample]) -> str:
+    def fingerprint(self, workload: Workload, samples: Sequence[Sample], *, view_version: str) -> str:
         """A digest of everything that enters a verdict: with nothing changed, the record answers."""
         ids = {name for s in samples for name in (s.response_id, s.call_id)}
         entered = (
             __version__,
-            VIEW_VERSION,
+            view_version,
             workload.workload_id,
             workload.contract.labels,
             self.fit,

@@ -68,28 +68,34 @@ def learned_files(home: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
+def held(home: Path, records: Iterable[str]) -> dict[str, set[str]]:
+    """The words that something learned holds, in one letter case, and how each is spelled there."""
+    found: dict[str, set[str]] = {}
+    for text in (*records, *(file.read_text("utf-8", "replace") for file in learned_files(home))):
+        for word in words(text):
+            found.setdefault(word.casefold(), set()).add(word)
+    return found
+
+
 def echoes(home: Path, records: Iterable[str], gone: Wanted, goes: Callable[[Call], bool]) -> set[str]:
     """The echoes of the calls that go, as they are spelled in what was learned. Call it while all calls are still there.
 
     `records`: the texts of the control records. `gone`: where to look for the calls; `goes`: is this one of them?
     """
-    held: dict[str, set[str]] = {}
-    for text in (*records, *(file.read_text("utf-8", "replace") for file in learned_files(home))):
-        for word in words(text):
-            held.setdefault(word.casefold(), set()).add(word)
-    if not held:
+    held_words = held(home, records)
+    if not held_words:
         return set()
     suspects: set[str] = set()
     for call in scan(home, gone):
         if goes(call):
-            suspects |= said(call) & held.keys()
+            suspects |= said(call) & held_words.keys()
     if suspects:
         for call in scan(home, Wanted()):
             if not goes(call):
                 suspects -= said(call)
                 if not suspects:
                     break
-    return {spelled for suspect in suspects for spelled in held[suspect]}
+    return {spelled for suspect in suspects for spelled in held_words[suspect]}
 
 
 def redacted(text: str, echo: set[str]) -> str:

@@ -72,14 +72,14 @@ def erase(
         with deleting(home):
             batches.remember_erased(home, ids)
             control.purge(named)
-            models, routes = _silence(home, control, echo, actor)
+            models, routes = silence(home, control, echo, actor)
             assignments.remove(home, ids)
             with guarded(home):
                 for (scope, day), some in partitions.items():
                     for named_by in [f"started_us < {to_us(before)}"] if before is not None else _parts(some):
                         table.delete(scope, day, named_by)
                 table.sweep()
-            _clean(home)
+            clean(home)
             control.log(actor, "calls.erase", "", f"{len(ids)} calls, {len(models)} models")
             control.overwrite_deleted()
     return Erased(len(ids), len(models), tuple(routes))
@@ -99,7 +99,7 @@ def _find(home: Path, table: Table, condition: str, value: list[Any]) -> tuple[d
     return partitions, named
 
 
-def _silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[set[str], list[str]]:
+def silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[set[str], list[str]]:
     """Remove the echoes from all that was learned: the models that went, and the routes that were switched off with them."""
     if not echo:
         return set(), []
@@ -126,7 +126,7 @@ def _parts(ids: list[str]) -> Iterator[str]:
         yield f"call_id IN ({', '.join(map(quoted, ids[start : start + _AT_ONCE]))})"
 
 
-def _clean(home: Path) -> None:
+def clean(home: Path) -> None:
     """Empty `tmp` (nobody reads now) and remove what killed writers left half written."""
     for path in (home / "tmp").iterdir():
         if path.is_dir():

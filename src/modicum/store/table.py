@@ -147,6 +147,22 @@ class Table:
         done = self._delta.delete(where, writer_properties=WRITER, post_commithook_properties=KEEP_LOG)
         return int(done["num_deleted_rows"])
 
+    def replace(self, scope: str, day: str, calls: Iterable[tuple[Any, ...]]) -> None:
+        """Put these rows in the place of one partition's, in one commit."""
+        assert self._delta is not None
+        write_deltalake(
+            self._delta,
+            RecordBatchReader.from_batches(rows.SCHEMA, rows.batches(calls)),
+            mode="overwrite",
+            predicate=f"scope = {quoted(scope)} AND day = {quoted(day)}",
+            schema_mode="merge",
+            writer_properties=WRITER,
+            post_commithook_properties=KEEP_LOG,
+        )
+        before = {file.path for file in self.files()}
+        self._delta = DeltaTable(self._path)
+        self._sync([file.path for file in self.files() if file.path not in before])
+
     def drop_bodies(self, scope: str, day: str, condition: str) -> int:
         """Rewrite one partition without the bodies of what `condition` meets; of how many calls."""
         assert self._delta is not None

@@ -5,6 +5,7 @@
     tree         JSON values: which strings are looked at, and which are payloads
     finder       where in a text something stands that is taken out; a glance at the bytes that says that nothing can be there
     secrets, addresses, numbers, phones, identities     what is looked for
+    keeping      what is stored of a call
     identities.toml, checksums     the table of identity numbers, and the functions that it may name
 
 It takes out what has a shape: keys, card and account numbers, addresses, phone and identity numbers. It knows no names of people,

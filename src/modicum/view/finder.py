@@ -21,11 +21,11 @@ ALL = SECRETS | ADDRESSES | NUMBERS
 _LONG = b"x" * secrets.SHORTEST
 _MOST_TOKENS = 64
 """Long words that a glance looks into; past that the body is walked, where images are left out by place."""
-_REGION = re.compile(r"[0-9](?:[^0-9\n]{0,2}[0-9]){5,}")
+_REGION = re.compile(r"[0-9]" + r"[^0-9\n]{0,2}[0-9]" * 5 + r"(?:[^0-9\n]{0,2}[0-9])*")
 """Six digits or more, no two further apart than two other characters."""
 
 
-_NO_DIGITS = re.compile("[^0-9]+")
+_NO_DIGITS = re.compile("[^0-9]")
 
 
 def _kinds(of: dict[bytes, bytes]) -> bytes:
@@ -42,8 +42,8 @@ _TOKEN = _kinds({_DIGITS + _UPPER + _UPPER.lower() + b"_-": b"x"})
 _SHAPE = _kinds({_DIGITS: b"0", _UPPER: b"A"})
 # The bytes of NO-BREAK SPACE and of the dashes and spaces from U+2000 on in UTF-8, besides what stands within numbers.
 _WITHIN = b" -./()+\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
-_SHAPES = (b"0000000", b"A000000A", b"AAAAAA00A00A000A")
-"""A number of seven digits; letters around six (NINO, CURP); a codice fiscale."""
+_SEVEN, _NINO, _CODICE = b"0000000", b"A000000A", b"AAAAAA00A00A000A"
+"""Seven digits; six between letters, as in a NINO or a CURP; a codice fiscale."""
 # Escapes of what could be part of a number or an address: ASCII from the space on, the no-break space, dashes.
 _ESCAPED = re.compile(rb"\\u(?:00[2-7aA]|20[0-2])")
 
@@ -69,9 +69,9 @@ class Finder:
         """What may stand in a JSON body (or a text), 0 where nothing would be taken out."""
         kinds = ADDRESSES if b"@" in body or b"%40" in body else 0
         shape = body.translate(_SHAPE, _WITHIN)
-        if self._identities.searches_everything or any(one in shape for one in _SHAPES):
+        if _SEVEN in shape or _NINO in shape or _CODICE in shape or self._identities.searches_everything:
             kinds |= NUMBERS
-        if any(mark in body for mark in secrets.MARKS) or _may_hold_key(body):
+        if _may_hold_key(body):
             kinds |= SECRETS
         return ALL if b"\\u" in body and _ESCAPED.search(body) else kinds
 
@@ -89,9 +89,9 @@ class Finder:
         taken: list[Span] = []
         for found in _REGION.finditer(text):
             low, high = found.span()
-            digits = len(_NO_DIGITS.sub("", found[0]))
+            digits = high - low if found[0].isdecimal() else len(_NO_DIGITS.sub("", found[0]))
             around: list[Span] = []
-            if digits > 6:
+            if digits > 8:
                 around = numbers.find_ibans(text, low, high)
                 if digits > 12:
                     around = merged(around, numbers.find_cards(text, low, high))
@@ -116,6 +116,9 @@ def _stands_alone(text: str, low: int, high: int, digits: int) -> bool:
 
 def _may_hold_key(body: bytes) -> bool:
     """Does a long word hold the beginning of a key? A body of more than a few long words is searched as text."""
+    for mark in secrets.MARKS:
+        if mark in body:
+            return True
     tokens = body.translate(_TOKEN)
     at = tokens.find(_LONG)
     for _ in range(_MOST_TOKENS):
@@ -123,7 +126,7 @@ def _may_hold_key(body: bytes) -> bool:
             return False
         end = tokens.find(b" ", at)
         end = len(body) if end < 0 else end
-        if secrets.PREFIX.search(body, at, end):
+        if secrets.PREFIX.search(body, max(0, at - secrets.LONGEST_BEFORE), end):
             return True
         at = tokens.find(_LONG, end)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import msgspec
@@ -57,6 +58,10 @@ class Names:
     def empty(self) -> bool:
         """Nothing was taken out so far."""
         return not self._values
+
+    def values(self) -> Collection[str]:
+        """What was taken out so far. Not for records."""
+        return self._values.values()
 
     def counts(self) -> dict[str, int]:
         """How many different values of each type were taken out."""

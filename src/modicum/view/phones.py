@@ -44,11 +44,14 @@ _NATIONAL = re.compile(
     + ")"
     + AFTER
 )
-_AFTER_A_WORD = re.compile(BEFORE + r"\(?[0-9](?:[ .()/\u00a0\u2011-]{0,2}[0-9]){5,14}" + AFTER)
+_NEARBY = re.compile(BEFORE + r"\(?[0-9](?:[ .()/\u00a0\u2011-]{0,2}[0-9]){5,14}" + AFTER)
+_STEMS = (
+    *("phone", "tel", "mobile", "cell", "call", "dial", "fax", "whatsapp", "wa", "sms", "text", "hp", "handy", "tél", "móvil", "celular"),
+    *("portable", "gsm", "电话", "電話", "手机", "手機", "拨打", "联系", "致电", "携帯", "전화", "휴대폰", "тел", "โทร"),
+)
 _WORD = re.compile(
-    r"(?i:(?<![^\W\d_])(?:tele?phone|tel|phone|mobile|cell|call|dial|fax|whatsapp|wa|sms|text|handphone|hp|handy|telefon|telefono|"
-    r"teléfono|téléphone|tél|móvil|celular|cellulare|portable|telefone|telp|telefoon|gsm)s?(?![^\W\d_]))[^0-9\n]{0,16}\Z"
-    r"|(?:电话|電話|手机|手機|拨打|联系|致电|携帯|전화|휴대폰|[Тт]ел|โทร)[^0-9\n]{0,16}\Z"
+    r"(?:(?<![^\W\d_])(?:(?:tele|hand)?phone|telefono?|teléfono|téléphone|telefone?|telefoon|telp?|mobile|cell(?:ulare)?|call|dial|fax|whatsapp"
+    r"|wa|sms|text|hp|handy|tél|móvil|celular|portable|gsm)s?(?![^\W\d_])|电话|電話|手机|手機|拨打|联系|致电|携帯|전화|휴대폰|тел|โทร)[^0-9\n]{0,16}\Z"
 )
 _WORD_REACH = 32
 MOST_AFTER_A_WORD = 40
@@ -82,9 +85,16 @@ def find(text: str, low: int, high: int, digits: int) -> list[Span]:
                     spans.append((found.start(), end, "PHONE"))
         if digits > 8 or high - low > digits:
             spans += [(*found.span(), "PHONE") for found in _NATIONAL.finditer(text, max(0, low - 1), most)]
-    if not spans and digits < MOST_AFTER_A_WORD and _WORD.search(text, max(0, low - _WORD_REACH), low):
-        spans = [(*found.span(), "PHONE") for found in _AFTER_A_WORD.finditer(text, max(0, low - 1), most)]
+    if not spans and digits < MOST_AFTER_A_WORD and _follows_word(text[max(0, low - _WORD_REACH) : low].lower()):
+        spans = [(*found.span(), "PHONE") for found in _NEARBY.finditer(text, max(0, low - 1), most)]
     return spans
+
+
+def _follows_word(before: str) -> bool:
+    for word in _STEMS:
+        if word in before:
+            return _WORD.search(before) is not None
+    return False
 
 
 def _dialled_end(text: str, start: int, end: int) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from modicum.types import Call
 from modicum.view.finder import Finder
 from modicum.view.names import Names
 
@@ -49,6 +51,23 @@ class Redactor:
         if viewed is request:
             return Seen(body, request, names)
         return Seen(msgspec.json.encode(viewed), viewed, names)
+
+    def see_call(self, call: Call) -> tuple[Call, Names]:
+        """A recorded call with both bodies viewed, the response in the request's names. One that was viewed so before stays as it is."""
+        names = Names(self._finder, call.request or b"")
+        if call.view_version == self.version:
+            return call, names
+        request = None if call.request is None else names.redact_json(call.request)
+        response = None if call.response is None else names.redact_json(call.response)
+        return replace(call, request=request, response=response, view_version=self.version), names
+
+    def alias(self, name: str, key: bytes) -> str:
+        """What stands in a record for a user or a conversation whose id is itself taken out: the same for the same id, by a key of the
+        home. Any other id is itself.
+        """
+        if self.names().redact(name) == name:
+            return name
+        return f"alias-{hashlib.blake2b(name.encode('utf-8', 'surrogatepass'), key=key, digest_size=10).hexdigest()}"
 
     def names(self) -> Names:
         """Names of a text or a body that belongs to no request."""

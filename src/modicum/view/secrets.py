@@ -83,21 +83,11 @@ _MARKED = (
     r"(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}={0,2}",
     r"(?<=BEARER )[A-Za-z0-9._~+/-]{20,}={0,2}",
 )
-MARKS = (
-    b"PRIVATE KEY",
-    b"earer ",
-    b"BEARER ",
-    b"ccess",
-    b"ccount",
-    b"CCESS",
-    b"hooks.slack.com/services/",
-    b"SG.",
-    b"ya29.",
-    b"hvs.",
-    b"hvb.",
-)
+MARKS = (b"PRIVATE KEY", b"earer ", b"BEARER ", b"ccess_key", b"ccessKey", b"CCESS_KEY", b"ccountKey", b"hooks.slack.com")
 """One of them stands in every text that holds a secret which is not one long word with a known beginning."""
 
+LONGEST_BEFORE = 6
+"""Characters of a beginning that may stand apart from the long word by a dot: `ya29.`, `SG.`."""
 PREFIX = re.compile("|".join(sorted((re.escape(prefix) for prefix, _ in _KEYS), key=len, reverse=True)).encode())
 
 
@@ -115,7 +105,7 @@ _PATTERNS = _patterns()
 _BY_CONTEXT = re.compile("|".join(_MARKED))
 _NAMED = re.compile(
     # a secret that only its name gives away: AWS's secret key, Azure's account key
-    r"(?:aws_?)?secret_?access_?key[\"']?\s{0,3}(?:=|:|=>)\s{0,3}[\"']?(?P<aws>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
+    r"(?:aws_?)?secret[_-]?access[_-]?key[\"']?\s{0,3}(?:=|:|=>)\s{0,3}[\"']?(?P<aws>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"
     r"|(?:AccountKey|SharedAccessKey)=(?P<azure>[A-Za-z0-9+/]{40,88}={0,2})"
     r"|hooks\.slack\.com/services/(?P<hook>T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,})",
     re.IGNORECASE,
@@ -134,7 +124,7 @@ def find(text: str) -> list[Span]:
             at = text.find(prefix, at + 1)
     if "PRIVATE KEY" in text or "earer " in text or "BEARER " in text:
         spans += [(found.start(), found.end(), "SECRET") for found in _BY_CONTEXT.finditer(text)]
-    if "ccess" in text or "ccount" in text or "CCESS" in text or "hooks.slack" in text:
+    if "ccess" in text or "CCESS" in text or "ccountKey" in text or "hooks.slack" in text:
         spans += [(*found.span(found.lastgroup or 0), "SECRET") for found in _NAMED.finditer(text)]
     return disjoint(spans)
 
