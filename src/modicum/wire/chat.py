@@ -14,10 +14,10 @@ import msgspec
 
 from modicum.errors import InputError
 from modicum.types import Usage
+from modicum.wire.openai.usage import read_usage
 
 _decode = msgspec.json.Decoder().decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
-_MOST_TOKENS = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +139,7 @@ def _tool_calls(calls: Any) -> list[tuple[str, str]]:
 
 def usage(response: dict[str, Any]) -> Usage:
     """Token counts as the provider gave them; what is absent or absurd is unknown."""
-    counts = response.get("usage")
-    if not isinstance(counts, dict):
-        return Usage()
-    prompt = counts.get("prompt_tokens_details")
-    completion = counts.get("completion_tokens_details")
-    return Usage(
-        input_tokens=_count(counts.get("prompt_tokens")),
-        output_tokens=_count(counts.get("completion_tokens")),
-        cache_read_tokens=_count(prompt.get("cached_tokens")) if isinstance(prompt, dict) else None,
-        reasoning_tokens=_count(completion.get("reasoning_tokens")) if isinstance(completion, dict) else None,
-    )
+    return read_usage(response.get("usage"))
 
 
 def user_id(request: dict[str, Any]) -> str | None:
@@ -191,10 +181,6 @@ def _tool_shape(tool: dict[str, Any]) -> list[str]:
 
 def _string(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
 
 
 def _kind(value: Any) -> str:

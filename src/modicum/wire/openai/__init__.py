@@ -1,5 +1,5 @@
 """OpenAI's chat completions, as OpenAI and the many who speak alike write them: requests, responses, streams, errors."""
 
-from modicum.wire.openai.dialect import DIALECT, own_words
+from modicum.wire.openai.dialect import DIALECT, suit
 
-__all__ = ["DIALECT", "own_words"]
+__all__ = ["DIALECT", "suit"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from modicum.wire.openai import errors, request, response
@@ -47,9 +47,22 @@ class Chat:
 DIALECT: Dialect = Chat()
 
 
-def own_words(body: dict[str, Any]) -> dict[str, Any]:
-    """A written request for a provider that refuses what is not OpenAI's own: without hints to a cache (OpenAI caches unasked) and
-    without former reasoning (OpenAI has no place for it in chat completions). A new object where something had to go."""
+def suit(body: dict[str, Any], quirks: Collection[str]) -> dict[str, Any]:
+    """A request that `write_request` made, in the words of one provider, a new object where they differ.
+
+    `max_completion_tokens`: it wants the limit under that name, as OpenAI does; others know it as `max_tokens`. `no_stream_options`:
+    it refuses that field. `own_words`, which OpenAI itself has: it refuses what is not OpenAI's own, so hints to caches (which it
+    needs none of) and former reasoning (which it has no place for) are left out.
+    """
+    openai = "max_completion_tokens" in quirks
+    if not openai and "max_completion_tokens" in body:
+        body = {("max_tokens" if name == "max_completion_tokens" else name): value for name, value in body.items()}
+    if "no_stream_options" in quirks and "stream_options" in body:
+        body = {name: value for name, value in body.items() if name != "stream_options"}
+    return _own_words(body) if openai or "own_words" in quirks else body
+
+
+def _own_words(body: dict[str, Any]) -> dict[str, Any]:
     messages = [_own_message(message) for message in body["messages"]]
     own = {**body, "messages": messages}
     if body.get("tools"):

@@ -133,17 +133,18 @@ _FIELDS: dict[str, tuple[str, Take]] = {
 """Name here -> the request's field, and how it is read. Of two names for one field, the later one is written."""
 _WRITTEN = {field: name for name, (field, _) in _FIELDS.items() if name != "safety_identifier"}
 _APART = ("messages", "parallel_tool_calls", "reasoning_effort", "stream_options")
+_HINTS = ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+"""Where and how long OpenAI keeps a prompt in its cache. They change no answer, and end here."""
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "modalities": (["text"],),
     "verbosity": ("medium",),
-    "web_search_options": (),
 }
 
 
 def read_request(body: Mapping[str, Any]) -> Request:
     """Raises RequestError for what is no chat request, UntranslatableError for what only OpenAI has words for."""
-    only(body, (*_FIELDS, *_APART), neutral=_NEUTRAL)
+    only(body, (*_FIELDS, *_APART, *_HINTS), neutral=_NEUTRAL)
     found: dict[str, Any] = {}
     for name, (field, take) in _FIELDS.items():
         if (value := body.get(name)) is not None:
