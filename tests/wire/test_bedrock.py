@@ -13,7 +13,7 @@ import botocore.validate  # type: ignore[import-untyped]
 import msgspec
 import pytest
 from botocore.model import ServiceModel  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.errors import InputError, ModicumError, UntranslatableError, UpstreamError
@@ -100,6 +100,7 @@ def unpacked(value: Any) -> Any:
     return [unpacked(one) for one in value] if isinstance(value, list) else value
 
 
+@settings(max_examples=40)
 @given(REQUESTS)
 def test_what_is_written_is_a_request_to_the_service(request: Request) -> None:
     body = {"modelId": "m", **unpacked(talked.wire(DIALECT.write_request(request)))}
@@ -161,8 +162,6 @@ def test_any_json_is_read_or_refused(body: dict[str, Any], kind: str) -> None:
 
 
 def test_a_conversation_from_a_chat_caller() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,AAAA"}}
-    called = {"name": "f", "arguments": '{"a":1}'}
     chat = {
         "model": "anthropic.claude-sonnet-4-6",
         "messages": [

@@ -157,25 +157,23 @@ def write_input(message: Message, where: str) -> Iterator[dict[str, Any]]:
         raise untranslatable(f"{where}.name", "Responses has no words for it")
     content: list[dict[str, Any]] = []
     thought = ""
-    for part in message.parts:
+    for part in (*message.parts, None):
         if isinstance(part, Text | Refusal | Image | File | Audio):
             content.append(_write_content(part, message.role, where))
             continue
         if content:
-            yield {"type": "message", "role": message.role, "content": content}
+            one = message.plain and len(content) == 1 and "text" in content[0]
+            yield {"type": "message", "role": message.role, "content": content[0]["text"] if one else content}
             content = []
         if isinstance(part, ToolUse):
             yield {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": part.arguments}
         elif isinstance(part, ToolResult):
             yield _write_output(part, where)
-        elif part.sealed is not None and part.sealed.startswith("rs_"):
-            item_id, _, packed = part.sealed.partition(":")
+        elif part is not None and part.sealed is not None and part.sealed.startswith("rs_"):
+            item_id, _, own = part.sealed.partition(":")
             summary = [{"type": "summary_text", "text": thought}] if thought else []
-            yield {"type": "reasoning", "id": item_id, "summary": summary, "encrypted_content": packed}
+            yield {"type": "reasoning", "id": item_id, "summary": summary, "encrypted_content": own}
         thought = part.text if isinstance(part, Reasoning) and part.signature is None else ""
-    if content:
-        one = message.plain and len(content) == 1 and "text" in content[0]
-        yield {"type": "message", "role": message.role, "content": content[0]["text"] if one else content}
 
 
 def _write_output(part: ToolResult, where: str) -> dict[str, Any]:
