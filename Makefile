@@ -10,6 +10,7 @@ PIP  := $(PY) -m pip --disable-pip-version-check --quiet
 
 # Everything that tools write on the way stays in the checkout too.
 CACHE := $(CURDIR)/.cache
+PEERS := $(CACHE)/peers
 export PIP_CACHE_DIR := $(CACHE)/pip
 export UV_CACHE_DIR := $(CACHE)/uv
 export MYPY_CACHE_DIR := $(CACHE)/mypy
@@ -19,7 +20,7 @@ export TMPDIR := $(CACHE)/tmp
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := check
-.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo bench clean
+.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo bench bench-gateway clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -66,6 +67,9 @@ demo: $(VENV)/.demo | .cache/tmp ## the whole loop on a generated sample: no key
 bench: $(VENV)/.test | .cache/tmp ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
 	@$(PY) -m benchmarks $(ONLY)
 
+bench-gateway: $(VENV)/.test $(PEERS)/.litellm | .cache/tmp ## what the gateway costs beside nginx and LiteLLM (an hour); ARGS="--quick", ARGS="--soak"
+	@MODICUM_PEERS=$(PEERS) $(PY) -m benchmarks.gateway $(ARGS)
+
 # ---------------------------------------------------------------------------------------------------------------- set-up
 
 # uv unpacks in seconds; where it cannot reach the registry, pip does it under pip's own configuration.
@@ -97,7 +101,6 @@ $(VENV)/.%: requirements/%.txt pyproject.toml $(VENV)/.installer | .cache/tmp
 	@touch $@
 
 # What the gateway is tried with lives in environments of its own, and none of it is a dependency.
-PEERS := $(CACHE)/peers
 TORCH ?= torch==2.13.0
 
 $(PEERS)/.%: requirements/peers.txt requirements/transformers.txt tests/peers/package.json tests/peers/package-lock.json $(VENV)/.installer | .cache/tmp
