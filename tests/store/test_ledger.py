@@ -328,7 +328,7 @@ class Spending(RuleBasedStateMachine):
         if gracefully:
             gone.close()
         else:
-            for fd in (gone._alive, gone._lock, gone._fd):  # what a kill leaves
+            for fd in (gone._alive._fd, gone._lock, gone._fd):  # what a kill leaves
                 os.close(fd)
         for call_id in [call_id for call_id, held in self.held.items() if held.ledger == worker]:
             held = self.held.pop(call_id)

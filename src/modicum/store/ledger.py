@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modicum.errors import StoreError
+from modicum.store.alive import Alive
 from modicum.store.home import sync_folder
 from modicum.store.home import write as write_all
 from modicum.store.ledger_rows import (
@@ -52,7 +53,10 @@ from modicum.store.tally import DAY_US, SECOND_US, WINDOW_S, Account, Open, Tall
 from modicum.types import Key
 
 ROTATE_BYTES = 64 << 20
-READ_BYTES = ROW.size * 8192
+LITTLE_BYTES, MUCH_BYTES = ROW.size * 46, ROW.size * 8192
+"""Read at once: mostly there is nothing, and room for much is dear."""
+KEPT_DAYS = 70
+"""So many days with spend are carried into the next file: two months, and what a clock that jumped made of them."""
 WAIT_S = 0.05
 """How long the lock is waited for; the event loop stands still meanwhile."""
 PATIENCE_S = 10.0
@@ -82,10 +86,9 @@ class Ledger:
         self.damaged = 0
         """Rows that could not be read."""
         try:
-            for folder in (self._folder, self._folder / "writers"):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._alive = Alive(self._folder / "writers")
             self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._writer, self._alive = self._sign_in()
             with self._locked(PATIENCE_S):
                 self._reap()
         except OSError as error:
@@ -98,10 +101,15 @@ class Ledger:
         call, key_bytes = call_bytes(call_id), key.key_id.encode()
         if len(key_bytes) > LONGEST_KEY:
             raise StoreError(f"the id of key '{key.name}' is longer than {LONGEST_KEY} bytes")
-        with self._guarded(), self._locked():
+        self._begin(WAIT_S)
+        try:
             day, steady_us = self._today(), self._clock.steady_us()
             self._tally.check(key, pico, tokens, day=day, now=steady_us // SECOND_US)
             self._append(RESERVE, key=key_bytes, call=call, day=day, pico=pico, tokens=tokens, steady_us=steady_us)
+        except OSError as error:
+            raise self._failed(error) from None
+        finally:
+            self._end()
 
     def settle(self, call_id: str, pico: int | None, tokens: int | None, *, estimated: bool = False) -> None:
         """A call ended. None: not known; what was held is taken. Never raises: what cannot be written now is written with the next row."""
@@ -129,14 +137,17 @@ class Ledger:
         """Write what waits to be written; False where that cannot be now."""
         if not self._late:
             return True
-        with contextlib.suppress(StoreError), self._guarded(), self._locked():
-            return True
-        return False
+        try:
+            self._begin(WAIT_S)
+        except StoreError:
+            return False
+        self._end()
+        return True
 
     def reap(self) -> None:
         """Settle what writers that died held. Raises StoreError."""
-        if any(one.writer != self._writer for one in self._tally.open.values()):
-            with self._guarded(), self._locked():
+        if any(one.writer != self._alive.number for one in self._tally.open.values()):
+            with self._locked(WAIT_S):
                 self._reap()
 
     def sync(self) -> None:
@@ -152,32 +163,42 @@ class Ledger:
 
     def close(self) -> None:
         """Let go; calls still in flight are lost."""
-        with contextlib.suppress(StoreError, OSError), self._guarded(), self._locked(PATIENCE_S):
-            self._lose({self._writer})
-        (self._folder / "writers" / str(self._writer)).unlink(missing_ok=True)
-        for fd in (self._alive, self._lock, self._fd):
+        with contextlib.suppress(StoreError), self._locked(PATIENCE_S):
+            self._lose({self._alive.number})
+        self._alive.close()
+        for fd in (self._lock, self._fd):
             os.close(fd)
 
     # ------------------------------------------------------------------------------------------------- the lock
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _locked(self, wait_s: float) -> Iterator[None]:
+        self._begin(wait_s)
         try:
             yield
         except OSError as error:
-            raise StoreError(f"cannot write {self._folder}: {error.strerror}") from None
+            raise self._failed(error) from None
+        finally:
+            self._end()
 
-    @contextmanager
-    def _locked(self, wait_s: float = WAIT_S) -> Iterator[None]:
-        """Hold the lock, having read all that others wrote and written what waited."""
+    def _begin(self, wait_s: float) -> None:
+        """Take the lock, read all that others wrote and write what waited. Raises StoreError, and the lock is not held then."""
         self._take(wait_s)
         try:
             self._catch_up()
             if self._late:
                 self._write_late()
-            yield
-        finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        except BaseException as error:
+            self._end()
+            if isinstance(error, OSError):
+                raise self._failed(error) from None
+            raise
+
+    def _end(self) -> None:
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _failed(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot use {self._folder}: {error.strerror}")
 
     def _take(self, wait_s: float) -> None:
         until = 0.0
@@ -207,7 +228,9 @@ class Ledger:
         """Read what was appended since. The lock is held, so what is not a whole row at the end never will be one."""
         if not self._fd:
             self._open_last()
-        while body := os.pread(self._fd, READ_BYTES, self._at):
+        length = LITTLE_BYTES
+        while body := os.pread(self._fd, length, self._at):
+            length = MUCH_BYTES
             whole = len(body) // ROW.size * ROW.size
             if not whole:
                 os.ftruncate(self._fd, self._at)
@@ -219,28 +242,31 @@ class Ledger:
                     self._follow()
                     break
 
-    def _take_in(self, one_row: bytes, steady_us: int) -> bool:
+    def _take_in(self, one: bytes, steady_us: int) -> bool:
         """Add one row to the tallies; True where it ends the file."""
-        _, kind, flags, _, writer, day, _, at_us, key, call, pico, tokens = ROW.unpack(one_row)
-        if not sound(one_row):
+        _, kind, flags, _, writer, day, _, at_us, key, call, pico, tokens = ROW.unpack(one)
+        if not sound(one):
             self.damaged += 1
             return False
-        tally = self._tally
+        self._add(kind, flags, writer, day, at_us, key.rstrip(b"\0").decode(), call, pico, tokens, steady_us)
+        return bool(kind == SEAL)
+
+    def _add(
+        self, kind: int, flags: int, writer: int, day: int, at_us: int, key: str, call: bytes, pico: int, tokens: int, steady_us: int
+    ) -> None:
+        self._day = max(self._day, day)
         if kind == RESERVE:
-            key_id = key.rstrip(b"\0").decode()
-            one = Open(key_id, writer, day, at_us // SECOND_US, pico, tokens)
             # A steady clock that stands before a row's is another boot's: its minutes are over.
-            tally.reserve(call, one, counts=not flags & CARRIED and 0 <= steady_us - at_us < 2 * 60 * SECOND_US)
+            counts = not flags & CARRIED and 0 <= steady_us - at_us < 2 * WINDOW_S * SECOND_US
+            self._tally.reserve(call, Open(key, writer, day, at_us // SECOND_US, pico, tokens), counts=counts)
         elif kind in (SETTLE, CANCEL, LOST):
-            tally.settle(call, pico, tokens)
+            self._tally.settle(call, pico, tokens)
         elif kind == CARRY:
-            tally.account(key.rstrip(b"\0").decode()).spend(day, pico)
-        elif kind == WINDOW and steady_us - at_us >= 0:
-            tally.account(key.rstrip(b"\0").decode()).count(at_us // SECOND_US, pico, tokens)
+            self._tally.account(key).spend(day, pico)
+        elif kind == WINDOW and steady_us >= at_us:
+            self._tally.account(key).count(at_us // SECOND_US, pico, tokens)
         elif kind == HEAD:
             self._first_day = day
-        self._day = max(self._day, day)
-        return bool(kind == SEAL)
 
     def _open_last(self) -> None:
         for number in reversed(numbers(self._folder)):
@@ -271,13 +297,13 @@ class Ledger:
         steady_us = self._clock.steady_us() if steady_us is None else steady_us
         if kind == RESERVE and (self._at >= self._rotate_bytes or day > self._first_day):
             self._seal(day)
-        body = row(kind, flags, self._writer, day, self._clock.wall_us(), steady_us, key, call, pico, tokens)
+        body = row(kind, flags, self._alive.number, day, self._clock.wall_us(), steady_us, key, call, pico, tokens)
         if (wrote := os.write(self._fd, body)) != len(body):
             os.ftruncate(self._fd, self._at)
             raise StoreError(f"cannot write {self._folder}: {wrote} bytes of a row of {len(body)}")
         self._at += ROW.size
         self._dirty = True
-        self._take_in(body, steady_us)
+        self._add(kind, flags, self._alive.number, day, steady_us, key.decode(), call, pico, tokens, steady_us)
 
     def _write_late(self) -> None:
         while self._late:
@@ -295,7 +321,7 @@ class Ledger:
             self._late.pop(0)
 
     def _seal(self, day: int) -> None:
-        write_all(self._fd, row(SEAL, 0, self._writer, day, self._clock.wall_us(), self._clock.steady_us(), b"", b"", 0, 0))
+        write_all(self._fd, row(SEAL, 0, self._alive.number, day, self._clock.wall_us(), self._clock.steady_us(), b"", b"", 0, 0))
         self._at += ROW.size
         self._create(self._number + 1)
         self._forget()
@@ -304,7 +330,7 @@ class Ledger:
         """A file that begins with all that still counts; it is there whole or not at all."""
         rows = list(self._carried())
         day = self._today()
-        head = row(HEAD, 0, self._writer, day, self._clock.wall_us(), self._clock.steady_us(), b"", b"", len(rows), 0)
+        head = row(HEAD, 0, self._alive.number, day, self._clock.wall_us(), self._clock.steady_us(), b"", b"", len(rows), 0)
         part = self._folder / f"{number:010d}.part"
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -319,7 +345,7 @@ class Ledger:
         self._fd, self._number, self._at, self._first_day, self._dirty = fd, number, (1 + len(rows)) * ROW.size, day, True
 
     def _carried(self) -> Iterator[bytes]:
-        wall_us, steady_us, oldest = self._clock.wall_us(), self._clock.steady_us(), self._today() - 62
+        wall_us, steady_us = self._clock.wall_us(), self._clock.steady_us()
         for key_id, account in self._tally.accounts.items():
             account.advance(steady_us // SECOND_US)
             key = key_id.encode()
@@ -327,11 +353,11 @@ class Ledger:
             for one in self._tally.open.values():
                 if one.key_id == key_id:
                     held[one.day] = held.get(one.day, 0) + one.pico
-            for day, amount in account.days.items():
-                if day >= oldest and (spent := amount - held.get(day, 0)):
-                    yield row(CARRY, CARRIED, self._writer, day, wall_us, steady_us, key, b"", spent, 0)
+            for day in sorted(account.days)[-KEPT_DAYS:]:
+                if spent := account.days[day] - held.get(day, 0):
+                    yield row(CARRY, CARRIED, self._alive.number, day, wall_us, steady_us, key, b"", spent, 0)
             for second, requests, tokens in account.seconds:
-                yield row(WINDOW, CARRIED, self._writer, 0, wall_us, second * SECOND_US, key, b"", requests, tokens)
+                yield row(WINDOW, CARRIED, self._alive.number, 0, wall_us, second * SECOND_US, key, b"", requests, tokens)
         for call, one in self._tally.open.items():
             at_us = one.second * SECOND_US
             yield row(RESERVE, CARRIED, one.writer, one.day, wall_us, at_us, one.key_id.encode(), call, one.pico, one.tokens)
@@ -343,35 +369,14 @@ class Ledger:
                 if os.stat(file(self._folder, number)).st_mtime < before:
                     os.unlink(file(self._folder, number))
 
-    # --------------------------------------------------------------------------------------------------- writers
-
-    def _sign_in(self) -> tuple[int, int]:
-        """A number of this process's own, and the file whose lock says that it lives. A process id would not do: containers reuse them."""
-        while True:
-            writer = int.from_bytes(os.urandom(4))
-            with contextlib.suppress(FileExistsError):
-                fd = os.open(self._folder / "writers" / str(writer), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                return writer, fd
+    # ------------------------------------------------------------------------------------------------ the dead
 
     def _reap(self) -> None:
-        dead = {writer for writer in {one.writer for one in self._tally.open.values()} - {self._writer} if self._is_dead(writer)}
+        dead = {one.writer for one in self._tally.open.values()} - {self._alive.number}
+        dead = {writer for writer in dead if self._alive.is_dead(writer)}
         self._lose(dead)
         for writer in dead:
-            (self._folder / "writers" / str(writer)).unlink(missing_ok=True)
-
-    def _is_dead(self, writer: int) -> bool:
-        try:
-            fd = os.open(self._folder / "writers" / str(writer), os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(fd)
+            self._alive.forget(writer)
 
     def _lose(self, writers: set[int]) -> None:
         for call, one in list(self._tally.open.items()):
