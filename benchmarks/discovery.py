@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.discover import Discovery, mine
+from modicum.pipeline.viewed import Views
 from modicum.types import Call, Workload
 from modicum.wire import chat
 from modicum.workload import read
@@ -31,7 +32,11 @@ GROWTH = (0.3, 0.6, 1.0)
 
 
 def calls(log: Path) -> Iterator[Call]:
-    """The calls of a log, one at a time."""
+    """The calls of a log as mining gets them, redacted, one at a time."""
+    yield from Views().of(_whole(log))
+
+
+def _whole(log: Path) -> Iterator[Call]:
     with log.open("rb") as lines:
         for line in lines:
             row = json.loads(line)

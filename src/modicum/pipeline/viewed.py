@@ -6,11 +6,16 @@ A call that was stored redacted is not redacted again; one that was stored whole
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
 
 from modicum.config import Config
-from modicum.types import Call
+from modicum.errors import ModicumError
+from modicum.types import Call, Endpoint
 from modicum.view import Redactor
+from modicum.wire import canon, chat
 
 
 class Views:
@@ -36,9 +41,21 @@ class Views:
         viewed, _ = self._redactor.see_call(call)
         if call.endpoint == "chat_completions":
             return viewed
-        self.formless += 1
-        return dataclasses.replace(viewed, request=None, response=None)
+        request = _chat(canon.chat_request, call.endpoint, viewed.request)
+        if request is None:
+            self.formless += 1
+            return dataclasses.replace(viewed, request=None, response=None)
+        return dataclasses.replace(viewed, request=request, response=_chat(canon.chat_response, call.endpoint, viewed.response))
 
     def of(self, calls: Iterable[Call]) -> Iterator[Call]:
         """Each call as it is seen, in order."""
         return map(self.see, calls)
+
+
+def _chat(read: Callable[[Endpoint, dict[str, Any]], dict[str, Any] | None], endpoint: Endpoint, body: bytes | None) -> bytes | None:
+    """A body in a caller's dialect as one of a chat; None where it has no such form, or cannot be read."""
+    try:
+        found = read(endpoint, chat.loads(body)) if body is not None else None
+    except ModicumError:
+        return None
+    return None if found is None else msgspec.json.encode(found)
