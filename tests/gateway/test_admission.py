@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modicum.config import ServeConfig
-from modicum.errors import ConfigError, RequestError
+from modicum.errors import ConfigError
 from modicum.gateway import admit
 from tests.gateway.rig import Gateway, Upstream, ask, gateway
 
@@ -142,22 +141,6 @@ def test_depth_is_bounded_and_brackets_in_text_do_not_count(served: Gateway) -> 
         deep = [deep]
     response, body = served.post(ask(metadata=deep))
     assert response.status == 400 and "64 levels" in body.decode()
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
-    )
-)
-def test_depth_is_counted_as_a_reader_would(value: object) -> None:
-    def depth(found: object) -> int:
-        if isinstance(found, dict):
-            return 1 + max(map(depth, found.values()), default=0)
-        return 1 + max(map(depth, found), default=0) if isinstance(found, list) else 0
-
-    if isinstance(value, dict | list):
-        for levels in range(1, 6):
-            assert admit.deeper_than(value, levels) == (depth(value) > levels)
 
 
 def test_a_long_body_is_a_413_that_its_sender_can_read(served: Gateway) -> None:
@@ -290,13 +273,6 @@ def test_pipelined_requests_are_answered_in_order(served: Gateway) -> None:
     last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     received = raw(served, request * 5 + last)
     assert received.count(b"HTTP/1.1 200") == 5 and received.rindex(b"HTTP/1.1 200") < received.index(b"HTTP/1.1 404")
-
-
-def test_read_request_keeps_what_it_does_not_know() -> None:
-    limits = ServeConfig()
-    assert admit.read_request(b'{"messages":[{}],"new":{"a":1}}', limits)["new"] == {"a": 1}
-    with pytest.raises(RequestError):
-        admit.read_request(b'{"messages":[{}]} x', limits)
 
 
 def test_nothing_was_alarmed(served: Gateway) -> None:

@@ -23,10 +23,12 @@ from modicum.gateway.app import application
 from modicum.gateway.asgi import Message
 from modicum.gateway.day import Day
 from modicum.gateway.decide import Choice, decide
-from modicum.gateway.live import Live, Serving, Stage
+from modicum.gateway.live import Live, Serving, Stage, World
+from modicum.gateway.speak import Question
 from modicum.store import snapshot
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call
+from modicum.view import VIEW_VERSION, Redactor
 from tests.gateway.rig import Upstream, recorded
 from tests.gateway.routed import UP, headline, publish
 
@@ -40,13 +42,21 @@ def heard() -> io.StringIO:
 
 
 def opened(home: Path, heard: io.StringIO) -> Live:
-    live = Live(home, "default", Alarm(heard, pause_s=0))
+    live = Live(home, Alarm(heard, pause_s=0))
     live.now = live.load()
     return live
 
 
 def decided(serving: Serving, heard: io.StringIO, request: dict[str, Any]) -> Choice:
-    return decide(serving, request, call_id="c", bypass=False, observe=False, control_share=0, alarm=Alarm(heard, pause_s=0))
+    seen = Redactor.open().see(json.dumps(request).encode(), request)
+    question = Question(
+        call_id="c", endpoint="chat_completions", request=request, chat=seen.request, names=seen.names, view_version=VIEW_VERSION
+    )
+    return decide(serving, question, bypass=False, observe=False, control_share=0, alarm=Alarm(heard, pause_s=0))
+
+
+def here(live: Live) -> Serving:
+    return live.now.of("default")
 
 
 def broken(serving: Serving, **changes: Any) -> Serving:
@@ -60,7 +70,7 @@ def broken(serving: Serving, **changes: Any) -> Serving:
 @pytest.mark.parametrize("what", ["name", "form", "kind"])
 def test_a_reply_that_cannot_be_made_is_a_failed_choice(tmp_path: Path, heard: io.StringIO, what: str, stream: bool) -> None:
     publish(tmp_path)
-    serving = opened(tmp_path, heard).now
+    serving = here(opened(tmp_path, heard))
     (stage,) = serving.stages.values()
     contract = stage.workload.contract
     changes: dict[str, dict[str, Any]] = {
@@ -105,8 +115,10 @@ async def test_its_call_is_answered_by_the_provider(tmp_path: Path, heard: io.St
     )
     day = Day.open(config, SegmentWriter(tmp_path), alarm=Alarm(heard, pause_s=0))
     try:
-        (stage,) = day.live.now.stages.values()
-        day.live.now = broken(day.live.now, contract=dataclasses.replace(stage.workload.contract, form=UNENCODABLE + "{}"))
+        serving = here(day.live)
+        (stage,) = serving.stages.values()
+        spoilt = broken(serving, contract=dataclasses.replace(stage.workload.contract, form=UNENCODABLE + "{}"))
+        day.live.now = World(version=serving.version, scopes={"default": spoilt})
         status, headers, body = await post(day, headline(UP, stream=stream))
         assert status == 200 and headers[b"x-modicum-reason"] == b"failed" and b"x-modicum-model" not in headers
         assert (b"event-stream" in headers[b"content-type"]) is stream and (b"[DONE]" in body) is stream and b"chatcmpl-up" in body
@@ -168,13 +180,13 @@ async def test_a_lack_of_descriptors_passes(tmp_path: Path, heard: io.StringIO) 
     live = opened(tmp_path, heard)
     async with watched(live):
         publish(tmp_path)
-        await until(lambda: bool(live.now.stages))
+        await until(lambda: bool(here(live).stages))
         snapshot_again(tmp_path)
         with no_more_files():
-            await until(lambda: not live.now.stages)
-            assert decided(live.now, heard, headline(UP)).reason == "not_recognised"
-        await until(lambda: bool(live.now.stages))
-    assert decided(live.now, heard, headline(UP)).reason == "answered"
+            await until(lambda: not here(live).stages)
+            assert decided(here(live), heard, headline(UP)).reason == "not_recognised"
+        await until(lambda: bool(here(live).stages))
+    assert decided(here(live), heard, headline(UP)).reason == "answered"
     assert "modicum alarm: snapshot: StoreError: cannot read" in heard.getvalue()
 
 
@@ -182,10 +194,10 @@ async def test_an_artefact_that_was_missing_for_a_moment_comes_back(tmp_path: Pa
     publish(tmp_path)
     with no_artefacts(tmp_path):
         live = opened(tmp_path, heard)
-        assert live.now.broken.keys() == {"w1"} and decided(live.now, heard, headline(UP)).reason == "failed"
+        assert here(live).broken.keys() == {"w1"} and decided(here(live), heard, headline(UP)).reason == "failed"
     async with watched(live):
-        await until(lambda: not live.now.broken)
-    assert decided(live.now, heard, headline(UP)).reason == "answered"
+        await until(lambda: not here(live).broken)
+    assert decided(here(live), heard, headline(UP)).reason == "answered"
 
 
 async def test_a_look_that_fails_does_not_end_what_was_served(tmp_path: Path, heard: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,9 +207,9 @@ async def test_a_look_that_fails_does_not_end_what_was_served(tmp_path: Path, he
     look = live._stamp
     async with watched(live):
         monkeypatch.setattr(live, "_stamp", Failing())
-        await until(lambda: not live.now.stages)
+        await until(lambda: not here(live).stages)
         monkeypatch.setattr(live, "_stamp", look)
-        await until(lambda: bool(live.now.stages))
+        await until(lambda: bool(here(live).stages))
 
 
 class Clock:
@@ -233,7 +245,7 @@ def test_a_failing_state_is_read_again_after_pauses_that_grow(tmp_path: Path, he
         clock.now += 1.0
         assert live.due(), "and has its own pauses"
     live.now = live.load()
-    assert live.now.stages and not live.now.broken
+    assert here(live).stages and not here(live).broken
     clock.now += 1000
     assert not live.due()
 

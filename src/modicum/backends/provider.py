@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -40,7 +39,6 @@ IN_BODY: frozenset[str] = frozenset(
 """Endpoints whose bodies are JSON objects that may name a model."""
 IN_PATH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+ -]*[A-Za-z0-9])?", re.ASCII)
 LONGEST_MODEL = 256
-NOTHING: Mapping[str, str] = MappingProxyType({})
 SUFFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._:@-]*)*(?:\?[A-Za-z0-9._~=&%\[\]+:,-]*)?", re.ASCII)
 """What may follow the path of files, batches and models: an id, a word like `content`, a query."""
 
@@ -204,24 +202,26 @@ def in_path(model: str) -> str:
     return quote(model, safe="")
 
 
-def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = True, adds: Mapping[str, str] = NOTHING) -> bytes:
+def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = True) -> bytes:
     """The body with `model` in its top-level field; the same bytes where it stands there already.
 
     Every other value keeps its bytes and its place; white space between the top-level fields goes. With `keep` false the field
-    is taken out: the path names the model. `adds`: fields that it gets where it lacks them. Raises RequestError where the body is
-    no JSON object.
+    is taken out: the path names the model. Raises RequestError where the body is no JSON object.
     """
     try:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         raise RequestError("the body is not a JSON object") from None
-    wanted = {one: msgspec.json.encode(value) for one, value in adds.items() if one not in fields}
-    if keep and bytes(fields.get(name, b"")) != (encoded := msgspec.json.encode(model)):
-        wanted[name] = encoded
-    dropped = None if keep else fields.pop(name, None)
-    if not wanted and dropped is None:
+    wanted = msgspec.json.encode(model)
+    if keep:
+        if bytes(fields.get(name, b"")) == wanted:
+            return body
+        fields[name] = msgspec.Raw(wanted)
+    elif name not in fields:
         return body
-    return msgspec.json.encode(fields | {one: msgspec.Raw(value) for one, value in wanted.items()})
+    else:
+        del fields[name]
+    return msgspec.json.encode(fields)
 
 
 def _fits(value: str) -> bool:

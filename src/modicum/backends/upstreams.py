@@ -107,8 +107,7 @@ class Upstreams:
         """
         provider = self._provider(deployment.provider)
         if body is not None and endpoint in IN_BODY:
-            known, keep = provider.facts, not provider.model_in_path(endpoint)
-            body = rewrite_model(body, deployment.model, name=known.model_field, keep=keep, adds=known.adds)
+            body = rewrite_model(body, deployment.model, name=provider.facts.model_field, keep=not provider.model_in_path(endpoint))
         timeouts = self._timeouts[deployment.provider]
         if deadline is not None:
             timeouts = _shorter(timeouts, deadline - time.monotonic())

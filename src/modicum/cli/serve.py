@@ -1,9 +1,10 @@
-"""`modicum serve`: stand before the provider, record, and answer what is switched on."""
+"""`modicum serve`: stand before the providers, record, and answer what is switched on."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import click
 import msgspec
 
 from modicum.cli.options import Config, common, printable
-from modicum.config import secret, use_one_thread
-from modicum.errors import ConfigError, StoreError
+from modicum.config import load, use_one_thread
+from modicum.errors import StoreError
 from modicum.store import home, snapshot
+from modicum.store.keys import Keys
 
 EXAMPLES = """\b
 Examples:
   modicum serve                                        before api.openai.com, with the key in OPENAI_API_KEY
   modicum serve --upstream http://127.0.0.1:8000/v1    before a model server of your own
   modicum serve --observe                              only record
+  modicum serve --litellm-config config.yaml           the models of a LiteLLM proxy, as they are
+  modicum keys create team-a && modicum serve --listen 0.0.0.0:8321
   OPENAI_BASE_URL=http://127.0.0.1:8321/v1 python your_application.py
 """
 
@@ -36,6 +40,7 @@ def _flags(function: Any) -> Any:
         scope: str | None,
         observe: bool,
         explain: bool,
+        litellm_config: Path | None,
         **rest: Any,
     ) -> Any:
         flags = {
@@ -44,51 +49,64 @@ def _flags(function: Any) -> Any:
             "serve.scope": scope,
             "serve.observe": observe or None,
             "serve.explain": explain or None,
+            "serve.litellm_config": litellm_config,
             "upstream.url": upstream,
             "upstream.auth": auth,
         }
-        return function(flags=flags, **rest)
+        return function(flags=flags, given=flags, **rest)
 
     return wrapped
 
 
 @click.command("serve", epilog=EXAMPLES)
-@click.option("--listen", metavar="HOST:PORT", help="Where to listen; loopback only. [default: 127.0.0.1:8321]")
+@click.option("--listen", metavar="HOST:PORT", help="Where to listen; loopback only until there are keys. [default: 127.0.0.1:8321]")
 @click.option("--upstream", metavar="URL", help="Base URL of the provider. [default: https://api.openai.com/v1]")
 @click.option("--auth", type=click.Choice(["key", "forward", "none"]), help="key: send $OPENAI_API_KEY. forward: pass the caller's own on.")
+@click.option(
+    "--litellm-config", type=click.Path(path_type=Path, dir_okay=False), help="A LiteLLM config.yaml whose model_list is served too."
+)
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that share the port. [default: 1]")
-@click.option("--scope", metavar="NAME", help="The scope to record under and to serve routes of. [default: default]")
+@click.option("--scope", metavar="NAME", help="The scope of calls without a key, and of their routes. [default: default]")
 @click.option("--observe", is_flag=True, help="Only record: no route answers.")
 @click.option("--explain", is_flag=True, help="Say confidence and cost in headers.")
 @_flags
 @common
-def command(config: Config, as_json: bool) -> None:
-    """Stand before a provider: record its calls, answer what is switched on.
+def command(config: Config, as_json: bool, given: dict[str, Any]) -> None:
+    """Stand before the providers: record calls, answer what is switched on.
 
-    Point an OpenAI client's base URL here. What no live route covers goes to the provider and comes back byte for byte. A route
-    that is switched on, or off, is so within a second. SIGTERM lets replies under way finish.
+    Point the base URL of an OpenAI or Anthropic client here. What no live route covers goes to a provider and comes back byte for
+    byte. A route that is switched on, or off, is so within a second. SIGTERM lets replies under way finish, SIGHUP reads the
+    configuration again.
     """
-    serve(config, as_json=as_json)
+    serve(config, as_json=as_json, reread=_reread(config, given))
 
 
-def serve(config: Config, *, as_json: bool = False) -> None:
+def _reread(config: Config, given: dict[str, Any]) -> Callable[[], Config]:
+    """Reads the configuration as this command did. Where it listens and where it keeps things stays."""
+    context = click.get_current_context()
+    named = context.params.get("config_path") or (context.parent.params.get("config_path") if context.parent else None)
+    path = Path(named).absolute() if named is not None else None
+    return lambda: _absolute(load(path, flags={**given, "store.home": config.home}))
+
+
+def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config] | None = None) -> None:
     """Check the settings, say where it listens, and serve until a signal comes."""
     use_one_thread()
-    from modicum.backends import hosted  # not at start-up: these load arrays, the HTTP client and the server
-    from modicum.gateway import server
+    from modicum.backends.client import Client  # not at start-up: these load arrays, the HTTP client and the server
+    from modicum.backends.upstreams import Upstreams
+    from modicum.gateway import admit, server
 
-    hosted.check(config.upstream.url)
-    if config.upstream.auth == "key" and not secret(config.upstream.api_key_env) and not hosted.is_loopback(config.upstream.url):
-        raise ConfigError(
-            f"no key for {config.upstream.url}: the environment variable {config.upstream.api_key_env} is not set",
-            hint="set it, or pass the callers' own keys on with --auth forward",
-        )
     config = _absolute(config)
-    bound = server.bind(config.serve.listen)
-    config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
+    upstreams = Upstreams.open(config, Client())
+    keyed = bool(Keys(config.home))
+    admit.listener(config.serve.listen, keyed=keyed)
     home.prepare(config.home)
-    about = announcement(config)
-    server.run(server.gateway(config), bound, config.serve, announce=lambda: tell(about, as_json=as_json))
+    held = home.begin_serving(config.home)
+    bound = server.bind(config.serve.listen, keyed=keyed)
+    config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
+    about = announcement(config, models=upstreams.names(), keyed=keyed)
+    opening = server.gateway(config, reread)
+    server.run(opening, bound, config.serve, announce=lambda: tell(about, as_json=as_json), held=held)
 
 
 def tell(about: dict[str, Any], *, as_json: bool) -> None:
@@ -98,11 +116,15 @@ def tell(about: dict[str, Any], *, as_json: bool) -> None:
         return
     live = ", ".join(f"{name} ({state})" for name, state in about["routes"].items())
     what = "only recording" if about["observe"] else f"live: {live}" if live else "no route is live, so it records"
-    click.echo(printable(f"Listening on {about['url']} before {about['upstream']}; {what}."))
+    others = [f"{name} at {url}" if url else name for name, url in about["providers"].items()]
+    before = " and ".join([about["upstream"], *others])
+    named = f"; models: {', '.join(about['models'])}" if about["models"] else ""
+    keys = ", for callers with a key" if about["keys"] else ""
+    click.echo(printable(f"Listening on {about['url']}{keys} before {before}{named}; {what}."))
 
 
-def announcement(config: Config) -> dict[str, Any]:
-    """What `serve` says when it begins."""
+def announcement(config: Config, *, models: tuple[str, ...] = (), keyed: bool = False) -> dict[str, Any]:
+    """What `serve` says when it begins. No secret is in it."""
     try:
         live = snapshot.read(config.home)
     except StoreError:
@@ -111,10 +133,17 @@ def announcement(config: Config) -> dict[str, Any]:
     routes = {
         names.get(found.route.workload_id, found.route.workload_id): found.route.state
         for found in (live.routes if live else ())
-        if found.route.scope == config.serve.scope and found.route.state in ("shadow", "on")
+        if (keyed or found.route.scope == config.serve.scope) and found.route.state in ("shadow", "on")
     }
-    url = f"http://{config.serve.listen}/v1"
-    return {"url": url, "upstream": config.upstream.url, "observe": config.serve.observe, "routes": routes}
+    return {
+        "url": f"http://{config.serve.listen}/v1",
+        "upstream": config.upstream.url,
+        "providers": {name: row.url for name, row in config.providers.items()},
+        "models": list(models),
+        "keys": keyed,
+        "observe": config.serve.observe,
+        "routes": routes,
+    }
 
 
 def _absolute(config: Config) -> Config:

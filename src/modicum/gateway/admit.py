@@ -1,7 +1,8 @@
 """Who may ask, and what a request must look like before anything is done with it.
 
 Until there are keys the gateway answers this machine alone: it listens on loopback, the Host that was asked for must be
-loopback (a name of a foreign site that was made to point here is not), and so must the Origin of a page that asks.
+loopback (a name of a foreign site that was made to point here is not), and so must the Origin of a page that asks. With keys a
+caller is who its key says, from wherever it calls, by one of the names of `serve.hosts` where there are any.
 """
 
 from __future__ import annotations
@@ -9,21 +10,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from modicum.config import ServeConfig
 from modicum.errors import (
     ConfigError,
     ForbiddenError,
-    InputError,
     ModicumError,
     RequestError,
     RequestTimeoutError,
     RequestTooLargeError,
+    UnauthorisedError,
     UnsupportedMediaError,
 )
 from modicum.gateway.asgi import Asked, Header, Reply
-from modicum.wire import chat
+from modicum.types import Endpoint
 
 DRAIN_S = 2.0
 DRAIN_BYTES = 64 * 1024 * 1024
@@ -48,33 +48,52 @@ def _is_port(text: str) -> bool:
     return text == "" or (text[0] == ":" and text[1:].isascii() and text[1:].isdigit() and int(text[1:]) < 65536)
 
 
-def listener(listen: str) -> tuple[str, int]:
-    """The address to listen on. Raises ConfigError where it is none, or one that others than this machine can reach."""
+def listener(listen: str, *, keyed: bool = False) -> tuple[str, int]:
+    """The address to listen on. Raises ConfigError where it is none, or one that others can reach while there are no keys."""
     host, colon, port = listen.rpartition(":")
     if not colon or not host or not _is_port(f":{port}") or not port:
         raise ConfigError(f"serve.listen = {listen!r} is not HOST:PORT", hint="for example 127.0.0.1:8321")
     bare = host.removeprefix("[").removesuffix("]")
-    if not loopback(f"[{bare}]" if ":" in bare else bare):
+    if not keyed and not loopback(f"[{bare}]" if ":" in bare else bare):
         raise ConfigError(
             f"serve.listen = {listen!r} could be reached from other machines, and there are no keys yet to tell callers apart",
-            hint="listen on 127.0.0.1 and put a proxy that checks who is calling in front of it",
+            hint="`modicum keys create NAME` makes one; or listen on 127.0.0.1 behind a proxy that checks who is calling",
         )
     return bare, int(port)
 
 
-def check_caller(asked: Asked) -> None:
-    """Raise ForbiddenError unless this machine asks for this machine, RequestError where the head says two things."""
-    if asked.repeated:
-        raise RequestError(f"the header '{asked.repeated}' stands twice")
+def reachable(listen: str) -> bool:
+    """Others than this machine can reach the address."""
+    host = listen.rpartition(":")[0]
+    return not loopback(host)
+
+
+def check_caller(asked: Asked, *, keyed: bool = False, hosts: tuple[str, ...] = (), exposed: bool = False) -> None:
+    """Raise RequestError where the head says two things, ForbiddenError where it comes from where nobody may ask from.
+
+    `keyed`: there are keys, and the caller's is looked at besides. Without any, this machine asks for this machine.
+    """
+    if asked.odd:
+        raise RequestError(asked.odd)
+    if b"upgrade" in asked.headers:
+        raise RequestError("this server changes to no other protocol")
     host = asked.header(b"host")
-    if not host or not loopback(host):
-        raise ForbiddenError(f"Host {host[:80]!r} is not this machine", hint="call it as localhost, 127.0.0.1 or [::1]")
-    if b"origin" in asked.headers:
+    if not keyed and exposed:
+        raise UnauthorisedError("there is no key any more that would tell callers apart", hint="`modicum keys create NAME` makes one")
+    if not loopback(host) and (not keyed if not hosts else _bare(host) not in hosts):
+        if not host or not keyed:
+            raise ForbiddenError(f"Host {host[:80]!r} is not this machine", hint="call it as localhost, 127.0.0.1 or [::1]")
+        raise ForbiddenError(f"Host {host[:80]!r} is none of this gateway's names", hint="serve.hosts lists them")
+    if not keyed and b"origin" in asked.headers:
         scheme, colon, origin = asked.header(b"origin").partition("://")
         if not colon or scheme not in ("http", "https") or not loopback(origin):
             raise ForbiddenError("a page from elsewhere may not call this gateway")
-    if b"upgrade" in asked.headers:
-        raise RequestError("this server changes to no other protocol")
+
+
+def _bare(host: str) -> str:
+    """A Host without its port, in lower case."""
+    name, bracket, _ = host.lower().partition("]")
+    return name + bracket if bracket else name.partition(":")[0]
 
 
 def check_form(asked: Asked, limits: ServeConfig) -> None:
@@ -119,14 +138,22 @@ async def _within(asked: Asked, seconds: float) -> tuple[bytes, bool]:
         raise RequestTimeoutError("the body did not arrive in time", hint="serve.body_timeout_s says how long to wait") from None
 
 
-async def refuse(asked: Asked, reply: Reply, error: ModicumError, headers: Iterable[Header] = ()) -> None:
+async def refuse(
+    asked: Asked,
+    reply: Reply,
+    error: ModicumError,
+    headers: Iterable[Header] = (),
+    *,
+    endpoint: Endpoint = "chat_completions",
+    request_id: str = "",
+) -> None:
     """Tell the caller no, where nothing was told yet."""
     if reply.started:
         return
     if not isinstance(error, RequestTimeoutError) and not asked.header(b"expect"):
         await _drain(asked)
     close = ((b"connection", b"close"),) if asked.unread else ()
-    await reply.refuse(error, (*headers, *close))
+    await reply.refuse(error, (*headers, *close), endpoint=endpoint, request_id=request_id)
 
 
 async def _drain(asked: Asked) -> None:
@@ -143,29 +170,3 @@ async def _drain(asked: Asked) -> None:
 
 def _too_large(limits: ServeConfig) -> RequestTooLargeError:
     return RequestTooLargeError(f"the body is longer than {limits.max_body_bytes:,} bytes", hint="serve.max_body_bytes sets the limit")
-
-
-def read_request(body: bytes, limits: ServeConfig) -> dict[str, Any]:
-    """The request in a body. Raises RequestError for what is not a JSON object, or is nested deeper than `max_depth`."""
-    try:
-        request = chat.loads(body)
-    except InputError as error:
-        raise RequestError(error.message, hint=error.hint) from None
-    # Fewer brackets than levels allowed: no need to look. They are counted in strings too, which only makes us look.
-    if body.count(b"[") + body.count(b"{") > limits.max_depth and deeper_than(request, limits.max_depth):
-        raise RequestError(f"the body is nested deeper than {limits.max_depth} levels")
-    if not isinstance(request.get("messages"), list) or not request["messages"]:
-        raise RequestError("'messages' must be a list with at least one message")
-    return request
-
-
-def deeper_than(value: Any, levels: int) -> bool:
-    """More than `levels` objects and arrays lie inside each other. Breadth first, so that no stack grows."""
-    layer = [value]
-    for _ in range(levels):
-        layer = [
-            inner for outer in layer for inner in (outer.values() if isinstance(outer, dict) else outer) if isinstance(inner, dict | list)
-        ]
-        if not layer:
-            return False
-    return True

@@ -1,73 +1,192 @@
-"""The day: what happens to one chat completion, from the door to the record.
+"""The day: what happens to one request, from the door to the record, whatever dialect it is in.
 
-admit -> recognise -> coin -> the route's stage, or the provider -> record. The record is written before the caller has
-its last byte, and in `finally`: a refusal, a provider's failure, a broken stream and a caller who left are Calls too.
+authenticate -> admit -> see -> recognise -> coin -> the route's stage, or the providers -> record -> settle. The record is written
+before the caller has its last byte, and in `finally`: a refusal, a provider's failure, a broken stream and a caller who left are
+Calls too.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from modicum.errors import ModicumError
-from modicum.gateway import admit
+from modicum.errors import ModicumError, RequestError, StoreUnavailableError, UpstreamError
+from modicum.gateway import admit, limits
 from modicum.gateway.asgi import JSON, Asked, Reply
-from modicum.gateway.day import Day
-from modicum.gateway.decide import decide
-from modicum.gateway.forward import forward
-from modicum.gateway.record import Draft
-from modicum.gateway.speak import Written
+from modicum.gateway.ask import ask
+from modicum.gateway.decide import NO_WORKLOADS, NOT_RECOGNISED, Choice, decide, degrade
+from modicum.gateway.draft import Draft
+from modicum.gateway.endpoints import CHATS, KEPT
+from modicum.gateway.forward import hand_on
+from modicum.gateway.keep import pass_on
+from modicum.gateway.speak import Question
+from modicum.types import Endpoint, Key
+from modicum.wire import canon, completion
 from modicum.wire import error as wire_error
-from modicum.wire import stream
+
+if TYPE_CHECKING:
+    from modicum.backends.upstreams import Target
+    from modicum.gateway.day import Day
 
 SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
-async def answer(day: Day, asked: Asked, reply: Reply) -> None:
-    """Answer one `POST /v1/chat/completions`."""
-    settings = day.config.serve
-    draft = Draft(scope=settings.scope, source=settings.listen, serving=day.live.now)
+async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest: str = "") -> Draft:
+    """Answer one request and record it; what is known of it then. `rest`: the path below files and batches."""
+    setting = day.setting
+    draft = Draft(setting=setting, endpoint=endpoint, scope=setting.config.serve.scope, traceparent=asked.header(b"traceparent"))
+    day.telemetry.in_flight(1)
     try:
-        admit.check_caller(asked)
-        admit.check_form(asked, settings)
-        body = await admit.read_body(asked, settings)
-        draft.request = admit.read_request(body, settings)
-        draft.body = body
-        draft.secrets = tuple(filter(None, (day.key, asked.header(b"authorization").rpartition(" ")[2])))
-        draft.choice = decide(
-            draft.serving,
-            draft.request,
-            call_id=draft.call_id,
-            bypass=asked.header(b"x-modicum-bypass").lower() in ("true", "1"),
-            observe=settings.observe,
-            control_share=day.config.route.control_share,
-            alarm=day.alarm,
-        )
-        if draft.choice.written is not None:
-            await speak(day, draft, reply, draft.choice.written)
+        authenticate(day, asked, draft)
+        if endpoint in KEPT:
+            await pass_on(day, asked, draft, reply, rest)
         else:
-            await forward(day, asked, draft, reply)
+            target = await admitted(day, asked, draft)
+            see(draft)
+            draft.choice = choose(day, asked, draft)
+            if draft.choice.written is not None:
+                await speak(day, draft, reply)
+            else:
+                await forward(day, asked, draft, target, reply)
     except asyncio.CancelledError as left:
+        draft.broken = draft.streaming
         draft.leave(stopped=bool(left.args))  # uvicorn says why it cancels when the time to drain is over
         raise
     except ModicumError as error:
         draft.fail(error)
         await day.recorder.keep(draft)
         if not reply.started:
-            await admit.refuse(asked, reply, error, day.headers(draft))
-        elif draft.passing is not None:
+            await admit.refuse(asked, reply, error, day.headers(draft), endpoint=endpoint, request_id=draft.call_id)
+        elif draft.streaming:
             # The connection is closed without an end, so that nobody takes this for a whole answer.
-            await reply.write(stream.error_event(wire_error.body(error)))
+            await reply.write(wire_error.event(wire_error.body(error, endpoint, draft.call_id), endpoint))
     except Exception:
         draft.error = "internal_error"
         raise
     finally:
+        day.telemetry.in_flight(-1)
         await day.recorder.keep(draft)
+    return draft
 
 
-async def speak(day: Day, draft: Draft, reply: Reply, written: Written) -> None:
+def authenticate(day: Day, asked: Asked, draft: Draft) -> None:
+    """Who asks. The call's scope is its key's. Raises RequestError, ForbiddenError, UnauthorisedError."""
+    if not asked.trusted:
+        draft.key = who(day, asked)
+        if draft.key is not None:
+            draft.scope = draft.key.scope
+    draft.serving = day.live.now.of(draft.scope)
+
+
+def who(day: Day, asked: Asked) -> Key | None:
+    """The key that a request comes with, None where none were ever made. Raises RequestError, ForbiddenError, UnauthorisedError."""
+    admit.check_caller(asked, keyed=day.till.keyed, hosts=day.config.serve.hosts, exposed=day.exposed)
+    return day.till.authenticate(asked.headers)
+
+
+async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
+    """Read the request, and take it in: form, limits, what the key may, what it may cost. Raises ModicumError."""
+    setting, serve = draft.setting, draft.setting.config.serve
+    admit.check_form(asked, serve)
+    body = await admit.read_body(asked, serve)
+    draft.request = request = limits.read(body, serve, draft.endpoint)
+    draft.body = body
+    if setting.fail_closed and day.recorder.failed:
+        await day.recorder.keep(draft)  # the refusal is a call too: if it can be recorded, the next one is served
+        raise StoreUnavailableError("calls cannot be recorded now, and none is answered unrecorded", hint="try again")
+    model = request.get("model")
+    if not isinstance(model, str) or not model:
+        raise RequestError("'model' must name a model")
+    day.till.permit(draft.key, model)
+    target = setting.upstreams.target(model)
+    if draft.key is not None:
+        first = target.deployments[0]
+        draft.hold = day.till.reserve(
+            draft.key,
+            draft.call_id,
+            input_tokens=len(body) // completion.BYTES_PER_TOKEN,
+            max_output=most_output(request, draft.endpoint),
+            model=first.model,
+            provider=first.provider,
+        )
+    return target
+
+
+def most_output(request: dict[str, object], endpoint: Endpoint) -> int | None:
+    """Tokens of all answers together, as the request limits them; None: not at all."""
+    if endpoint in ("embeddings", "rerank", "count_tokens"):
+        return 0
+    limits_set = [value for name in OUTPUT_LIMITS if type(value := request.get(name)) is int]
+    answers = request.get("n")
+    return None if not limits_set else min(limits_set) * (answers if type(answers) is int else 1)
+
+
+OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+def see(draft: Draft) -> None:
+    """What is stored of the request, and what a stage sees of it."""
+    body, setting, endpoint = draft.body, draft.setting, draft.endpoint
+    assert body is not None
+    draft.seen = seen = setting.redactor.see(body, draft.request)
+    if endpoint in CHATS and (chat := canon.chat_request(endpoint, seen.request)) is not None:
+        draft.question = Question(
+            call_id=draft.call_id,
+            endpoint=endpoint,
+            request=draft.request,
+            chat=chat,
+            names=seen.names,
+            view_version=setting.redactor.version,
+        )
+
+
+def choose(day: Day, asked: Asked, draft: Draft) -> Choice:
+    """Recognise the request, toss the coin, ask the stage."""
+    if draft.question is None:
+        return NOT_RECOGNISED if draft.endpoint in CHATS else NO_WORKLOADS
+    config = draft.setting.config
+    return decide(
+        draft.serving,
+        draft.question,
+        bypass=asked.headers.get(b"x-modicum-bypass", b"").lower() in (b"true", b"1"),
+        observe=config.serve.observe,
+        control_share=config.route.control_share,
+        alarm=day.alarm,
+    )
+
+
+async def forward(day: Day, asked: Asked, draft: Draft, target: Target, reply: Reply) -> None:
+    """Let the providers answer; in an outage a stage may, where the operator allows that. Raises UpstreamError."""
+    allowed = draft.setting.config.route.degraded and draft.choice is not None and draft.choice.stage is not None
+    try:
+        found = await ask(day, asked, draft, target)
+    except UpstreamError:
+        if not (allowed and degraded(day, draft)):
+            raise
+        await speak(day, draft, reply)
+        return
+    if allowed and found.refused and degraded(day, draft):
+        found.answer.close()
+        await speak(day, draft, reply)
+    else:
+        await hand_on(day, draft, found, reply)
+
+
+def degraded(day: Day, draft: Draft) -> bool:
+    """No provider answered: the stage has something to say all the same."""
+    choice = degrade(draft.choice, draft.question, day.alarm) if draft.choice is not None and draft.question is not None else None
+    if choice is None:
+        return False
+    draft.choice, draft.deployment = choice, None
+    return True
+
+
+async def speak(day: Day, draft: Draft, reply: Reply) -> None:
     """Send the stage's answer. It was made in full before; nothing is left here but to record and to write it."""
+    written = draft.choice.written if draft.choice is not None else None
+    assert written is not None
     draft.own_usage, draft.status, draft.response_body = written.usage, 200, written.body
-    await day.recorder.keep(draft)
+    await day.recorder.keep_or_refuse(draft)
     if written.events is not None:
         await reply.start(200, (*SSE, *day.headers(draft)))
         await reply.write(written.events, last=True)

@@ -7,18 +7,18 @@ import os
 
 import msgspec
 
-from modicum.errors import MethodNotAllowedError, ModicumError, UnknownEndpointError, UpstreamError
+from modicum.errors import ModicumError, UnknownEndpointError
 from modicum.gateway import admit
 from modicum.gateway.alarm import name
-from modicum.gateway.answer import answer
+from modicum.gateway.answer import answer, who
 from modicum.gateway.asgi import JSON, App, Asked, Receive, Reply, Scope, Send
 from modicum.gateway.day import Day
-from modicum.gateway.forward import reply_headers, request_headers
-from modicum.types import new_call_id
+from modicum.gateway.endpoints import Place, place
+from modicum.gateway.models import models
+from modicum.gateway.tap import callback, traces
+from modicum.gateway.telemetry import CONTENT_TYPE
+from modicum.types import Endpoint, new_call_id
 from modicum.wire import error as wire_error
-
-LONGEST_LIST = 8 << 20
-METHODS = {"/chat/completions": "POST", "/models": "GET", "/healthz": "GET", "/readyz": "GET"}
 
 
 def application(day: Day) -> App:
@@ -28,20 +28,19 @@ def application(day: Day) -> App:
         if scope["type"] != "http":
             return
         reply, asked = Reply(send), Asked(scope, receive)
+        speech: Endpoint = "messages" if b"anthropic-version" in asked.headers else "chat_completions"
         try:
-            path = endpoint(asked)
-            if path == "/chat/completions":
-                await answer(day, asked, reply)
-                return
-            admit.check_caller(asked)
-            if path == "/models":
-                await models(day, asked, reply)
+            found = place(asked.method, asked.path)
+            if found.endpoint is not None:
+                await answer(day, asked, reply, found.endpoint, found.rest)
             else:
-                await health(day, reply, ready=path == "/readyz")
+                await rest(day, asked, reply, found)
         except asyncio.CancelledError:
             return  # the caller left, or the time to drain is over; the record is written
         except ModicumError as error:
-            await admit.refuse(asked, reply, error, ((b"x-request-id", new_call_id().encode()),))
+            request_id = new_call_id()
+            headers = ((b"x-request-id", request_id.encode()),)
+            await admit.refuse(asked, reply, error, headers, endpoint=speech, request_id=request_id)
         except Exception as error:
             day.alarm.ring("gateway", f"{name(error)}; a request failed")
             if not reply.started:
@@ -51,43 +50,47 @@ def application(day: Day) -> App:
     return app
 
 
-def endpoint(asked: Asked) -> str:
-    """The path without its /v1. Raises UnknownEndpointError, or MethodNotAllowedError."""
-    path = asked.path.removeprefix("/v1") if asked.path.startswith("/v1/") else asked.path
-    method = METHODS.get(path)
-    if method is None:
-        raise UnknownEndpointError(
-            f"nothing answers at {asked.path[:80]!r}", hint="POST /v1/chat/completions, GET /v1/models, /healthz, /readyz"
-        )
-    if asked.method != method:
-        raise MethodNotAllowedError(f"{asked.path} takes {method}, not {asked.method[:16]}")
-    return path
+async def rest(day: Day, asked: Asked, reply: Reply, found: Place) -> None:
+    """Everything that is not a call to a model."""
+    if found.name == "healthz" or found.name == "readyz":
+        admit.check_caller(asked, keyed=day.till.keyed)  # probes carry no key; what is served is told to those that do
+        await health(day, asked, reply, ready=found.name == "readyz")
+        return
+    key = who(day, asked)
+    match found.name:
+        case "models":
+            await models(day, asked, reply, model=found.rest, key=key)
+        case "metrics":
+            if not day.config.telemetry.metrics:
+                raise UnknownEndpointError("metrics are switched off", hint="[telemetry] metrics = true")
+            await reply.whole(200, await day.telemetry.render(), ((b"content-type", CONTENT_TYPE),))
+        case "traces":
+            await traces(day, asked, reply, key=key)
+        case "tap":
+            await callback(day, asked, reply, key=key)
+        case _:
+            raise UnknownEndpointError("there is no admin API here yet")
 
 
-async def models(day: Day, asked: Asked, reply: Reply) -> None:
-    """The provider's list of models, as it gives it."""
-    found = await day.upstream.send("GET", "/models", request_headers(day, asked))
+async def health(day: Day, asked: Asked, reply: Reply, *, ready: bool) -> None:
+    """Alive; or ready, and with what: 503 where calls could not be recorded and must be."""
+    if not ready:
+        await reply.whole(200, msgspec.json.encode({"status": "ok"}))
+        return
+    failing = day.recorder.failed and day.setting.fail_closed
+    about: dict[str, object] = {"status": "failing" if failing else "ready", "worker": os.getpid(), "recording": not day.recorder.failed}
+    if may_see(day, asked):
+        world = day.live.now
+        about["snapshot"] = world.version or None
+        about["routes"] = {
+            stage.workload.name: stage.live.route.state for serving in world.scopes.values() for stage in serving.stages.values()
+        }
+    await reply.whole(503 if failing else 200, msgspec.json.encode(about))
+
+
+def may_see(day: Day, asked: Asked) -> bool:
+    """The caller may know what is served: it has a key, or there are none."""
     try:
-        body = bytearray()
-        async for chunk in found.chunks():
-            body += chunk
-            if len(body) > LONGEST_LIST:
-                raise UpstreamError(f"the provider's list of models is longer than {LONGEST_LIST:,} bytes")
-        headers = reply_headers(found.headers, ((b"x-request-id", new_call_id().encode()),))
-        await reply.whole(found.status, bytes(body), [header for header in headers if header[0] != b"content-length"])
-    finally:
-        found.close()
-
-
-async def health(day: Day, reply: Reply, *, ready: bool) -> None:
-    """Alive; or ready, and with what."""
-    serving = day.live.now
-    routes = {stage.workload.name: stage.live.route.state for stage in serving.stages.values()}
-    about = {
-        "status": "ready",
-        "worker": os.getpid(),
-        "snapshot": serving.version or None,
-        "routes": routes,
-        "recording": not day.recorder.failed,
-    }
-    await reply.whole(200, msgspec.json.encode(about if ready else {"status": "ok"}))
+        return who(day, asked) is None or True
+    except ModicumError:
+        return False

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from modicum.errors import ModicumError
+from modicum.types import Endpoint
 from modicum.wire import error as wire_error
 
 Scope = MutableMapping[str, Any]
@@ -17,26 +18,43 @@ Header = tuple[bytes, bytes]
 
 JSON = (b"content-type", b"application/json")
 
-SINGLE = frozenset((b"host", b"origin", b"content-type", b"content-length", b"authorization", b"transfer-encoding", b"x-modicum-bypass"))
+SINGLE = frozenset(
+    (b"host", b"origin", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding", b"authorization")
+    + (b"x-api-key", b"api-key", b"x-modicum-key", b"x-modicum-bypass", b"anthropic-version")
+)
 """Headers that must not stand twice: two readers could believe different ones."""
+NOT_HOP_BY_HOP = SINGLE - {b"transfer-encoding"} | {b"cookie", b"x-request-id"}
+"""Headers that `connection` must not name: a proxy that believes it would take them away."""
 
 
 class Asked:
     """The head of one request."""
 
-    __slots__ = ("_receive", "headers", "method", "path", "repeated", "unread")
+    __slots__ = ("_receive", "headers", "method", "odd", "path", "query", "trusted", "unread")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, *, trusted: bool = False) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
+        self.trusted = trusted
+        """It comes from this very process: nobody needs to be kept out."""
         self._receive = receive
         self.headers: dict[bytes, bytes] = {}
-        self.repeated = ""
-        """A header that stands twice and must not."""
+        self.odd = ""
+        """What about the headers two readers could read differently; empty where nothing is."""
         for name, value in scope["headers"]:
             if name in self.headers and name in SINGLE:
-                self.repeated = name.decode("latin-1")
+                self.odd = f"the header '{name.decode('latin-1')}' stands twice"
+            elif b"_" in name and name.replace(b"_", b"-") in SINGLE:
+                self.odd = f"the header '{name.decode('latin-1')[:40]}' is written with an underscore"
             self.headers[name] = value
+        hops = self.headers.get(b"connection")
+        if (
+            hops is not None
+            and hops not in (b"keep-alive", b"close")
+            and {hop.strip() for hop in hops.lower().split(b",")} & NOT_HOP_BY_HOP
+        ):
+            self.odd = "'connection' names a header that is not its own"
         self.unread = b"content-length" in self.headers or b"transfer-encoding" in self.headers
         """Some of the body is still to come."""
 
@@ -74,9 +92,12 @@ class Reply:
         await self.start(status, (*headers, (b"content-length", b"%d" % len(body))))
         await self.write(body, last=True)
 
-    async def refuse(self, error: ModicumError, headers: Iterable[Header] = ()) -> None:
-        """One of our errors as OpenAI's clients read them."""
-        await self.whole(error.status or 500, wire_error.body(error), (JSON, *headers))
+    async def refuse(
+        self, error: ModicumError, headers: Iterable[Header] = (), *, endpoint: Endpoint = "chat_completions", request_id: str = ""
+    ) -> None:
+        """One of our errors as clients of the endpoint's API read them."""
+        body = wire_error.body(error, endpoint, request_id)
+        await self.whole(error.status or 500, body, (JSON, *wire_error.headers(error), *headers))
 
 
 def text(value: str) -> bytes:

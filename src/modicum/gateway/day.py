@@ -3,68 +3,105 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from modicum.backends.hosted import Hosted
-from modicum.config import Config, secret
-from modicum.gateway.alarm import Alarm
+from modicum.backends.client import Client
+from modicum.config import Config
+from modicum.errors import ModicumError
+from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.asgi import Header, text
+from modicum.gateway.draft import Draft
 from modicum.gateway.live import Live
-from modicum.gateway.record import Draft, Recorder, Writer
+from modicum.gateway.record import Recorder, Writer
+from modicum.gateway.setting import Setting
+from modicum.gateway.telemetry import Telemetry
 from modicum.gateway.tidy import tidy
+from modicum.gateway.till import Till
+
+NOT_RELOADED = ("listen", "workers", "max_connections", "header_timeout_s")
+"""Of [serve]: what holds until the process ends."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Day:
     """One worker's open things."""
 
-    config: Config
-    upstream: Hosted
+    setting: Setting
+    client: Client
     live: Live
+    till: Till
+    telemetry: Telemetry
     recorder: Recorder
     alarm: Alarm
-    key: str | None
-    """The provider's key, where `auth = "key"`."""
+    exposed: bool = False
+    """Others than this machine can reach the listener."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
-    def forwards_key(self) -> bool:
-        return self.config.upstream.auth == "forward"
+    def config(self) -> Config:
+        return self.setting.config
 
     @classmethod
-    def open(cls, config: Config, writer: Writer, *, alarm: Alarm | None = None) -> Day:
-        """Read the snapshot and make the client; nothing is sent."""
-        alarm = alarm or Alarm()
-        live = Live(config.home, config.serve.scope, alarm)
+    def open(cls, config: Config, writer: Writer, *, alarm: Alarm | None = None, exposed: bool = False, source: str = "") -> Day:
+        """Read the snapshot, the keys and the providers; nothing is sent. Raises ConfigError."""
+        alarm = alarm or Alarm(form=config.telemetry.log)
+        telemetry = Telemetry.open(config, config.home, alarm=alarm)
+        alarm.heard = telemetry.alarm
+        client = Client()
+        till = Till.open(config.home, config, alarm)
+        setting = Setting.open(config, client, till, source=source)
+        live = Live(config.home, alarm)
         live.now = live.load()
+        recorder = Recorder(writer, telemetry, alarm, strict=config.store.durability == "strict")
         return cls(
-            config=config,
-            upstream=Hosted(
-                config.upstream.url,
-                connect_timeout_s=config.upstream.connect_timeout_s,
-                read_timeout_s=config.upstream.read_timeout_s,
-            ),
+            setting=setting,
+            client=client,
             live=live,
-            recorder=Recorder(writer, alarm, strict=config.store.durability == "strict"),
+            till=till,
+            telemetry=telemetry,
+            recorder=recorder,
             alarm=alarm,
-            key=secret(config.upstream.api_key_env) if config.upstream.auth == "key" else None,
+            exposed=exposed,
         )
 
     def start(self) -> None:
-        """Watch the snapshot, sync the records and tidy the home, in the running loop."""
+        """Watch the snapshot and the keys, sync the records and tidy the home, in the running loop."""
         tidying = tidy(self.config.home, self.config.store.keep_days, self.alarm)
-        self.tasks = [asyncio.create_task(work) for work in (self.live.watch(), self.recorder.sync(), tidying)]
+        works = (self.live.watch(), self.till.watch(), self.recorder.sync(), self.telemetry.watch(), tidying)
+        self.tasks = [asyncio.create_task(work) for work in works]
 
     async def close(self) -> None:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self.upstream.close()
+        await self.client.close()
         self.recorder.close()
+        self.till.close()
+        self.telemetry.close()
+
+    def reload(self, read: Callable[[], Config]) -> bool:
+        """Take another configuration for the requests that come from now on; a bad one changes nothing, with an alarm."""
+        before = self.config
+        try:
+            config = read()
+            setting = Setting.open(config, self.client, self.till, source=self.setting.source)
+        except ModicumError as error:
+            self.alarm.ring("configuration", f"{name(error)}; what was read before holds")
+            return False
+        if config.home != before.home or any(getattr(config.serve, one) != getattr(before.serve, one) for one in NOT_RELOADED):
+            self.alarm.ring("configuration", "home, listen, workers, max_connections and header_timeout_s change with a restart only")
+        self.setting = setting
+        return True
 
     def headers(self, draft: Draft) -> list[Header]:
         """What every reply says about itself."""
-        headers = [(b"x-request-id", draft.call_id.encode())]
+        call_id = draft.call_id.encode()
+        headers = [(b"x-request-id", call_id)]
+        if draft.endpoint == "messages" or draft.endpoint == "count_tokens":
+            headers.append((b"request-id", call_id))
+        if draft.key is not None:
+            headers += self.till.headers(draft.key)
         choice = draft.choice
         if choice is None:
             return headers
@@ -77,7 +114,11 @@ class Day:
             if draft.own_usage is not None:
                 headers.append((b"x-modicum-model", text(choice.stage.model)))
                 headers.append((b"x-modicum-usage", b"estimated"))
-        if self.config.serve.explain:
+        if draft.deployment is not None:
+            headers.append((b"x-modicum-provider", text(draft.deployment.provider)))
+            headers.append((b"x-modicum-deployment", text(draft.deployment.name)))
+            headers.append((b"x-modicum-attempts", b"%d" % len(draft.tried)))
+        if draft.setting.config.serve.explain:
             if choice.prediction is not None:
                 headers.append((b"x-modicum-confidence", b"%.6f" % choice.prediction.confidence))
             if draft.cost_usd is not None:

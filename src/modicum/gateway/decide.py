@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 from modicum.errors import InputError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.live import Serving, Stage
-from modicum.gateway.speak import Written, say, write
+from modicum.gateway.speak import Question, Written, say, write
 from modicum.route.coin import keeps_control
 from modicum.route.cover import uncovered
 from modicum.types import Prediction, Reason, Recognised
-from modicum.view import VIEW_VERSION
 from modicum.wire import chat
 
 
@@ -34,12 +34,14 @@ class Choice:
     """What the caller gets, where the stage answers."""
 
 
-def decide(
-    serving: Serving, request: dict[str, Any], *, call_id: str, bypass: bool, observe: bool, control_share: float, alarm: Alarm
-) -> Choice:
+NOT_RECOGNISED = Choice(reason="not_recognised")
+NO_WORKLOADS = Choice(reason="no_workloads")
+
+
+def decide(serving: Serving, question: Question, *, bypass: bool, observe: bool, control_share: float, alarm: Alarm) -> Choice:
     """The choice for one request under one state of what is served."""
     try:
-        recognised = serving.recogniser.recognise(request) if serving.recogniser else None
+        recognised = serving.recogniser.recognise(question.chat) if serving.recogniser else None
     except InputError as error:
         return Choice(reason="not_recognised", detail=error.message)
     except Exception as error:
@@ -48,24 +50,24 @@ def decide(
     if observe or bypass:
         return Choice(reason="observe" if observe else "bypass", recognised=recognised)
     if recognised is None:
-        return Choice(reason="not_recognised")
+        return NOT_RECOGNISED
     if broken := serving.broken.get(recognised.workload_id):
         return Choice(reason="failed", detail=broken, recognised=recognised)
     stage = serving.stages.get(recognised.workload_id)
     if stage is None:
         return Choice(reason="no_route", recognised=recognised)
     try:
-        return _ask(stage, recognised, request, call_id, control_share)
+        return _ask(stage, recognised, question, control_share)
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; the call went upstream")
         return Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage)
 
 
-def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], call_id: str, control_share: float) -> Choice:
-    live = stage.live
+def _ask(stage: Stage, recognised: Recognised, question: Question, control_share: float) -> Choice:
+    live, request = stage.live, question.chat
     parts = chat.segments(request)
     expired = datetime.now(UTC) >= live.expires_at
-    outside = uncovered(live.cover, recognised, request, parts, view_version=VIEW_VERSION)
+    outside = uncovered(live.cover, recognised, request, parts, view_version=question.view_version)
     # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
     if stage.on and keeps_control(conversation(request, parts), control_share, salt=live.route.route_id):
         return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None)
@@ -76,7 +78,7 @@ def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], call_id:
         return Choice(reason="shadow", detail=outside or "", recognised=recognised, stage=stage, compare=outside is None)
     if outside is not None:
         return Choice(reason="not_covered", detail=outside, recognised=recognised, stage=stage)
-    said = say(stage, recognised, request)
+    said = say(stage, recognised, question)
     answers = said.reason == "answered"
     return Choice(
         reason=said.reason,
@@ -86,8 +88,33 @@ def _ask(stage: Stage, recognised: Recognised, request: dict[str, Any], call_id:
         compare=said.reason in ("below_threshold", "protected_label"),
         prediction=said.prediction,
         would_answer=answers,
-        written=write(stage, request, said.content, call_id) if answers else None,
+        written=write(stage, question, said.content) if answers else None,
     )
+
+
+def degrade(choice: Choice, question: Question, alarm: Alarm) -> Choice | None:
+    """No provider answers: what the route's stage says all the same, though it is not sure enough. None where it has nothing to say.
+
+    Only its threshold is passed over. What its certificate does not cover, and labels that always go to the incumbent, get an error.
+    """
+    stage, recognised = choice.stage, choice.recognised
+    if stage is None or recognised is None or not stage.on or not choice.compare or choice.reason not in ("below_threshold", "control"):
+        return None
+    try:
+        said = say(stage, recognised, question, below=True)
+        if said.reason != "answered":
+            return None
+        return dataclasses.replace(
+            choice,
+            reason="degraded",
+            detail=f"no provider answered; {choice.reason}",
+            prediction=said.prediction,
+            would_answer=choice.would_answer,
+            written=write(stage, question, said.content),
+        )
+    except Exception as error:
+        alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; no provider answered either")
+        return None
 
 
 def conversation(request: dict[str, Any], parts: chat.Segments) -> str | None:

@@ -10,16 +10,17 @@ from typing import Literal
 from modicum.errors import MethodNotAllowedError, UnknownEndpointError
 from modicum.types import Endpoint
 
-Ours = Literal["healthz", "readyz", "metrics", "traces", "tap", "admin"]
+Ours = Literal["models", "healthz", "readyz", "metrics", "traces", "tap", "admin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a path means."""
+    """What a path means: an endpoint whose calls are recorded, or one of ours."""
 
-    name: Endpoint | Ours
+    endpoint: Endpoint | None = None
+    name: Ours | None = None
     rest: str = ""
-    """What stands behind the known part: a model's id, a file's, with its slash."""
+    """What stands behind the known part: a model's id; a file's, with its slash."""
 
 
 POSTS: Mapping[str, Endpoint] = MappingProxyType(
@@ -47,9 +48,10 @@ CHATS = frozenset(("chat_completions", "messages", "responses"))
 """Endpoints that have workloads: a request and its answer read as a chat completion."""
 STORES: Mapping[str, Endpoint] = MappingProxyType({"/files": "files", "/batches": "batches"})
 """What a provider keeps for its caller: any method and any path below pass."""
+KEPT: frozenset[Endpoint] = frozenset(STORES.values())
 METHODS = frozenset(("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD"))
 
-_PLACES = {path: (Place(name=name), "POST") for path, name in POSTS.items()}
+_PLACES = {path: (Place(endpoint=endpoint), "POST") for path, endpoint in POSTS.items()}
 _PLACES |= {path: (Place(name=ours), method) for path, (ours, method) in OURS.items()}
 _PLACES["/models"] = (Place(name="models"), "GET")
 
@@ -71,7 +73,7 @@ def place(method: str, path: str) -> Place:
         return Place(name="models", rest=rest)
     kept = STORES.get("/" + first)
     if kept is not None and method in METHODS and (not slash or (rest and _plain(rest))):
-        return Place(name=kept, rest=slash + rest)
+        return Place(endpoint=kept, rest=slash + rest)
     raise UnknownEndpointError(
         f"nothing answers at {path[:80]!r}",
         hint="there are /v1/chat/completions, responses, messages, completions, embeddings, rerank, models, files and batches",

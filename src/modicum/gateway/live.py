@@ -1,4 +1,4 @@
-"""What night handed over, as day uses it: the recogniser, a stage for each live route, prices. Reread when it changes.
+"""What night handed over, as day uses it: the recogniser, a stage for each live route. Reread when it changes.
 
 Each worker looks at the snapshot file five times a second and reads it in a thread; requests see the old state or the new
 one, never half of one. A snapshot that cannot be read switches everything to the incumbent; a route whose artefact is
@@ -9,7 +9,6 @@ a lack of descriptors or memory passes, and nobody should have to switch a route
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import time
 from collections.abc import Mapping
@@ -21,8 +20,8 @@ from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist
 from modicum.gateway.alarm import Alarm, name
 from modicum.store import snapshot
-from modicum.store.snapshot import LiveRoute
-from modicum.types import Price, Workload
+from modicum.store.snapshot import LiveRoute, Snapshot
+from modicum.types import Workload
 from modicum.workload import Recogniser
 
 POLL_S = 0.2
@@ -48,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """One state of what is served."""
+    """One state of what is served in one scope. A scope is a wall: nothing here is of another one."""
 
     version: str = ""
     recogniser: Recogniser | None = None
@@ -56,15 +55,28 @@ class Serving:
     """By workload id."""
     broken: Mapping[str, str] = field(default_factory=dict)
     """Workload id -> why its route cannot answer."""
-    prices: Mapping[str, Price] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """One state of what is served, in every scope."""
+
+    version: str = ""
+    scopes: Mapping[str, Serving] = field(default_factory=dict)
+
+    def of(self, scope: str) -> Serving:
+        """What is served in a scope; nothing in one that night never heard of."""
+        return self.scopes.get(scope, NOTHING)
+
+
+NOTHING = Serving()
 
 
 class Live:
     """The present state; `now` is replaced as a whole."""
 
-    def __init__(self, home: Path, scope: str, alarm: Alarm) -> None:
+    def __init__(self, home: Path, alarm: Alarm) -> None:
         self._home = home
-        self._scope = scope
         self._alarm = alarm
         self._artefacts = Artefacts(home / "artefacts")
         self._specialists: dict[str, Specialist] = {}
@@ -74,7 +86,7 @@ class Live:
         """Something of the last reading did not go well; it is done again at `_again_at`."""
         self._again_at = 0.0
         self._pause_s = RETRY_S
-        self.now = Serving()
+        self.now = World()
 
     async def watch(self) -> None:
         """Keep `now` fresh until cancelled."""
@@ -90,7 +102,7 @@ class Live:
         """The file is another than was last read, or that went wrong a while ago. Raises OSError."""
         return self._stamp() != self._seen or (self._failed and time.monotonic() >= self._again_at)
 
-    def load(self) -> Serving:
+    def load(self) -> World:
         """Read the snapshot anew. Never raises: what cannot be used goes upstream, with an alarm."""
         try:
             stamp = self._stamp()
@@ -102,39 +114,41 @@ class Live:
         if read is None:
             if self.now.version:
                 self._alarm.ring("snapshot", "the file is gone; everything goes upstream")
-            return Serving()
-        workloads = {w.workload_id: w for w in read.workloads if w.scope == self._scope}
+            return World()
+        by_scope: dict[str, list[Workload]] = {}
+        for workload in read.workloads:
+            by_scope.setdefault(workload.scope, []).append(workload)
+        scopes = {scope: self._serving(read, scope, workloads) for scope, workloads in by_scope.items()}
+        self._specialists = {stage.live.route.artefact_digest: stage.specialist for one in scopes.values() for stage in one.stages.values()}
+        return World(version=read.version, scopes=MappingProxyType(scopes))
+
+    def _serving(self, read: Snapshot, scope: str, of_scope: list[Workload]) -> Serving:
+        workloads = {workload.workload_id: workload for workload in of_scope}
         try:
-            recogniser = Recogniser(tuple(workloads.values()))
+            recogniser = Recogniser(of_scope)
         except Exception as error:
-            return dataclasses.replace(self._nothing("recogniser", error), version=read.version, prices=_prices(read.prices))
+            self._fail("recogniser", f"{name(error)}; everything of scope {scope!r} goes upstream")
+            return Serving(version=read.version)
         stages: dict[str, Stage] = {}
         broken: dict[str, str] = {}
         for live in read.routes:
             workload = workloads.get(live.route.workload_id)
-            if workload is None or live.route.scope != self._scope or live.route.state not in ("shadow", "on"):
+            if workload is None or live.route.scope != scope or live.route.state not in ("shadow", "on"):
                 continue
             try:
                 stages[workload.workload_id] = self._stage(live, workload)
             except Exception as error:
                 broken[workload.workload_id] = name(error)
                 self._fail(f"route {live.route.route_id}", f"{name(error)}; its calls go upstream")
-        self._specialists = {s.live.route.artefact_digest: s.specialist for s in stages.values()}
-        return Serving(
-            version=read.version,
-            recogniser=recogniser,
-            stages=MappingProxyType(stages),
-            broken=MappingProxyType(broken),
-            prices=_prices(read.prices),
-        )
+        return Serving(version=read.version, recogniser=recogniser, stages=MappingProxyType(stages), broken=MappingProxyType(broken))
 
     def _fail(self, kind: str, what: str) -> None:
         self._failed, self._again_at = True, time.monotonic() + self._pause_s
         self._alarm.ring(kind, what)
 
-    def _nothing(self, kind: str, error: Exception) -> Serving:
+    def _nothing(self, kind: str, error: Exception) -> World:
         self._fail(kind, f"{name(error)}; everything goes upstream")
-        return Serving()
+        return World()
 
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
         digest = live.route.artefact_digest
@@ -147,7 +161,3 @@ class Live:
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _prices(prices: tuple[Price, ...]) -> Mapping[str, Price]:
-    return MappingProxyType({price.model: price for price in reversed(prices)})

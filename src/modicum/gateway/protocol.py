@@ -20,6 +20,13 @@ STALL_S = 30.0
 """A caller that takes nothing for so long, while bytes wait for it, is gone."""
 
 
+REFUSALS = {
+    408: ("the head of the request did not arrive in time", "invalid_http"),
+    431: ("the head of the request is too long", "invalid_http"),
+    503: ("too many connections", "too_many_connections"),
+}
+
+
 class HeadError(Exception):
     """The head of a request is too long."""
 
@@ -28,6 +35,7 @@ class Guarded(HttpToolsProtocol):
     """One connection."""
 
     header_timeout_s: ClassVar[float] = 10.0
+    max_connections: ClassVar[int] = 4096
 
     def __init__(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
@@ -42,6 +50,10 @@ class Guarded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections > 0:
+            self._status = 503
+            self.send_400_response("")
+            return
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -90,9 +102,10 @@ class Guarded(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self.transport.close()  # another reply is under way; nothing may be mixed into it
             return
-        message = {408: "the head of the request did not arrive in time", 431: "the head of the request is too long"}.get(self._status, msg)
-        body = wire_error.envelope(message, status=self._status, code="invalid_http")
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        message, code = REFUSALS.get(self._status, (msg, "invalid_http"))
+        body = wire_error.envelope(message, status=self._status, code=code)
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n" % len(body)
+        head += b"retry-after: 1\r\n\r\n" if self._status == 503 else b"\r\n"
         self.transport.write(STATUS_LINE[self._status] + head + body)
         self.transport.close()
 
@@ -120,7 +133,7 @@ class Guarded(HttpToolsProtocol):
 
 def protocol(limits: ServeConfig) -> type[Guarded]:
     """The protocol class under these limits."""
-    return type("Guarded", (Guarded,), {"header_timeout_s": limits.header_timeout_s})
+    return type("Guarded", (Guarded,), {"header_timeout_s": limits.header_timeout_s, "max_connections": limits.max_connections})
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:

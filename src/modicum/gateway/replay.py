@@ -11,10 +11,11 @@ import msgspec
 
 from modicum.backends.replay import Recording, Recordings
 from modicum.config import ServeConfig
-from modicum.errors import ModicumError, NotFoundError
+from modicum.errors import ModicumError, NotFoundError, UnknownEndpointError
 from modicum.gateway import admit
-from modicum.gateway.app import endpoint
 from modicum.gateway.asgi import JSON, App, Asked, Header, Receive, Reply, Scope, Send
+from modicum.gateway.endpoints import place
+from modicum.gateway.limits import read
 from modicum.gateway.server import Opening
 from modicum.types import new_call_id
 from modicum.wire import chat, completion, stream
@@ -36,14 +37,16 @@ def replay(recordings: Recordings, limits: ServeConfig, *, pace: bool) -> Openin
         ours: list[Header] = [(b"x-request-id", new_call_id().encode()), (b"x-modicum-replay", b"true")]
         try:
             admit.check_caller(asked)
-            path = endpoint(asked)
-            if path == "/chat/completions":
+            found = place(asked.method, asked.path)
+            if found.endpoint == "chat_completions":
                 admit.check_form(asked, limits)
-                request = admit.read_request(await admit.read_body(asked, limits), limits)
+                request = read(await admit.read_body(asked, limits), limits)
                 await play(recordings, request, reply, ours, pace=pace)
-            elif path == "/models":
+            elif found.name == "models" and not found.rest:
                 data = [{"id": model, "object": "model", "created": 0, "owned_by": "recorded"} for model in recordings.models]
                 await reply.whole(200, msgspec.json.encode({"object": "list", "data": data}), (JSON, *ours))
+            elif found.name not in ("healthz", "readyz"):
+                raise UnknownEndpointError(f"no recorded answer at {asked.path[:80]!r}", hint="POST /v1/chat/completions, GET /v1/models")
             else:
                 await reply.whole(200, msgspec.json.encode({"status": "ok", "calls": recordings.calls, "requests": len(recordings)}))
         except asyncio.CancelledError:

@@ -42,14 +42,14 @@ Opening = Callable[[], AbstractAsyncContextManager[App]]
 """Opens what a worker needs, in the worker's own loop, and closes it after the last request."""
 
 
-def bind(listen: str) -> socket.socket:
-    """A listening socket on a loopback address. Raises ConfigError where that cannot be."""
-    host, port = admit.listener(listen)
+def bind(listen: str, *, keyed: bool = False) -> socket.socket:
+    """A listening socket, on a loopback address while there are no keys. Raises ConfigError where that cannot be."""
+    host, port = admit.listener(listen, keyed=keyed)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(("127.0.0.1" if host == "localhost" else host, port))
+        bound.bind(("127.0.0.1" if host == "localhost" else "" if host == "*" else host, port))
         bound.listen(BACKLOG)
         bound.setblocking(False)
     except OSError as error:
@@ -64,32 +64,39 @@ def address(bound: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def gateway(config: Config) -> Opening:
-    """Opens the gateway of one worker."""
+def gateway(config: Config, reread: Callable[[], Config] | None = None) -> Opening:
+    """Opens the gateway of one worker. `reread` gives the configuration anew when SIGHUP comes."""
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[App]:
-        day = Day.open(config, SegmentWriter(config.home, durability=config.store.durability))
+        writer = SegmentWriter(config.home, durability=config.store.durability)
+        day = Day.open(config, writer, exposed=admit.reachable(config.serve.listen))
         day.start()
+        loop = asyncio.get_running_loop()
+        if reread is not None:
+            loop.add_signal_handler(signal.SIGHUP, day.reload, reread)
         try:
             yield application(day)
         finally:
+            loop.remove_signal_handler(signal.SIGHUP)
             await day.close()
 
     return opening
 
 
-def run(opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce: Callable[[], None]) -> None:
+def run(opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce: Callable[[], None], held: int = -1) -> None:
     """Serve until SIGTERM or SIGINT, and return when replies under way are finished or `drain_s` is over.
 
-    `announce` is called when such a signal will be obeyed and connections are accepted.
+    `announce` is called when such a signal will be obeyed and connections are accepted. `held`: a descriptor that this process
+    keeps for itself, its workers not.
     """
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.ask)
+    signal.signal(signal.SIGHUP, stop.reread)
     announce()
     if limits.workers > 1:
-        _supervise(opening, bound, limits, stop)
+        _supervise(opening, bound, limits, stop, held)
     else:
         _work(opening, bound, limits, stop)
 
@@ -98,9 +105,13 @@ class _Stop:
     """Whether a signal came while no server listened for signals yet; forked workers carry theirs."""
 
     asked = False
+    reload = False
 
     def ask(self, *_: object) -> None:
         self.asked = True
+
+    def reread(self, *_: object) -> None:
+        self.reload = True
 
 
 class _Server(uvicorn.Server):
@@ -163,7 +174,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop) -> None:
+def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, held: int) -> None:
     """Keep `limits.workers` workers alive until a signal, then let them drain."""
     alive_read, alive_write = os.pipe()
     workers: dict[int, float] = {}
@@ -177,6 +188,8 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
         code = 1
         try:
             os.close(alive_write)
+            if held >= 0:
+                os.close(held)
             _work(opening, bound, limits, stop, alive_read)
             code = 0
         except BaseException as error:  # a forked child must never return into its parent's code
@@ -196,6 +209,10 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
                 time.sleep(RESTART_PAUSE_S)
             if not stop.asked:
                 start()
+        if stop.reload:
+            stop.reload = False
+            for pid in workers:
+                _kill(pid, signal.SIGHUP)
         time.sleep(0.05)
     bound.close()
     for pid in workers:

@@ -12,17 +12,17 @@ from modicum import workload
 from modicum.errors import InputError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.decide import Choice
-from modicum.gateway.speak import say
+from modicum.gateway.speak import Question, say
 from modicum.wire import chat
 
 
-def predict(choice: Choice, request: dict[str, object], alarm: Alarm) -> Choice:
+def predict(choice: Choice, question: Question, alarm: Alarm) -> Choice:
     """The choice with the stage's prediction, where it is to be compared and was not made yet."""
     stage, recognised = choice.stage, choice.recognised
     if not choice.compare or choice.prediction is not None or stage is None or recognised is None:
         return choice
     try:
-        said = say(stage, recognised, request)
+        said = say(stage, recognised, question)
         return dataclasses.replace(choice, prediction=said.prediction, would_answer=said.reason == "answered")
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; nothing was compared")
@@ -30,7 +30,10 @@ def predict(choice: Choice, request: dict[str, object], alarm: Alarm) -> Choice:
 
 
 def agreed(choice: Choice, response: dict[str, object] | None, alarm: Alarm) -> bool | None:
-    """Did the incumbent say the same? None where nothing was predicted or its answer cannot be read."""
+    """Did the incumbent say the same? `response`: what is seen of its answer, as a chat completion.
+
+    None where nothing was predicted or the answer cannot be read.
+    """
     stage, recognised = choice.stage, choice.recognised
     if not choice.compare or choice.prediction is None or stage is None or recognised is None or response is None:
         return None

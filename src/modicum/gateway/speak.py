@@ -1,6 +1,7 @@
 """What a stage says of one request: its prediction, whether it may answer, and the reply in full, ready to be written.
 
-All that can fail does so here, before the caller has a byte, where the call can still go upstream.
+All that can fail does so here, before the caller has a byte, where the call can still go upstream. The stage saw placeholders where
+the request holds what is taken out; its answer is turned back here, and what cannot be turned back is left to the incumbent.
 """
 
 from __future__ import annotations
@@ -15,8 +16,28 @@ from modicum import workload
 from modicum.gateway.live import Stage
 from modicum.route.harmless import beyond_limit
 from modicum.route.rule import refusal
-from modicum.types import Prediction, Reason, Recognised, Usage
-from modicum.wire import completion, stream
+from modicum.types import Endpoint, Prediction, Reason, Recognised, Usage
+from modicum.view import Names
+from modicum.wire import completion, gather, stream, talk
+from modicum.wire.dialects import dialect
+
+IDS: dict[Endpoint, str] = {"chat_completions": "chatcmpl-", "messages": "msg_", "responses": "resp_"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request, as a stage needs it."""
+
+    call_id: str
+    endpoint: Endpoint
+    """The caller's dialect."""
+    request: dict[str, Any]
+    """As it was received."""
+    chat: dict[str, Any]
+    """What is seen of it, as a chat request."""
+    names: Names
+    """What its placeholders stand for."""
+    view_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +49,7 @@ class Said:
     """`answered`, or why the stage must leave it to the incumbent."""
     detail: str = ""
     content: str = ""
-    """The answer, where it may be given."""
+    """The answer with the caller's own values in it, where it may be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,29 +63,55 @@ class Written:
     """The same as a stream, where one was asked for."""
 
 
-def say(stage: Stage, recognised: Recognised, request: dict[str, Any]) -> Said:
-    """Ask the stage. The same for an answer that is sent and for one that is only compared."""
+def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool = False) -> Said:
+    """Ask the stage. The same for an answer that is sent and for one that is only compared. `below`: its threshold does not hold."""
     prediction = stage.specialist.predict(recognised.slots)
-    if refused := refusal(stage.live.rule, prediction):
+    refused = refusal(stage.live.rule, prediction)
+    if refused and not (below and refused == "below_threshold"):
         return Said(prediction=prediction, reason=refused)
-    content = workload.render(stage.workload.contract, prediction.value)
-    if beyond := beyond_limit(request, completion.tokens(content)):
+    contract, names = stage.workload.contract, question.names
+    content = workload.render(contract, prediction.value)
+    if not names.restorable(content):
+        return Said(prediction=prediction, reason="not_covered", detail="the answer names a value that this request does not hold")
+    if not names.empty:
+        content = names.restore_json(content) if contract.kind == "object" else names.restore(content)
+    if beyond := beyond_limit(question.chat, completion.tokens(content)):
         return Said(prediction=prediction, reason="not_covered", detail=beyond)
     return Said(prediction=prediction, reason="answered", content=content)
 
 
-def write(stage: Stage, request: dict[str, Any], content: str, call_id: str) -> Written:
-    """The reply as the caller will get it, a stream's events included."""
-    usage = completion.estimate(request, content)
+def write(stage: Stage, question: Question, content: str) -> Written:
+    """The reply as the caller will get it in its own dialect, a stream's events included."""
+    usage = completion.estimate(question.chat, content)
+    streamed = question.request.get("stream") is True
+    answer_id = IDS[question.endpoint] + question.call_id
+    about = {"usage_estimated": True, "workload": stage.workload.name, "certificate": stage.live.route.certificate_id}
+    if question.endpoint != "chat_completions":
+        return _translated(stage, question, content, usage, answer_id, about)
     whole = completion.build(
-        response_id=f"chatcmpl-{call_id}",
+        response_id=answer_id,
         model=stage.model,
         content=content,
         created=int(time.time()),
         usage=usage,
         about={"workload": stage.workload.name, "certificate": stage.live.route.certificate_id},
     )
-    events = None
-    if request.get("stream") is True:
-        events = b"".join(stream.split(whole, include_usage=completion.wants_usage(request)))
+    events = b"".join(stream.split(whole, include_usage=completion.wants_usage(question.request))) if streamed else None
     return Written(usage=usage, body=msgspec.json.encode(whole), events=events)
+
+
+def _translated(stage: Stage, question: Question, content: str, usage: Usage, answer_id: str, about: dict[str, Any]) -> Written:
+    told = talk.Response(
+        id=answer_id,
+        model=stage.model,
+        choices=(talk.Choice(parts=(talk.Text(text=content),), finish="stop"),),
+        usage=usage,
+        created=int(time.time()),
+    )
+    speech = dialect(question.endpoint)
+    body = msgspec.json.encode(speech.write_response(told) | {"modicum": about})
+    events = None
+    if question.request.get("stream") is True:
+        writer = speech.writer(speech.read_request(question.request))
+        events = b"".join(map(writer.write, gather.events(told)))
+    return Written(usage=usage, body=body, events=events)

@@ -1,0 +1,157 @@
+"""Ask the providers for one call, one after the other, until one begins to answer. Nothing is tried again after a first byte."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modicum.backends.client import Reply as Answer
+from modicum.backends.upstreams import Attempts, Deployment, Target
+from modicum.errors import UpstreamError
+from modicum.gateway import shadow
+from modicum.gateway.draft import Draft
+from modicum.types import Endpoint
+from modicum.wire import talk
+from modicum.wire.dialects import dialect
+
+if TYPE_CHECKING:
+    from modicum.gateway.asgi import Asked
+    from modicum.gateway.day import Day
+
+WANTS_USAGE = b',"stream_options":{"include_usage":true}}'
+COUNTED_STREAMS = frozenset(("chat_completions", "completions"))
+"""Endpoints whose streams tell their usage only where they are asked to."""
+QUIET = frozenset(("usage_always", "no_stream_options"))
+
+_encode = msgspec.json.Encoder().encode
+_read_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+@dataclass(slots=True, kw_only=True)
+class Answering:
+    """A provider that began to answer."""
+
+    answer: Answer
+    deployment: Deployment
+    spoken: Endpoint
+    """The provider's dialect."""
+    request: talk.Request | None = None
+    """What was asked, where it had to be translated."""
+    counted: bool = False
+    """The stream was asked to tell its usage, which the caller did not want to see."""
+    plainly: bool = False
+    """A plain answer was asked for, to be told as a stream."""
+    refused: bool = False
+    """It is what the last of all providers said, and none of them took the call."""
+
+
+async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering:
+    """The first provider that answers, or the last one's refusal. Raises UpstreamError, UntranslatableError."""
+    upstreams = draft.setting.upstreams
+    attempts = upstreams.attempts(target, draft.endpoint)
+    caller = told(asked)
+    last: Answering | None = None
+    error: UpstreamError | None = None
+    try:
+        while (deployment := await attempts.next()) is not None:
+            if last is not None:
+                last.answer.close()
+                last = None
+            draft.deployment, draft.tried = deployment, attempts.tried
+            try:
+                found = await _send(day, draft, attempts, deployment, caller)
+            except UpstreamError as failure:
+                error = failure
+                attempts.failed(deployment, failure)
+                continue
+            answer = found.answer
+            if not attempts.retryable(answer.status, answer.header("x-should-retry")):
+                attempts.answered(deployment)
+                return found
+            last, error = found, None
+            attempts.failed(deployment, answer.status, answer.header("retry-after"))
+        if last is not None:
+            last.refused = True
+            return last
+        raise error if error is not None else attempts.unavailable()
+    except BaseException:
+        if last is not None:
+            last.answer.close()
+        raise
+    finally:
+        attempts.close()
+
+
+async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployment, caller: list[tuple[str, str]]) -> Answering:
+    spoken = deployment.speaks(draft.endpoint) or draft.endpoint
+    streamed = draft.request.get("stream") is True
+    request: talk.Request | None = None
+    counted = plainly = False
+    if spoken == draft.endpoint:
+        body = draft.body or b""
+        if streamed and spoken in COUNTED_STREAMS and not QUIET.intersection(deployment.facts.quirks):
+            body, counted = with_usage(body, draft.request)
+    else:
+        request = dialect(draft.endpoint).read_request(draft.request)
+        plainly = streamed and not deployment.streams(spoken)
+        body = _encode(translated(request, deployment, spoken, stream=streamed and not plainly))
+    began = time.perf_counter()
+    try:
+        sending = draft.setting.upstreams.send(
+            deployment, spoken, body, caller=caller, stream=streamed and not plainly, deadline=attempts.deadline
+        )
+        answer = await (sending if not _compares(draft) else _beside(day, draft, sending))
+    finally:
+        draft.waited += time.perf_counter() - began
+    return Answering(answer=answer, deployment=deployment, spoken=spoken, request=request, counted=counted, plainly=plainly)
+
+
+def _compares(draft: Draft) -> bool:
+    choice = draft.choice
+    return choice is not None and choice.compare and choice.prediction is None
+
+
+async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
+    """Let the request leave, predict while the provider works, then wait for it."""
+    task: asyncio.Future[Answer] = asyncio.ensure_future(sending)
+    try:
+        await asyncio.sleep(0)
+        if draft.choice is not None and draft.question is not None:
+            draft.choice = shadow.predict(draft.choice, draft.question, day.alarm)
+        return await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+
+
+def translated(request: talk.Request, deployment: Deployment, spoken: Endpoint, *, stream: bool) -> dict[str, Any]:
+    """The request in the provider's dialect. Raises UntranslatableError."""
+    usage = stream and spoken == "chat_completions" and not QUIET.intersection(deployment.facts.quirks)
+    asked = dataclasses.replace(request, model=deployment.model, stream=stream or None, include_usage=usage or None)
+    return dialect(spoken).write_request(asked)
+
+
+def with_usage(body: bytes, request: dict[str, Any]) -> tuple[bytes, bool]:
+    """The body of a streamed chat that also wants its usage told, and whether that had to be added. Its other bytes stay."""
+    options = request.get("stream_options")
+    if isinstance(options, dict) and options.get("include_usage") is True:
+        return body, False
+    if "stream_options" not in request:
+        return body.rstrip()[:-1].rstrip() + WANTS_USAGE, True
+    if options is not None and not isinstance(options, dict):
+        return body, False  # the provider says what is wrong with it
+    fields = _read_fields(body)
+    fields["stream_options"] = msgspec.Raw(_encode({**(options or {}), "include_usage": True}))
+    return _encode(fields), True
+
+
+def told(asked: Asked) -> list[tuple[str, str]]:
+    """The caller's headers; `Upstreams.send` lets those through that a provider may see. Nothing of ours is among them."""
+    return [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers.items() if not name.startswith(b"x-modicum-")
+    ]

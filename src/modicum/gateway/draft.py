@@ -1,0 +1,267 @@
+"""A call while it happens, and the record that it becomes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modicum.errors import InputError, ModicumError
+from modicum.gateway import shadow
+from modicum.gateway.alarm import Alarm
+from modicum.gateway.decide import Choice
+from modicum.gateway.live import NOTHING, Serving
+from modicum.gateway.speak import Question
+from modicum.types import Call, Decision, Endpoint, Key, Usage, new_call_id
+from modicum.view import Seen
+from modicum.wire import canon, chat, completion
+from modicum.wire import error as wire_error
+from modicum.wire.dialects import dialect
+from modicum.wire.gather import Gathered
+from modicum.wire.passing import Passing
+
+if TYPE_CHECKING:
+    from modicum.backends.upstreams import Deployment
+    from modicum.gateway.setting import Setting
+    from modicum.gateway.till import Hold
+
+CLIENT_LEFT = 499
+"""The status of a call whose caller left before there was any."""
+SHORTEST_SECRET = 8
+NOT_KEPT = frozenset(("embeddings", "files", "batches", "models"))
+"""Endpoints whose answers are not stored: rows of numbers, and what others keep."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What is known so far. Filled by the walk, read once when it is recorded."""
+
+    setting: Setting
+    endpoint: Endpoint
+    scope: str
+    call_id: str = field(default_factory=new_call_id)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.perf_counter)
+    waited: float = 0.0
+    """Seconds that the provider was waited for, until the reply began."""
+    overhead_ms: float | None = None
+    """What was added until the reply began."""
+    serving: Serving = NOTHING
+    traceparent: str = ""
+    key: Key | None = None
+    hold: Hold | None = None
+    body: bytes | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    seen: Seen | None = None
+    question: Question | None = None
+    """What a stage sees of the request; None where the endpoint has no workloads or the request no chat form."""
+    choice: Choice | None = None
+    deployment: Deployment | None = None
+    """The one that answered, or that was asked last."""
+    tried: tuple[str, ...] = ()
+    status: int | None = None
+    response_body: bytes | None = None
+    """Of a plain reply, as the caller got it; None where it was too long to keep."""
+    own_usage: Usage | None = None
+    """Set where a stage answered."""
+    usage: Usage | None = None
+    """Set where it was read in the provider's dialect."""
+    service_tier: str | None = None
+    passing: Passing | None = None
+    """The stream, where the provider sent one in the caller's dialect."""
+    gathered: Gathered | None = None
+    """The stream, where the provider sent one in another dialect."""
+    broken: bool = False
+    """The stream did not come to its end."""
+    time_to_first_chunk_ms: float | None = None
+    error: str | None = None
+    cost_usd: Decimal | None = None
+    """Known once it is recorded."""
+    secrets: tuple[str, ...] = ()
+    """Credentials that a provider might quote; blanked in the record."""
+    kept: bool = False
+    call_kept: Call | None = None
+    """The record, once it was made."""
+    recorded: bool = False
+    """The store has it."""
+
+    def elapsed_ms(self) -> float:
+        return round((time.perf_counter() - self.began) * 1000, 3)
+
+    def begins(self) -> None:
+        """The reply is about to begin: what was not waiting was ours."""
+        if self.overhead_ms is None:
+            self.overhead_ms = round((time.perf_counter() - self.began - self.waited) * 1000, 3)
+
+    def fail(self, error: ModicumError) -> None:
+        """One of our errors ended it."""
+        self.error = error.code
+        if self.status is None:
+            self.status = error.status or 500
+
+    def leave(self, *, stopped: bool) -> None:
+        """The caller left, or the time to drain is over."""
+        self.error = self.error or ("stopped" if stopped else "client_left")
+        if self.status is None:
+            self.status = CLIENT_LEFT
+
+    @property
+    def streaming(self) -> bool:
+        return self.passing is not None or self.gathered is not None
+
+    def response(self) -> dict[str, Any] | None:
+        """The plain response in the caller's dialect, as far as it came."""
+        if self.passing is not None:
+            return self.passing.response()
+        if self.gathered is not None:
+            whole = self.gathered.response()
+            return None if whole is None else dialect(self.endpoint).write_response(whole)
+        try:
+            return chat.loads(self.response_body) if self.response_body else None
+        except InputError:
+            return None
+
+    def call(self, alarm: Alarm) -> Call:
+        """The record of it."""
+        request, response, choice = self.request, self.response(), self.choice
+        status = self.status if self.status is not None else 500
+        told = canon.model(self.endpoint, response) if response is not None else None
+        request_model = _text(request.get("model"))
+        usage = self._usage(response, status)
+        tier = self.service_tier or (canon.service_tier(self.endpoint, response) if response is not None else None)
+        self.cost_usd = self._cost(told, request_model, usage, tier)
+        body, viewed = self._stored(response)
+        seen_request = self.seen.body if self.seen is not None else self.body
+        keep = self.setting.keep_bodies
+        deployment = self.deployment
+        return Call(
+            call_id=self.call_id,
+            response_id=_text(response.get("id")) if response else None,
+            scope=self.scope,
+            key_id=self.key.key_id if self.key is not None else None,
+            endpoint=self.endpoint,
+            user_id=self.setting.pseudonym(chat.user_id(request)),
+            conversation_id=self.setting.pseudonym(chat.conversation_id(request)),
+            started_at=self.started_at,
+            duration_ms=self.elapsed_ms(),
+            time_to_first_chunk_ms=self.time_to_first_chunk_ms,
+            streamed=request.get("stream") is True,
+            origin="live",
+            source=self.setting.source,
+            request_model=request_model,
+            response_model=told,
+            provider=deployment.provider if deployment is not None else None,
+            deployments=self.tried,
+            request=None if keep == "none" else self.body if keep == "full" else seen_request,
+            response=body,
+            view_version=self.setting.redactor.version if keep == "redacted" else None,
+            status=status,
+            finish_reason=canon.finish_reason(self.endpoint, response) if response is not None else None,
+            error=self._error(response, status),
+            usage=usage,
+            cost_usd=self.cost_usd,
+            service_tier=tier,
+            decision=None if choice is None else self._decision(choice, viewed, told or request_model or "upstream", alarm),
+        )
+
+    def _usage(self, response: dict[str, Any] | None, status: int) -> Usage:
+        usage = self.own_usage or self.usage
+        if usage is None and self.gathered is not None and (whole := self.gathered.response()) is not None:
+            usage = whole.usage
+        if usage is None:
+            usage = canon.usage(self.endpoint, response) if response is not None else Usage()
+        # A provider counts what it sent before a stream broke, and tells nobody; one that tells no usage at all counts too.
+        if self.streaming and status < 400 and (self.broken or usage.output_tokens is None):
+            return self._estimated(usage, response)
+        return usage
+
+    def _estimated(self, told: Usage, response: dict[str, Any] | None) -> Usage:
+        whole = canon.chat_response(self.endpoint, response) if response is not None else None
+        said = 0
+        for choice in (whole or {}).get("choices") or ():
+            message = choice.get("message") or {}
+            said += sum(len(value.encode("utf-8", "replace")) for value in message.values() if isinstance(value, str))
+            said += sum(len(_encode(tool.get("function"))) for tool in message.get("tool_calls") or () if isinstance(tool, dict))
+        guess = -(-said // completion.BYTES_PER_TOKEN)
+        return Usage(
+            input_tokens=told.input_tokens if told.input_tokens is not None else len(self.body or b"") // completion.BYTES_PER_TOKEN,
+            output_tokens=max(guess, told.output_tokens or 0),
+            cache_read_tokens=told.cache_read_tokens,
+            cache_write_tokens=told.cache_write_tokens,
+            cache_write_1h_tokens=told.cache_write_1h_tokens,
+            estimated=True,
+        )
+
+    def _cost(self, told: str | None, asked: str | None, usage: Usage, tier: str | None) -> Decimal | None:
+        """Nothing for what a stage or we ourselves answered; at the deployment's price else, unknown where that is."""
+        if self.own_usage is not None:
+            return Decimal(0)
+        if self.deployment is None or usage == Usage():
+            return None
+        model = self.deployment.model or asked
+        return self.setting.till.cost(self.deployment.provider, told, model, usage, self.started_at, tier)
+
+    def _stored(self, response: dict[str, Any] | None) -> tuple[bytes | None, dict[str, Any] | None]:
+        """What is stored of the response, and what our models may see of it."""
+        keep = self.setting.keep_bodies
+        keeps = keep != "none" and self.endpoint not in NOT_KEPT
+        compares = self.choice is not None and self.choice.compare and self.choice.prediction is not None
+        if not keeps and not compares:
+            return None, None
+        plain = _encode(response) if self.streaming and response is not None else self.response_body
+        if plain is None:
+            return None, None
+        plain = blank(plain, self.secrets)
+        names = self.seen.names if self.seen is not None else self.setting.redactor.names()
+        redacted = names.redact_json(plain) if keep == "redacted" or compares else plain
+        stored = None if not keeps else redacted if keep == "redacted" else plain
+        if not compares:
+            return stored, None
+        return stored, response if redacted is plain else chat.loads(redacted)
+
+    def _error(self, response: dict[str, Any] | None, status: int) -> str | None:
+        if self.error is not None:
+            return self.error
+        if self.passing is not None and self.passing.error is not None:
+            return wire_error.name({"error": self.passing.error}, status)
+        if self.gathered is not None and self.gathered.failed is not None:
+            return self.gathered.failed.kind[:80]
+        return wire_error.name(response, status) if status >= 400 else None
+
+    def _decision(self, choice: Choice, viewed: dict[str, Any] | None, incumbent: str, alarm: Alarm) -> Decision:
+        live = choice.stage.live if choice.stage else None
+        recognised, prediction = choice.recognised, choice.prediction
+        said = canon.chat_response(self.endpoint, viewed) if viewed is not None and self.error is None else None
+        return Decision(
+            answered_by=choice.stage.model if choice.stage and self.own_usage is not None else incumbent,
+            reason=choice.reason,
+            detail=choice.detail,
+            workload_id=recognised.workload_id if recognised else None,
+            version_id=recognised.version_id if recognised else None,
+            route_id=live.route.route_id if live else None,
+            certificate_id=live.route.certificate_id if live else None,
+            artefact_digest=live.route.artefact_digest if live else None,
+            confidence=prediction.confidence if prediction else None,
+            threshold=live.rule.accept_above if live else None,
+            value=prediction.value if prediction else None,
+            would_answer=choice.would_answer,
+            agreed=shadow.agreed(choice, said, alarm),
+        )
+
+
+def blank(body: bytes, secrets: tuple[str, ...]) -> bytes:
+    """The body without these credentials."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            body = body.replace(secret.encode("latin-1", "replace"), b"[credential]")
+    return body
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,50 @@
+"""What one reading of the configuration gives the walk. A request sees one setting from its first byte to its record."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from modicum.backends.client import Client
+from modicum.backends.upstreams import Upstreams
+from modicum.config import Config
+from modicum.gateway.till import Till
+from modicum.store.key import evidence_key
+from modicum.view import Redactor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Everything that a reload replaces at once."""
+
+    config: Config
+    upstreams: Upstreams
+    redactor: Redactor
+    till: Till
+    secret: bytes
+    """Of this home: hides what must not be told and must stay the same."""
+    source: str
+    """What records say of where a call came in."""
+    keep_bodies: Literal["redacted", "full", "none"]
+    fail_closed: bool
+
+    @classmethod
+    def open(cls, config: Config, client: Client, till: Till, *, source: str = "") -> Setting:
+        """Check all that the configuration says. Nothing is sent. Raises ConfigError."""
+        return cls(
+            config=config,
+            upstreams=Upstreams.open(config, client),
+            redactor=Redactor.open(config.redact.table),
+            till=till,
+            secret=evidence_key(config.home),
+            source=source or config.serve.listen,
+            keep_bodies=config.store.keep_bodies,
+            fail_closed=config.store.on_failure == "fail_closed",
+        )
+
+    def pseudonym(self, name: str | None) -> str | None:
+        """An end user's or a conversation's id as it is recorded: where it is an address, a number or the like, a word that hides it."""
+        if name is None or self.keep_bodies == "full" or self.redactor.names().redact(name) == name:
+            return name
+        return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.secret, digest_size=12).hexdigest()

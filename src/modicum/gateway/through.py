@@ -1,0 +1,170 @@
+"""Hand a provider's reply on in the dialect that it came in, byte for byte; look on, and keep the last bytes until it is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import zlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from modicum.backends.client import Reply as Answer
+from modicum.errors import UpstreamError
+from modicum.gateway.asgi import Header, Reply
+from modicum.gateway.draft import Draft
+from modicum.wire.passing import passing
+
+if TYPE_CHECKING:
+    from modicum.gateway.ask import Answering
+    from modicum.gateway.day import Day
+
+HOLD_BYTES = 1 << 20
+"""So much of a plain reply is held until it is complete: if it breaks off, the caller gets an error and not a torn body."""
+KEEP_BYTES = 32 << 20
+"""Longer bodies pass, but only their figures are recorded."""
+AFTER_DONE_S = 1.0
+"""How long a provider may take to end its stream after the last event."""
+
+HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer")
+    + (b"transfer-encoding", b"upgrade")
+)
+NOT_PASSED = HOP_BY_HOP | {b"alt-svc", b"set-cookie", b"strict-transport-security"}
+"""Headers of the provider's that speak of its own host or connection."""
+
+_COUNT = re.compile(rb'"usage"\s*:\s*\{')
+_decode = msgspec.json.Decoder().decode
+
+
+def reply_headers(headers: Sequence[Header], ours: Iterable[Header]) -> list[Header]:
+    """The provider's headers less those of its connection, then ours. Its own request id stays beside ours."""
+    ours = list(ours)
+    limited = any(name.startswith(b"x-ratelimit-") for name, _ in ours)
+    named: set[bytes] = set()
+    passed = []
+    for name, value in headers:
+        if name == b"connection":
+            named = {token.strip() for token in value.lower().split(b",")}
+        elif name == b"x-request-id" or name == b"request-id":
+            passed.append((b"x-upstream-request-id", value))
+        elif name not in NOT_PASSED and not name.startswith(b"x-modicum-") and not (limited and name.startswith(b"x-ratelimit-")):
+            passed.append((name, value))
+    if named:
+        passed = [header for header in passed if header[0] not in named]
+    return [*passed, *ours]
+
+
+async def plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
+    """A reply in one piece. Raises UpstreamError where it breaks off."""
+    kept: list[bytes] = []
+    held: list[bytes] = []
+    size = waiting = 0
+    began = time.perf_counter()
+    async for chunk in answer.chunks():
+        if waiting + len(chunk) > HOLD_BYTES and held:
+            if not reply.started:
+                draft.waited += time.perf_counter() - began
+                draft.begins()
+                await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
+            await reply.write(b"".join(held))
+            held, waiting = [], 0
+        held.append(chunk)
+        waiting += len(chunk)
+        size += len(chunk)
+        if size <= KEEP_BYTES:
+            kept.append(chunk)
+    if not reply.started:
+        draft.waited += time.perf_counter() - began
+    if size <= KEEP_BYTES:
+        draft.response_body = unpacked(b"".join(kept), answer.header("content-encoding"))
+    await day.recorder.keep_or_refuse(draft)
+    if not reply.started:
+        await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
+    await reply.write(b"".join(held), last=True)
+
+
+async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None:
+    """A stream of events. Raises UpstreamError where it ends before the answer does."""
+    answer = found.answer
+    on_its_way = draft.passing = passing(draft.endpoint)
+    counts = WithoutUsage() if found.counted else None
+    # Without a length: if the stream breaks off, an error event is added to it.
+    headers = [header for header in reply_headers(answer.headers, day.headers(draft)) if header[0] != b"content-length"]
+    draft.begins()
+    await reply.start(answer.status, headers)
+    chunks = answer.chunks()
+    async for chunk in chunks:
+        if draft.time_to_first_chunk_ms is None:
+            draft.time_to_first_chunk_ms = draft.elapsed_ms()
+        if ready := on_its_way.feed(chunk):
+            if counts is not None:
+                ready = counts.feed(ready)
+            if ready:
+                await reply.write(ready)
+        if on_its_way.done:
+            break
+    if not (on_its_way.done or on_its_way.finished or on_its_way.error):
+        draft.broken = True
+        raise UpstreamError("the provider's stream ended before the answer did")
+    await day.recorder.keep_or_refuse(draft)
+    rest = on_its_way.rest()
+    await reply.write(counts.feed(rest) if counts is not None else rest)
+    if on_its_way.done:
+        await _after_done(chunks, reply)
+    await reply.write(b"", last=True)
+
+
+class WithoutUsage:
+    """Takes the event out that tells nothing but the usage, which only we asked for."""
+
+    __slots__ = ("_blank",)
+
+    def __init__(self) -> None:
+        self._blank = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What may be handed on of whole lines."""
+        if not self._blank and _COUNT.search(data) is None:
+            return data
+        kept = []
+        for line in data.splitlines(keepends=True):
+            if self._blank and not line.strip():
+                self._blank = False  # the blank line that ended the event which was taken out
+                continue
+            self._blank = line.startswith(b"data:") and _COUNT.search(line) is not None and _tells_only_usage(line[5:])
+            if not self._blank:
+                kept.append(line)
+        return b"".join(kept)
+
+
+def _tells_only_usage(data: bytes) -> bool:
+    try:
+        event = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(event, dict) and isinstance(event.get("usage"), dict) and event.get("choices") == []
+
+
+async def _after_done(chunks: AsyncIterator[bytes], reply: Reply) -> None:
+    """Hand on what may follow the last event; the answer is whole, so nothing that happens here is an error."""
+    try:
+        async with asyncio.timeout(AFTER_DONE_S):
+            async for chunk in chunks:
+                await reply.write(chunk)
+    except (TimeoutError, UpstreamError):
+        return
+
+
+def unpacked(body: bytes, encoding: str) -> bytes | None:
+    """The body as it reads. We ask for no compression; a provider that compresses all the same is read within bounds."""
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return None
+    try:
+        return zlib.decompressobj(47).decompress(body, KEEP_BYTES)
+    except zlib.error:
+        return None
