@@ -18,8 +18,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from modicum.store.home import write
+
 MOST_NUMBERS = 16_384
-"""A worker's; 128 KiB, of which only what is used takes memory."""
+"""A worker's: 128 KiB."""
 FOLDER = "metrics"
 RUN = os.urandom(8).hex()
 """Made where this is imported first, before workers are forked: what tells the files of one run from those of another."""
@@ -27,23 +29,33 @@ _opened = itertools.count()
 
 
 class Counts:
-    """The numbers of one worker. `numbers[i] += 1` counts."""
+    """The numbers of one worker. `numbers[i] += 1` counts. Where no file can be made, it counts for itself: nothing here stops a gateway."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER / RUN
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(home / FOLDER)
-        stem = self._folder / f"{os.getpid()}-{next(_opened)}"
-        self._names = os.open(stem.with_suffix(".names"), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._names, fcntl.LOCK_SH)
-        file = os.open(stem.with_suffix(".numbers"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._stem = self._folder / f"{os.getpid()}-{next(_opened)}"
+        self._names = -1
+        self._series: list[tuple[str, int, int]] = []
+        self._used = 0
         try:
-            os.ftruncate(file, MOST_NUMBERS * 8)
-            self._map = mmap.mmap(file, MOST_NUMBERS * 8)
+            self._map = self._shared()
+        except OSError:
+            self._map = mmap.mmap(-1, MOST_NUMBERS * 8)
+        self.numbers = memoryview(self._map).cast("d")
+
+    def _shared(self) -> mmap.mmap:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(self._folder.parent)
+        file = os.open(self._stem.with_suffix(".numbers"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Written, not stretched: on a full disk a page that has no place yet would end the process.
+            write(file, bytes(MOST_NUMBERS * 8))
+            found = mmap.mmap(file, MOST_NUMBERS * 8)
         finally:
             os.close(file)
-        self.numbers = memoryview(self._map).cast("d")
-        self._used = 0
+        self._names = os.open(self._stem.with_suffix(".names"), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._names, fcntl.LOCK_SH)
+        return found
 
     def add(self, name: str, width: int = 1) -> int | None:
         """Begin a series of `width` numbers; where they begin, None where there is no room left."""
@@ -51,26 +63,34 @@ class Counts:
         if start + width > MOST_NUMBERS:
             return None
         self._used += width
-        os.write(self._names, f"{start}\t{width}\t{name}\n".encode())
+        self._series.append((name, start, width))
+        if self._names >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self._names, f"{start}\t{width}\t{name}\n".encode())
         return start
 
     def read(self) -> Iterator[tuple[str, tuple[float, ...], int, bool]]:
         """(name, numbers, process, whether that lives) of every series of every worker of this run."""
+        for name, start, width in self._series:
+            yield name, tuple(self.numbers[start : start + width]), os.getpid(), True
         for path in sorted(self._folder.glob("*.names")):
+            if path.stem == self._stem.name:
+                continue
             with contextlib.suppress(OSError, ValueError):
                 alive, pid = _held(path), int(path.stem.partition("-")[0])
                 numbers = memoryview(path.with_suffix(".numbers").read_bytes()).cast("d")
                 for line in path.read_text("utf-8").splitlines():
-                    start, width, name = line.split("\t", 2)
-                    yield name, tuple(numbers[int(start) : int(start) + int(width)]), pid, alive
+                    first, size, name = line.split("\t", 2)
+                    yield name, tuple(numbers[int(first) : int(first) + int(size)]), pid, alive
 
     def close(self) -> None:
         """Count no more. The last worker to end takes the files with it."""
         self.numbers.release()
         self._map.close()
-        os.close(self._names)
-        if not any(map(_held, self._folder.glob("*.names"))):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._names >= 0:
+            os.close(self._names)
+            if not any(map(_held, self._folder.glob("*.names"))):
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:
