@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modicum.backends.features import HEAD_CHARS, TAIL_CHARS, clip, extract
+from modicum.backends.features import _ASCII_TOKEN, _TOKEN, HEAD_CHARS, TAIL_CHARS, clip, extract
 
 
 def test_words_pairs_grams_and_numbers() -> None:
@@ -60,3 +60,9 @@ def test_hostile_texts_take_no_longer_than_others(piece: str) -> None:
     started = time.thread_time()
     extract(piece * 1_000_000)
     assert time.thread_time() - started < 0.5
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(max_codepoint=127), max_size=200))
+def test_the_short_way_for_ascii_text_finds_the_same_tokens(text: str) -> None:
+    assert _ASCII_TOKEN.findall(text) == _TOKEN.findall(text)
