@@ -30,8 +30,7 @@ async def rounds(found: Sequence[Side], count: int, turn: Callable[[Side], Await
             row = await turn(side)
             if row is not None:
                 rows.append({"side": side.name, "round": number, "load": os.getloadavg()[0], **about, **row})
-            for pid in set(side.pids.values()):
-                await asyncio.to_thread(quiet, pid)
+            await asyncio.to_thread(quiet, set(side.pids.values()))
     return rows
 
 

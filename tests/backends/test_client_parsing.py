@@ -110,7 +110,7 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
     return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(responses(), min_size=1, max_size=3), st.lists(st.integers(0, 10_000), max_size=12))
 def test_replies_read_the_same_however_they_are_cut(
     made: list[tuple[bytes, int, list[tuple[bytes, bytes]], bytes, bool]], at: list[int]
@@ -131,7 +131,7 @@ def test_replies_read_the_same_however_they_are_cut(
             assert owner.given == number + 1 and connection.alive
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(responses(), st.integers(0, 10_000), st.lists(st.integers(0, 10_000), max_size=5))
 def test_a_reply_that_is_cut_short_is_an_error_and_its_beginning_is_right(
     made: tuple[bytes, int, list[tuple[bytes, bytes]], bytes, bool], end: int, at: list[int]
@@ -179,7 +179,7 @@ pieces = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(pieces, max_size=12))
 def test_any_bytes_only_fail_the_reply(said: list[bytes]) -> None:
     with connected() as (connection, wire, owner, loop):

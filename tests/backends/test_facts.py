@@ -12,8 +12,8 @@ from modicum.backends.facts import CONVERSATIONS, QUIRKS, all_facts, facts, fact
 from modicum.errors import ConfigError
 
 KINDS = (
-    "openai azure anthropic gemini vertex bedrock mistral cohere deepseek xai groq together fireworks replicate openrouter huggingface "
-    "vllm sglang llamacpp ollama openai_compatible"
+    "openai azure anthropic gemini vertex vertex_anthropic bedrock mistral cohere deepseek xai groq together fireworks replicate "
+    "openrouter huggingface vllm sglang llamacpp ollama openai_compatible"
 ).split()
 MINIMAL = (
     'name = "X"\nurl = "https://x.example/v1"\nread = ["https://x.example/docs, 2026-11-22"]\n[endpoints]\nchat_completions = "/chat"\n'

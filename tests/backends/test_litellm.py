@@ -160,6 +160,7 @@ async def test_the_file_is_served_as_it_is(tmp_path: Path, monkeypatch: pytest.M
         ("claude-x", "", "", "anthropic", "claude-x"),
         ("gemini/gemini-x", "", "", "gemini", "gemini-x"),
         ("vertex_ai/gemini-x", "", "", "vertex", "gemini-x"),
+        ("vertex_ai/claude-x@20260101", "", "", "vertex_anthropic", "claude-x@20260101"),
         ("together_ai/meta/llama", "", "", "together", "meta/llama"),
         ("fireworks_ai/accounts/f/models/x", "", "", "fireworks", "accounts/f/models/x"),
         ("openrouter/anthropic/claude-x", "", "", "openrouter", "anthropic/claude-x"),

@@ -164,6 +164,11 @@ def test_bodies_keep_their_bytes_but_for_the_model() -> None:
     assert rewrite_model(body, "y", keep=False) == b'{"a":[1.50,  {"model": "inner"}],"z":"\\u00e9"}'
     assert rewrite_model(b'{"input":{}}', "o/n", name="version") == b'{"input":{},"version":"o/n"}'
     assert rewrite_model(b'{"model":"a","model":"b"}', "c") == b'{"model":"c"}'
+    claude = rewrite_model(b'{"model":"a","max_tokens":1}', "b", keep=False, adds={"anthropic_version": "v"})
+    assert claude == b'{"max_tokens":1,"anthropic_version":"v"}'
+    assert (
+        rewrite_model(b'{"anthropic_version":"mine"}', "b", keep=False, adds={"anthropic_version": "v"}) == b'{"anthropic_version":"mine"}'
+    )
     for bad in (b"", b"[]", b'"x"', b"{", b"\xff", b'{"model":'):
         with pytest.raises(RequestError):
             rewrite_model(bad, "x")

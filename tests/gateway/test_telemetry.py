@@ -356,6 +356,28 @@ async def test_nothing_of_what_was_said_is_told_by_default(tmp_path: Path, monke
         assert canary.encode() not in text + collector.raw + files + errors.getvalue().encode(), canary
 
 
+async def test_content_is_told_where_the_operator_wants_it_and_only_what_was_kept(tmp_path: Path) -> None:
+    tools = [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    asked = {
+        "model": "m",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "<EMAIL_1>"}]}, {"role": "assistant", "tool_calls": tools}],
+    }
+    async with collecting() as collector:
+        with opened(tmp_path, collector_config(collector.url, content=True)) as telemetry:
+            telemetry.observe(called(request=json.dumps(asked).encode()), overhead_ms=0.1)
+            telemetry.observe(called(request=None, response=None), overhead_ms=0.1)
+            telemetry.observe(called(request=b"{", response=b"[]"), overhead_ms=0.1)
+            await sent(telemetry)
+    first, second, third = (told(span.attributes) for span in collector.traces.resource_spans[0].scope_spans[0].spans)
+    assert json.loads(first["gen_ai.input.messages"]) == [
+        {"role": "user", "parts": [{"type": "text", "content": "<EMAIL_1>"}]},
+        {"role": "assistant", "parts": [{"type": "tool_call", "id": "c1", "name": "f", "arguments": "{}"}]},
+    ]
+    said = {"role": "assistant", "parts": [{"type": "text", "content": "canary-answer-2f"}], "finish_reason": "stop"}
+    assert json.loads(first["gen_ai.output.messages"]) == [said]
+    assert "gen_ai.input.messages" not in second and "gen_ai.output.messages" not in third
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_alarms_and_the_start_are_lines(form: Any) -> None:
     stream = io.StringIO()

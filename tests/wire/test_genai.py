@@ -389,6 +389,8 @@ def test_other_calls_of_litellms() -> None:
     assert litellm.observe(PAYLOAD | {"call_type": "aimage_generation"}) is None
     embedded = payload(call_type="aembedding", messages=["a", "b"], response={"object": "list", "data": []})
     assert embedded.endpoint == "embeddings" and json.loads(embedded.request or b"")["input"] == ["a", "b"]
+    embedded = payload(call_type="aembedding", messages=[{"role": "user", "content": "a"}], response={"object": "list", "data": []})
+    assert json.loads(embedded.request or b"")["input"] == ["a"]
     responded = payload(call_type="aresponses", messages="hi", response={"object": "response", "output": []})
     assert responded.endpoint == "responses" and json.loads(responded.request or b"")["input"] == "hi"
     told_as_chat = payload(call_type="anthropic_messages")

@@ -40,6 +40,7 @@ class Reply:
     __slots__ = (
         "_connection",
         "_error",
+        "_named",
         "_pieces",
         "_size",
         "_waiter",
@@ -62,6 +63,7 @@ class Reply:
         self.stale = False
         """The provider closed the connection before a byte of the reply came."""
         self._connection: Connection | None = connection
+        self._named: dict[bytes, bytes] | None = None
         self._pieces: list[bytes] = []
         self._size = 0
         self._whole = False
@@ -70,11 +72,10 @@ class Reply:
 
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), empty where there is none."""
-        wanted = name.encode()
-        for found, value in self.headers:
-            if found == wanted:
-                return value.decode("latin-1")
-        return ""
+        if self._named is None:
+            self._named = dict(reversed(self.headers))
+        found = self._named.get(name.encode())
+        return "" if found is None else found.decode("latin-1")
 
     def chunks(self) -> Reply:
         """The body as it arrives. Raises UpstreamError where it breaks off, UpstreamTimeoutError where it stalls."""
@@ -215,7 +216,7 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> None:
         """The reader has taken what waited."""
-        if self._paused and self._transport is not None:
+        if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
             self._expect(self._silence_s)
@@ -341,10 +342,10 @@ class Connection(asyncio.Protocol):
         reply.end()
         if transport is None:
             return
-        if self._paused:
-            self._paused = False
-            transport.resume_reading()
         if self._keep and not transport.is_closing() and not transport.get_write_buffer_size():
+            if self._paused:
+                self._paused = False
+                transport.resume_reading()
             self.used = True
             self._owner.give(self)
         else:

@@ -55,6 +55,8 @@ class Facts:
     """The same in place of `endpoints` where the operator sets `api_version` (with {api_version})."""
     model_field: str = "model"
     """The top-level field of a body that names the model, where the path does not."""
+    adds: Mapping[str, str] = field(default_factory=dict)
+    """Top-level fields that a body gets where it lacks them."""
     key_header: str = "authorization"
     key_prefix: str = "Bearer "
     key_env: tuple[str, ...] = ()

@@ -66,6 +66,8 @@ def split_model(model: str, provider: str, base: str) -> tuple[str, str, str]:
         kind = "openai_compatible"
     if kind == "mistral" and provider == "codestral" and not base:
         return "", name, ""
+    if kind == "vertex" and name.startswith("claude-"):
+        kind = "vertex_anthropic"
     region = ""
     if kind == "bedrock":
         name = name.removeprefix("converse/").removeprefix("converse_like/")

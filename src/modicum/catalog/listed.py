@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -70,6 +71,8 @@ class Table(msgspec.Struct, frozen=True):
     providers: tuple[Provider, ...]
 
 
+Resolved = tuple[Price, tuple[tuple[str, Value], ...]]
+"""The price of short inputs, and the fields of it that rise with the length."""
 _decode_models = msgspec.json.Decoder(tuple[Model, ...]).decode
 _DATED = re.compile(r"(-)(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
@@ -89,31 +92,52 @@ class Listed:
         self._providers = {provider.id: provider for provider in table.providers}
         self._models: dict[str, tuple[Model, ...]] = {}
         self._capacity = capacity
+        self._recent: dict[tuple[str | None, str, str | None, int], Resolved | None] = {}
         self._known: OrderedDict[tuple[str | None, str], tuple[str, Model] | None] = OrderedDict()
 
     def price(
         self, model: str, at: datetime, *, provider: str | None = None, input_tokens: int = 0, service_tier: str | None = None
     ) -> Price | None:
         """The price of a model at a moment. `provider` None: guessed from the name, or read from its prefix ("azure/gpt-4o")."""
+        # What was found a moment ago holds for the second.
+        key = (provider, model, service_tier, int(at.timestamp()))
+        if key in self._recent:
+            found = self._recent[key]
+        else:
+            found = self._resolved(model, at, provider, service_tier)
+            if len(self._recent) >= self._capacity:
+                self._recent.clear()
+            if len(model) + len(service_tier or "") <= LONGEST_NAME:
+                self._recent[key] = found
+        if found is None:
+            return None
+        price, steps = found
+        risen: dict[str, Any] = {field: _at(value, input_tokens) for field, value in steps}
+        return replace(price, **risen) if risen else price
+
+    def _resolved(self, model: str, at: datetime, provider: str | None, service_tier: str | None) -> Resolved | None:
         found = self.find(model, provider)
         if found is None:
             return None
         sold_by, one = found
         listed = dict(next((prices for when, prices in reversed(one.prices) if _holds(when, at)), one.prices[0][1] if one.prices else {}))
-        if not any(listed.values()):
+        if not listed:
             return None
-        if service_tier not in PLAIN_TIERS and service_tier is not None:
+        if service_tier is not None and service_tier not in PLAIN_TIERS:
             special: dict[str, Value] = {}
-            for when, constraint, prices in one.variants:
-                if all(value == service_tier for value in when.values()) and _holds(constraint, at):
+            for conditions, constraint, prices in one.variants:
+                if all(value == service_tier for value in conditions.values()) and _holds(constraint, at):
                     special = prices | special
             if not special:
                 return None
             listed |= special
-        known = {ours: _at(listed[theirs], input_tokens) for ours, theirs in UNITS.items() if theirs in listed}
+        fields = {ours: listed[theirs] for ours, theirs in UNITS.items() if theirs in listed}
+        steps = tuple((field, value) for field, value in fields.items() if not isinstance(value, str) and field != "request_usd")
+        known = {field: _at(value, 0) for field, value in fields.items()}
         if "request_usd" in known:
             known["request_usd"] /= 1000
-        return Price(provider=sold_by, model=model, **known, source=f"genai-prices {self.version}", as_of=at.date().isoformat())
+        source = f"genai-prices {self.version}"
+        return Price(provider=sold_by, model=model, **known, source=source, as_of=at.date().isoformat()), steps
 
     def find(self, model: str, provider: str | None) -> tuple[str, Model] | None:
         """(provider, model) as the package finds them."""

@@ -35,8 +35,9 @@ from modicum.gateway.asgi import JSON, Asked, Header, Reply
 from modicum.gateway.day import Day
 from modicum.gateway.telemetry import Telemetry
 from modicum.store import batches, identity
+from modicum.store.key import evidence_key
 from modicum.types import Call, Key
-from modicum.view import Redactor
+from modicum.view import Redactor, keeping
 from modicum.wire import genai, litellm, otlp
 from modicum.wire.observed import Observed
 
@@ -187,19 +188,13 @@ def kept(config: Config, observed: Observed, *, scope: str) -> Call:
     call = observed.call
     who = identity.of_response(scope, observed.identity)
     call = dataclasses.replace(call, call_id=identity.call_id(call.started_at, who), scope=scope)
-    if config.store.keep_bodies == "none":
-        return dataclasses.replace(call, request=None, response=None)
-    if config.store.keep_bodies == "full" or call.request is None:
-        return call
-    redactor = _redactor(config.redact.table)
-    seen = redactor.see(call.request, msgspec.json.decode(call.request))
-    response = None if call.response is None else seen.names.redact_json(call.response)
-    return dataclasses.replace(call, request=seen.body, response=response, view_version=redactor.version)
+    redactor, hidden_by = _view(config.redact.table, config.home)
+    return keeping.kept(call, config.store.keep_bodies, redactor, hidden_by)
 
 
 @functools.lru_cache(1)
-def _redactor(table: Path | None) -> Redactor:
-    return Redactor.open(table)
+def _view(table: Path | None, home: Path) -> tuple[Redactor, bytes]:
+    return Redactor.open(table), evidence_key(home)
 
 
 def _of_spans(spans: Iterable[otlp.Span]) -> Told:

@@ -88,7 +88,8 @@ class ByEvent(Passing):
             return b""
         if self._ending:
             self._held = data
-            self._last()
+            if b"\n" in chunk or b"\r" in chunk or len(data) > LONGEST_END:
+                self._last()
             return b""
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if len(data) - end > LONGEST_LINE:

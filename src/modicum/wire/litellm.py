@@ -59,7 +59,7 @@ def observe(payload: Any) -> Observed | None:
     failed = payload.get("status") == "failure" or bool(payload.get("error_str"))
     about = _record(payload.get("error_information"))
     endpoint, request = _request(payload, endpoint, response)
-    streamed = payload.get("stream") is True
+    streamed, settings = payload.get("stream") is True, _record(payload.get("model_parameters"))
     told_model = text(response.get("model")) if response else None
     error = code(about.get("error_class")) if failed else None
     call = Call(
@@ -67,7 +67,7 @@ def observe(payload: Any) -> Observed | None:
         response_id=text(payload.get("id")),
         endpoint=endpoint,
         client_id=text(metadata.get("user_api_key_alias")) or text(metadata.get("user_api_key_team_alias")),
-        user_id=text(payload.get("end_user")) or text(metadata.get("user_api_key_end_user_id")),
+        user_id=text(payload.get("end_user")) or text(metadata.get("user_api_key_end_user_id")) or text(settings.get("user")),
         conversation_id=_conversation(payload, metadata),
         started_at=started_at,
         duration_ms=max(0.0, (ended - started) * 1000) if ended is not None else None,
@@ -116,6 +116,8 @@ def _request(payload: dict[str, Any], endpoint: Endpoint, response: dict[str, An
         asked["prompt"] = said if isinstance(said, str) else "\n".join(_words(said))
     elif endpoint == "rerank":
         asked["query"] = said
+    elif endpoint == "embeddings":
+        asked["input"] = _words(said) or said  # it writes texts as messages
     else:
         asked["input"] = said
     for name in ("model", "messages", "input", "prompt", "api_key", "extra_headers", "extra_body", "stream_options"):

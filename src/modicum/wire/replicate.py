@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -202,9 +203,10 @@ class Reader:
 
     def end(self) -> Sequence[Event]:
         found: list[Event] = []
-        for name, data in self._events.end():
-            if data is not None and not self._over:
-                self._take(name, data, found)
+        with suppress(UpstreamError):  # it broke off within an event
+            for name, data in self._events.end():
+                if data is not None and not self._over:
+                    self._take(name, data, found)
         return found
 
     def _take(self, name: str, data: bytes, found: list[Event]) -> None:

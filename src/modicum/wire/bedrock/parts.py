@@ -165,7 +165,11 @@ def _write(part: Part, where: str, claude: bool, names: set[str]) -> dict[str, A
             return {"toolUse": {"toolUseId": tool_id(part.id), "name": part.name, "input": arguments(part.arguments, where)}}
         case ToolResult():
             status: Literal["success", "error"] = "error" if part.error else "success"
-            content = [{"text": one.text} if isinstance(one, Text) else _write_media(one, where, names) for one in part.parts]
+            content = [
+                {"text": one.text} if isinstance(one, Text) else _write_media(one, where, names)
+                for one in part.parts
+                if not (isinstance(one, Text) and not one.text)
+            ]
             return {"toolResult": {"toolUseId": tool_id(part.id), "content": content, "status": status}}
         case Reasoning():
             return _write_thought(part, claude)

@@ -95,6 +95,8 @@ def write(parts: tuple[Part, ...], names: Mapping[str, str], *, unsigned: bool, 
     found: list[dict[str, Any]] = []
     signature: str | None = None
     for part in parts:
+        if isinstance(part, Text) and not part.text and len(parts) > 1:
+            continue  # Vertex refuses an empty text
         if isinstance(part, Reasoning):
             if signature:
                 found.append({"text": "", "thoughtSignature": signature})

@@ -152,6 +152,8 @@ def write(request: Request) -> dict[str, Any]:
                 raise untranslatable(f"{where}.name", "Gemini has no words for it")
             gathered += parts.write(_in_order(message.parts, places), names, unsigned=unsigned and role == "model", where=where)
         if role != "system":
+            if not gathered:
+                continue
             contents.append({"role": role, "parts": gathered})
         elif contents:
             raise untranslatable(f"messages[{number}].role = '{message.role}' after the first turn", "Gemini has no words for it")

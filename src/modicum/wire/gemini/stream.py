@@ -91,8 +91,11 @@ class Reader:
 
     def end(self) -> Sequence[Event]:
         found: list[Event] = []
-        for _, data in self._events.end():
-            self._take(data, found)
+        try:
+            for _, data in self._events.end():
+                self._take(data, found)
+        except UpstreamError:
+            return found  # it broke off within an event
         if self._candidates and not self._failed and all(one.finished for one in self._candidates.values()):
             found.append(Ended())
         return found

@@ -7,6 +7,7 @@ only repeat others (`*.done`, `queued`, `in_progress`) are used where the deltas
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from modicum.errors import UpstreamError
@@ -70,8 +71,9 @@ class Reader:
 
     def end(self) -> Sequence[Event]:
         found: list[Event] = []
-        for _, data in self._events.end():
-            self._take(data, found)
+        with suppress(UpstreamError):  # it broke off within an event
+            for _, data in self._events.end():
+                self._take(data, found)
         return found
 
     def _take(self, data: bytes | None, found: list[Event]) -> None:
