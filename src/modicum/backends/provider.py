@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote
 
 import msgspec
@@ -26,7 +27,7 @@ TOLD = frozenset(
     ("accept", "user-agent", "idempotency-key", "traceparent", "tracestate", "x-client-request-id"),
 )
 """Headers of the caller's that every provider sees."""
-CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+CREDENTIALS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-key"))
 ACCOUNTS = frozenset(("openai-organization", "openai-project"))
 """They name whose account pays, so they go only where the caller's own key goes: under `auth = "forward"`."""
 OUR_SECRETS = "mk-"
@@ -39,6 +40,9 @@ IN_BODY: frozenset[str] = frozenset(
 """Endpoints whose bodies are JSON objects that may name a model."""
 IN_PATH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+ -]*[A-Za-z0-9])?", re.ASCII)
 LONGEST_MODEL = 256
+NOTHING: Mapping[str, str] = MappingProxyType({})
+MOST_NAMES = 256
+"""Names of headers of which is kept whether they pass: they come from callers."""
 SUFFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._:@-]*)*(?:\?[A-Za-z0-9._~=&%\[\]+:,-]*)?", re.ASCII)
 """What may follow the path of files, batches and models: an id, a word like `content`, a query."""
 
@@ -56,6 +60,9 @@ class Provider:
         self.url = url
         self.credential = credential
         self.forwards = config.auth == "forward"
+        self._fixed = {name.lower(): value for name, value in facts.headers.items()}
+        self._own = {name.lower(): value for name, value in config.headers.items()}
+        self._passes: dict[str, bool] = {}
 
     def __repr__(self) -> str:
         return f"Provider({self.name!r}, kind={self.facts.kind!r}, url={self.url!r})"
@@ -65,10 +72,12 @@ class Provider:
         path = (self.facts.streams.get(endpoint) if stream else None) or self.facts.endpoints.get(endpoint)
         if path is None:
             raise UntranslatableError(f"{self.facts.name} ('{self.name}') has no {endpoint}")
-        if not SUFFIX.fullmatch(suffix):
-            raise RequestError(f"{suffix!r} cannot follow {path!r}")
         if "{model}" in path:
             path = path.replace("{model}", in_path(model))
+        if not suffix:
+            return self.url + path
+        if not SUFFIX.fullmatch(suffix):
+            raise RequestError(f"{suffix!r} cannot follow {path!r}")
         path, mark, query = path.partition("?")
         if mark and "?" in suffix:
             suffix, _, more = suffix.partition("?")
@@ -78,26 +87,35 @@ class Provider:
     def model_in_path(self, endpoint: Endpoint) -> bool:
         return "{model}" in self.facts.endpoints.get(endpoint, "")
 
+    def takes_as_is(self, endpoint: Endpoint) -> bool:
+        """A body that names the right model needs no change."""
+        return self.facts.model_field == "model" and not self.facts.adds and not self.model_in_path(endpoint)
+
     def headers(self, caller: Sequence[tuple[str, str]], *, endpoint: Endpoint, has_body: bool = True) -> Headers:
         """What the provider is told: an allow-list of the caller's headers, the kind's and the operator's; no key of ours."""
         told = {"content-type": "application/json"} if has_body else {}
         told["accept-encoding"] = "identity"
-        told.update(self.facts.headers)
+        told |= self._fixed
         key: tuple[str, str] | None = None
         for name, value in caller:
             name = name.lower()
             if name in CREDENTIALS:
                 if self.forwards and (found := self._forwarded(name, value)) and (key is None or name == self.facts.key_header):
                     key = found
-            elif (
-                name in TOLD
-                or (name == "content-type" and has_body and endpoint not in IN_BODY)
-                or any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in self.facts.passes)
-                or (self.forwards and name in ACCOUNTS)
-            ) and _fits(value):
+            elif (self._tells(name) or (name == "content-type" and has_body and endpoint not in IN_BODY)) and _fits(value):
                 told[name] = value
-        told.update((name.lower(), value) for name, value in self.config.headers.items())
-        return [*told.items(), *([key] if key else [])]
+        told |= self._own
+        return [*told.items(), key] if key else list(told.items())
+
+    def _tells(self, name: str) -> bool:
+        """The provider is told this header of the caller's."""
+        found = self._passes.get(name)
+        if found is None:
+            found = name in TOLD or (self.forwards and name in ACCOUNTS)
+            found = found or any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in self.facts.passes)
+            if len(self._passes) < MOST_NAMES:
+                self._passes[name] = found
+        return found
 
     def _forwarded(self, name: str, value: str) -> tuple[str, str] | None:
         """The caller's own key as this provider wants to see it."""
@@ -202,26 +220,24 @@ def in_path(model: str) -> str:
     return quote(model, safe="")
 
 
-def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = True) -> bytes:
+def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = True, adds: Mapping[str, str] = NOTHING) -> bytes:
     """The body with `model` in its top-level field; the same bytes where it stands there already.
 
     Every other value keeps its bytes and its place; white space between the top-level fields goes. With `keep` false the field
-    is taken out: the path names the model. Raises RequestError where the body is no JSON object.
+    is taken out: the path names the model. `adds`: fields that it gets where it lacks them. Raises RequestError where the body is
+    no JSON object.
     """
     try:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         raise RequestError("the body is not a JSON object") from None
-    wanted = msgspec.json.encode(model)
-    if keep:
-        if bytes(fields.get(name, b"")) == wanted:
-            return body
-        fields[name] = msgspec.Raw(wanted)
-    elif name not in fields:
+    wanted = {one: msgspec.json.encode(value) for one, value in adds.items() if one not in fields}
+    if keep and bytes(fields.get(name, b"")) != (encoded := msgspec.json.encode(model)):
+        wanted[name] = encoded
+    dropped = None if keep else fields.pop(name, None)
+    if not wanted and dropped is None:
         return body
-    else:
-        del fields[name]
-    return msgspec.json.encode(fields)
+    return msgspec.json.encode(fields | {one: msgspec.Raw(value) for one, value in wanted.items()})
 
 
 def _fits(value: str) -> bool:

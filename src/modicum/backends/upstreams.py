@@ -97,17 +97,20 @@ class Upstreams:
         method: str = "POST",
         path_suffix: str = "",
         deadline: float | None = None,
+        asked: str = "",
     ) -> Reply:
         """Ask one deployment at the provider's own `endpoint` and wait for the head of its reply.
 
         The deployment's model takes the place of the body's. Of `caller`, headers as they came, those pass that this provider may
         be told. `path_suffix` follows the path of files, batches and models ("/file-1/content"). `deadline`: on the monotonic
-        clock (`Attempts.deadline`). Raises UpstreamError, UpstreamTimeoutError; RequestError for a name or a suffix that no path may
+        clock (`Attempts.deadline`). `asked`: the model that the body names, where that is known: if it is the deployment's, the body
+        is not looked at. Raises UpstreamError, UpstreamTimeoutError; RequestError for a name or a suffix that no path may
         hold.
         """
         provider = self._provider(deployment.provider)
         if body is not None and endpoint in IN_BODY:
-            body = rewrite_model(body, deployment.model, name=provider.facts.model_field, keep=not provider.model_in_path(endpoint))
+            known, keep = provider.facts, not provider.model_in_path(endpoint)
+            body = rewrite_model(body, deployment.model, name=known.model_field, keep=keep, adds=known.adds)
         timeouts = self._timeouts[deployment.provider]
         if deadline is not None:
             timeouts = _shorter(timeouts, deadline - time.monotonic())
