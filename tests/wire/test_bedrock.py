@@ -77,6 +77,7 @@ def named(request: Request) -> Request:
     return replace(request, messages=tuple(messages))
 
 
+@settings(deadline=None)
 @given(REQUESTS)
 def test_a_request_comes_back_as_it_went(request: Request) -> None:
     written = talked.wire(DIALECT.write_request(request))
@@ -100,7 +101,7 @@ def unpacked(value: Any) -> Any:
     return [unpacked(one) for one in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(REQUESTS)
 def test_what_is_written_is_a_request_to_the_service(request: Request) -> None:
     body = {"modelId": "m", **unpacked(talked.wire(DIALECT.write_request(request)))}
@@ -108,12 +109,14 @@ def test_what_is_written_is_a_request_to_the_service(request: Request) -> None:
     assert not report.has_errors(), report.generate_report()
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_an_answer_comes_back_as_it_went(response: Response) -> None:
     back = DIALECT.read_response(talked.wire(DIALECT.write_response(response)))
     assert replace(back, id=response.id, model=response.model, created=response.created) == response
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.lists(st.integers(0, 10**5), max_size=12))
 def test_a_stream_cut_anywhere_tells_the_same(response: Response, places: list[int]) -> None:
     data = talked.told(DIALECT, events(response), ASKED)
@@ -123,6 +126,7 @@ def test_a_stream_cut_anywhere_tells_the_same(response: Response, places: list[i
     assert replace(back, id=response.id, model=response.model, created=response.created) == response
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(0, 10**5))
 def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int) -> None:
     data = talked.told(DIALECT, events(response), ASKED)
@@ -130,6 +134,7 @@ def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int)
     assert talked.never_clean(DIALECT.reader(), [data[: place % (metadata - 40)]])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.builds(lambda value: event("messageStop", value), talked.VALUES))
 def test_garbage_is_an_error_or_nothing(data: bytes) -> None:
     assert talked.never_clean(DIALECT.reader(), [data])
@@ -151,6 +156,7 @@ def event(kind: str, value: Any) -> bytes:
     return encode({":event-type": kind, ":message-type": "event"}, msgspec.json.encode(value))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, ANYTHING, max_size=5), KINDS)
 def test_any_json_is_read_or_refused(body: dict[str, Any], kind: str) -> None:
     for read in (DIALECT.read_request, DIALECT.read_response):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.errors import UpstreamError
@@ -31,6 +31,7 @@ def ours(pieces: list[bytes]) -> list[Message]:
     return [message for piece in pieces for message in messages.feed(piece)]
 
 
+@settings(deadline=None)
 @given(MESSAGES, st.lists(st.integers(0, 5000), max_size=10))
 def test_what_is_written_is_read_by_both(sent: list[tuple[dict[str, str], bytes]], places: list[int]) -> None:
     data = b"".join(encode(headers, payload) for headers, payload in sent)
@@ -57,12 +58,14 @@ VALUES = (
 )
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, max_size=5), st.binary(max_size=20))
 def test_headers_of_every_type_are_read_as_botocore_reads_them(values: list[bytes], payload: bytes) -> None:
     data = raw(b"".join(bytes([1, 97 + n]) + value for n, value in enumerate(values)), payload)
     assert [tuple(message) for message in ours([data])] == theirs(data)
 
 
+@settings(deadline=None)
 @given(HEADERS, st.binary(max_size=60), st.integers(0, 10**4), st.integers(1, 255))
 def test_a_byte_that_changed_is_never_read_as_a_message(headers: dict[str, str], payload: bytes, place: int, flip: int) -> None:
     data = bytearray(encode(headers, payload))
@@ -71,6 +74,7 @@ def test_a_byte_that_changed_is_never_read_as_a_message(headers: dict[str, str],
         assert ours([bytes(data)]) == []  # a length that grew with a checksum that happens to fit waits for more
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     messages = Messages()
@@ -81,6 +85,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert messages.partial == (len(data) > 0)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_any_headers_are_read_or_refused(headers: bytes) -> None:
     try:

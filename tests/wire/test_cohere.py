@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.errors import RequestError, UpstreamError
@@ -66,6 +66,7 @@ def test_what_is_counted() -> None:
     assert usage({}) == Usage() and search_units({"meta": []}) is None
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_any_json_is_read_or_refused(body: dict[str, Any]) -> None:
     with suppress(RequestError):

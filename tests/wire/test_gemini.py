@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.errors import InputError, ModicumError, RequestError, UntranslatableError, UpstreamError
@@ -60,6 +60,7 @@ REQUESTS = talked.requests(
 ANSWERS = talked.answers(call_ids=CALL_IDS, thoughts=THOUGHTS, usage=USAGE)
 
 
+@settings(deadline=None)
 @given(REQUESTS)
 def test_a_request_comes_back_as_it_went(request: Request) -> None:
     written = talked.wire(DIALECT.write_request(request))
@@ -67,12 +68,14 @@ def test_a_request_comes_back_as_it_went(request: Request) -> None:
     assert talked.wire(DIALECT.write_request(DIALECT.read_request(written))) == written
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_an_answer_comes_back_as_it_went(response: Response) -> None:
     back = DIALECT.read_response(talked.wire(DIALECT.write_response(response)))
     assert replace(back, created=response.created) == response
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.lists(st.integers(0, 10**5), max_size=12))
 def test_a_stream_cut_anywhere_tells_the_same(response: Response, places: list[int]) -> None:
     data = talked.told(DIALECT, events(response), Request(model="", messages=()))
@@ -82,6 +85,7 @@ def test_a_stream_cut_anywhere_tells_the_same(response: Response, places: list[i
     assert back is not None and replace(back, created=response.created) == response
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(0, 10**5))
 def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int) -> None:
     data = talked.told(DIALECT, events(response), Request(model="", messages=()))
@@ -89,6 +93,7 @@ def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int)
     assert talked.never_clean(DIALECT.reader(), [data[: place % last]])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.builds(lambda value: b"data: " + msgspec.json.encode(value) + b"\n\n", talked.VALUES))
 def test_garbage_is_an_error_or_nothing(data: bytes) -> None:
     assert talked.never_clean(DIALECT.reader(), [data])
@@ -109,6 +114,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, ANYTHING, max_size=5))
 def test_any_json_is_read_or_refused(body: dict[str, Any]) -> None:
     for read in (DIALECT.read_request, DIALECT.read_response):
@@ -123,6 +129,7 @@ def test_any_json_is_read_or_refused(body: dict[str, Any]) -> None:
         assert isinstance(error, UntranslatableError | UpstreamError)
 
 
+@settings(deadline=None)
 @given(st.none() | OWN, st.none() | SIGNATURES)
 def test_ids_carry_what_must_come_back(own: str | None, signature: str | None) -> None:
     sealed = ids.seal(own, signature)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.errors import InputError, ModicumError, UntranslatableError, UpstreamError
@@ -43,11 +43,13 @@ ANSWERS = st.builds(
 ASKED = Request(model="", messages=(PROMPT,))
 
 
+@settings(deadline=None)
 @given(REQUESTS)
 def test_a_request_comes_back_as_it_went(request: Request) -> None:
     assert DIALECT.read_request(talked.wire(DIALECT.write_request(request))) == request
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.lists(st.integers(0, 10**4), max_size=8))
 def test_an_answer_and_its_stream_come_back_as_they_went(response: Response, places: list[int]) -> None:
     assert DIALECT.read_response(talked.wire(DIALECT.write_response(response))) == response
@@ -56,17 +58,20 @@ def test_an_answer_and_its_stream_come_back_as_they_went(response: Response, pla
     assert found.ended and back is not None and replace(back, id="p1", model="m") == response
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(0, 10**4))
 def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int) -> None:
     data = talked.told(DIALECT, events(response), ASKED)
     assert talked.never_clean(DIALECT.reader(), [data[: place % data.rindex(b"event: done")]])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_garbage_is_an_error_or_nothing(data: bytes) -> None:
     assert talked.never_clean(DIALECT.reader(), [data])
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["input", "prompt", "output", "status", "id", "version", "metrics"]), talked.VALUES | st.just("succeeded")

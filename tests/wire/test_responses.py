@@ -77,6 +77,7 @@ EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 ASKED = Request(model="m", messages=(Message(role="user", parts=(Text(text="a"),)),))
 
 
+@settings(deadline=None)
 @given(REQUESTS)
 def test_a_request_comes_back_as_it_went(request: Request) -> None:
     request = replace(request, model="m")
@@ -85,6 +86,7 @@ def test_a_request_comes_back_as_it_went(request: Request) -> None:
     assert talked.wire(DIALECT.write_request(DIALECT.read_request(written))) == written
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_an_answer_comes_back_as_it_went_and_is_one_to_the_sdk(response: Response) -> None:
     written = talked.wire(DIALECT.write_response(response, ASKED))
@@ -100,7 +102,7 @@ def parsed(data: bytes) -> Iterator[Any]:
         yield EVENTS.validate_python(body)
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(ANSWERS, st.lists(st.integers(0, 10**5), max_size=12))
 def test_a_stream_is_one_to_the_sdk_and_cut_anywhere_tells_the_same(response: Response, places: list[int]) -> None:
     data = talked.told(DIALECT, events(response), ASKED)
@@ -112,6 +114,7 @@ def test_a_stream_is_one_to_the_sdk_and_cut_anywhere_tells_the_same(response: Re
     assert found.ended and found.failed is None and found.response() == response
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(0, 10**6))
 def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int) -> None:
     data = talked.told(DIALECT, events(response), ASKED)
@@ -119,6 +122,7 @@ def test_a_stream_that_breaks_off_is_never_whole(response: Response, place: int)
     assert talked.never_clean(DIALECT.reader(), [data[: place % last]])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.builds(lambda value: b"data: " + msgspec.json.encode(value) + b"\n\n", talked.VALUES))
 def test_garbage_is_an_error_or_nothing(data: bytes) -> None:
     assert talked.never_clean(DIALECT.reader(), [data])
@@ -149,6 +153,7 @@ ANYTHING = st.recursive(
 KINDS = ["output_item.added", "output_item.done", "content_part.added", "output_text.delta", "function_call_arguments.delta", "created"]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, ANYTHING, max_size=5), st.lists(st.sampled_from(KINDS), max_size=3))
 def test_any_json_is_read_or_refused(body: dict[str, Any], kinds: list[str]) -> None:
     for read in (DIALECT.read_request, DIALECT.read_response):

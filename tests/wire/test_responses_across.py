@@ -39,7 +39,7 @@ def said(response: Response) -> list[Any]:
     return [(part.name, part.arguments) if isinstance(part, ToolUse) else part for part in parts]
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(ANSWERS, st.sampled_from(PAIRS), st.lists(st.integers(0, 10**5), max_size=5))
 def test_an_answer_reaches_the_caller(response: Response, pair: tuple[Endpoint, Endpoint], places: list[int]) -> None:
     found = between(response, *pair, places)
