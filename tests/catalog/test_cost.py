@@ -1,12 +1,16 @@
 """The cost of a call, by hand."""
 
+import dataclasses
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modicum.catalog import cost
+from modicum.catalog import Catalogue, cost
 from modicum.types import Price, Usage
 
 OPUS = Price(
@@ -64,3 +68,66 @@ def test_sums_cost_what_their_parts_cost(plain: int, read: int, write: int, outp
         Usage(input_tokens=write, cache_write_tokens=write, output_tokens=output),
     ]
     assert cost(OPUS, whole) == sum(cost(OPUS, part) or 0 for part in parts)
+
+
+def test_writes_for_an_hour_audio_and_a_price_a_request() -> None:
+    price = Price(
+        provider="p",
+        model="m",
+        input_usd_mtok=Decimal(3),
+        output_usd_mtok=Decimal(15),
+        cache_read_usd_mtok=Decimal("0.3"),
+        cache_write_usd_mtok=Decimal("3.75"),
+        cache_write_1h_usd_mtok=Decimal(6),
+        audio_input_usd_mtok=Decimal(40),
+        audio_output_usd_mtok=Decimal(80),
+        request_usd=Decimal("0.01"),
+    )
+    usage = Usage(
+        input_tokens=1000,
+        cache_read_tokens=100,
+        cache_write_tokens=300,
+        cache_write_1h_tokens=200,
+        audio_input_tokens=50,
+        output_tokens=90,
+        reasoning_tokens=60,
+        audio_output_tokens=40,
+    )
+    assert cost(price, usage) == Decimal("0.01") + (550 * 3 + 30 + 375 + 1200 + 2000 + 50 * 15 + 3200) / Decimal(1_000_000)
+    assert cost(price, usage, calls=2) == (cost(price, usage) or 0) + Decimal("0.01")
+    only_five = dataclasses.replace(price, cache_write_1h_usd_mtok=None)
+    assert cost(only_five, usage) is None
+    assert cost(only_five, dataclasses.replace(usage, cache_write_1h_tokens=None)) is not None
+    plain = dataclasses.replace(only_five, cache_write_usd_mtok=None)
+    assert cost(plain, usage) == Decimal("0.01") + (850 * 3 + 30 + 2000 + 50 * 15 + 3200) / Decimal(1_000_000)
+    wrongs: tuple[dict[str, Any], ...] = ({"cache_write_1h_tokens": 301}, {"audio_output_tokens": 91}, {"audio_input_tokens": 601})
+    for wrong in wrongs:
+        assert cost(price, dataclasses.replace(usage, **wrong)) is None
+
+
+@given(
+    model=st.sampled_from(["gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5", "claude-opus-4-1", "gemini-2.5-pro", "deepseek-chat", "grok-3"]),
+    plain=st.integers(0, 300_000),
+    read=st.integers(0, 100_000),
+    write=st.integers(0, 100_000),
+    output=st.integers(0, 100_000),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_package_charges_the_same(model: str, plain: int, read: int, write: int, output: int) -> None:
+    import genai_prices
+
+    at = datetime(2026, 10, 15, 12, tzinfo=UTC)
+    whole = plain + read + write
+    price = _catalogue().price(model, at.date(), input_tokens=whole)
+    ours = cost(price, Usage(input_tokens=whole, output_tokens=output, cache_read_tokens=read, cache_write_tokens=write))
+    theirs = genai_prices.calc_price(
+        genai_prices.Usage(input_tokens=whole, output_tokens=output, cache_read_tokens=read, cache_write_tokens=write),
+        model_ref=model,
+        genai_request_timestamp=at,
+    )
+    assert ours == theirs.total_price
+
+
+@lru_cache(maxsize=1)
+def _catalogue() -> Catalogue:
+    return Catalogue()

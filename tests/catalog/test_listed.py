@@ -127,7 +127,7 @@ def test_what_is_no_table_is_refused(body: bytes) -> None:
 def test_the_command_writes_a_file_that_the_day_reads_without_the_package(tmp_path: Path) -> None:
     table = tmp_path / "prices.json"
     main([str(table)])
-    assert table.stat().st_mode & 0o777 == 0o600 and [file.name for file in tmp_path.iterdir()] == ["prices.json"]
+    assert table.stat().st_mode & 0o777 == 0o600 and {file.name for file in tmp_path.iterdir()} == {"prices.json", "prices.lock"}
     code = f"""
 import sys
 from datetime import UTC, datetime

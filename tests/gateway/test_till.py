@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import io
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +15,11 @@ import pytest
 from modicum.config import Config, StoreConfig
 from modicum.errors import BudgetError, ForbiddenError, LimitError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm
-from modicum.gateway.till import NOTHING_HELD, Till, prepare_prices, presented
+from modicum.gateway.till import NOTHING_HELD, Till, presented, price_table
 from modicum.store import keys
 from modicum.store.home import prepare
 from modicum.types import Key, Usage, new_call_id
+from tests import prices
 
 SECRET = keys.new_secret()
 KEY = Key(key_id="key_1", name="app", digest=keys.digest(SECRET), shown=SECRET[: keys.SHOWN], created_at=datetime.now(UTC), created_by="me")
@@ -178,8 +180,7 @@ def test_a_ledger_that_cannot_be_written_refuses_or_lets_pass_as_configured(tmp_
 
 
 def test_costs_are_those_of_who_answered(tmp_path: Path) -> None:
-    prepare(tmp_path)
-    prepare_prices(tmp_path)
+    prices.put(prepare(tmp_path))
     one = till(tmp_path)
     at = datetime(2026, 10, 15, tzinfo=UTC)
     used = Usage(input_tokens=1_000_000, output_tokens=0)
@@ -193,3 +194,13 @@ def test_costs_are_those_of_who_answered(tmp_path: Path) -> None:
     assert one.cost("vllm", "gpt-4o", None, used, at) is None
     assert one.cost("upstream", "gpt-4o", None, Usage(), at) is None
     assert one.cost("anthropic", "claude-sonnet-4-5", None, used, at) == 6
+
+
+def test_the_list_is_compiled_beside_the_first_start(tmp_path: Path) -> None:
+    began = time.perf_counter()
+    one = Till.open(prepare(tmp_path), Config(), Alarm(io.StringIO()))
+    assert time.perf_counter() - began < 0.5
+    at = datetime(2026, 10, 15, tzinfo=UTC)
+    assert one.cost("upstream", "gpt-4o", None, Usage(input_tokens=1_000_000, output_tokens=0), at) == Decimal("2.5")
+    assert price_table(tmp_path).stat().st_mode & 0o777 == 0o600
+    one.close()

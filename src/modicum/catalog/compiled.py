@@ -7,6 +7,7 @@ writes the table in the place of FILE, for a gateway that must not import the pa
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -96,12 +97,23 @@ def _utc(moment: time) -> str:
 
 
 def main(arguments: list[str]) -> None:
+    """Where several want the same file, one makes it and the others find it. Files of other versions go."""
     target = Path(arguments[0])
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(compiled())
-    os.replace(part, target)
+    lock = os.open(target.with_name("prices.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return
+        part = target.with_name(f".{target.name}.part")
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(compiled())
+        os.replace(part, target)
+        for old in target.parent.glob("prices-*.json"):
+            if old != target:
+                old.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ model's price. When it ends, what it really cost takes that place (`settle`). Ke
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -75,18 +73,36 @@ class Till:
         self._keep_days = config.store.keep_days
         self._keys = Keys(home)
         self._prices = DailyPrices(
-            config.prices, kinds_of(config), price_table(home).read_bytes, broken=lambda what: alarm.ring("prices", what)
+            config.prices, kinds_of(config), self._table, broken=lambda what: alarm.ring("prices", f"{what}; only your own are known")
         )
+        self._compiling: threading.Thread | None = None
         self._ledger: Ledger | None = None
 
     @classmethod
     def open(cls, home: Path, config: Config, alarm: Alarm) -> Till:
-        """Read the keys; compile the list of prices where the home has none of the installed version. Raises StoreError."""
+        """Read the keys. Where the home has no list of prices of the installed version, compile it beside. Raises StoreError."""
+        till = cls(home, config, alarm)
+        if not price_table(home).exists():
+            # A daemon: whoever stops at once need not wait for it, and the next one finds what it has made.
+            till._compiling = threading.Thread(target=till._compile, daemon=True)
+            till._compiling.start()
+        if any(limited(key) for key in till._keys.all()):
+            try:
+                till._counted()
+            except StoreError as error:
+                alarm.ring("ledger", name(error))
+        return till
+
+    def _compile(self) -> None:
         try:
-            prepare_prices(home)
+            prepare_prices(self._home)
         except (OSError, subprocess.SubprocessError) as error:
-            alarm.ring("prices", f"{name(error)}; only your own [prices] are known")
-        return cls(home, config, alarm)
+            self._alarm.ring("prices", f"{name(error)}; only your own [prices] are known")
+
+    def _table(self) -> bytes:
+        if self._compiling is not None:
+            self._compiling.join(COMPILE_S)
+        return price_table(self._home).read_bytes()
 
     async def watch(self) -> None:
         """Look for changed keys, bring the ledger to the disk and settle what dead workers held, until cancelled."""
@@ -165,15 +181,19 @@ class Till:
         input_tokens, output = min(max(input_tokens, 0), MOST_TOKENS), min(max(output, 0), MOST_TOKENS)
         amount = self._worst(key, input_tokens, output, model, provider)
         try:
-            if self._ledger is None:
-                self._ledger = Ledger(self._home, keep_days=self._keep_days)
-            self._ledger.reserve(key, call_id, amount, input_tokens + output)
+            ledger = self._counted()
+            ledger.reserve(key, call_id, amount, input_tokens + output)
         except StoreError as error:
             self._alarm.ring("ledger", f"{name(error)}; {'a call is served uncounted' if self._fail_open else 'a call was refused'}")
             if self._fail_open:
                 return NOTHING_HELD
             raise StoreUnavailableError("the ledger of keys cannot be written now", hint="try again") from None
-        return Hold(self._ledger, call_id)
+        return Hold(ledger, call_id)
+
+    def _counted(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger(self._home, keep_days=self._keep_days)
+        return self._ledger
 
     def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str) -> int:
         price = self._prices.price(provider, model, datetime.now(UTC), input_tokens=input_tokens)
@@ -235,13 +255,7 @@ def price_table(home: Path) -> Path:
 def prepare_prices(home: Path) -> None:
     """Compile the list prices in a process of its own where that was not done yet. Raises OSError and SubprocessError."""
     table = price_table(home)
-    if table.exists():
-        return
-    with contextlib.closing(os.fdopen(os.open(home / "prices.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not table.exists():
-            command = [sys.executable, "-m", "modicum.catalog.compiled", str(table)]
-            subprocess.run(command, check=True, timeout=COMPILE_S, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            for old in home.glob("prices-*.json"):
-                if old != table:
-                    old.unlink(missing_ok=True)
+    if not table.exists():
+        command = [sys.executable, "-m", "modicum.catalog.compiled", str(table)]
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, check=True, timeout=COMPILE_S, stdin=quiet, stdout=quiet, stderr=quiet)

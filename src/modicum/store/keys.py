@@ -76,6 +76,9 @@ class Keys:
         """Keys were made here."""
         return bool(self._keys)
 
+    def all(self) -> tuple[Key, ...]:
+        return tuple((self._keys or {}).values())
+
     def find(self, secret: str) -> Key | None:
         """The key with this secret, revoked and expired ones too. Takes as long for a wrong one as for a right one."""
         wanted = digest(secret)

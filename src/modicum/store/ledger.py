@@ -7,7 +7,7 @@
 
 To decide, a process takes the lock, reads the rows that others appended since it last looked, adds them to its tallies (`store.tally`),
 appends its own row with one write and lets go. Nothing is asked of a server and no figure is ever overwritten. A file is sealed at
-64 MB or with the day, and the next one begins with what still counts, so that only the last has to be read at a start. A row that a
+16 MB or with the day, and the next one begins with what still counts, so that only the last has to be read at a start. A row that a
 dying process left half written is cut off; what it held for calls in flight is taken as spent (`lost`), for nobody knows better.
 
 Rows outlive a kill at any moment; a power cut may take the last second. Open it after a fork, not before.
@@ -52,7 +52,7 @@ from modicum.store.ledger_rows import (
 from modicum.store.tally import DAY_US, SECOND_US, WINDOW_S, Account, Open, Tally
 from modicum.types import Key
 
-ROTATE_BYTES = 64 << 20
+ROTATE_BYTES = 16 << 20
 LITTLE_BYTES, MUCH_BYTES = ROW.size * 46, ROW.size * 8192
 """Read at once: mostly there is nothing, and room for much is dear."""
 KEPT_DAYS = 70
