@@ -108,7 +108,7 @@ class Upstreams:
         hold.
         """
         provider = self._provider(deployment.provider)
-        if body is not None and endpoint in IN_BODY:
+        if body is not None and endpoint in IN_BODY and not (asked == deployment.model and provider.takes_as_is(endpoint)):
             known, keep = provider.facts, not provider.model_in_path(endpoint)
             body = rewrite_model(body, deployment.model, name=known.model_field, keep=keep, adds=known.adds)
         timeouts = self._timeouts[deployment.provider]
