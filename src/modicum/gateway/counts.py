@@ -29,7 +29,7 @@ _opened = itertools.count()
 
 
 class Counts:
-    """The numbers of one worker. `numbers[i] += 1` counts. Where no file can be made, it counts for itself: nothing here stops a gateway."""
+    """The numbers of one worker. `numbers[i] += 1` counts. Where no file can be made it counts for itself: that stops no gateway."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / FOLDER / RUN
