@@ -105,7 +105,15 @@ def test_a_last_event_in_many_pieces_is_read_once_it_is_whole() -> None:
     assert passed.done and passed.response() == big["response"] and passed.rest() == data
 
 
-MESSAGE: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "model": "c", "content": [], "stop_reason": None, "stop_sequence": None}
+MESSAGE: dict[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "c",
+    "content": [],
+    "stop_reason": None,
+    "stop_sequence": None,
+}
 MESSAGES = (
     {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 4, "output_tokens": 1}}},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}},
@@ -159,6 +167,11 @@ def test_completions() -> None:
     assert response["choices"] == [{"text": "Hello", "index": 0, "logprobs": {"tokens": ["Hel", "lo"]}, "finish_reason": "stop"}]
     del response["choices"][0]["logprobs"]
     Completion.model_validate(response)
+
+
+def test_an_error_that_is_only_a_sentence() -> None:
+    passed, _, _ = through("chat_completions", [b'data: {"error": "model is gone"}\n\n'])
+    assert passed.error == {"message": "model is gone"}
 
 
 def test_reasoning_in_pieces_is_joined() -> None:

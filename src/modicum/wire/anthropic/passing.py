@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from modicum.wire.anthropic.usage import merge
 from modicum.wire.hold import MOST_TEXT, ByEvent
 
 _decode = msgspec.json.Decoder().decode
@@ -74,7 +75,7 @@ class MessagesPassing(ByEvent):
 
     def _count(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            self._usage |= {name: value for name, value in usage.items() if value is not None}
+            merge(self._usage, usage)
 
     def _add(self, index: Any, delta: Any) -> None:
         if not isinstance(delta, dict) or not isinstance(index, int) or self._text >= MOST_TEXT:

@@ -12,7 +12,7 @@ from modicum.wire import sse
 from modicum.wire.anthropic.blocks import read_block
 from modicum.wire.anthropic.errors import read_error
 from modicum.wire.anthropic.response import read_finish, read_tier
-from modicum.wire.anthropic.usage import read_usage
+from modicum.wire.anthropic.usage import merge, read_usage
 from modicum.wire.fields import maybe, of_provider, record, text, untranslatable, whole
 from modicum.wire.talk import Added, Began, Closed, Counted, Ended, Event, Failed, Finished, Opened, Part, Pinged, Reasoning, Text, ToolUse
 
@@ -127,7 +127,7 @@ class Reader:
             sequence = maybe(text, delta.get("stop_sequence"), "stop_sequence")
             yield Finished(finish=read_finish(delta["stop_reason"]), stop_sequence=sequence)
         if (usage := maybe(record, body.get("usage"), "usage")) is not None:
-            self._usage |= {name: value for name, value in usage.items() if value is not None}
+            merge(self._usage, usage)
             yield Counted(usage=read_usage(self._usage))
 
     def _stop(self, _: dict[str, Any]) -> Iterator[Event]:

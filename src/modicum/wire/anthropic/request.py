@@ -149,7 +149,11 @@ _FIELDS: dict[str, tuple[str, Take]] = {
 }
 """Name here -> the request's field, and how it is read."""
 _APART = ("messages", "system", "output_config", "cache_control")
-_NEUTRAL: dict[str, tuple[Any, ...]] = {"speed": ("standard",), "mcp_servers": ([],), "context_management": ({"edits": []}, {})}
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "speed": ("standard",),
+    "mcp_servers": ([],),
+    "context_management": ({}, {"edits": []}, {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}),
+}
 
 _SAYS_NOTHING: dict[str, tuple[str, tuple[Any, ...]]] = {
     "choices": ("n", (1,)),

@@ -47,3 +47,13 @@ def write_usage(usage: Usage) -> dict[str, Any]:
     if usage.reasoning_tokens is not None:
         told["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
     return told
+
+
+def merge(known: dict[str, Any], later: Mapping[str, Any]) -> None:
+    """Take what a later event of a stream counts. Counts are of all so far, so none shrinks: some proxies send zeros at one end."""
+    for name, value in later.items():
+        before, number = count(known.get(name)), count(value)
+        if before is not None and number is not None:
+            known[name] = max(before, number)
+        elif value is not None:
+            known[name] = value

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modicum.wire.hold import LONGEST_LINE, MOST_TEXT, Passing
+from modicum.wire.openai.errors import LONGEST_MESSAGE
 
 
 class ChatPassing(Passing):
@@ -50,8 +51,8 @@ class ChatPassing(Passing):
         return whole
 
     def _take(self, event: dict[str, Any]) -> None:
-        if isinstance(event.get("error"), dict):
-            self.error = event["error"]
+        if error := event.get("error"):
+            self.error = error if isinstance(error, dict) else {"message": str(error)[:LONGEST_MESSAGE]}
             return
         # Chunks repeat the same fields; only what is new is worth a look (Azure's first chunk has an empty id and model).
         if not (event.keys() <= self._named and self._head.get("id")) or event.get("usage") is not None:
