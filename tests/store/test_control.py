@@ -19,6 +19,7 @@ from modicum.types import (
     Certificate,
     Contract,
     Cover,
+    Key,
     OperatorDecision,
     Pattern,
     Price,
@@ -280,3 +281,12 @@ def test_what_the_day_imports_of_the_store_loads_no_database() -> None:
     heavy = ("sqlalchemy", "duckdb", "deltalake", "arro3", "numpy", "sqlite3", "zstandard")
     code = f"import sys, modicum.store.segments, modicum.store.snapshot; print([m for m in {heavy!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_key_is_not_rewritten_with_what_calls_said(tmp_path: Path) -> None:
+    control = Control(tmp_path)
+    key = Key(key_id="key_1", name="gold", digest="d", shown="mk-abc", models=("gold-*",), created_at=NOW, created_by="me")
+    control.put_key(key, actor="me", action="create")
+    control.rewrite(lambda record: [], lambda text: text.replace("gold", "…"))
+    assert control.all_keys() == [key]
+    assert all("gold" not in entry.detail for entry in control.audit())

@@ -370,10 +370,11 @@ def _log(connection: Connection, actor: str, action: str, subject: str, detail: 
 
 
 _TEXT_COLUMNS = [
-    *((table, table.c.record) for table in schema.metadata.sorted_tables if "record" in table.columns),
+    *((table, table.c.record) for table in schema.metadata.sorted_tables if "record" in table.columns and table is not schema.keys),
     (schema.audit, schema.audit.c.detail),
     (schema.audit, schema.audit.c.subject),
 ]
+"""What may hold words of calls. Keys do not: what they say was said by an operator, and what they allow must not change."""
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|([\w.:-]+)')
 """A JSON string, or what stands between spaces and punctuation."""
 
