@@ -53,6 +53,7 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
         draft.leave(stopped=bool(left.args))  # uvicorn says why it cancels when the time to drain is over
         raise
     except ModicumError as error:
+        draft.broken = draft.streaming
         draft.fail(error)
         await day.recorder.keep(draft)
         if not reply.started:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from modicum.wire import error as wire_error
 from modicum.wire.dialects import dialect
 from modicum.wire.gather import Gathered
 from modicum.wire.passing import Passing
+from modicum.wire.talk import Dialect, Response
 
 if TYPE_CHECKING:
     from modicum.backends.upstreams import Deployment
@@ -121,7 +122,7 @@ class Draft:
             return self.passing.response()
         if self.gathered is not None:
             whole = self.gathered.response()
-            return None if whole is None else dialect(self.endpoint).write_response(whole)
+            return None if whole is None else _written(dialect(self.endpoint), whole)
         try:
             return chat.loads(self.response_body) if self.response_body else None
         except InputError:
@@ -162,7 +163,7 @@ class Draft:
             response=body,
             view_version=self.setting.redactor.version if keep == "redacted" else None,
             status=status,
-            finish_reason=canon.finish_reason(self.endpoint, response) if response is not None else None,
+            finish_reason=canon.finish_reason(self.endpoint, response) if response is not None and not self.broken else None,
             error=self._error(response, status),
             usage=usage,
             cost_usd=self.cost_usd,
@@ -177,7 +178,8 @@ class Draft:
         if usage is None:
             usage = canon.usage(self.endpoint, response) if response is not None else Usage()
         # A provider counts what it sent before a stream broke, and tells nobody; one that tells no usage at all counts too.
-        if self.streaming and status < 400 and (self.broken or usage.output_tokens is None):
+        broken = self.broken or (self.passing is not None and self.passing.error is not None)
+        if self.streaming and status < 400 and (broken or usage.output_tokens is None):
             return self._estimated(usage, response)
         return usage
 
@@ -253,6 +255,15 @@ class Draft:
             would_answer=choice.would_answer,
             agreed=shadow.agreed(choice, said, alarm),
         )
+
+
+def _written(speech: Dialect, told: Response) -> dict[str, Any]:
+    """A whole response, or as much of one as came: not every dialect can say that nobody knows why it ended, so it was cut off."""
+    try:
+        return speech.write_response(told)
+    except InputError:
+        cut = tuple(replace(choice, finish=choice.finish or "length") for choice in told.choices)
+        return speech.write_response(replace(told, choices=cut))
 
 
 def blank(body: bytes, secrets: tuple[str, ...]) -> bytes:
