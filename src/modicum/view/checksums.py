@@ -1,7 +1,7 @@
 """The checks that a table of identity numbers may name. A table never brings code: these are all there are.
 
 Each takes a number without its separators, letters in capitals, in the length that its pattern gives it, and says whether it could
-have been issued. None raises.
+have been issued. What is no such number may raise ValueError or IndexError.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def fodselsnummer(text: str) -> bool:
 
 
 def rijksregister(text: str) -> bool:
-    """Belgium: 97 less the number modulo 97, a 2 before it for those born from 2000 on."""
-    return int(text[9:]) in (97 - int(text[:9]) % 97, 97 - int("2" + text[:9]) % 97)
+    """Belgium: a date of birth, and 97 less the number modulo 97, a 2 before it for those born from 2000 on."""
+    return is_date(str(int(text[2:4]) % 20), text[4:6]) and int(text[9:]) in (97 - int(text[:9]) % 97, 97 - int("2" + text[:9]) % 97)
 
 
 def ean(text: str) -> bool:

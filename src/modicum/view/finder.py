@@ -26,6 +26,7 @@ _REGION = re.compile(r"[0-9]" + r"[^0-9\n]{0,2}[0-9]" * 5 + r"(?:[^0-9\n]{0,2}[0
 
 
 _NO_DIGITS = re.compile("[^0-9]")
+_CAPITAL = re.compile("[A-Z]")
 
 
 def _kinds(of: dict[bytes, bytes]) -> bytes:
@@ -95,7 +96,7 @@ class Finder:
                 around = numbers.find_ibans(text, low, high)
                 if digits > 12:
                     around = merged(around, numbers.find_cards(text, low, high))
-            if not (6 < digits < 9 and _stands_alone(text, low, high, digits)):
+            if digits > 8 or self._identities.has_short or not _stands_alone(text, low, high, digits):
                 around = merged(around, self._identities.find(text, low, high, digits))
             around = merged(around, phones.find(text, low, high, digits))
             if around:
@@ -107,8 +108,12 @@ class Finder:
 
 
 def _stands_alone(text: str, low: int, high: int, digits: int) -> bool:
-    """Is this one run of digits with no letter against it? No identity number of seven or eight digits looks so."""
-    if digits != high - low:
+    """Do fewer than nine digits stand without a letter that would make an identity number of them?"""
+    if text[low - 1 : low].isalpha() and text[high : high + 1].isalpha():
+        return False
+    if not _CAPITAL.search(text, max(0, low - 7), high + 3):
+        return True
+    if digits == 6 or digits != high - low:
         return False
     before, after = text[low - 1 : low], text[high : high + 2]
     return not (before.isalpha() or before == "-" or after[:1].isalpha() or after[:1] == "-" or (after[:1] == " " and after[1:].isupper()))

@@ -54,17 +54,27 @@ class Entry:
 
     def fits(self, text: str, start: int, end: int) -> bool:
         """Is what the pattern found at `start` such a number, by its checksum and by what stands before it?"""
-        if self.checksum and not CHECKSUMS[self.checksum](text[start:end].translate(_SMALL).upper()):
+        if self.checksum and not _holds(self.checksum, text[start:end].translate(_SMALL).upper()):
             return False
         return self.context is None or self.context.search(text, max(0, start - CONTEXT_CHARS), start) is not None
+
+
+def _holds(checksum: str, number: str) -> bool:
+    """Does the checksum hold? A pattern of the operator's may find what that checksum is not made for."""
+    try:
+        return CHECKSUMS[checksum](number)
+    except (ValueError, IndexError):
+        return False
 
 
 class Identities:
     """The table, ready to search with."""
 
-    __slots__ = ("_anywhere", "_up_to", "kinds")
+    __slots__ = ("_anywhere", "_up_to", "has_short", "kinds")
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], *, has_short: bool = False) -> None:
+        self.has_short = has_short
+        """Fewer than nine digits may be a number without any letter against them; none of the shipped ones is."""
         self.kinds = tuple(dict.fromkeys(entry.name for entry in entries))
         self._anywhere = tuple(entry for entry in entries if entry.digits < FEWEST_DIGITS)
         counted = [entry for entry in entries if entry.digits >= FEWEST_DIGITS]
@@ -122,7 +132,8 @@ def read(table: Path | None) -> tuple[Identities, str]:
         raise ConfigError(f"the table {table} is no TOML: {error}") from None
     for entry in added:
         _try_out(entry, str(table))
-    return Identities(entries + added), hashlib.sha256(body).hexdigest()[:8]
+    has_short = any(FEWEST_DIGITS <= entry.digits < 9 for entry in added)
+    return Identities(entries + added, has_short=has_short), hashlib.sha256(body).hexdigest()[:8]
 
 
 def _entries(table: dict[str, Any], where: str) -> list[Entry]:

@@ -23,11 +23,11 @@ _NATIONAL = re.compile(
     + "|".join(
         (
             # United States, Canada
-            rf"(?:1{_S})?(?:\([2-9][0-9]{{2}}\)[ -]?|[2-9][0-9]{{2}}{_S})[2-9][0-9]{{2}}{_S}[0-9]{{4}}",
+            rf"(?<![0-9] )(?:1{_S})?(?:\([2-9][0-9]{{2}}\)[ -]?|[2-9][0-9]{{2}}{_S})[2-9][0-9]{{2}}{_S}[0-9]{{4}}(?! [0-9])",
             # Malaysia
             rf"01[0-9]{_S}?[0-9]{{3,4}}{_S}?[0-9]{{4}}|0(?:[3-79]|8[2-9]){_S}[0-9]{{3,4}}{_S}?[0-9]{{4}}",
             # Singapore
-            r"[689][0-9]{3} [0-9]{4}",
+            r"(?<![0-9][ -])[689][0-9]{3} [0-9]{4}(?![ -][0-9])",
             # United Kingdom
             rf"0(?:7[0-9]{{3}}{_S}?[0-9]{{3}}{_S}?[0-9]{{3}}|20{_S}[0-9]{{4}}{_S}?[0-9]{{4}}|1[0-9]{{3}}{_S}[0-9]{{3}}{_S}?[0-9]{{3}}"
             rf"|1[0-9]{{2}}{_S}[0-9]{{3}}{_S}[0-9]{{4}}|[38]00{_S}[0-9]{{3}}{_S}[0-9]{{3,4}})",
@@ -83,7 +83,7 @@ def find(text: str, low: int, high: int, digits: int) -> list[Span]:
             for found in _DIALLED.finditer(text, max(0, low - 4), most):
                 if (end := _dialled_end(text, *found.span())) is not None:
                     spans.append((found.start(), end, "PHONE"))
-        if digits > 8 or high - low > digits:
+        if digits > 8 or (high - low == 9 and text[low + 4] == " "):
             spans += [(*found.span(), "PHONE") for found in _NATIONAL.finditer(text, max(0, low - 1), most)]
     if not spans and digits < MOST_AFTER_A_WORD and _follows_word(text[max(0, low - _WORD_REACH) : low].lower()):
         spans = [(*found.span(), "PHONE") for found in _NEARBY.finditer(text, max(0, low - 1), most)]
@@ -122,5 +122,7 @@ def _is_dialled(number: str) -> bool:
     if digits[:1] == "1" and not (digits[1:2] > "1" and digits[4:5] > "1"):
         return False
     code = digits[:1] if digits[:1] in ("1", "7") else digits[:3] if _THREE.match(digits) else digits[:2]
+    if not number.startswith("+") and digits[len(code) :].startswith("0"):
+        return False
     fewest, most = _LENGTHS.get(code, (5, 12) if len(code) == 3 else (99, 0))
     return fewest <= len(digits) - len(code) <= most
