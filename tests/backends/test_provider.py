@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modicum.backends.credentials import Key
 from modicum.backends.provider import Provider, in_path, open_provider, rewrite_model
 from modicum.config import ProviderConfig, UpstreamConfig
 from modicum.errors import ConfigError, ModicumError, RequestError, UntranslatableError
@@ -230,6 +231,26 @@ def test_the_defaults_of_upstream_are_those_of_its_kind() -> None:
     provider = open_provider("anthropic", UpstreamConfig(kind="anthropic"), key=KEY)
     assert provider.url == "https://api.anthropic.com"
     assert open_provider("x", UpstreamConfig(kind="anthropic", url="http://127.0.0.1:9")).url == "http://127.0.0.1:9"
+
+
+def test_a_usual_key_goes_to_another_address_only_where_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    other = "https://proxy.example/anthropic"
+    for config in (ProviderConfig(kind="anthropic", url=other), UpstreamConfig(kind="anthropic", url=other)):
+        with pytest.raises(ConfigError, match="not Anthropic's own address") as refused:
+            open_provider("upstream" if isinstance(config, UpstreamConfig) else "p", config)
+        assert refused.value.hint.endswith('api_key_env = "ANTHROPIC_API_KEY"')
+    for config in (
+        ProviderConfig(kind="anthropic", url=other, api_key_env="ANTHROPIC_API_KEY"),
+        ProviderConfig(kind="anthropic", url="https://api.anthropic.com/"),
+        ProviderConfig(kind="anthropic"),
+    ):
+        found = open_provider("p", config).credential
+        assert isinstance(found, Key) and found.read() == KEY
+    local = open_provider("p", ProviderConfig(kind="anthropic", url="http://127.0.0.1:9")).credential
+    assert isinstance(local, Key) and local.read() == ""
+    with pytest.raises(ConfigError):
+        opened("vertex", key="", url="https://proxy.example", project="p")  # nor does a cloud's token
 
 
 def test_bedrock_takes_the_chain_where_there_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,13 @@ def open_provider(name: str, config: ProviderConfig, *, key: str = "", aws: AwsK
         )
     check(url)
     url = url.rstrip("/")
+    # A kind's usual key is for the kind's own address: it goes to another one only where the operator says so.
+    elsewhere = known.needs_key and bool(known.url) and bool(config.url) and url != _filled(known.url, places, stands)
+    unnamed = not config.api_key_env or (
+        stands == "upstream" and known.kind != "openai" and config.api_key_env == _UPSTREAM_DEFAULTS.api_key_env
+    )
+    if elsewhere and unnamed:
+        known, names = dataclasses.replace(known, cloud_first=False), []
     endpoints = known.dated if known.dated and config.api_version not in ("", "v1", "preview") else known.endpoints
     known = dataclasses.replace(
         known,
@@ -194,6 +201,11 @@ def _credential(stands: str, config: ProviderConfig, known: Facts, url: str, reg
     )
     if made.read() or not made.needed:
         return made
+    if not names and known.key_env:
+        raise ConfigError(
+            f"no key for {url}: it is not {known.name}'s own address, so {known.key_env[0]} goes there only where you say so",
+            hint=f'{stands}.api_key_env = "{known.key_env[0]}"',
+        )
     raise ConfigError(
         f"no key for {url}: the environment variable {' or '.join(names) or 'api_key_env'} is not set",
         hint=f'set it, name a file in {stands}.api_key_file, or pass the callers\' own keys on with auth = "forward"',
