@@ -48,6 +48,7 @@ def test_workers_of_one_port_are_counted_together_and_say_nothing_of_what_was_sa
             time.sleep(0.05)
         text = served.get("/metrics")[1]
         errors = served.errors()
+        started = json.loads(errors.splitlines()[0])
         counted = b"".join(path.read_bytes() for path in (home / "metrics").rglob("*") if path.is_file())
         assert served.stop() == 0
     assert (found["modicum_requests_total"], found["modicum_workers"], found["modicum_in_flight_requests"]) == (13, 2, 0)
@@ -55,6 +56,7 @@ def test_workers_of_one_port_are_counted_together_and_say_nothing_of_what_was_sa
     assert found["modicum_tapped_calls_total"] == 1 and found["modicum_upstream_attempts_total"] >= 13
     (tapped,) = [call for call in Calls(home).scan() if call.source == "otlp"]
     assert tapped.request is not None and SAID.encode() in tapped.request
+    assert (started["event"], started["workers"], started["url"]) == ("started", 2, served.url)
     for canary in (SAID, CALLERS, KEY):
         assert canary.encode() not in text + counted and canary not in errors
     assert not list((home / "metrics").iterdir()), "the last worker takes its files with it"

@@ -95,6 +95,7 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     from modicum.backends.client import Client  # not at start-up: these load arrays, the HTTP client and the server
     from modicum.backends.upstreams import Upstreams
     from modicum.gateway import admit, server
+    from modicum.gateway.log import Log
 
     config = _absolute(config)
     upstreams = Upstreams.open(config, Client())
@@ -106,7 +107,14 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     about = announcement(config, models=upstreams.names(), keyed=keyed)
     opening = server.gateway(config, reread)
-    server.run(opening, bound, config.serve, announce=lambda: tell(about, as_json=as_json), held=held)
+    log = Log(config.telemetry.log)
+
+    def announce() -> None:
+        tell(about, as_json=as_json)
+        if config.telemetry.log == "json":
+            log.started(url=about["url"], upstream=about["upstream"], workers=config.serve.workers, observe=about["observe"])
+
+    server.run(opening, bound, config.serve, announce=announce, held=held, log=log)
 
 
 def tell(about: dict[str, Any], *, as_json: bool) -> None:

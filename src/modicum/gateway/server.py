@@ -27,6 +27,7 @@ from modicum.gateway import admit
 from modicum.gateway.app import application
 from modicum.gateway.asgi import App
 from modicum.gateway.day import Day
+from modicum.gateway.log import Log
 from modicum.gateway.protocol import protocol
 from modicum.store.segments import SegmentWriter
 
@@ -84,11 +85,13 @@ def gateway(config: Config, reread: Callable[[], Config] | None = None) -> Openi
     return opening
 
 
-def run(opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce: Callable[[], None], held: int = -1) -> None:
+def run(
+    opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce: Callable[[], None], held: int = -1, log: Log | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, and return when replies under way are finished or `drain_s` is over.
 
     `announce` is called when such a signal will be obeyed and connections are accepted. `held`: a descriptor that this process
-    keeps for itself, its workers not.
+    keeps for itself, its workers not. `log` hears of workers that end.
     """
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,7 +99,7 @@ def run(opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce
     signal.signal(signal.SIGHUP, stop.reread)
     announce()
     if limits.workers > 1:
-        _supervise(opening, bound, limits, stop, held)
+        _supervise(opening, bound, limits, stop, held, log or Log())
     else:
         _work(opening, bound, limits, stop)
 
@@ -174,7 +177,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, held: int) -> None:
+def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, held: int, log: Log) -> None:
     """Keep `limits.workers` workers alive until a signal, then let them drain."""
     alive_read, alive_write = os.pipe()
     workers: dict[int, float] = {}
@@ -193,7 +196,7 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
             _work(opening, bound, limits, stop, alive_read)
             code = 0
         except BaseException as error:  # a forked child must never return into its parent's code
-            print(f"modicum alarm: worker: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            log.alarm("worker", f"{type(error).__name__}: {error}")
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -204,7 +207,7 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
     while not stop.asked:
         for pid in _ended(workers):
             lived = time.monotonic() - workers.pop(pid)
-            print(f"modicum alarm: worker: {pid} ended and is replaced", file=sys.stderr, flush=True)
+            log.alarm("worker", f"{pid} ended and is replaced")
             if lived < RESTART_PAUSE_S * 2:
                 time.sleep(RESTART_PAUSE_S)
             if not stop.asked:

@@ -18,7 +18,7 @@ import msgspec
 from modicum.errors import InputError
 from modicum.gateway.metrics import who
 from modicum.types import Call, Endpoint
-from modicum.wire import chat, otlp, protobuf
+from modicum.wire import canon, chat, otlp, protobuf
 from modicum.wire.observed import code
 
 OPERATIONS: Mapping[Endpoint, str] = {
@@ -158,8 +158,6 @@ def _content(bodies: tuple[bytes | None, bytes | None], endpoint: Endpoint) -> d
 
 
 def _chat(body: bytes, endpoint: Endpoint, *, asked: bool) -> dict[str, Any] | None:
-    from modicum.wire import canon  # only where content is wanted
-
     try:
         read = chat.loads(body)
         return canon.chat_request(endpoint, read) if asked else canon.chat_response(endpoint, read)
