@@ -31,7 +31,8 @@ def command(
     """Bring recorded calls in from JSON lines: plain, .gz, .zst, or - for standard input.
 
     A line is {"timestamp", "client_id", "request", "response", "duration_ms"} with OpenAI's bodies, or a fine-tuning row
-    {"messages": [...]}; or what LiteLLM's callbacks or an OpenTelemetry collector wrote to a file. A line without a time takes its response's `created`, else the time its file was last changed.
+    {"messages": [...]}; or what LiteLLM's callbacks or an OpenTelemetry collector wrote to a file. A line without a time takes its
+    response's `created`, else the time its file was last changed.
 
     Importing again adds nothing: a call is known by its response's id, else by its line. Calls that were erased here are not taken
     again. Each refused line is named on standard error with its reason, the rest goes in; the exit code is then 1.
