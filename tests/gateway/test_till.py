@@ -94,6 +94,19 @@ def test_models_are_matched_whole_or_to_their_star(tmp_path: Path) -> None:
         one.permit(dataclasses.replace(KEY, admin=True), "any")
 
 
+def test_what_cannot_be_counted_is_for_keys_without_budget_and_models(tmp_path: Path) -> None:
+    one = till(tmp_path, KEY)
+    one.permit_uncounted(None, "batches")
+    one.permit_uncounted(dataclasses.replace(KEY, requests_minute=1), "batches")
+    for key in (
+        dataclasses.replace(KEY, budget_day_usd=Decimal(1)),
+        dataclasses.replace(KEY, models=("gpt-*",)),
+        dataclasses.replace(KEY, admin=True),
+    ):
+        with pytest.raises(ForbiddenError):
+            one.permit_uncounted(key, "batches")
+
+
 async def test_a_key_made_or_revoked_counts_within_a_second(tmp_path: Path) -> None:
     one = till(tmp_path)
     watching = asyncio.create_task(one.watch())

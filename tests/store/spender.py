@@ -11,11 +11,12 @@ import os
 import random
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from modicum.errors import BudgetError
+from modicum.errors import BudgetError, StoreError
 from modicum.store.ledger import Ledger
 from modicum.types import Key, new_call_id
 
@@ -39,12 +40,15 @@ def main(home: Path, count: int, parallel: int, kill_at: int, seed: int) -> None
         if number == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         call_id = new_call_id()
-        try:
-            ledger.reserve(KEY, call_id, HELD, 20)
-        except BudgetError:
-            os.write(2, b"refused\n")
-        else:
-            flying.append((call_id, draw.randrange(HELD // 2, HELD + 1)))
+        while True:
+            try:
+                ledger.reserve(KEY, call_id, HELD, 20)
+                flying.append((call_id, draw.randrange(HELD // 2, HELD + 1)))
+                break
+            except BudgetError:
+                break
+            except StoreError:  # the machine is busy: whoever had the lock was not let run
+                time.sleep(0.05)
         while len(flying) > parallel or (flying and draw.random() < 0.3):
             land()
     while flying:

@@ -63,16 +63,16 @@ def charged(*processes: subprocess.Popen[str]) -> dict[str, int]:
     return found
 
 
-def test_a_thousand_calls_over_four_workers_keep_a_budget_of_a_dollar(tmp_path: Path) -> None:
-    workers = [spend(tmp_path, 250, 60, seed=seed) for seed in range(4)]
+@pytest.mark.parametrize(("at_once", "least"), [(60, "0.9"), (250, "0.5")])
+def test_a_thousand_calls_over_four_workers_keep_a_budget_of_a_dollar(tmp_path: Path, at_once: int, least: str) -> None:
+    workers = [spend(tmp_path, 250, at_once, seed=seed) for seed in range(4)]
     upstream = charged(*workers)
     refused = 1000 - len(upstream)
     ledger = {entry.call_id: entry.pico_usd for entry in entries(tmp_path)}
     assert ledger == upstream
     total = Decimal(sum(upstream.values())) / PICO
     assert refused > 0, "the budget was never reached"
-    assert Decimal("0.9") < total <= Decimal("1.02")
-    assert total <= 1, "what is held is never less than what a call costs here"
+    assert Decimal(least) < total <= 1, "what is held is never less than what a call costs here"
     assert len(rows.numbers(tmp_path / "ledger")) > 1
     assert list((tmp_path / "ledger" / "writers").iterdir()) == []
 

@@ -157,9 +157,17 @@ class Till:
             raise ForbiddenError(
                 f"key '{key.name}' is for the admin API alone", hint="`modicum keys create NAME` makes one for completions"
             )
-        if key.models and not any(model == one or (one.endswith("*") and model.startswith(one[:-1])) for one in key.models):
+        if not may(key, model):
             raise ForbiddenError(
                 f"key '{key.name}' may not ask for the model {model[:80]!r}", hint=f"it may ask for {', '.join(key.models)}"
+            )
+
+    def permit_uncounted(self, key: Key | None, what: str) -> None:
+        """Raise ForbiddenError where a key has a budget or names models, and what it asks for costs what is not seen here (a batch)."""
+        if key is not None and (key.admin or key.models or key.budget_day_usd is not None or key.budget_month_usd is not None):
+            raise ForbiddenError(
+                f"key '{key.name}' may not use {what}: neither their cost nor their models can be seen here",
+                hint="use a key without a budget and without a list of models",
             )
 
     # ------------------------------------------------------------------------------------------------------ money
@@ -235,6 +243,11 @@ def presented(headers: Mapping[bytes, bytes]) -> str:
         if value:
             found.append(value.decode("latin-1"))
     return next((secret for secret in found if secret.startswith(PREFIX)), found[0] if found else "")
+
+
+def may(key: Key, model: str) -> bool:
+    """Do a key's patterns meet a model's name?"""
+    return not key.models or any(model == one or (one.endswith("*") and model.startswith(one[:-1])) for one in key.models)
 
 
 def limited(key: Key) -> bool:

@@ -59,6 +59,7 @@ KEPT_DAYS = 70
 """So many days with spend are carried into the next file: two months, and what a clock that jumped made of them."""
 WAIT_S = 0.05
 """How long the lock is waited for; the event loop stands still meanwhile."""
+SHORT_WAIT_S = 0.002
 PATIENCE_S = 10.0
 """How long it is waited for where nobody else waits: at the start."""
 
@@ -208,10 +209,12 @@ class Ledger:
                 return
             except BlockingIOError:
                 now = time.monotonic()
-                until = until or now + wait_s
-                # Whoever was made to wait in vain does not make every request wait.
-                if now >= until or now < self._impatient_until:
-                    self._impatient_until = max(self._impatient_until, now + 1.0)
+                if not until:
+                    # After one that waited in vain the next ones wait for less: a stopped process must not stop the loop.
+                    until = now + (SHORT_WAIT_S if wait_s == WAIT_S and now < self._impatient_until else wait_s)
+                elif now >= until:
+                    if wait_s == WAIT_S:
+                        self._impatient_until = now + 1.0
                     raise StoreError(f"another process keeps {self._folder / 'lock'}") from None
             time.sleep(0.0001)
 
