@@ -34,6 +34,7 @@ model_list:
       api_key: sk-canary-literal
       weight: 3
       drop_params: true
+      extra_headers: {x-team: canary-header}
       timeout: 30
     model_info: {id: one, mode: chat, supports_vision: true, input_cost_per_token: 0.0000025, output_cost_per_token: 1e-5}
   - model_name: local

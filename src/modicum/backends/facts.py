@@ -119,7 +119,7 @@ def facts_of(kind: str, text: str) -> Facts:
         body = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"providers/{kind}.toml is not TOML: {error}") from None
-    hints = typing.get_type_hints(Facts)
+    hints = _hints()
     values: dict[str, Any] = {}
     for key, value in body.items():
         if key not in hints or key == "kind":
@@ -131,6 +131,11 @@ def facts_of(kind: str, text: str) -> Facts:
     made = Facts(kind=kind, **values)
     _check(made)
     return made
+
+
+@functools.cache
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(Facts)
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

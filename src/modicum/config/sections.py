@@ -53,7 +53,7 @@ class ProviderConfig:
     """The cloud's project (Vertex)."""
     api_version: str = ""
     """Of the provider's API (Azure, Anthropic), where it is not the usual one."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent with every request to this provider."""
     connect_timeout_s: float = 10.0
     """Seconds to reach the provider."""
