@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modicum.backends.client import Client, Timeouts
-from modicum.backends.connection import BUFFER_BYTES
+from modicum.backends.reply import BUFFER_BYTES
 from modicum.errors import UpstreamError
 from tests.backends.places import Seen, plain, says, server
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modicum.backends.connection import Connection, Reply
+from modicum.backends.connection import Connection
+from modicum.backends.reply import Reply
 from modicum.errors import UpstreamError
 
 

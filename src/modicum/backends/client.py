@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modicum.backends.connection import Connection, Reply
+from modicum.backends.connection import Connection
 from modicum.backends.dial import Names, Proxy, Trust, split_authority
 from modicum.backends.pool import Place, Pool
+from modicum.backends.reply import Reply
 from modicum.config.proxy import proxy_for
 from modicum.errors import UpstreamError
 
