@@ -155,6 +155,17 @@ async def test_fallbacks_of_fallbacks_are_each_there_once(client: Client) -> Non
     assert [one.name for one in upstreams.target("c").fallbacks] == ["b", "box/raw", "a"]
 
 
+async def test_a_name_that_is_only_its_fallbacks_has_their_deployments(client: Client) -> None:
+    rows = models(a=([], {"fallbacks": ("b", "c")}), b=(["box/b"], {"fallbacks": ("a",)}), c=["box/c"])
+    upstreams = Upstreams.open(Config(providers={"box": ProviderConfig(kind="vllm")}, models=rows), client)
+    assert [one.name for one in upstreams.target("a").deployments] == ["box/b"]
+    assert [one.name for one in upstreams.target("a").fallbacks] == ["c"]
+    assert all(one.deployments for name in "abc" for one in upstreams.target(name).fallbacks)
+    empty = models(a=([], {"fallbacks": ("b",)}), b=([], {"fallbacks": ("a",)}))
+    with pytest.raises(ConfigError, match="leads to no deployment"):
+        Upstreams.open(Config(providers={"box": ProviderConfig(kind="vllm")}, models=empty), client)
+
+
 async def test_endpoints_that_pass_that_are_told_and_that_are_refused(client: Client) -> None:
     config = Config(
         providers={

@@ -212,7 +212,12 @@ class Names:
             found[one] = dataclasses.replace(declared, fallbacks=())
             if one in self._models:
                 waiting.extend(self._models[one].fallbacks)
-        return dataclasses.replace(self._targets[name], fallbacks=tuple(found.values()))
+        own, others = self._targets[name].deployments, tuple(one for one in found.values() if one.deployments)
+        if not own:  # a name that is only its fallbacks: the first of them is where it can be had
+            own, others = (others[0].deployments, others[1:]) if others else ((), ())
+        if not own:
+            raise ConfigError(f'[models."{name}"] leads to no deployment', hint='deployments = ["provider/model"]')
+        return dataclasses.replace(self._targets[name], deployments=own, fallbacks=others)
 
 
 def _narrowed(pattern: Target, name: str, rest: str) -> Target:
