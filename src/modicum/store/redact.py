@@ -70,7 +70,7 @@ def redact(
     control, key = Control(home), evidence_key(home)
     with changing(home):
         absorb(home, all_of_it=True)
-        found, echo = _look(home, redactor, control.texts(), progress)
+        found, echo = _look(home, control.texts(), redactor, how, key, progress)
         with deleting(home):
             models, routes = silence(home, control, echo, actor)
         table = Table(home)
@@ -89,7 +89,7 @@ def redact(
     return Redacted(calls=found.calls, values=found.values, models=len(models), routes=tuple(routes))
 
 
-def _look(home: Path, redactor: Redactor, records: Iterator[str], progress: Progress) -> tuple[Redacted, set[str]]:
+def _look(home: Path, records: Iterator[str], redactor: Redactor, how: Keep, key: bytes, progress: Progress) -> tuple[Redacted, set[str]]:
     """What there is to take out, and the words of it that something learned holds and that nothing says which stays."""
     held = echoes.held(home, records)
     suspects: set[str] = set()
@@ -106,7 +106,7 @@ def _look(home: Path, redactor: Redactor, records: Iterator[str], progress: Prog
                 suspects |= echoes.words(value.casefold()) & held.keys()
     if suspects:
         for call in scan(home, Wanted()):
-            suspects -= echoes.said(redactor.see_call(call)[0])
+            suspects -= echoes.said(kept(call, how, redactor, key))
             if not suspects:
                 break
     return Redacted(calls=calls, values=dict(values)), {spelled for suspect in suspects for spelled in held[suspect]}
