@@ -39,7 +39,7 @@ async def added(
 ) -> list[Row]:
     """Milliseconds at a constant rate; what a gateway adds is told against `direct` in the same round.
 
-    `most`: requests a second that a side can do, as far as that is known.
+    `most`: requests a second that a side was seen to do. Far above it nothing but a queue could be measured, so it is left out.
     """
     rows: list[Row] = []
     for upstream in ("late", "secure"):
@@ -48,7 +48,7 @@ async def added(
 
                 async def turn(side: Side, upstream: str = upstream, characters: int = characters, rate: int = rate) -> Row | None:
                     door = side.doors.get(upstream)
-                    if door is None or rate > most.get(side.name, rate):
+                    if door is None or rate > 2 * most.get(side.name, rate):
                         return None
                     pid = side.pids.get(upstream)
                     before = cpu_s(pid) if pid else 0.0
