@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 from pydantic import TypeAdapter
 
@@ -286,3 +288,33 @@ def test_what_has_no_words_in_a_stream() -> None:
         writer.write(Opened(index=0, choice=1, part=Text(text="")))
     assert openai.DIALECT.writer(ASKED).write(Closed(index=0)) == b""
     assert b'"content":"a"' in openai.DIALECT.writer(ASKED).write(Added(index=0, text="a"))
+
+
+def test_openai_s_client_adds_reasoning_and_tool_calls_up() -> None:
+    thoughts = (Reasoning(text="let me think", signature="s"), Reasoning(sealed="x"), Reasoning(text="so it is", signature="t"))
+    uses = (ToolUse(id="a", name="look", arguments='{"x": 1}'), ToolUse(id="b", name="find", arguments="{}"))
+    response = Response(
+        id="1", model="m", created=1, choices=(Choice(parts=(*thoughts, Text(text="Hello there"), *uses), finish="tool_use"),)
+    )
+    state = ChatCompletionStreamState()
+    for one in lines(write(openai.DIALECT, list(events(response)))):
+        state.handle_chunk(ChatCompletionChunk.model_validate(one))
+    whole = state.get_final_completion().model_dump(exclude_none=True)
+    assert openai.DIALECT.read_response(whole).choices == response.choices
+
+
+def test_anthropic_s_client_adds_blocks_up() -> None:
+    parts = (
+        Reasoning(text="let me think", signature="s"),
+        Reasoning(sealed="x"),
+        Text(text="Hello there"),
+        ToolUse(id="a", name="b", arguments="{}"),
+    )
+    response = Response(id="1", model="m", choices=(Choice(parts=parts, finish="tool_use"),), usage=Usage(input_tokens=3, output_tokens=4))
+    snapshot: Any = None
+    pieces: dict[int, bytes] = {}
+    for one in lines(write(anthropic.DIALECT, list(events(response)))):
+        snapshot = accumulate_event(event=EVENTS.validate_python(one), current_snapshot=snapshot, json_bufs=pieces)
+    whole = snapshot.model_dump(exclude_none=True, exclude={"content": {"__all__": {"parsed_output"}}}, warnings=False)
+    assert anthropic.DIALECT.read_response(whole).choices == response.choices
+    assert anthropic.DIALECT.read_response(whole).usage == response.usage

@@ -174,9 +174,9 @@ def read_reasoning(message: Mapping[str, Any], at: str) -> tuple[Reasoning, ...]
 def _block(value: Any, at: str) -> Reasoning:
     block = record(value, at)
     if block.get("type") == "redacted_thinking":
-        only(block, ("type", "data"), at, {"cache_control": ()})
+        only(block, ("type", "data", "index"), at)
         return Reasoning(sealed=text(block.get("data"), f"{at}.data"))
-    only(block, ("type", "thinking", "signature"), at)
+    only(block, ("type", "thinking", "signature", "index"), at)  # `index`: of a stream, and of clients that send back what they read
     if block.get("type") != "thinking":
         raise untranslatable(f"{at}.type")
     return Reasoning(

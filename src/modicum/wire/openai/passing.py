@@ -166,6 +166,9 @@ def join_blocks(pieces: list[Any]) -> list[Any]:
                     last[name] = value
         else:
             blocks.append(dict(piece) if isinstance(piece, dict) else piece)
+    for block in blocks:
+        if isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking"):
+            block.pop("index", None)
     return blocks
 
 

@@ -45,7 +45,7 @@ class Writer:
         self._spoken: set[int] = set()
         self._open: dict[tuple[int, int], Part] = {}
         self._places: dict[tuple[int, int], int] = {}
-        """(choice, part) -> number among the tool calls of the choice."""
+        """(choice, part) -> number among the tool calls, or the reasoning, of the choice. OpenAI's clients add lists up by it."""
 
     def write(self, event: Event) -> bytes:
         match event:
@@ -83,12 +83,14 @@ class Writer:
 
     def _opened(self, event: Opened) -> bytes:
         part = self._open[event.choice, event.index] = event.part
+        if isinstance(part, ToolUse | Reasoning):
+            place = sum(at[0] == event.choice and type(self._open[at]) is type(part) for at in self._places)
+            self._places[event.choice, event.index] = place
         if isinstance(part, ToolUse):
-            place = self._places[event.choice, event.index] = sum(choice == event.choice for choice, _ in self._places)
             function = {"name": part.name, "arguments": part.arguments}
             return self._chunk(event.choice, {"tool_calls": [{"index": place, "id": part.id, "type": "function", "function": function}]})
         if isinstance(part, Reasoning) and part.sealed is not None:
-            return self._chunk(event.choice, {"thinking_blocks": [write_block(part)]})
+            return self._chunk(event.choice, {"thinking_blocks": [{"index": place, **write_block(part)}]})
         said = part.text if isinstance(part, Text | Reasoning | Refusal) else ""
         return self._added(Added(index=event.index, choice=event.choice, text=said)) if said else b""
 
@@ -99,7 +101,8 @@ class Writer:
                 delta: dict[str, Any] = {"tool_calls": [{"index": place, "function": {"arguments": event.text}}]}
             case Reasoning():
                 block = write_block(Reasoning(text=event.text, signature=event.signature))
-                delta = {"reasoning_content": event.text, "thinking_blocks": [block]}
+                place = self._places[event.choice, event.index]
+                delta = {"reasoning_content": event.text, "thinking_blocks": [{"index": place, **block}]}
             case Refusal():
                 delta = {"refusal": event.text}
             case _:
