@@ -1,29 +1,8 @@
-"""The provider behind one base URL: a path below it, and how long to wait."""
+"""The base URL of a provider: what may be one, and whether it is this machine's own."""
 
 from __future__ import annotations
 
-from modicum.backends.client import Client, Headers, Reply, Timeouts
 from modicum.errors import ConfigError
-
-__all__ = ["Headers", "Hosted", "Reply", "check", "is_loopback"]
-
-
-class Hosted:
-    """The provider behind one base URL."""
-
-    def __init__(self, url: str, *, connect_timeout_s: float = 10.0, read_timeout_s: float = 600.0, client: Client | None = None) -> None:
-        self.url = url.rstrip("/")
-        check(url)
-        self._timeouts = Timeouts(connect_timeout_s, read_timeout_s, read_timeout_s)
-        self._client = client or Client()
-
-    async def send(self, method: str, path: str, headers: Headers, body: bytes | None = None) -> Reply:
-        """Send one request to `path` below the base URL and wait for the head of the reply. Raises UpstreamError, UpstreamTimeoutError."""
-        return await self._client.send(method, self.url + path, headers, body, timeouts=self._timeouts)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.close()
 
 
 def check(url: str) -> str:
