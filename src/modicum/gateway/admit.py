@@ -8,6 +8,7 @@ caller is who its key says, from wherever it calls, by one of the names of `serv
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Iterable
 
@@ -25,6 +26,7 @@ from modicum.errors import (
 from modicum.gateway.asgi import Asked, Header, Reply
 from modicum.types import Endpoint
 
+LONGEST_HOST = 255
 DRAIN_S = 2.0
 DRAIN_BYTES = 64 * 1024 * 1024
 """What is read and thrown away of a body that is refused, so that its sender can read why."""
@@ -32,6 +34,11 @@ DRAIN_BYTES = 64 * 1024 * 1024
 
 def loopback(host: str) -> bool:
     """`localhost`, 127.x.x.x or ::1, with or without a port."""
+    return len(host) <= LONGEST_HOST and _loopback(host)
+
+
+@functools.lru_cache(256)
+def _loopback(host: str) -> bool:
     if host.startswith("["):
         name, bracket, port = host[1:].partition("]")
         return bool(bracket) and name == "::1" and _is_port(port)
@@ -98,22 +105,28 @@ def _bare(host: str) -> str:
 
 def check_form(asked: Asked, limits: ServeConfig) -> None:
     """Raise where the head already says that the body will not do."""
-    kind, _, parameters = asked.header(b"content-type").lower().partition(";")
-    if kind.strip() != "application/json":
-        raise UnsupportedMediaError(f"content type {kind.strip()[:80]!r} is not read", hint="send application/json")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if charset and parameters.strip().startswith("charset=") and charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaError(f"charset {charset[:40]!r} is not read", hint="send UTF-8")
-    if asked.header(b"content-encoding").lower() not in ("", "identity"):
+    kind = asked.headers.get(b"content-type", b"")
+    if kind != b"application/json":
+        _check_kind(kind.decode("latin-1"))
+    if b"content-encoding" in asked.headers and asked.header(b"content-encoding").lower() not in ("", "identity"):
         raise UnsupportedMediaError("a compressed body is not read", hint="send it without content-encoding")
     length = asked.header(b"content-length")
     if length.isdigit() and int(length) > limits.max_body_bytes:
         raise _too_large(limits)
 
 
+def _check_kind(given: str) -> None:
+    kind, _, parameters = given.lower().partition(";")
+    if kind.strip() != "application/json":
+        raise UnsupportedMediaError(f"content type {kind.strip()[:80]!r} is not read", hint="send application/json")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if charset and parameters.strip().startswith("charset=") and charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaError(f"charset {charset[:40]!r} is not read", hint="send UTF-8")
+
+
 async def read_body(asked: Asked, limits: ServeConfig) -> bytes:
     """The body, whole. Raises RequestTooLargeError past `max_body_bytes`, RequestTimeoutError past `body_timeout_s`."""
-    body, more = await asked.body_part() if limits.body_timeout_s <= 0 else await _within(asked, limits.body_timeout_s)
+    body, more = await (asked.body_part() if asked.arrived or limits.body_timeout_s <= 0 else _within(asked, limits.body_timeout_s))
     if not more:
         if len(body) > limits.max_body_bytes:
             raise _too_large(limits)

@@ -62,6 +62,11 @@ class Asked:
         """A header's value without surrounding space, empty where there is none."""
         return self.headers.get(name, b"").decode("latin-1").strip()
 
+    @property
+    def arrived(self) -> bool:
+        """All of the body is here, so that reading it waits for nobody. uvicorn's own flag; False where there is none."""
+        return not getattr(getattr(self._receive, "__self__", None), "more_body", True)
+
     async def body_part(self) -> tuple[bytes, bool]:
         """The next piece of the body, and whether more follows."""
         message = await self._receive()

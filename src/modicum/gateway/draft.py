@@ -219,8 +219,10 @@ class Draft:
         plain = _encode(response) if self.streaming and response is not None else self.response_body
         if plain is None:
             return None, None
-        plain = blank(plain, self.secrets)
         names = self.seen.names if self.seen is not None else self.setting.redactor.names()
+        if self.own_usage is not None and names.empty:
+            return plain if keeps else None, None  # a stage says nothing that it did not see, and there was nothing to take out
+        plain = blank(plain, self.secrets)
         redacted = names.redact_json(plain) if keep == "redacted" or compares else plain
         stored = None if not keeps else redacted if keep == "redacted" else plain
         if not compares:
