@@ -13,6 +13,8 @@ from modicum.errors import InputError, StoreError
 from modicum.report.words import count
 from modicum.store.erase import erase, matching
 from modicum.store.home import prepare
+from modicum.store.key import evidence_key
+from modicum.view import Redactor
 
 
 @click.command(epilog="Example:  modicum erase --user u_1234    or    modicum erase --before 2026-01-01 --yes")
@@ -34,23 +36,28 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
     which: dict[str, Any] = {"call_id": call_id, "user_id": user_id, "before": None if before is None else _moment(before)}
     if sum(value is not None for value in which.values()) != 1:
         raise click.UsageError("say which calls: one of --call, --user and --before")
-    home = existing(config)
+    home = prepare(existing(config))
+    wanted = [which]
+    if user_id is not None:
+        # calls that were stored redacted know such a user by an alias
+        alias = Redactor.open(config.redact.table).alias(user_id, evidence_key(home))
+        wanted += [which | {"user_id": alias}] if alias != user_id else []
     if not yes:
-        found = matching(prepare(home), **which)
+        found = sum(matching(home, **one) for one in wanted)
         if not sys.stdin.isatty():
             raise StoreError(f"{count(found, 'call')} would be erased for good", hint="say --yes to do it")
         click.confirm(f"Erase {count(found, 'call')} for good?", abort=True, err=True)
-    erased = erase(prepare(home), actor=actor(), **which)
+    erased = [erase(home, actor=actor(), **one) for one in wanted]
+    calls, models = sum(one.calls for one in erased), sum(one.models for one in erased)
+    routes = tuple(route for one in erased for route in one.routes)
     if as_json:
-        print_json({"erased": erased.calls, "models": erased.models, "routes": erased.routes})
+        print_json({"erased": calls, "models": models, "routes": routes})
         return
-    click.echo(f"{count(erased.calls, 'call')} erased.")
-    if erased.models:
-        off = f"; switched off: {', '.join(erased.routes)}" if erased.routes else ""
-        were = "was" if erased.models == 1 else "were"
-        click.echo(
-            f"{count(erased.models, 'model')} had learned words of theirs and {were} deleted{off}. Next: modicum workloads, modicum fit"
-        )
+    click.echo(f"{count(calls, 'call')} erased.")
+    if models:
+        off = f"; switched off: {', '.join(routes)}" if routes else ""
+        were = "was" if models == 1 else "were"
+        click.echo(f"{count(models, 'model')} had learned words of theirs and {were} deleted{off}. Next: modicum workloads, modicum fit")
 
 
 def _moment(text: str) -> datetime:
