@@ -8,8 +8,8 @@ import sys
 
 import click
 
-from modicum import __version__
 from modicum.errors import ModicumError
+from modicum.version import __version__
 
 COMMANDS = {
     "import": ("modicum.cli.import_", "Bring recorded calls in from logs."),

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-from modicum import __version__
 from modicum.backends.client import Client, Timeouts
 from modicum.backends.facts import facts
 from modicum.config import Config, ProviderConfig, secret
@@ -22,6 +21,7 @@ from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.metrics import Metrics
 from modicum.gateway.traces import Ended, Histograms, Provider, ended, span
 from modicum.types import Call, new_call_id
+from modicum.version import __version__
 from modicum.wire import genai, otlp, protobuf
 
 EVERY_S = 5.0

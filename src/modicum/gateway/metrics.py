@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from modicum import __version__
 from modicum.config import Config
 from modicum.gateway.counts import Counts
 from modicum.types import Call
+from modicum.version import __version__
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 MOST_MODELS = 64

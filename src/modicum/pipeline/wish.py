@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from modicum import __version__
 from modicum.config import FitConfig
 from modicum.evaluate.labels import Label
 from modicum.evaluate.tune import Terms
 from modicum.stats.sequence import spending
 from modicum.types import Attempt, PromiseKind, Sample, Workload
+from modicum.version import __version__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

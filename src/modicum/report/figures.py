@@ -10,7 +10,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from modicum import __version__
 from modicum.catalog import Catalogue
 from modicum.report import headline, words
 from modicum.report.lines import line
@@ -21,6 +20,7 @@ from modicum.report.spend import day_of, spend_by_model, spend_by_workload
 from modicum.report.standing import best_routes, standing
 from modicum.report.totals import notes, total
 from modicum.types import Certificate, Route, Verdict, Workload
+from modicum.version import __version__
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
