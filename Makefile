@@ -127,7 +127,7 @@ LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; UPGRADE=--upgrade takes the newest
 	@$(LOCK) requirements/installer.in -o requirements/installer.txt
-	@$(LOCK) pyproject.toml requirements/test.in --extra train -o requirements/test.txt
+	@$(LOCK) pyproject.toml requirements/test.in --all-extras -o requirements/test.txt
 	@$(LOCK) pyproject.toml requirements/demo.in --extra train -c requirements/test.txt -o requirements/demo.txt
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
 	@$(LOCK) pyproject.toml --extra train -c requirements/test.txt -o requirements/train.txt

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("core", "demo", "test")
+LOCKS = ("core", "demo", "test", "train")
 
 
 def pins(name: str) -> dict[str, set[str]]:
@@ -29,7 +29,7 @@ def declared(*lists: list[str]) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", [*LOCKS, "installer"])
+@pytest.mark.parametrize("name", [*LOCKS, "installer", "build", "peers", "transformers"])
 def test_a_lock_has_hashes_and_no_address(name: str) -> None:
     entries = re.split(r"\n(?=[a-z0-9])", text(name).strip())
     assert all("--hash=sha256:" in entry for entry in entries)
@@ -38,16 +38,17 @@ def test_a_lock_has_hashes_and_no_address(name: str) -> None:
 
 def test_locks_hold_what_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    core, train = project["dependencies"], project["optional-dependencies"]["train"]
+    core, extras = project["dependencies"], project["optional-dependencies"]
+    train = extras["train"]
     wanted = {name: (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines() for name in ("demo", "test")}
     assert declared(core) <= pins("core").keys()
     assert declared(core, train, wanted["demo"]) <= pins("demo").keys()
-    assert declared(core, train, wanted["test"]) <= pins("test").keys()
+    assert declared(core, *extras.values(), wanted["test"]) <= pins("test").keys()
     assert "scikit-learn" not in pins("core")
 
 
 def test_locks_agree() -> None:
     everything = pins("test")
-    for name in ("core", "demo"):
+    for name in ("core", "demo", "train", "build"):
         for package, versions in pins(name).items():
             assert versions == everything.get(package, versions), f"{package} in {name}.txt"

@@ -260,7 +260,7 @@ def message_stream(asked: dict[str, Any]) -> list[bytes]:
             events.append(("content_block_start", {"index": at, "content_block": {"type": "text", "text": ""}}))
             events += [("content_block_delta", {"index": at, "delta": {"type": "text_delta", "text": word}}) for word in WORDS]
         else:
-            given = json.dumps(block["input"])
+            given = json.dumps(block["input"], ensure_ascii=False)
             events.append(("content_block_start", {"index": at, "content_block": block | {"input": {}}}))
             pieces = ("", given[:7], given[7:])
             events += [("content_block_delta", {"index": at, "delta": {"type": "input_json_delta", "partial_json": one}}) for one in pieces]

@@ -122,6 +122,6 @@ def test_count_tokens(to_anthropic: anthropic.Anthropic) -> None:
 def test_everything_is_on_record_with_its_price_or_without(before_both: Gateway) -> None:
     calls = before_both.calls(20)
     assert {call.endpoint for call in calls} >= {"chat_completions", "responses", "completions", "embeddings", "messages"}
-    assert {call.provider for call in calls if call.status == 200} == {"upstream", "anthropic"}
+    assert {call.provider for call in calls if call.status == 200} == {"openai", "anthropic"}
     broken = [call for call in calls if (call.request_model or "").endswith("-broken")]
     assert broken and all(call.error is not None and call.finish_reason is None for call in broken)
