@@ -205,7 +205,7 @@ class Gateway:
 
     def __init__(self, process: subprocess.Popen[str], home: Path, line: str, errors: Path) -> None:
         self.process, self.home, self.line, self._errors = process, home, line, errors
-        self.port = int(line.partition("http://127.0.0.1:")[2].partition("/")[0])
+        self.port = int(line.partition("http://")[2].partition("/")[0].rpartition(":")[2])
         self.url = f"http://127.0.0.1:{self.port}/v1"
 
     def post(self, body: Any, headers: dict[str, str] | None = None, *, path: str = "/v1/chat/completions") -> tuple[HTTPResponse, bytes]:

@@ -1,0 +1,207 @@
+"""With keys: who may ask from where, for what, how much, in which scope."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modicum.store import home as store_home
+from modicum.store import keys
+from modicum.types import Key
+from tests.gateway.rig import KEY, Gateway, Upstream, ask, gateway
+from tests.gateway.routed import UP, headline, publish
+
+NO_COIN = {"MODICUM_ROUTE__CONTROL_SHARE": "0"}
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as found:
+        yield found
+
+
+def make(home: Path, **each: dict[str, Any]) -> dict[str, str]:
+    """Keys by name; returns their secrets."""
+    store_home.prepare(home)
+    secrets = {name: keys.new_secret() for name in each}
+    now = datetime.now(UTC)
+    keys.write(
+        home,
+        (
+            Key(
+                key_id=f"k-{name}",
+                name=name,
+                digest=keys.digest(secrets[name]),
+                shown=secrets[name][:9],
+                created_at=now,
+                created_by="t",
+                **more,
+            )
+            for name, more in each.items()
+        ),
+    )
+    return secrets
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys") / "home"
+
+
+@pytest.fixture(scope="module")
+def secrets(home: Path) -> dict[str, str]:
+    publish(home, scope="team-a")
+    return make(
+        home,
+        a={"scope": "team-a"},
+        b={"scope": "team-b"},
+        few={"models": ("gpt-4", "small-*")},
+        slow={"requests_minute": 2},
+        poor={"budget_day_usd": Decimal("0.0001")},
+        root={"admin": True},
+        gone={"revoked_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    )
+
+
+@pytest.fixture(scope="module")
+def served(home: Path, secrets: dict[str, str], upstream: Upstream) -> Iterator[Gateway]:
+    assert secrets
+    with gateway(home, upstream.url, env=NO_COIN) as found:
+        yield found
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {secret}"}
+
+
+@pytest.mark.parametrize("how", ["authorization", "x-api-key", "api-key", "x-modicum-key"])
+def test_a_key_may_come_in_any_of_the_usual_headers(served: Gateway, upstream: Upstream, secrets: dict[str, str], how: str) -> None:
+    value = f"Bearer {secrets['a']}" if how == "authorization" else secrets["a"]
+    response, _ = served.post(ask(), {how: value, "host": "gateway.example"})
+    assert response.status == 200
+    call = served.call(response.headers["x-request-id"])
+    assert (call.key_id, call.scope) == ("k-a", "team-a")
+    assert secrets["a"].encode() not in upstream.heads[-1] and KEY.encode() in upstream.heads[-1]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({}, 401, "invalid_api_key"),
+        ({"authorization": "Bearer sk-other"}, 401, "invalid_api_key"),
+        ({"authorization": "Bearer mk-" + "A" * 43}, 401, "invalid_api_key"),
+        ({"x-modicum-key": ""}, 401, "invalid_api_key"),
+    ],
+)
+def test_nobody_asks_without_one(served: Gateway, headers: dict[str, str], status: int, code: str) -> None:
+    response, body = served.post(ask(), headers)
+    assert response.status == status and json.loads(body)["error"]["code"] == code
+    assert served.get("/v1/models", headers)[0].status == status
+    assert served.get("/metrics", headers)[0].status == status
+    assert served.post([], headers, path="/v1/tap")[0].status == status
+    assert served.get("/healthz", {"host": "10.0.0.1:8321"})[0].status == 200
+    assert "routes" not in json.loads(served.get("/readyz", headers)[1])
+
+
+def test_a_revoked_key_is_told_so(served: Gateway, secrets: dict[str, str]) -> None:
+    response, body = served.post(ask(), bearer(secrets["gone"]))
+    assert response.status == 401 and b"revoked" in body and secrets["gone"].encode() not in body
+
+
+def test_a_scope_is_a_wall(served: Gateway, secrets: dict[str, str]) -> None:
+    response, body = served.post(headline(UP), bearer(secrets["a"]))
+    assert response.headers["x-modicum-reason"] == "answered" and json.loads(body)["choices"][0]["message"]["content"] == "up"
+    response, _ = served.post(headline(UP), bearer(secrets["b"]))
+    assert response.headers["x-modicum-reason"] == "not_recognised"
+    assert served.call(response.headers["x-request-id"]).scope == "team-b"
+
+
+def test_a_key_asks_for_its_models_alone(served: Gateway, secrets: dict[str, str]) -> None:
+    assert served.post(ask("small-1"), bearer(secrets["few"]))[0].status == 200
+    response, body = served.post(ask("gpt-5"), bearer(secrets["few"]))
+    assert response.status == 403 and json.loads(body)["error"]["code"] == "forbidden"
+    assert served.get("/v1/models/gpt-5", bearer(secrets["few"]))[0].status == 404
+    assert served.get("/v1/files", bearer(secrets["few"]))[0].status == 403
+    assert served.post(ask(), bearer(secrets["root"]))[0].status == 403
+
+
+def test_limits_say_when_to_ask_again(served: Gateway, secrets: dict[str, str]) -> None:
+    replies = [served.post(ask(), bearer(secrets["slow"])) for _ in range(3)]
+    assert [response.status for response, _ in replies] == [200, 200, 429]
+    assert replies[0][0].headers["x-ratelimit-limit-requests"] == "2" and replies[0][0].headers["x-ratelimit-remaining-requests"] == "1"
+    refused, body = replies[2]
+    assert json.loads(body)["error"]["type"] == "rate_limit_error" and refused.headers["retry-after"].isdigit()
+    response, body = served.post(
+        {"model": "gpt-4", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]},
+        {"x-api-key": secrets["slow"]},
+        path="/v1/messages",
+    )
+    assert response.status == 429 and json.loads(body)["type"] == "error"
+
+
+def test_a_budget_holds_before_anything_is_sent(served: Gateway, upstream: Upstream, secrets: dict[str, str]) -> None:
+    before = len(upstream.bodies)
+    response, body = served.post(ask(max_tokens=1000), bearer(secrets["poor"]))
+    assert response.status == 429 and json.loads(body)["error"]["code"] == "budget_exceeded"
+    assert response.headers["x-should-retry"] == "false" and len(upstream.bodies) == before
+    assert served.call(response.headers["x-request-id"]).error == "budget_exceeded"
+
+
+def test_without_keys_nobody_else_is_listened_to(tmp_path: Path, upstream: Upstream) -> None:
+    command = [sys.executable, "-m", "modicum", "serve", "--home", str(tmp_path), "--upstream", upstream.url, "--listen", "0.0.0.0:0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2 and "modicum keys create" in done.stderr
+
+
+def test_with_keys_it_listens_to_all_and_stays_shut_without(tmp_path: Path, upstream: Upstream) -> None:
+    secret = make(tmp_path, a={})["a"]
+    with gateway(tmp_path, upstream.url, "--listen", "0.0.0.0:0", "--workers", "2") as served:
+        assert "for callers with a key" in served.line and secret not in served.line
+        assert served.post(ask(), bearer(secret))[0].status == 200
+        keys.path(tmp_path).unlink()
+        for worker in subprocess.run(["pgrep", "-P", str(served.process.pid)], capture_output=True, text=True, check=True).stdout.split():
+            os.kill(int(worker), signal.SIGKILL)
+        until = time.monotonic() + 15
+        while True:  # new workers find no key, and listen where everybody can reach them
+            try:
+                assert served.post(ask())[0].status == 401
+                break
+            except OSError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+
+
+def test_only_named_hosts_where_the_operator_names_them(tmp_path: Path, upstream: Upstream) -> None:
+    secret = make(tmp_path, a={})["a"]
+    with gateway(tmp_path, upstream.url, env={"MODICUM_SERVE__HOSTS": "gateway.example,[2001:db8::1]"}) as served:
+        for host, status in (
+            ("gateway.example", 200),
+            ("GATEWAY.example:99", 200),
+            ("[2001:db8::1]:1", 200),
+            ("localhost", 200),
+            ("evil.example", 403),
+        ):
+            assert served.post(ask(), {**bearer(secret), "host": host})[0].status == status
+
+
+def test_the_callers_own_key_passes_beside_ours(tmp_path: Path, upstream: Upstream) -> None:
+    secret = make(tmp_path, a={})["a"]
+    with gateway(tmp_path, upstream.url, "--auth", "forward") as served:
+        response, _ = served.post(ask(), {"x-modicum-key": secret, "authorization": "Bearer sk-their-own-1234567890"})
+        head = upstream.heads[-1].lower()
+        assert response.status == 200 and b"bearer sk-their-own-1234567890" in head and b"mk-" not in head and b"x-modicum" not in head
+        served.post(ask(), {"authorization": f"Bearer {secret}"})
+        assert b"authorization" not in upstream.heads[-1].lower()
+        written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        assert secret.encode() not in written and b"sk-their-own" not in written
