@@ -81,7 +81,7 @@ async def measure(on: Ground, arguments: argparse.Namespace) -> list[Row]:
         else:
             print("LiteLLM: not measured; `make bench-gateway` sets it up in .cache/peers")
         print(f"ours: {'; '.join(ours.notes)}", flush=True)
-        warm = await stages.throughput(found, count=1, seconds=min(1.0, seconds), callers=(4,))
+        warm = await stages.throughput(found, count=1 if arguments.quick else 3, seconds=min(1.0, seconds), callers=(4,))
         if "throughput" in wanted:
             rows += await stages.throughput(found, count=count, seconds=seconds, callers=callers)
         if "added" in wanted:
