@@ -16,7 +16,7 @@ from modicum.errors import UpstreamError
 from modicum.gateway import shadow
 from modicum.gateway.draft import Draft
 from modicum.types import Endpoint
-from modicum.wire import talk
+from modicum.wire import caching, talk
 from modicum.wire.dialects import dialect
 
 if TYPE_CHECKING:
@@ -96,10 +96,15 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
         body = draft.body or b""
         if streamed and spoken in COUNTED_STREAMS and not QUIET.intersection(deployment.facts.quirks):
             body, counted = with_usage(body, draft.request)
+        if (start := static_chars(draft, deployment)) and (marked := caching.mark(draft.request, start, spoken)) is not None:
+            body = _encode(marked)
     else:
         request = dialect(draft.endpoint).read_request(draft.request)
         plainly = streamed and not deployment.streams(spoken)
-        body = _encode(translated(request, deployment, spoken, stream=streamed and not plainly))
+        written = translated(request, deployment, spoken, stream=streamed and not plainly)
+        if start := static_chars(draft, deployment):
+            written = caching.mark(written, start, spoken) or written
+        body = _encode(written)
     began = time.perf_counter()
     try:
         sending = draft.setting.upstreams.send(
@@ -134,6 +139,18 @@ def translated(request: talk.Request, deployment: Deployment, spoken: Endpoint, 
     usage = stream and spoken == "chat_completions" and not QUIET.intersection(deployment.facts.quirks)
     asked = dataclasses.replace(request, model=deployment.model, stream=stream or None, include_usage=usage or None)
     return dialect(spoken).write_request(asked)
+
+
+def static_chars(draft: Draft, deployment: Deployment) -> int:
+    """How many characters of the system text every call of this kind begins with, where the operator wants them cached; else 0."""
+    config = draft.setting.config
+    provider = config.providers.get(deployment.provider, config.upstream)
+    recognised = draft.choice.recognised if draft.choice is not None else None
+    if provider.cache_control != "auto" or recognised is None or draft.question is None:
+        return 0
+    start = draft.serving.static.get(recognised.version_id, "")
+    # The template was found in the view; a value that is taken out there has another length here.
+    return len(start) if draft.question.names.restore(start) == start else 0
 
 
 def with_usage(body: bytes, request: dict[str, Any]) -> tuple[bytes, bool]:

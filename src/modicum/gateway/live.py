@@ -21,7 +21,7 @@ from modicum.backends.specialist import Specialist
 from modicum.gateway.alarm import Alarm, name
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
-from modicum.types import Workload
+from modicum.types import Version, Workload
 from modicum.workload import Recogniser
 
 POLL_S = 0.2
@@ -55,6 +55,8 @@ class Serving:
     """By workload id."""
     broken: Mapping[str, str] = field(default_factory=dict)
     """Workload id -> why its route cannot answer."""
+    static: Mapping[str, str] = field(default_factory=dict)
+    """Version id -> how every system text of it begins; of those that begin alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,15 @@ class Live:
             except Exception as error:
                 broken[workload.workload_id] = name(error)
                 self._fail(f"route {live.route.route_id}", f"{name(error)}; its calls go upstream")
-        return Serving(version=read.version, recogniser=recogniser, stages=MappingProxyType(stages), broken=MappingProxyType(broken))
+        return Serving(
+            version=read.version,
+            recogniser=recogniser,
+            stages=MappingProxyType(stages),
+            broken=MappingProxyType(broken),
+            static=MappingProxyType(
+                {version.version_id: start for one in of_scope for version in one.versions if (start := _start(version))}
+            ),
+        )
 
     def _fail(self, kind: str, what: str) -> None:
         self._failed, self._again_at = True, time.monotonic() + self._pause_s
@@ -161,3 +171,9 @@ class Live:
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _start(version: Version) -> str:
+    """The static beginning of a version's system text; empty where it begins with a slot."""
+    system = version.template.system
+    return system.literals[0] if system is not None and system.anchored_start and system.literals else ""
