@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 
 from modicum.errors import UnknownEndpointError
 from modicum.gateway.endpoints import place
+from modicum.store import snapshot
+from modicum.store.snapshot import Snapshot
+from modicum.types import Pattern
 from tests.gateway.rig import Gateway, gateway
-from tests.gateway.routed import SYSTEM, publish
+from tests.gateway.routed import SYSTEM, publish, workload
 from tests.gateway.scripted import Scripted, plain, sse, streamed
 from tests.gateway.test_dialects import CLAUDE, CLAUDE_EVENTS
 
@@ -119,13 +123,27 @@ def test_messages_and_their_tokens(served: Gateway, provider: Scripted) -> None:
 
 def test_the_static_beginning_is_marked_for_anthropic_s_cache(served: Gateway, provider: Scripted) -> None:
     provider.on("/claude/v1/messages", plain(CLAUDE))
-    tools = [{"name": "f", "description": "x" * 3000, "input_schema": {"type": "object"}}]
-    asked = {"model": "smart", "max_tokens": 5, "messages": [{"role": "user", "content": "Headline: x"}]}
-    served.post({**asked, "system": SYSTEM, "tools": tools}, path="/v1/messages")
-    assert "cache_control" not in provider.got[-1].body.decode(), "with tools it is another template"
-    long = {"role": "user", "content": "Headline: x"}
-    served.post({"model": "smart", "messages": [{"role": "system", "content": SYSTEM}, long]})
-    assert "cache_control" not in provider.got[-1].body.decode(), "too short to be kept"
+    turn = {"role": "user", "content": "Headline: x"}
+    served.post({"model": "smart", "messages": [{"role": "system", "content": SYSTEM}, turn]})
+    assert b"cache_control" not in provider.got[-1].body, "too short to be kept"
+    rules = "Rule: be brief and exact. " * 200
+    found = workload()
+    (version,) = found.versions
+    system = Pattern(literals=(rules,), anchored_start=True)
+    long = dataclasses.replace(version, version_id="v2", template=dataclasses.replace(version.template, system=system))
+    snapshot.write(served.home, Snapshot(version="long", workloads=(dataclasses.replace(found, versions=(long,)),)))
+    served.wait_for_snapshot(1)
+    for sent in (
+        {"model": "smart", "messages": [{"role": "system", "content": rules + "Today is Monday."}, turn]},
+        {"model": "smart", "max_tokens": 5, "system": rules + "Today is Monday.", "messages": [turn]},
+    ):
+        served.post(sent, path="/v1/messages" if "system" in sent else "/v1/chat/completions")
+        first, second = provider.got[-1].json()["system"]
+        assert (first["text"], second["text"]) == (rules, "Today is Monday.") and first["cache_control"] == {"type": "ephemeral"}
+        assert "cache_control" not in second
+    marked = [{"type": "text", "text": rules, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+    served.post({"model": "smart", "max_tokens": 5, "system": marked, "messages": [turn]}, path="/v1/messages")
+    assert provider.got[-1].json()["system"] == marked, "who marks something knows better"
 
 
 def test_models_are_the_operators_and_the_providers(served: Gateway, provider: Scripted) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modicum.errors import BudgetError, LimitError, ModicumError
+from modicum.errors import BudgetError, LimitError, ModicumError, UpstreamUnavailableError
 from modicum.types import Endpoint
 from modicum.wire import anthropic, openai
 from modicum.wire.dialects import dialect
@@ -44,7 +44,7 @@ def event(body: bytes, endpoint: Endpoint = "chat_completions") -> bytes:
 def headers(error: ModicumError) -> list[tuple[bytes, bytes]]:
     """When to ask again, and whether to at all, as OpenAI's and Anthropic's clients read it."""
     found = []
-    wait = error.retry_after_s if isinstance(error, LimitError) else None
+    wait = error.retry_after_s if isinstance(error, LimitError | UpstreamUnavailableError) else None
     if wait is not None:
         found.append((b"retry-after", str(max(1, math.ceil(wait))).encode()))
     status = error.status or 500
