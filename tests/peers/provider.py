@@ -265,7 +265,7 @@ def message_stream(asked: dict[str, Any]) -> list[bytes]:
             pieces = ("", given[:7], given[7:])
             events += [("content_block_delta", {"index": at, "delta": {"type": "input_json_delta", "partial_json": one}}) for one in pieces]
         events.append(("content_block_stop", {"index": at}))
-    events.append(("message_delta", {"delta": {"stop_reason": done["stop_reason"], "stop_sequence": None}, "usage": {"output_tokens": 5}}))
+    events.append(("message_delta", {"delta": {"stop_reason": done["stop_reason"], "stop_sequence": None}, "usage": ANTHROPIC_USAGE}))
     events.append(("message_stop", {}))
     return [sse({"type": name, **body}, name) for name, body in events]
 

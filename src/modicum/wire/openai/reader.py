@@ -139,11 +139,17 @@ class Reader:
         return () if self._over else [event for found in self._events.feed(chunk) for event in self._read(*found)]
 
     def end(self) -> Sequence[Event]:
-        """A last event that was cut short says nothing; without `[DONE]` the stream broke off."""
+        """Without `[DONE]` the stream is whole where every choice has said why it ended: some servers never send it.
+
+        A last event that was cut short says nothing.
+        """
         try:
-            return [event for found in self._events.end() for event in self._read(*found)]
+            last = [event for found in self._events.end() for event in self._read(*found)]
         except UpstreamError:
             return ()
+        if not self._over and self._choices and all(choice.finished for choice in self._choices.values()):
+            last += self._end()
+        return last
 
     def _read(self, _: str, data: bytes | None) -> Iterator[Event]:
         if self._over:
