@@ -25,6 +25,8 @@ HOLD_BYTES = 1 << 20
 """So much of a plain reply is held until it is complete: if it breaks off, the caller gets an error and not a torn body."""
 KEEP_BYTES = 32 << 20
 """Longer bodies pass, but only their figures are recorded."""
+MOST_UNPACKED = 100
+"""A compressed reply that unpacks to more than so many times its size is passed on, and not unpacked."""
 AFTER_DONE_S = 1.0
 """How long a provider may take to end its stream after the last event."""
 
@@ -165,6 +167,8 @@ def unpacked(body: bytes, encoding: str) -> bytes | None:
     if encoding not in ("gzip", "x-gzip", "deflate"):
         return None
     try:
-        return zlib.decompressobj(47).decompress(body, KEEP_BYTES)
+        reader = zlib.decompressobj(47)
+        found = reader.decompress(body, min(KEEP_BYTES, MOST_UNPACKED * max(len(body), 1)))
     except zlib.error:
         return None
+    return found if reader.eof else None
