@@ -92,7 +92,9 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
     streamed = draft.request.get("stream") is True
     request: talk.Request | None = None
     counted = plainly = False
+    named = deployment.model
     if spoken == draft.endpoint:
+        named = draft.request["model"]
         body = draft.body or b""
         if streamed and spoken in COUNTED_STREAMS and not QUIET.intersection(deployment.facts.quirks):
             body, counted = with_usage(body, draft.request)
@@ -108,7 +110,7 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
     began = time.perf_counter()
     try:
         sending = draft.setting.upstreams.send(
-            deployment, spoken, body, caller=caller, stream=streamed and not plainly, deadline=attempts.deadline
+            deployment, spoken, body, caller=caller, stream=streamed and not plainly, deadline=attempts.deadline, asked=named
         )
         answer = await (sending if not _compares(draft) else _beside(day, draft, sending))
     finally:
