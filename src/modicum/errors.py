@@ -15,6 +15,7 @@
      │           └─ MethodNotAllowedError  405
      ├─ LimitError                     429: the key's requests, tokens or calls at once
      │   └─ BudgetError                429: the key's budget; asking again does not help
+     ├─ RemoteError                    a gateway that a command was sent to refused it
      ├─ NotFoundError                  no such workload, route, certificate, call, model
      ├─ StoreError                     the home cannot be read or written
      │   ├─ StoreBusyError             another process holds the lock
@@ -118,6 +119,17 @@ class LimitError(ModicumError):
 
 class BudgetError(LimitError):
     code = "budget_exceeded"
+
+
+class RemoteError(ModicumError):
+    """`code` and `status` are the gateway's own."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "refused", status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
 
 
 class NotFoundError(ModicumError):

@@ -15,7 +15,7 @@ from modicum.cli.options import Config, common, printable
 from modicum.config import load, use_one_thread
 from modicum.errors import StoreError
 from modicum.store import home, snapshot
-from modicum.store.keys import Keys
+from modicum.store.keys import Keys, environment_key
 
 EXAMPLES = """\b
 Examples:
@@ -99,7 +99,7 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
 
     config = _absolute(config)
     upstreams = Upstreams.open(config, Client())
-    keyed = bool(Keys(config.home))
+    keyed = bool(Keys(config.home, environment_key(config.serve.admin_key_env)))
     admit.listener(config.serve.listen, keyed=keyed)
     home.prepare(config.home)
     held = home.begin_serving(config.home)

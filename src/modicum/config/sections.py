@@ -147,6 +147,8 @@ class ServeConfig:
     """A LiteLLM config.yaml whose model_list is served beside [models]."""
     admin: bool = True
     """Answer the admin API, for admin keys alone."""
+    admin_key_env: str = "MODICUM_ADMIN_KEY"
+    """The environment variable that may hold an admin key: `mk-` and 32 characters or more in all. It is kept nowhere."""
     tap: bool = True
     """Take in traces at /v1/traces and LiteLLM's callbacks at /v1/tap, as calls that were answered elsewhere."""
     header_timeout_s: float = 10.0

@@ -9,6 +9,7 @@ import msgspec
 
 from modicum.errors import ModicumError, UnknownEndpointError
 from modicum.gateway import admit
+from modicum.gateway.admin import admin
 from modicum.gateway.alarm import name
 from modicum.gateway.answer import answer, who
 from modicum.gateway.asgi import JSON, App, Asked, Receive, Reply, Scope, Send
@@ -69,7 +70,7 @@ async def rest(day: Day, asked: Asked, reply: Reply, found: Place) -> None:
         case "tap":
             await callback(day, asked, reply, key=key)
         case _:
-            raise UnknownEndpointError("there is no admin API here yet")
+            await admin(day, asked, reply, key=key)
 
 
 async def health(day: Day, asked: Asked, reply: Reply, *, ready: bool) -> None:

@@ -30,12 +30,14 @@ NOT_HOP_BY_HOP = SINGLE - {b"transfer-encoding"} | {b"cookie", b"x-request-id"}
 class Asked:
     """The head of one request."""
 
-    __slots__ = ("_receive", "headers", "method", "odd", "path", "query", "trusted", "unread")
+    __slots__ = ("_receive", "headers", "method", "odd", "path", "query", "raw_path", "trusted", "unread")
 
     def __init__(self, scope: Scope, receive: Receive, *, trusted: bool = False) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
+        self.raw_path: bytes = scope.get("raw_path") or b""
+        """As it was sent, percent signs and all."""
         self.trusted = trusted
         """It comes from this very process: nobody needs to be kept out."""
         self._receive = receive

@@ -13,6 +13,7 @@ from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.asgi import Header, text
 from modicum.gateway.draft import Draft
 from modicum.gateway.live import Live
+from modicum.gateway.office import Office
 from modicum.gateway.record import Recorder, Writer
 from modicum.gateway.setting import Setting
 from modicum.gateway.telemetry import Telemetry
@@ -36,6 +37,8 @@ class Day:
     alarm: Alarm
     exposed: bool = False
     """Others than this machine can reach the listener."""
+    office: Office = field(default_factory=Office)
+    """The way to the admin API's process."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -76,6 +79,7 @@ class Day:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.client.close()
+        self.office.close()
         self.recorder.close()
         self.till.close()
         self.telemetry.close()

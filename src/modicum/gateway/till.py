@@ -21,7 +21,7 @@ from modicum.catalog.daily import DailyPrices, kinds_of
 from modicum.config import Config
 from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm, name
-from modicum.store.keys import PREFIX, Keys
+from modicum.store.keys import PREFIX, Keys, environment_key
 from modicum.store.ledger import Ledger
 from modicum.store.tally import pico
 from modicum.types import Key, Usage
@@ -71,7 +71,7 @@ class Till:
         self._alarm = alarm
         self._fail_open = config.store.on_failure == "fail_open"
         self._keep_days = config.store.keep_days
-        self._keys = Keys(home)
+        self._keys = Keys(home, environment_key(config.serve.admin_key_env))
         self._prices = DailyPrices(
             config.prices, kinds_of(config), self._table, broken=lambda what: alarm.ring("prices", f"{what}; only your own are known")
         )

@@ -77,7 +77,7 @@ def create(
     )
     control = Control(config.home)
     with changing_keys(control.home):
-        if any(one.name == key.name and is_live(one, now) for one in control.all_keys()):
+        if key.name == store.ENVIRONMENT or any(one.name == key.name and is_live(one, now) for one in control.all_keys()):
             raise InputError(f"there is a key '{key.name}' already", hint=f"`modicum keys revoke {key.name!r}` first, or take another name")
         control.put_key(key, actor=actor, action="create")
         store.write(control.home, control.all_keys())

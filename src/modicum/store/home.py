@@ -13,6 +13,7 @@
       ledger/             what each of them spent, call by call
       prices-VERSION.json the list prices of the installed genai-prices
       serving.lock        held by the one `serve` over this home; who that is
+      admin.sock          where the gateway's own admin process answers; admin.lock is held by it
       tmp/                spilled sorts; emptied by `erase`
       lock                held by whoever changes the calls
       readers.lock        shared by scans, held alone by whoever deletes files of the table
@@ -126,6 +127,21 @@ def begin_serving(home: Path, *, wait_s: float = 5.0) -> int:
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
     return fd
+
+
+def is_served(home: Path) -> bool:
+    """Does a gateway hold the home (`begin_serving`)?"""
+    try:
+        fd = os.open(home / "serving.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
 
 
 @contextmanager

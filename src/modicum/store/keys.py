@@ -12,16 +12,21 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 
-from modicum.errors import StoreError
+from modicum import config
+from modicum.errors import ConfigError, StoreError
 from modicum.store import home as _home
 from modicum.types import Key
 
 PREFIX = "mk-"
+ENVIRONMENT = "from the environment"
+"""The name of the key that an environment variable holds."""
+LEAST_LENGTH = 32
 SHOWN = 9
 """So many characters of a secret are shown in lists: the prefix and 36 bits."""
 _decode = msgspec.json.Decoder(tuple[Key, ...]).decode
@@ -35,6 +40,26 @@ def new_secret() -> str:
 def digest(secret: str) -> str:
     """SHA-256 of the whole secret, in hex. A fast hash does: there are no 2^256 secrets to try."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def environment_key(variable: str) -> Key | None:
+    """The admin key whose secret an environment variable holds; None where it holds none. Raises ConfigError for one that is too weak."""
+    held = config.secret(variable)
+    if held is None:
+        return None
+    if not held.startswith(PREFIX) or len(held) < LEAST_LENGTH or not held.isascii() or not held.isprintable() or " " in held:
+        raise ConfigError(
+            f"what {variable} holds is no admin key", hint=f"{PREFIX} and random characters, {LEAST_LENGTH} or more in all; or unset it"
+        )
+    return Key(
+        key_id="key_environment",
+        name=ENVIRONMENT,
+        digest=digest(held),
+        shown=PREFIX,
+        admin=True,
+        created_at=datetime.now(UTC),
+        created_by=f"${variable}",
+    )
 
 
 def path(home: Path) -> Path:
@@ -61,28 +86,29 @@ def read(home: Path) -> Mapping[str, Key] | None:
 
 
 class Keys:
-    """The keys at this moment; `refresh` looks whether they changed.
+    """The keys at this moment; `refresh` looks whether they changed. `beside`: one that no file holds.
 
     Opening raises StoreError for a file that cannot be read. Later such a file, or one that is gone, changes nothing: who was let
     in stays in, who was kept out stays out.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, beside: Key | None = None) -> None:
         self._home = home
+        self._beside: Mapping[str, Key] = {} if beside is None else {beside.digest: beside}
         self._seen = self._stamp()
         self._keys = read(home)
 
     def __bool__(self) -> bool:
         """Keys were made here."""
-        return bool(self._keys)
+        return bool(self._keys) or bool(self._beside)
 
     def all(self) -> tuple[Key, ...]:
-        return tuple((self._keys or {}).values())
+        return (*(self._keys or {}).values(), *self._beside.values())
 
     def find(self, secret: str) -> Key | None:
         """The key with this secret, revoked and expired ones too. Takes as long for a wrong one as for a right one."""
         wanted = digest(secret)
-        key = (self._keys or {}).get(wanted)
+        key = (self._keys or {}).get(wanted) or self._beside.get(wanted)
         return key if key is not None and hmac.compare_digest(key.digest, wanted) else None
 
     def refresh(self) -> None:

@@ -1,0 +1,78 @@
+"""`python -m modicum.admin HOME`: answer on HOME/admin.sock until nobody serves this home any more, or nobody asks for a while.
+
+Started by a gateway (`gateway.office`). One to a home: it holds a lock, and whoever comes second leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from modicum.admin.app import Office
+from modicum.gateway.office import LOCK, SOCKET
+from modicum.store.home import is_served, privately
+
+IDLE_S = 300.0
+LOOK_S = 1.0
+
+
+def main(home: Path) -> int:
+    """Serve; 0 also where another process does already."""
+    os.chdir(home)  # so that the socket's path is short, whatever the home's is
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(SOCKET)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with privately():
+        bound.bind(SOCKET)
+    bound.listen(64)
+    try:
+        asyncio.run(_serve(home, bound))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(SOCKET)
+        os.close(lock)
+    os._exit(0)  # a job's thread may still run; whoever it worked for has gone
+
+
+async def _serve(home: Path, bound: socket.socket) -> None:
+    office = Office()
+    config = uvicorn.Config(
+        office,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+
+    async def watch() -> None:
+        while office.idle_s < IDLE_S and await asyncio.to_thread(is_served, home):
+            await asyncio.sleep(LOOK_S)
+        server.should_exit = True
+
+    watching = asyncio.create_task(watch())
+    try:
+        await server.serve([bound])
+    finally:
+        watching.cancel()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1])))

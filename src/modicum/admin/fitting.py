@@ -1,0 +1,107 @@
+"""Fit: build a small model for each workload and prove what it may answer. It proposes; nothing in production changes by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from modicum.admin.operation import Desk, Page, Paged, Ref, Takes, operation, paged
+from modicum.config import Config
+from modicum.errors import InputError
+from modicum.evaluate.labels import Label, read_labels
+from modicum.pipeline.find import find
+from modicum.pipeline.night import Foresight, Night
+from modicum.pipeline.night import fit as walk
+from modicum.pipeline.switching import find_workload
+from modicum.pipeline.wish import Wish
+from modicum.store.control import Control
+from modicum.types import Verdict, Workload
+
+MOST_LABELS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What a fit found for one workload."""
+
+    workload: str
+    """Its name."""
+    verdict: Verdict
+
+
+class LabelGiven(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody who knows says of one call: the right answer, or which of two answers is right."""
+
+    id: Ref
+    gold: str | None = None
+    verdict: Literal["a", "b", "both", "neither"] | None = None
+
+
+class Fit(Takes, frozen=True, kw_only=True):
+    """What to fit, and what must hold. What is left out is as the settings have it."""
+
+    workloads: Annotated[tuple[Ref, ...], Meta(max_length=1000, description="Empty: all that are not ignored.")] = ()
+    margin: Annotated[float, Meta(gt=0, lt=1, description="Most of the requests that may differ.")] | None = None
+    confidence: Annotated[float, Meta(ge=0.5, lt=1, description="How sure the promise is.")] | None = None
+    min_label_groups: Annotated[int, Meta(ge=0, lt=10**9)] | None = None
+    protect: Annotated[tuple[Annotated[str, Meta(max_length=1000)], ...], Meta(max_length=1000)] = ()
+    labels: Annotated[tuple[LabelGiven, ...], Meta(max_length=MOST_LABELS)] = ()
+    partial: Annotated[bool, Meta(description="Test with the labels there are; missing ones count as the worst case.")] = False
+
+
+@operation("POST", "/fit", role="admin", changes=True, long=True)
+def fit(desk: Desk, asked: Fit) -> tuple[Fitted, ...]:
+    """Build a small model for each workload and prove on held-out calls what it may answer."""
+    chosen, wish = _chosen(desk, asked)
+    verdicts = walk(desk.config, chosen, wish, desk.progress)
+    return tuple(Fitted(workload=workload.name, verdict=verdict) for workload, verdict in zip(chosen, verdicts, strict=True))
+
+
+@operation("POST", "/fit/plan", role="admin", long=True)
+def plan(desk: Desk, asked: Fit) -> tuple[Foresight, ...]:
+    """Say what a fit would test; open nothing."""
+    chosen, wish = _chosen(desk, asked)
+    night = Night(desk.config, wish)
+    return tuple(night.foresee(workload) for workload in chosen)
+
+
+@operation("GET", "/verdicts", role="admin")
+def verdicts(desk: Desk, asked: Paged) -> Page[Verdict]:
+    """List what the last fit found for each workload."""
+    return paged(Control(desk.config.home).verdicts(), asked, lambda one: one.workload_id)
+
+
+def given(lines: Any) -> tuple[LabelGiven, ...]:
+    """The labels of a file (JSON lines) as an operation takes them. Raises LogFormatError."""
+    return tuple(LabelGiven(id=name, gold=label.gold, verdict=label.verdict) for name, label in read_labels(lines).items())
+
+
+def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
+    config = desk.config
+    workloads = find(config, progress=desk.progress, only_if_needed=True)
+    control = Control(config.home)
+    chosen = [find_workload(control, ref) for ref in asked.workloads] or [w for w in workloads if not w.ignored]
+    wish = Wish(
+        fit=_settings(config, asked),
+        control_share=config.route.control_share,
+        protect=asked.protect,
+        labels={
+            one.id: Label(gold=one.gold, verdict=one.verdict) for one in asked.labels if one.gold is not None or one.verdict is not None
+        },
+        partial=asked.partial,
+        actor=desk.actor,
+    )
+    for label in wish.protect:
+        alone = dataclasses.replace(wish, protect=(label,))
+        if not any(alone.protected(workload) for workload in chosen):
+            raise InputError(f"no workload has the label '{label}'", hint="`modicum workloads show WORKLOAD` lists the labels")
+    return chosen, wish
+
+
+def _settings(config: Config, asked: Fit) -> Any:
+    given = {name: getattr(asked, name) for name in ("margin", "confidence", "min_label_groups")}
+    return dataclasses.replace(config.fit, **{name: value for name, value in given.items() if value is not None})
