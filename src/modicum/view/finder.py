@@ -49,6 +49,13 @@ _SEVEN, _NINO, _CODICE = b"0000000", b"A000000A", b"AAAAAA00A00A000A"
 _ESCAPED = re.compile(rb"\\u(?:00[2-7aA]|20[0-2])")
 
 
+def _rarest(mark: bytes) -> bytes:
+    """The letter of a mark that texts hold least: a capital, else an underline, else its first."""
+    return next((mark[at : at + 1] for at in range(len(mark)) if mark[at : at + 1] in b"KJQXZVWYBGPFH"), b"_" if b"_" in mark else mark[:1])
+
+
+_MARKS = {letter: [mark for mark in secrets.MARKS if _rarest(mark) == letter] for letter in map(_rarest, secrets.MARKS)}
+"""Marks of secrets by the rarest letter of each: a single byte is sought ten times faster than a word, and mostly in vain."""
 _ENVELOPE = re.compile(
     rb'"(?:id|system_fingerprint)": ?"(?:chatcmpl|cmpl|msg|resp|gen|fp)[-_][A-Za-z0-9_-]{1,80}"'
     rb'|"created(?:_at)?": ?[0-9]{10}(?=[,}])|"model": ?"[A-Za-z][A-Za-z0-9./:_@-]{1,80}"'
@@ -132,8 +139,8 @@ def _stands_alone(text: str, low: int, high: int, digits: int) -> bool:
 
 def _may_hold_key(body: bytes) -> bool:
     """Does a long word hold the beginning of a key? A body of more than a few long words is searched as text."""
-    for mark in secrets.MARKS:
-        if mark in body:
+    for letter, marks in _MARKS.items():
+        if letter in body and any(mark in body for mark in marks):
             return True
     tokens = body.translate(_TOKEN)
     at = tokens.find(_LONG)
