@@ -54,11 +54,22 @@ def served(provider: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield found
 
 
-EMBEDDED = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}], "model": "e-1"}
+EMBEDDED: dict[str, Any] = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}], "model": "e-1"}
 EMBEDDED |= {"usage": {"prompt_tokens": 5, "total_tokens": 5}}
-COMPLETED = {"id": "cmpl-1", "object": "text_completion", "model": "c-1", "choices": [{"index": 0, "text": "ok", "finish_reason": "stop"}]}
+COMPLETED: dict[str, Any] = {
+    "id": "cmpl-1",
+    "object": "text_completion",
+    "model": "c-1",
+    "choices": [{"index": 0, "text": "ok", "finish_reason": "stop"}],
+}
 COMPLETED |= {"usage": {"prompt_tokens": 4, "completion_tokens": 1, "total_tokens": 5}}
-RESPONDED = {"id": "resp_1", "object": "response", "model": "g", "status": "completed", "usage": {"input_tokens": 3, "output_tokens": 1}}
+RESPONDED: dict[str, Any] = {
+    "id": "resp_1",
+    "object": "response",
+    "model": "g",
+    "status": "completed",
+    "usage": {"input_tokens": 3, "output_tokens": 1},
+}
 RESPONDED |= {"output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ok"}]}]}
 
 

@@ -142,7 +142,7 @@ class ServeConfig:
     max_depth: int = 64
     """Deepest nesting of a request body."""
     max_connections: int = 4096
-    """Connections of callers that one worker holds; further ones wait to be accepted."""
+    """Connections of callers that one worker holds; further ones are answered with 503 and closed."""
     litellm_config: Path | None = None
     """A LiteLLM config.yaml whose model_list is served beside [models]."""
     admin: bool = True
