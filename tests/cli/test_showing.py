@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from modicum.cli.showing import how_read, label_rows, template_lines
+from modicum.cli.showing import how_read, label_rows
 from modicum.pipeline.deciding import brief
+from modicum.pipeline.describing import template_lines
 from modicum.types import Contract, Pattern, Template, Version, Workload
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from modicum.store.control import AuditEntry, Control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Running:
     """What runs here."""
 
     version: str
@@ -32,9 +32,9 @@ class Health:
 
 
 @operation("GET", "/version", role="admin")
-def version(desk: Desk, asked: Nothing) -> Version:
+def version(desk: Desk, asked: Nothing) -> Running:
     """Say which version runs."""
-    return Version(version=__version__, python=platform.python_version())
+    return Running(version=__version__, python=platform.python_version())
 
 
 @operation("GET", "/health", role="admin")

@@ -61,9 +61,7 @@ def document() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     drawn = iter(schemas)
     error, job = next(drawn), next(drawn)
-    refusals = {
-        str(status): {"description": words, "content": {"application/json": {"schema": error}}} for status, words in REFUSALS.items()
-    }
+    refusals = {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in REFUSALS}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         fields = {field.name: next(drawn) for field in msgspec.structs.fields(operation.takes)}
@@ -82,6 +80,10 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
+            "responses": {
+                _name(status): {"description": words, "content": {"application/json": {"schema": error}}}
+                for status, words in REFUSALS.items()
+            },
             "securitySchemes": {
                 "adminKey": {"type": "http", "scheme": "bearer", "description": "A key of `modicum keys create NAME --admin`."}
             },
@@ -128,6 +130,10 @@ def _operation(operation: Operation[Any, Any], fields: dict[str, Any], gives: An
             "content": {"application/json": {"schema": {**schema, **({"required": needed} if needed else {})}}},
         }
     return said
+
+
+def _name(status: int) -> str:
+    return f"Refused{status}"
 
 
 def _once(schema: dict[str, Any]) -> dict[str, Any]:

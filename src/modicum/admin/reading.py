@@ -53,7 +53,7 @@ def _query(operation: Operation[Any, Any], query: bytes) -> dict[str, Any]:
         )
     except ValueError:
         raise RequestError("the query cannot be read") from None
-    several = {field.name for field in msgspec.structs.fields(operation.takes) if typing.get_origin(field.type) is tuple}
+    several = {field.name for field in msgspec.structs.fields(operation.takes) if _is_list(field.type)}
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in several:
@@ -65,3 +65,8 @@ def _query(operation: Operation[Any, Any], query: bytes) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def _is_list(kind: Any) -> bool:
+    bare = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+    return typing.get_origin(bare) is tuple

@@ -8,11 +8,12 @@ from typing import Any
 import click
 import msgspec
 
-from modicum.cli.options import Config, common, existing, print_json, print_table, printable
+from modicum.admin import calls as operations
+from modicum.admin.operation import One
+from modicum.admin.reach import Reach
+from modicum.admin.told import ToldCall
+from modicum.cli.options import Config, at_home, common, existing, print_json, print_table, printable, reached
 from modicum.store.calls import Calls
-from modicum.types import Call
-
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @click.group()
@@ -22,13 +23,15 @@ def command() -> None:
 
 @command.command()
 @click.argument("call_id", metavar="ID")
-@common
-def show(call_id: str, config: Config, as_json: bool) -> None:
+@reached
+def show(call_id: str, way: Reach, config: Config, as_json: bool) -> None:
     """Show one call by our id or by the response's own, with its verbatim bodies."""
-    call = Calls(existing(config)).get(call_id)
+    at_home(way)
+    told = way.do(operations.show, One(ref=call_id))
     if as_json:
-        print_json(record(call))
+        print_json(record(told))
         return
+    call = told.call
     usage = call.usage
     print_table(
         ("", ""),
@@ -43,9 +46,9 @@ def show(call_id: str, config: Config, as_json: bool) -> None:
             ("took", "unknown" if call.duration_ms is None else f"{call.duration_ms:,.0f} ms"),
         ],
     )
-    for name, body in (("request", call.request), ("response", call.response)):
+    for name, body in (("request", told.request), ("response", told.response)):
         click.echo(f"\n{name}:")
-        click.echo("  (no body is kept)" if body is None else printable(_pretty(body)))
+        click.echo("  (no body is kept)" if bytes(body) == b"null" else printable(_pretty(bytes(body))))
 
 
 @command.command()
@@ -59,33 +62,25 @@ def export(scope: str | None, since: datetime | None, until: datetime | None, co
     `modicum import` reads such a file. Example: modicum calls export | zstd > calls.jsonl.zst
     """
     for call in Calls(existing(config)).scan(scope=scope, since=_utc(since), until=_utc(until)):
-        click.echo(_encode({"timestamp": call.started_at, **record(call)}))
+        click.echo(operations.line(call), nl=False)
 
 
 def _utc(day: datetime | None) -> datetime | None:
     return None if day is None else day.replace(tzinfo=UTC)
 
 
-def record(call: Call) -> dict[str, Any]:
+def record(told: ToldCall) -> dict[str, Any]:
     """The call with its bodies as JSON values."""
-    fields: dict[str, Any] = msgspec.to_builtins(call)
-    for name, body in (("request", call.request), ("response", call.response)):
-        fields[name] = None if body is None else _value(body)
-    return fields
-
-
-def _value(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return body.decode("utf-8", "replace")
+    return {**msgspec.to_builtins(told.call), "request": told.request, "response": told.response}
 
 
 def _pretty(body: bytes) -> str:
+    """JSON over several lines; text that was none stands as it is."""
     try:
-        return msgspec.json.format(body, indent=2).decode()
+        text = msgspec.json.decode(body, type=str)
     except (msgspec.DecodeError, RecursionError):
-        return body.decode("utf-8", "replace")
+        return msgspec.json.format(body, indent=2).decode()
+    return text
 
 
 def _known(count: int | None) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from modicum.cli.options import Config, common, existing, print_json, print_table
+from modicum.admin import certificates
+from modicum.admin.certificates import Verify, verify_file
+from modicum.admin.operation import One, Paged
+from modicum.admin.reach import Reach, everything
+from modicum.cli.options import Config, at_home, print_json, print_table, reached
 from modicum.errors import CertificateError
-from modicum.evaluate.evidence import certificate_file
-from modicum.evaluate.evidence import verify as verify_evidence
-from modicum.pipeline.deep import replay_evidence
-from modicum.store.control import Control
 from modicum.types import Certificate
 
 
@@ -24,10 +24,11 @@ def command() -> None:
 
 
 @command.command("list")
-@common
-def list_(config: Config, as_json: bool) -> None:
+@reached
+def list_(way: Reach, config: Config, as_json: bool) -> None:
     """List all certificates, oldest first."""
-    found = Control(existing(config)).certificates()
+    at_home(way)
+    found = everything(way, certificates.list_, Paged())
     if as_json:
         print_json(found)
     elif not found:
@@ -57,13 +58,14 @@ def list_(config: Config, as_json: bool) -> None:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the certificate with its evidence, to be verified elsewhere."
 )
-@common
-def show(certificate_id: str, out: Path | None, config: Config, as_json: bool) -> None:
+@reached
+def show(certificate_id: str, out: Path | None, way: Reach, config: Config, as_json: bool) -> None:
     """Show a certificate: its sentence, its figures, its table by label."""
-    control = Control(existing(config))
-    certificate = control.certificate(certificate_id)
+    at_home(way)
+    certificate = way.do(certificates.show, One(ref=certificate_id))
     if out is not None:
-        out.write_bytes(certificate_file(certificate, control.evidence(certificate_id)))
+        pieces = way.do(certificates.file, One(ref=certificate_id))
+        out.write_bytes(b"".join(pieces))
     if as_json:
         print_json(certificate)
         return
@@ -115,33 +117,27 @@ def _figures(c: Certificate) -> list[tuple[str, str]]:
 @command.command()
 @click.argument("file", metavar="FILE|CERTIFICATE")
 @click.option("--deep", is_flag=True, help="Run the specialist again on the calls, where they still are.")
-@common
-def verify(file: str, deep: bool, config: Config, as_json: bool) -> None:
+@reached
+def verify(file: str, deep: bool, way: Reach, config: Config, as_json: bool) -> None:
     """Recompute every figure of a certificate from its evidence. Needs no store; exit code 1 where something does not hold.
 
     FILE is what `certificate show --out` wrote; the id of a certificate in this home will do too.
     """
-    data = Path(file).read_bytes() if Path(file).is_file() else _stored(config, file)
-    verification = verify_evidence(data)
-    again = replay_evidence(config, data, verification.certificate) if deep else None
-    holds = verification.holds and (again is None or again.holds)
-    if as_json:
-        print_json(
-            {"holds": holds, "certificate_id": verification.certificate.certificate_id, "checks": verification.checks, "deep": again}
-        )
+    if Path(file).is_file():
+        found = verify_file(config, Path(file).read_bytes(), deep=deep)
+    elif way.local and not (config.home / "control.db").exists():
+        raise CertificateError(f"no file '{file}'", hint="give the file that `modicum certificate show ID --out FILE` wrote")
     else:
-        for check in verification.failures:
-            click.echo(f"{check.name}: stated {check.stated}, recomputed {check.found}")
-        if again is not None:
-            click.echo(again.words)
-        outcome = "every figure follows from the evidence" if holds else "DOES NOT HOLD"
-        click.echo(f"{verification.certificate.certificate_id}: {outcome} ({len(verification.checks)} checked).")
-    if not holds:
+        found = way.do(certificates.verify, Verify(ref=file, deep=deep))
+    if as_json:
+        print_json({"holds": found.holds, "certificate_id": found.certificate_id, "checks": found.checks, "deep": found.deep})
+    else:
+        for check in found.checks:
+            if not check.holds:
+                click.echo(f"{check.name}: stated {check.stated}, recomputed {check.found}")
+        if found.deep is not None:
+            click.echo(found.deep.words)
+        outcome = "every figure follows from the evidence" if found.holds else "DOES NOT HOLD"
+        click.echo(f"{found.certificate_id}: {outcome} ({len(found.checks)} checked).")
+    if not found.holds:
         sys.exit(1)
-
-
-def _stored(config: Config, certificate_id: str) -> bytes:
-    if not (config.home / "control.db").exists():
-        raise CertificateError(f"no file '{certificate_id}'", hint="give the file that `modicum certificate show ID --out FILE` wrote")
-    control = Control(config.home)
-    return certificate_file(control.certificate(certificate_id), control.evidence(certificate_id))

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table
+from modicum.admin import fitting
+from modicum.admin.fitting import Fit, Fitted, LabelGiven, given
+from modicum.admin.reach import Reach
+from modicum.cli.options import Config, at_home, print_json, print_table, reached
 from modicum.cli.progress import bar
-from modicum.errors import ConfigError
-from modicum.evaluate.labels import Label, read_labels
-from modicum.pipeline.find import find
-from modicum.pipeline.night import Night, fit
-from modicum.pipeline.switching import find_workload
-from modicum.pipeline.wish import Wish
-from modicum.store.control import Control
-from modicum.types import Verdict, Workload
+from modicum.pipeline.night import Foresight
 
 
 @click.command(
@@ -35,7 +29,7 @@ from modicum.types import Verdict, Workload
 @click.option("--protect", multiple=True, metavar="LABEL", help="Always send this label to the incumbent; may be repeated.")
 @click.option("--partial", is_flag=True, help="Test with the labels there are; missing ones count as the worst case.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tested; open nothing.")
-@common
+@reached
 def command(
     refs: tuple[str, ...],
     margin: float | None,
@@ -45,6 +39,7 @@ def command(
     protect: tuple[str, ...],
     partial: bool,
     dry_run: bool,
+    way: Reach,
     config: Config,
     as_json: bool,
 ) -> None:
@@ -54,60 +49,48 @@ def command(
     going to be tested is written down before the newest calls are opened, and each window is opened once. Where nothing
     passes, the reason says how many more calls and days, or which labels, it would take; the exit code is 0 all the same.
     """
-    changes: dict[str, Any] = {"margin": margin, "confidence": confidence, "min_label_groups": min_label_groups}
-    settings = dataclasses.replace(config.fit, **{name: value for name, value in changes.items() if value is not None})
-    existing(config)
-    with bar("finding workloads") as progress:
-        workloads = find(config, progress=progress, only_if_needed=True)
-    control = Control(config.home)
-    chosen = [find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
-    wish = Wish(
-        fit=settings, control_share=config.route.control_share, protect=protect, labels=_labels(gold), partial=partial, actor=actor()
+    at_home(way)
+    asked = Fit(
+        workloads=refs,
+        margin=margin,
+        confidence=confidence,
+        min_label_groups=min_label_groups,
+        protect=protect,
+        labels=_labels(gold),
+        partial=partial,
     )
-    _check_protected(wish, chosen)
     if dry_run:
-        _show_plan(config, wish, chosen, as_json)
+        with bar("looking ahead") as progress:
+            plans = way.do(fitting.plan, asked, progress)
+        _show_plan(plans, as_json)
         return
-    verdicts = []
     with bar("fitting") as progress:
-        for workload, verdict in zip(chosen, fit(config, chosen, wish, progress), strict=True):
-            verdicts.append((workload, verdict))
+        found = way.do(fitting.fit, asked, progress)
     if as_json:
-        print_json([_fields(verdict) for _, verdict in verdicts])
+        print_json([one.verdict for one in found])
     else:
-        _show(verdicts)
+        _show(found)
 
 
-def _labels(gold: Path | None) -> dict[str, Label]:
+def _labels(gold: Path | None) -> tuple[LabelGiven, ...]:
     if gold is None:
-        return {}
+        return ()
     with gold.open("rb") as lines:
-        return read_labels(lines)
+        return given(lines)
 
 
-def _check_protected(wish: Wish, workloads: list[Workload]) -> None:
-    for label in wish.protect:
-        alone = dataclasses.replace(wish, protect=(label,))
-        if not any(alone.protected(workload) for workload in workloads):
-            raise ConfigError(f"no workload has the label '{label}'", hint="`modicum workloads show WORKLOAD` lists the labels")
-
-
-def _fields(verdict: Verdict) -> dict[str, Any]:
-    return {field.name: getattr(verdict, field.name) for field in dataclasses.fields(verdict)}
-
-
-def _show(verdicts: list[tuple[Workload, Verdict]]) -> None:
-    certified = [(w, v) for w, v in verdicts if v.certificate is not None]
-    refused = [(w, v) for w, v in verdicts if v.certificate is None]
+def _show(found: tuple[Fitted, ...]) -> None:
+    certified = [(one.workload, one.verdict) for one in found if one.verdict.certificate is not None]
+    refused = [(one.workload, one.verdict) for one in found if one.verdict.certificate is None]
     if certified:
         rows = []
-        for workload, verdict in certified:
+        for name, verdict in certified:
             certificate = verdict.certificate
             assert certificate is not None
             saving = certificate.saving
             rows.append(
                 (
-                    workload.name,
+                    name,
                     certificate.kind,
                     f"{certificate.coverage:.0%}",
                     f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse",
@@ -118,15 +101,15 @@ def _show(verdicts: list[tuple[Workload, Verdict]]) -> None:
             )
         print_table(("certified", "kind", "answers", "of all requests", "held out", "saves a month", "certificate"), rows, right=(2, 3, 4))
     if refused:
-        print_table(("refused", "because"), [(w.name, v.reason) for w, v in refused])
-    if asked := [(w, v) for w, v in verdicts if v.request_file]:
+        print_table(("refused", "because"), [(name, v.reason) for name, v in refused])
+    if asked := [(one.workload, one.verdict) for one in found if one.verdict.request_file]:
         print_table(
             ("labels would help", "how many", "fill in, then `modicum fit --gold FILE`"),
-            [(w.name, v.needs_labels, v.request_file) for w, v in asked],
+            [(name, v.needs_labels, v.request_file) for name, v in asked],
             right=(1,),
         )
     if certified:
-        name = certified[0][0].name
+        name = certified[0][0]
         click.echo(
             f"Nothing has changed yet. `modicum route shadow {name}` compares on live calls, `modicum route on {name}` lets it answer."
         )
@@ -137,9 +120,7 @@ def _show(verdicts: list[tuple[Workload, Verdict]]) -> None:
         )
 
 
-def _show_plan(config: Config, wish: Wish, chosen: list[Workload], as_json: bool) -> None:
-    night = Night(config, wish)
-    plans = [night.foresee(workload) for workload in chosen]
+def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:
     if as_json:
         print_json(plans)
     else:

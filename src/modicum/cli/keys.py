@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table
-from modicum.pipeline import keys as work
+from modicum.admin import keys
+from modicum.admin.keys import Create, KeyShown
+from modicum.admin.operation import One, Paged
+from modicum.admin.reach import Reach, everything
+from modicum.cli.options import Config, at_home, print_json, print_table, reached
 from modicum.store.home import prepare
-from modicum.types import Key
 
 UNITS = {"h": 1, "d": 24, "w": 24 * 7}
 
@@ -66,37 +68,37 @@ def command() -> None:
 )
 @click.option("--expires", metavar="WHEN", callback=moment, help="A day, a time, or from now: 30d, 12h.")
 @click.option("--admin", is_flag=True, help="For the admin API alone; it asks for no completions.")
-@common
+@reached
 def create(
     name: str,
     budget_day: Decimal | None,
     budget_month: Decimal | None,
     expires: datetime | None,
+    way: Reach,
     config: Config,
     as_json: bool,
     **rest: Any,
 ) -> None:
     """Make a key and show its secret, once."""
-    prepare(config.home)
-    key, secret = work.create(
-        config, name, actor=actor(), budget_day_usd=budget_day, budget_month_usd=budget_month, expires_at=expires, **rest
-    )
+    if way.local:
+        prepare(config.home)
+    made = way.do(keys.create, Create(name=name, budget_day_usd=budget_day, budget_month_usd=budget_month, expires_at=expires, **rest))
     if as_json:
-        print_json({"secret": secret, "key": public(key)})
+        print_json(made)
         return
-    click.echo(secret)
-    click.echo(f"This is the secret of '{key.name}' ({key.key_id}). It is not kept and cannot be shown again.", err=True)
+    click.echo(made.secret)
+    click.echo(f"This is the secret of '{made.key.name}' ({made.key.key_id}). It is not kept and cannot be shown again.", err=True)
 
 
 @command.command("list")
-@common
-def list_(config: Config, as_json: bool) -> None:
+@reached
+def list_(way: Reach, config: Config, as_json: bool) -> None:
     """List all keys with their limits."""
-    existing(config)
-    keys = work.listed(config)
+    at_home(way)
+    found = everything(way, keys.list_, Paged())
     if as_json:
-        print_json([public(key) for key in keys])
-    elif not keys:
+        print_json(found)
+    elif not found:
         click.echo("No keys yet: `modicum keys create NAME` makes one. Until then the gateway answers this machine alone.")
     else:
         now = datetime.now(UTC)
@@ -114,30 +116,25 @@ def list_(config: Config, as_json: bool) -> None:
                     _state(key, now),
                     f"{key.created_by}, {key.created_at:%Y-%m-%d}",
                 )
-                for key in keys
+                for key in found
             ],
         )
 
 
 @command.command()
 @click.argument("ref", metavar="NAME|ID")
-@common
-def revoke(ref: str, config: Config, as_json: bool) -> None:
+@reached
+def revoke(ref: str, way: Reach, config: Config, as_json: bool) -> None:
     """Refuse a key from now on, everywhere, within a second."""
-    existing(config)
-    key = work.revoke(config, ref, actor=actor())
+    at_home(way)
+    key = way.do(keys.revoke, One(ref=ref))
     if as_json:
-        print_json(public(key))
+        print_json(key)
     else:
         click.echo(f"'{key.name}' ({key.key_id}) is revoked.")
 
 
-def public(key: Key) -> dict[str, Any]:
-    """A key as it may be shown: all but the digest of its secret."""
-    return {name: getattr(key, name) for name in Key.__dataclass_fields__ if name != "digest"}
-
-
-def _limits(key: Key) -> str:
+def _limits(key: KeyShown) -> str:
     parts = (
         (key.requests_minute, "requests/min"),
         (key.tokens_minute, "tokens/min"),
@@ -146,12 +143,12 @@ def _limits(key: Key) -> str:
     return ", ".join(f"{limit:,} {word}" for limit, word in parts if limit is not None) or "none"
 
 
-def _budget(key: Key) -> str:
+def _budget(key: KeyShown) -> str:
     parts = ((key.budget_day_usd, "day"), (key.budget_month_usd, "month"))
     return ", ".join(f"${budget:f}/{word}" for budget, word in parts if budget is not None) or "none"
 
 
-def _state(key: Key, now: datetime) -> str:
+def _state(key: KeyShown, now: datetime) -> str:
     if key.revoked_at is not None:
         return f"revoked {key.revoked_at:%Y-%m-%d}"
     if key.expires_at is not None:

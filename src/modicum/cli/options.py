@@ -13,8 +13,10 @@ import click
 import msgspec
 
 from modicum import config
+from modicum.admin.reach import Here, Reach, There, reach
 from modicum.errors import NotFoundError
 
+ADMIN_KEY_ENV = "MODICUM_ADMIN_KEY"
 Config = config.Config
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -41,13 +43,43 @@ def common(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def reached(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`common`, with --server: the command receives `way`, to the home or to a gateway, beside `config` and `as_json`.
+
+    The home must be there where no server is named, unless the command makes it.
+    """
+
+    @click.option("--server", metavar="URL", help="Do it on this running gateway, through its admin API.")
+    @click.option(
+        "--admin-key-env", metavar="NAME", help=f"The environment variable that holds an admin key for it. [default: {ADMIN_KEY_ENV}]"
+    )
+    @common
+    @functools.wraps(function)
+    def command(*args: Any, server: str | None, admin_key_env: str | None, config: Config, **kwargs: Any) -> Any:
+        return function(*args, way=way_to(config, server, admin_key_env), config=config, **kwargs)
+
+    return command
+
+
+def way_to(settings: Config, server: str | None, admin_key_env: str | None) -> Here | There:
+    """Where these options lead. Raises ConfigError."""
+    group = _given_before()
+    return reach(settings, group.get("server", server), group.get("admin_key_env", admin_key_env) or ADMIN_KEY_ENV, actor())
+
+
+def at_home(way: Reach) -> None:
+    """Raise NotFoundError where a command that only reads would work on a folder that is not there."""
+    if way.local:
+        existing(way.config)
+
+
 def _given_before() -> dict[str, Any]:
     """These options where they were given before the subcommand (`modicum workloads --home H list`) and not behind it."""
     context = click.get_current_context()
     group = context.parent
     if group is None:
         return {}
-    names = [name for name in ("home", "config_path", "output") if name in group.params]
+    names = [name for name in ("home", "config_path", "output", "server", "admin_key_env") if name in group.params]
     return {name: group.params[name] for name in names if _said(group, name) and not _said(context, name)}
 
 

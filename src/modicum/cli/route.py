@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table
-from modicum.pipeline import switching
-from modicum.store.control import Control
-from modicum.types import Route, RouteState
+from modicum.admin import routes
+from modicum.admin.operation import One, Operation, Paged
+from modicum.admin.reach import Reach, everything
+from modicum.admin.routes import Switch, Switched
+from modicum.cli.options import Config, at_home, print_json, print_table, reached
 
 
 @click.group(epilog="Example:  modicum route shadow bank-intent    then, when it agrees,    modicum route on bank-intent")
@@ -22,38 +23,12 @@ def command() -> None:
     """
 
 
-def rows(control: Control, routes: list[Route]) -> list[dict[str, Any]]:
-    """Routes beside what their certificates say."""
-    names = {w.workload_id: w.name for w in control.workloads()}
-    out = []
-    for route in routes:
-        certificate = control.certificate(route.certificate_id)
-        out.append(
-            {
-                "route_id": route.route_id,
-                "workload_id": route.workload_id,
-                "workload": names.get(route.workload_id, certificate.workload_name),
-                "scope": route.scope,
-                "state": route.state,
-                "coverage": certificate.coverage,
-                "kind": certificate.kind,
-                "margin": certificate.margin,
-                "certificate_id": route.certificate_id,
-                "artefact_digest": route.artefact_digest,
-                "expires_at": certificate.expires_at,
-                "changed_at": route.changed_at,
-                "changed_by": route.changed_by,
-            }
-        )
-    return out
-
-
 @command.command("list")
-@common
-def list_(config: Config, as_json: bool) -> None:
+@reached
+def list_(way: Reach, config: Config, as_json: bool) -> None:
     """List all routes with their states."""
-    control = Control(existing(config))
-    found = rows(control, list(control.routes()))
+    at_home(way)
+    found = everything(way, routes.list_, Paged())
     if as_json:
         print_json(found)
     elif not found:
@@ -63,14 +38,14 @@ def list_(config: Config, as_json: bool) -> None:
             ("route", "workload", "state", "answers", "kind", "certificate", "expires", "changed by"),
             [
                 (
-                    r["route_id"],
-                    r["workload"],
-                    r["state"],
-                    f"{r['coverage']:.0%}",
-                    r["kind"],
-                    r["certificate_id"],
-                    f"{r['expires_at']:%Y-%m-%d}",
-                    f"{r['changed_by']}, {r['changed_at']:%Y-%m-%d %H:%M}",
+                    r.route_id,
+                    r.workload,
+                    r.state,
+                    f"{r.coverage:.0%}",
+                    r.kind,
+                    r.certificate_id,
+                    f"{r.expires_at:%Y-%m-%d}",
+                    f"{r.changed_by}, {r.changed_at:%Y-%m-%d %H:%M}",
                 )
                 for r in found
             ],
@@ -80,14 +55,14 @@ def list_(config: Config, as_json: bool) -> None:
 
 @command.command()
 @click.argument("ref", metavar="ROUTE|WORKLOAD")
-@common
-def show(ref: str, config: Config, as_json: bool) -> None:
+@reached
+def show(ref: str, way: Reach, config: Config, as_json: bool) -> None:
     """Show one route, its rule and its certificate's sentence."""
-    control = Control(existing(config))
-    route = switching.find_route(control, ref)
-    certificate = control.certificate(route.certificate_id)
+    at_home(way)
+    found = way.do(routes.show, One(ref=ref))
+    route, certificate = found.route, found.certificate
     if as_json:
-        print_json({"route": route, "certificate": certificate})
+        print_json(found)
         return
     rule = certificate.rule
     print_table(
@@ -105,24 +80,25 @@ def show(ref: str, config: Config, as_json: bool) -> None:
     )
 
 
-def _switch(state: RouteState) -> Any:
+def _switch(operation: Operation[Switch, Switched]) -> Any:
     @click.argument("ref", metavar="ROUTE|WORKLOAD")
     @click.option("--note", default="", help="Why, for the record.")
-    @common
-    def change(ref: str, note: str, config: Config, as_json: bool) -> None:
-        existing(config)
-        route = switching.switch(config, ref, state, actor=actor(), note=note)
+    @reached
+    def change(ref: str, note: str, way: Reach, config: Config, as_json: bool) -> None:
+        at_home(way)
+        switched = way.do(operation, Switch(ref=ref, note=note))
         if as_json:
-            print_json(route)
+            print_json(switched.route)
         else:
-            click.echo(f"{route.route_id} is {route.state}.")
-            if state == "on":
-                share = config.route.control_share
-                click.echo(f"{share:.0%} of its conversations stay with the incumbent, so that the promise can be checked.")
+            click.echo(f"{switched.route.route_id} is {switched.route.state}.")
+            if switched.route.state == "on":
+                click.echo(
+                    f"{switched.control_share:.0%} of its conversations stay with the incumbent, so that the promise can be checked."
+                )
 
     return change
 
 
-command.command("shadow", help="Compute answers while the provider works and compare them; send nothing of them.")(_switch("shadow"))
-command.command("on", help="Let the specialist answer what its certificate covers.")(_switch("on"))
-command.command("off", help="Send everything to the incumbent again.")(_switch("off"))
+command.command("shadow", help="Compute answers while the provider works and compare them; send nothing of them.")(_switch(routes.shadow))
+command.command("on", help="Let the specialist answer what its certificate covers.")(_switch(routes.on))
+command.command("off", help="Send everything to the incumbent again.")(_switch(routes.off))

@@ -12,8 +12,10 @@ from pathlib import Path
 import click
 
 from modicum import config
-from modicum.cli.options import existing, print_json, print_table, printable
-from modicum.report.money import BYS, SHOWN, By, Check, SpendLine, check, spend_by
+from modicum.admin import money
+from modicum.admin.money import Asked, Checked, Window
+from modicum.cli.options import ADMIN_KEY_ENV, at_home, print_json, print_table, printable, way_to
+from modicum.report.money import BYS, SHOWN, By, SpendLine
 
 
 def day(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -45,6 +47,10 @@ def dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
     "--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Settings. [default: modicum.toml where it exists]"
 )
 @click.option("--format", "output", type=click.Choice(["text", "json", "csv"]), default="text", help="How the lines are printed.")
+@click.option("--server", metavar="URL", help="Do it on this running gateway, through its admin API.")
+@click.option(
+    "--admin-key-env", metavar="NAME", help=f"The environment variable that holds an admin key for it. [default: {ADMIN_KEY_ENV}]"
+)
 def command(
     by: tuple[By, ...],
     since: datetime | None,
@@ -53,6 +59,8 @@ def command(
     home: Path | None,
     config_path: Path | None,
     output: str,
+    server: str | None,
+    admin_key_env: str | None,
 ) -> None:
     """Show what the calls cost.
 
@@ -60,15 +68,16 @@ def command(
     known are counted, never taken as free.
     """
     settings = config.load(config_path, flags={"store.home": home})
-    existing(settings)
+    way = way_to(settings, server, admin_key_env)
+    at_home(way)
     if compare:
-        found = check(settings, since=since, until=until)
+        found = way.do(money.check, Window(since=since, until=until))
         if output == "json":
-            print_json({name: getattr(found, name) for name in Check.__dataclass_fields__} | {"agrees": found.agrees})
+            print_json(found)
         else:
             _print_check(found)
         sys.exit(0 if found.agrees else 1)
-    lines = spend_by(settings, by, since=since, until=until)
+    lines = way.do(money.spend, Asked(by=by, since=since, until=until))
     if output == "json":
         print_json([{**line.names, **figures(line)} for line in lines])
     elif output == "csv":
@@ -84,7 +93,7 @@ def figures(line: SpendLine) -> dict[str, object]:
     return {name: getattr(line, name) for name in SpendLine.__dataclass_fields__ if name != "names"}
 
 
-def _print_lines(by: tuple[By, ...], lines: list[SpendLine]) -> None:
+def _print_lines(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
     print_table(
         (*by, "calls", "input", "output", "cached", "cost", "cost unknown", "estimated"),
         [
@@ -107,7 +116,7 @@ def _print_lines(by: tuple[By, ...], lines: list[SpendLine]) -> None:
     click.echo(f"${total:,.6f} in all" + (f", and {unknown:,} calls of unknown cost." if unknown else "."))
 
 
-def _print_csv(by: tuple[By, ...], lines: list[SpendLine]) -> None:
+def _print_csv(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [name for name in SpendLine.__dataclass_fields__ if name != "names"]
@@ -127,7 +136,7 @@ def _number(value: object) -> str:
     return "" if value is None else f"{value:f}" if not isinstance(value, int) else str(value)
 
 
-def _print_check(found: Check) -> None:
+def _print_check(found: Checked) -> None:
     click.echo(f"{found.calls:,} calls stand in the ledger and in the record.")
     click.echo(f"ledger ${found.ledger_usd:,.6f}, of which ${found.held_usd:,.6f} are what was held for calls of unknown cost")
     click.echo(f"calls  ${found.calls_usd:,.6f}")

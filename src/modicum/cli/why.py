@@ -4,69 +4,21 @@ from __future__ import annotations
 
 import click
 
-from modicum.cli.options import Config, common, existing, print_json, printable
-from modicum.store.calls import Calls
-from modicum.store.control import Control
-from modicum.types import Call, Decision
-
-MEANING = {
-    "answered": "the specialist was sure enough",
-    "shadow": "the route is in shadow: the specialist's answer was compared, never sent",
-    "observe": "the gateway only records",
-    "bypass": "the caller asked for the incumbent (x-modicum-bypass)",
-    "control": "the coin kept this conversation with the incumbent",
-    "not_recognised": "no known workload has this template",
-    "no_route": "its workload has no route that is switched on",
-    "not_covered": "the certificate does not speak of such a request",
-    "expired": "the certificate has expired",
-    "protected_label": "the likely label always goes to the incumbent",
-    "below_threshold": "the specialist was not sure enough",
-    "failed": "something of ours failed, so the call went upstream",
-}
+from modicum.admin import calls
+from modicum.admin.operation import One
+from modicum.admin.reach import Reach
+from modicum.cli.options import Config, at_home, print_json, printable, reached
 
 
 @click.command(epilog="Example:  modicum why 0198c0de-…   (the id stands in the reply's x-request-id)")
 @click.argument("call_id")
-@common
-def command(call_id: str, config: Config, as_json: bool) -> None:
+@reached
+def command(call_id: str, way: Reach, config: Config, as_json: bool) -> None:
     """Explain who answered a call and why."""
-    call = Calls(existing(config)).get(call_id)
+    at_home(way)
+    found = way.do(calls.why, One(ref=call_id))
     if as_json:
-        print_json({"call_id": call.call_id, "decision": call.decision})
+        print_json({"call_id": found.call_id, "decision": found.decision})
     else:
-        for line in explain(call, Control(config.home)):
+        for line in found.lines:
             click.echo(printable(line))
-
-
-def explain(call: Call, control: Control) -> list[str]:
-    """Five lines: who, why, which workload, how sure, under which promise."""
-    decision = call.decision
-    if decision is None:
-        return [
-            f"Answered by {call.response_model or call.request_model or 'an unknown model'}, as asked.",
-            "This call was imported from a log; Modicum decided nothing.",
-        ]
-    name = next((w.name for w in control.workloads() if w.workload_id == decision.workload_id), decision.workload_id)
-    return [
-        f"Answered by {decision.answered_by} on {call.started_at:%Y-%m-%d %H:%M:%S} UTC.",
-        f"Because {MEANING[decision.reason]}" + (f": {decision.detail}." if decision.detail else "."),
-        f"Workload: {name or 'none'}" + (f", route {decision.route_id}." if decision.route_id else "."),
-        _confidence(decision),
-        _promise(decision, control),
-    ]
-
-
-def _confidence(decision: Decision) -> str:
-    if decision.confidence is None:
-        return "The specialist was not asked."
-    said = f"The specialist said {decision.value!r} with confidence {decision.confidence:.3f}"
-    said += f" (it answers from {decision.threshold:.3f})" if decision.threshold is not None else ""
-    if decision.reason == "shadow" and decision.agreed is not None:
-        said += "; the incumbent agreed" if decision.agreed else "; the incumbent said something else"
-    return said + "."
-
-
-def _promise(decision: Decision, control: Control) -> str:
-    if decision.certificate_id is None:
-        return "No certificate applied."
-    return f"Certificate {decision.certificate_id}: {control.certificate(decision.certificate_id).sentence}"

@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 import msgspec
 
+from modicum.admin import workloads as operations
+from modicum.admin.operation import One, Operation, Takes
+from modicum.admin.reach import Reach, pages
+from modicum.admin.workloads import Found, Ignored, Listed, Merged, Named, Newest, Read, SplitOff, WorkloadRow
 from modicum.cli import showing
 from modicum.cli.calls import record
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
+from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
 from modicum.cli.progress import bar
-from modicum.discover import split_id
 from modicum.discover.blocks import LEAST_CALLS
-from modicum.errors import NotFoundError
-from modicum.pipeline.deciding import slot_reader, slots_of
-from modicum.pipeline.find import decide, find
-from modicum.pipeline.samples import count_answers
-from modicum.pipeline.switching import as_what, find_workload
-from modicum.pipeline.viewed import Views
-from modicum.report.figures import spend_by_workload
+from modicum.pipeline.switching import as_what
 from modicum.report.words import count, money
 from modicum.store.calls import Calls
-from modicum.store.control import Control
 from modicum.types import Workload
 
-EXAMPLES = 5
+T = TypeVar("T", bound=Takes)
+R = TypeVar("R")
 
 
 @click.group(invoke_without_command=True, epilog="Example:  modicum workloads    then    modicum workloads show bank-intent")
 @click.pass_context
-@common
-def command(ctx: click.Context, config: Config, as_json: bool) -> None:
+@reached
+def command(ctx: click.Context, way: Reach, config: Config, as_json: bool) -> None:
     """Find the workloads in the calls: calls of one template with one kind of answer.
 
     Without a subcommand: look at all calls again, then list. What you decided (name, read, merge, split, ignore) stays.
     """
     if ctx.invoked_subcommand is None:
-        existing(config)
+        at_home(way)
         with bar("finding workloads") as progress:
-            find(config, progress=progress)
-        _list(config, as_json)
+            way.do(operations.find, Found(), progress)
+        _list(way, as_json)
 
 
 @command.command("list")
@@ -49,32 +46,30 @@ def command(ctx: click.Context, config: Config, as_json: bool) -> None:
     "--assign", type=click.Path(path_type=Path, dir_okay=False, writable=True), help='Write {"id", "workload_id"} a line for each call.'
 )
 @click.option("--scope", help="Only this scope.")
-@common
-def list_(assign: Path | None, scope: str | None, config: Config, as_json: bool) -> None:
+@reached
+def list_(assign: Path | None, scope: str | None, way: Reach, config: Config, as_json: bool) -> None:
     """List the workloads, most calls first."""
-    existing(config)
-    with bar("finding workloads") as progress:
-        find(config, progress=progress, only_if_needed=True)
+    at_home(way)
+    if way.local:  # a gateway's are found when somebody asks for it: it may have better to do now
+        with bar("finding workloads") as progress:
+            way.do(operations.find, Found(only_if_needed=True), progress)
     if assign is not None:
+        if not way.local:
+            raise click.UsageError("--assign reads a folder; leave --server out")
         _write_assignments(config, assign)
-    _list(config, as_json, scope)
+    _list(way, as_json, scope)
 
 
-def _list(config: Config, as_json: bool, scope: str | None = None) -> None:
-    control = Control(config.home)
-    usage = Calls(config.home).usage()
-    scopes = sorted({row.scope for row in usage})
-    if scope is not None and scopes and scope not in scopes:
-        raise NotFoundError(f"no call is in scope '{scope}'", hint=f"there are: {', '.join(scopes)}")
-    workloads = sorted(control.workloads(scope), key=lambda w: (w.scope, -w.calls))
-    spend = spend_by_workload(config, usage)
+def _list(way: Reach, as_json: bool, scope: str | None = None) -> None:
+    found = list(pages(way, operations.list_, Listed(scope=scope)))
+    rows = [row for page in found for row in page.items]
     if as_json:
-        print_json([_fields(w, spend) for w in workloads])
+        print_json([_fields(row) for row in rows])
         return
-    if not workloads:
-        click.echo(_none_yet(sum(row.calls for row in usage if scope in (None, row.scope))))
+    if not rows:
+        click.echo(_none_yet(found[0].calls))
         return
-    several = len(scopes) > 1
+    several = len(found[0].scopes) > 1
     print_table(
         (*(("scope",) if several else ()), "workload", "id", "task", "answer", "calls", "spend", "incumbents", ""),
         [
@@ -85,15 +80,16 @@ def _list(config: Config, as_json: bool, scope: str | None = None) -> None:
                 w.task,
                 _contract(w),
                 f"{w.calls:,}",
-                money(spend.get(w.workload_id)),
+                money(row.spend_usd),
                 ", ".join(w.incumbents[:2]) + (" …" if len(w.incumbents) > 2 else ""),
                 _remark(w),
             )
-            for w in workloads
+            for row in rows
+            for w in (row.workload,)
         ],
         right=(4 + several, 5 + several),
     )
-    if unread := [w for w in workloads if not w.contract.can_be_served]:
+    if unread := [row.workload for row in rows if not row.can_be_served]:
         click.echo(
             "* answers say more than the label or record read from them; where that is all that counts: "
             f"`modicum workloads set {unread[0].workload_id} --read {as_what(unread[0])}`"
@@ -107,14 +103,13 @@ def _none_yet(calls: int) -> str:
     return f"No workloads yet: {need}, and there {'is' if calls == 1 else 'are'} {count(calls, 'call')}."
 
 
-def _fields(workload: Workload, spend: dict[str, Any]) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(workload)
-    served = workload.contract.can_be_served
+def _fields(row: WorkloadRow) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(row.workload)
     return fields | {
-        "id": workload.workload_id,
-        "contract": fields["contract"] | {"can_be_served": served},
-        "can_be_switched_on": workload.routable and served and not workload.ignored,
-        "spend_usd": spend.get(workload.workload_id),
+        "id": row.workload.workload_id,
+        "contract": fields["contract"] | {"can_be_served": row.can_be_served},
+        "can_be_switched_on": row.can_be_switched_on,
+        "spend_usd": row.spend_usd,
     }
 
 
@@ -145,40 +140,37 @@ def _write_assignments(config: Config, path: Path) -> None:
 
 @command.command()
 @click.argument("ref", metavar="WORKLOAD")
-@common
-def show(ref: str, config: Config, as_json: bool) -> None:
+@reached
+def show(ref: str, way: Reach, config: Config, as_json: bool) -> None:
     """Show a workload: template with its slots named, versions, contract, labels, models, volume a day, five real calls.
 
     The calls are shown with what their slots held: this is for your own terminal, the report never says it.
     """
-    control, calls = Control(existing(config)), Calls(config.home)
-    workload = find_workload(control, ref)
-    counts = count_answers(config, workload)
-    examples = [*map(Views.open(config).see, showing.newest(calls, workload, EXAMPLES))]
-    slots = slot_reader(workload)
+    at_home(way)
+    found = way.do(operations.show, One(ref=ref))
     if as_json:
         more = {
-            "calls_a_day": workload.calls / showing.days_seen(workload),
-            "template": showing.template_lines(workload),
-            "slots": slots_of(workload),
-            "answers": counts,
-            "examples": [showing.example(call, slots) for call in examples],
+            "calls_a_day": found.calls_a_day,
+            "template": found.template,
+            "slots": found.slots,
+            "answers": found.answers,
+            "examples": [record(one.told) | {"slots": one.slots} for one in found.examples],
         }
-        print_json(_fields(workload, spend_by_workload(config, calls.usage())) | more)
+        print_json(_fields(found.row) | more)
     else:
-        showing.print_workload(workload, _contract(workload), counts, examples, slots)
+        showing.print_workload(found, _contract(found.row.workload))
 
 
 @command.command("calls")
 @click.argument("ref", metavar="WORKLOAD")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
-@common
-def calls_(ref: str, limit: int, config: Config, as_json: bool) -> None:
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@reached
+def calls_(ref: str, limit: int, way: Reach, config: Config, as_json: bool) -> None:
     """List the newest calls of a workload."""
-    calls = Calls(existing(config))
-    newest = showing.newest(calls, find_workload(Control(config.home), ref), limit)
+    at_home(way)
+    newest = way.do(operations.calls, Newest(ref=ref, limit=limit))
     if as_json:
-        print_json([record(call) for call in newest])
+        print_json([record(told) for told in newest])
     else:
         print_table(
             ("call", "at", "model", "answered by"),
@@ -189,20 +181,22 @@ def calls_(ref: str, limit: int, config: Config, as_json: bool) -> None:
                     call.response_model or "unknown",
                     call.decision.answered_by if call.decision else "",
                 )
-                for call in newest
+                for call in (told.call for told in newest)
             ],
         )
 
 
-def _decide(config: Config, ref: str, kind: Literal["name", "read", "merge", "split", "ignore"], payload: str, as_json: bool) -> Workload:
-    existing(config)
+def _do(way: Reach, operation: Operation[T, R], asked: T) -> R:
+    at_home(way)
     with bar("looking again") as progress:
-        workload = decide(config, ref, kind, payload, actor=actor(), progress=progress)
+        return way.do(operation, asked, progress)
+
+
+def _tell(workload: Workload, as_json: bool) -> None:
     if as_json:
         print_json(workload)
     else:
         click.echo(printable(_said(workload)))
-    return workload
 
 
 def _said(workload: Workload) -> str:
@@ -214,59 +208,58 @@ def _said(workload: Workload) -> str:
 @click.argument("ref", metavar="WORKLOAD")
 @click.option("--read", "read_as", type=click.Choice(["label", "json", "text"]), help="What counts in its answers.")
 @click.option("--undo", is_flag=True, help="Read them again as they were found to be.")
-@common
-def set_(ref: str, read_as: str | None, undo: bool, config: Config, as_json: bool) -> None:
+@reached
+def set_(ref: str, read_as: Literal["label", "json", "text"] | None, undo: bool, way: Reach, config: Config, as_json: bool) -> None:
     """Say how the answers of a workload are to be read where they say more than a label or a record.
 
     Refused where no answer can be read so. --undo takes it back.
     """
     if (read_as is None) != undo:
         raise click.UsageError("say --read label, --read json or --read text, or --undo")
-    _decide(config, ref, "read", read_as or "", as_json)
+    _tell(_do(way, operations.read, Read(ref=ref, read=read_as)), as_json)
 
 
 @command.command()
 @click.argument("ref", metavar="WORKLOAD")
 @click.argument("name")
-@common
-def name(ref: str, name: str, config: Config, as_json: bool) -> None:
+@reached
+def name(ref: str, name: str, way: Reach, config: Config, as_json: bool) -> None:
     """Give a workload a name that no other of its scope has. Naming it again is how to undo it."""
-    _decide(config, ref, "name", name, as_json)
+    _tell(_do(way, operations.name, Named(ref=ref, name=name)), as_json)
 
 
 @command.command()
 @click.argument("ref", metavar="WORKLOAD")
 @click.argument("into", metavar="INTO")
-@common
-def merge(ref: str, into: str, config: Config, as_json: bool) -> None:
+@reached
+def merge(ref: str, into: str, way: Reach, config: Config, as_json: bool) -> None:
     """Count the calls of one workload as another's of the same scope.
 
     Merging a part back into the workload that it was split off from undoes the split. Any other merge stays.
     """
-    _decide(config, into, "merge", find_workload(Control(existing(config)), ref).workload_id, as_json)
+    _tell(_do(way, operations.merge, Merged(ref=ref, into=into)), as_json)
 
 
 @command.command()
 @click.argument("ref", metavar="WORKLOAD")
 @click.argument("slot", metavar="SLOT")
 @click.argument("value", metavar="VALUE")
-@common
-def split(ref: str, slot: str, value: str, config: Config, as_json: bool) -> None:
+@reached
+def split(ref: str, slot: str, value: str, way: Reach, config: Config, as_json: bool) -> None:
     """Make the calls with this value of a slot a workload of their own (`show` names the slots).
 
     `modicum workloads merge PART WORKLOAD` undoes it.
     """
-    payload = msgspec.json.encode({"slot": slot, "value": value}).decode()
-    workload = _decide(config, ref, "split", payload, as_json)
+    made = _do(way, operations.split, SplitOff(ref=ref, slot=slot, value=value))
+    _tell(made.workload, as_json)
     if not as_json:
-        part = find_workload(Control(config.home), split_id(workload.workload_id, slot, value))
-        click.echo(printable(_said(part)))
+        click.echo(printable(_said(made.part)))
 
 
 @command.command()
 @click.argument("ref", metavar="WORKLOAD")
 @click.option("--undo", is_flag=True, help="Count it again.")
-@common
-def ignore(ref: str, undo: bool, config: Config, as_json: bool) -> None:
+@reached
+def ignore(ref: str, undo: bool, way: Reach, config: Config, as_json: bool) -> None:
     """Leave a workload out of fits and routes; --undo takes it in again."""
-    _decide(config, ref, "ignore", "false" if undo else "", as_json)
+    _tell(_do(way, operations.ignore, Ignored(ref=ref, undo=undo)), as_json)
