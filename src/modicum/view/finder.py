@@ -1,7 +1,8 @@
 """Where in a text something stands that is taken out; and a glance at raw bytes that tells that nothing can be there.
 
 The glance makes two copies of the bytes in which each byte is only what kind of character it is, and looks for a few runs in
-them: that costs a small part of what patterns cost, and most prompts hold nothing. It may err on one side alone.
+them: that costs a small part of what patterns cost, and most prompts hold nothing. It may err on one side alone. Numbers are sought
+in such a copy too, one byte a character, so that only what could be one is looked at as text.
 """
 
 from __future__ import annotations
@@ -21,12 +22,8 @@ ALL = SECRETS | ADDRESSES | NUMBERS
 _LONG = b"x" * secrets.SHORTEST
 _MOST_TOKENS = 64
 """Long words that a glance looks into; past that the body is walked, where images are left out by place."""
-_REGION = re.compile(r"[0-9]" + r"[^0-9\n]{0,2}[0-9]" * 5 + r"(?:[^0-9\n]{0,2}[0-9])*")
-"""Six digits or more, no two further apart than two other characters."""
-
-
-_NO_DIGITS = re.compile("[^0-9]")
-_CAPITAL = re.compile("[A-Z]")
+_REGION = re.compile(rb"0(?:[^0\n]{0,2}+0){5,}+")
+"""Six digits or more, no two further apart than two other characters; of a copy whose digits are all 0: a search for one byte is fast."""
 
 
 def _kinds(of: dict[bytes, bytes]) -> bytes:
@@ -39,7 +36,9 @@ def _kinds(of: dict[bytes, bytes]) -> bytes:
 
 _DIGITS = b"0123456789"
 _UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_TOKEN = _kinds({_DIGITS + _UPPER + _UPPER.lower() + b"_-": b"x"})
+# The characters of keys and of what is known by a word before it; the backslash, for a JSON string may hold `\\/`.
+_TOKEN = _kinds({_DIGITS + _UPPER + _UPPER.lower() + b"_-.~+/=\\": b"x"})
+_FLAT = _kinds({_DIGITS: b"0", _UPPER: b"A", b"\n": b"\n"})
 _SHAPE = _kinds({_DIGITS: b"0", _UPPER: b"A"})
 # The bytes of NO-BREAK SPACE and of the dashes and spaces from U+2000 on in UTF-8, besides what stands within numbers.
 _WITHIN = b" -./()+\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
@@ -56,11 +55,14 @@ def _rarest(mark: bytes) -> bytes:
 
 _MARKS = {letter: [mark for mark in secrets.MARKS if _rarest(mark) == letter] for letter in map(_rarest, secrets.MARKS)}
 """Marks of secrets by the rarest letter of each: a single byte is sought ten times faster than a word, and mostly in vain."""
-_ENVELOPE = re.compile(
-    rb'"(?:id|system_fingerprint)": ?"(?:chatcmpl|cmpl|msg|resp|gen|fp)[-_][A-Za-z0-9_-]{1,80}"'
-    rb'|"created(?:_at)?": ?[0-9]{10}(?=[,}])|"model": ?"[A-Za-z][A-Za-z0-9./:_@-]{1,80}"'
+_NAMED = re.compile(
+    rb'"(?:[a-z]+[0-9]{0,3}(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))+)+"|[a-z]{2,}_[0-9a-z][A-Za-z0-9]{20,80}"|fp_(?=[0-9]*[a-f])[0-9a-f]{10}"'
+    rb'|created(?:_at)?": ?[0-9]{10}(?=[,}]))'
 )
-"""What nearly every answer holds and is nobody's number: its id, when it was made, the model and its date. No reason to look closer."""
+"""Strings and numbers of JSON that are nobody's, whatever digits they hold: the names of models with their dates, the ids of answers, when
+one was made. No number that is taken out begins behind a hyphen that a letter or a digit stands before, none with two small letters, none
+of one word is that long; and a number of JSON is taken out only as a card's.
+"""
 
 
 class Finder:
@@ -82,12 +84,13 @@ class Finder:
 
     def glance(self, body: bytes) -> int:
         """What may stand in a JSON body (or a text), 0 where nothing would be taken out."""
-        kinds = ADDRESSES if b"@" in body or b"%40" in body else 0
-        if self._identities.searches_everything or (_may_hold_number(body) and _may_hold_number(_ENVELOPE.sub(b"", body))):
+        # One byte is found much faster than two, so the rarer one is asked for first.
+        kinds = ADDRESSES if b"@" in body or (b"%" in body and b"%40" in body) else 0
+        if self._identities.searches_everything or (_may_hold_number(body) and _may_hold_number(_NAMED.sub(b"", body))):
             kinds |= NUMBERS
         if _may_hold_key(body):
             kinds |= SECRETS
-        return ALL if b"\\u" in body and _ESCAPED.search(body) else kinds
+        return ALL if b"\\" in body and b"\\u" in body and _ESCAPED.search(body) else kinds
 
     def find(self, text: str, kinds: int) -> list[Span]:
         """(start, end, type) of all that is taken out, in order, none within another. Secrets go before addresses before numbers."""
@@ -101,17 +104,19 @@ class Finder:
     def _numbers(self, text: str) -> list[Span]:
         """Accounts, cards, identity and telephone numbers: around each run of digits, what could have so many."""
         taken: list[Span] = []
-        for found in _REGION.finditer(text):
-            low, high = found.span()
-            digits = high - low if found[0].isdecimal() else len(_NO_DIGITS.sub("", found[0]))
+        flat = text.encode("latin-1", "replace").translate(_FLAT)
+        regions = [found.span() for found in _REGION.finditer(flat)]
+        words = phones.stems(text, regions) if regions else ()
+        for low, high in regions:
+            digits = flat.count(b"0", low, high)
             around: list[Span] = []
             if digits > 8:
                 around = numbers.find_ibans(text, low, high)
                 if digits > 12:
                     around = merged(around, numbers.find_cards(text, low, high))
-            if digits > 8 or self._identities.has_short or not _stands_alone(text, low, high, digits):
+            if digits > 8 or self._identities.has_short or not _stands_alone(text, flat, low, high, digits):
                 around = merged(around, self._identities.find(text, low, high, digits))
-            around = merged(around, phones.find(text, low, high, digits))
+            around = merged(around, phones.find(text, low, high, digits, words))
             if around:
                 # a number may reach into the next region, and is found there again
                 taken += [span for span in around if not taken or span[0] >= taken[-1][1]]
@@ -125,11 +130,11 @@ def _may_hold_number(body: bytes) -> bool:
     return _SEVEN in shape or _NINO in shape or _CODICE in shape
 
 
-def _stands_alone(text: str, low: int, high: int, digits: int) -> bool:
+def _stands_alone(text: str, flat: bytes, low: int, high: int, digits: int) -> bool:
     """Do fewer than nine digits stand without a letter that would make an identity number of them?"""
     if text[low - 1 : low].isalpha() and text[high : high + 1].isalpha():
         return False
-    if not _CAPITAL.search(text, max(0, low - 7), high + 3):
+    if flat.find(b"A", max(0, low - 7), high + 3) < 0:
         return True
     if digits == 6 or digits != high - low:
         return False
@@ -138,20 +143,24 @@ def _stands_alone(text: str, low: int, high: int, digits: int) -> bool:
 
 
 def _may_hold_key(body: bytes) -> bool:
-    """Does a long word hold the beginning of a key? A body of more than a few long words is searched as text."""
+    """Does a long word hold the beginning of a key, or stand in a body with a word that tells of one? Many long words: it may."""
+    if secrets.PEM in body:
+        return True
+    tokens = body.translate(_TOKEN)
+    at = tokens.find(_LONG)
+    if at < 0:
+        return False
     for letter, marks in _MARKS.items():
         if letter in body and any(mark in body for mark in marks):
             return True
-    tokens = body.translate(_TOKEN)
-    at = tokens.find(_LONG)
     for _ in range(_MOST_TOKENS):
-        if at < 0:
-            return False
         end = tokens.find(b" ", at)
         end = len(body) if end < 0 else end
-        if secrets.PREFIX.search(body, max(0, at - secrets.LONGEST_BEFORE), end):
+        if secrets.PREFIX.search(body, at, end):
             return True
         at = tokens.find(_LONG, end)
+        if at < 0:
+            return False
     return True
 
 

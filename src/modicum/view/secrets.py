@@ -83,11 +83,11 @@ _MARKED = (
     r"(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}={0,2}",
     r"(?<=BEARER )[A-Za-z0-9._~+/-]{20,}={0,2}",
 )
-MARKS = (b"PRIVATE KEY", b"earer ", b"BEARER ", b"ccess_key", b"ccessKey", b"CCESS_KEY", b"ccountKey", b"hooks.slack.com")
-"""One of them stands in every text that holds a secret which is not one long word with a known beginning."""
-
-LONGEST_BEFORE = 6
-"""Characters of a beginning that may stand apart from the long word by a dot: `ya29.`, `SG.`."""
+PEM = b"-----BEGIN "
+MARKS = (b"earer ", b"BEARER ", b"ccess_key", b"ccessKey", b"CCESS_KEY", b"ccountKey", b"hooks.slack.com")
+"""One of these or of `PEM` stands in every text that holds a secret which is not one long word with a known beginning; with one of these,
+all the same, a long word.
+"""
 PREFIX = re.compile("|".join(sorted((re.escape(prefix) for prefix, _ in _KEYS), key=len, reverse=True)).encode())
 
 
