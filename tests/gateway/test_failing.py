@@ -255,3 +255,43 @@ def snapshot_again(home: Path) -> None:
     found = snapshot.read(home)
     assert found is not None
     snapshot.write(home, dataclasses.replace(found, version=found.version + "+"))
+
+
+class Blind:
+    """A redactor that fails."""
+
+    version = "2"
+
+    def see(self, body: bytes, request: dict[str, Any]) -> None:
+        raise NameError("canary")
+
+    names = see
+
+
+async def test_what_cannot_be_redacted_goes_upstream_and_its_bodies_are_not_stored(
+    tmp_path: Path, heard: io.StringIO, upstream: Upstream
+) -> None:
+    publish(tmp_path)
+    config = Config(store=StoreConfig(home=tmp_path), upstream=UpstreamConfig(url=upstream.url, auth="none"))
+    day = Day.open(config, SegmentWriter(tmp_path), alarm=Alarm(heard, pause_s=0))
+    try:
+        day.setting = dataclasses.replace(day.setting, redactor=Blind())  # type: ignore[arg-type]
+        status, headers, _ = await post(day, headline(UP))
+        assert status == 200 and headers[b"x-modicum-reason"] == b"failed"
+    finally:
+        await day.close()
+    (call,) = recorded(tmp_path).values()
+    assert (call.request, call.response, call.status, call.usage.input_tokens) == (None, None, 200, 10)
+    assert "redaction: NameError" in heard.getvalue() and "canary" not in heard.getvalue()
+
+
+async def test_what_is_refused_before_it_was_seen_is_stored_redacted(tmp_path: Path, heard: io.StringIO, upstream: Upstream) -> None:
+    config = Config(store=StoreConfig(home=tmp_path), upstream=UpstreamConfig(url=upstream.url, auth="none"))
+    day = Day.open(config, SegmentWriter(tmp_path), alarm=Alarm(heard, pause_s=0))
+    try:
+        status, _, _ = await post(day, {"messages": [{"role": "user", "content": "write to jane@example.com"}]})
+        assert status == 400
+    finally:
+        await day.close()
+    (call,) = recorded(tmp_path).values()
+    assert call.request is not None and b"jane@" not in call.request and b"<EMAIL_1>" in call.request

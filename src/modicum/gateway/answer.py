@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from modicum.errors import ModicumError, RequestError, StoreUnavailableError, UpstreamError
 from modicum.gateway import admit, limits
-from modicum.gateway.asgi import JSON, Asked, Reply
+from modicum.gateway.alarm import name
+from modicum.gateway.exchange import JSON, Asked, Reply
 from modicum.gateway.ask import ask
 from modicum.gateway.decide import NO_WORKLOADS, NOT_RECOGNISED, Choice, decide, degrade
 from modicum.gateway.draft import Draft
@@ -20,6 +21,7 @@ from modicum.gateway.endpoints import CHATS, KEPT
 from modicum.gateway.forward import hand_on
 from modicum.gateway.keep import pass_on
 from modicum.gateway.speak import Question
+from modicum.gateway.till import PLACES
 from modicum.types import Endpoint, Key
 from modicum.wire import canon, completion
 from modicum.wire import error as wire_error
@@ -42,15 +44,15 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
             await pass_on(day, asked, draft, reply, rest)
         else:
             target = await admitted(day, asked, draft)
-            see(draft)
-            draft.choice = choose(day, asked, draft)
+            see(day, draft)
+            draft.choice = draft.choice or choose(day, asked, draft)
             if draft.choice.written is not None:
                 await speak(day, draft, reply)
             else:
                 await forward(day, asked, draft, target, reply)
     except asyncio.CancelledError as left:
         draft.broken = draft.streaming
-        draft.leave(stopped=bool(left.args))  # uvicorn says why it cancels when the time to drain is over
+        draft.leave(stopped=bool(left.args))  # there is a word where the time to drain is over
         raise
     except ModicumError as error:
         draft.broken = draft.streaming
@@ -77,6 +79,7 @@ def authenticate(day: Day, asked: Asked, draft: Draft) -> None:
         if draft.key is not None:
             draft.scope = draft.key.scope
     draft.serving = day.live.now.of(draft.scope)
+    draft.secrets = tuple([value.decode("latin-1").rpartition(" ")[2] for name in PLACES if (value := asked.headers.get(name))])
 
 
 def who(day: Day, asked: Asked) -> Key | None:
@@ -125,12 +128,18 @@ def most_output(request: dict[str, object], endpoint: Endpoint) -> int | None:
 OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
-def see(draft: Draft) -> None:
-    """What is stored of the request, and what a stage sees of it."""
-    body, setting, endpoint = draft.body, draft.setting, draft.endpoint
-    assert body is not None
-    draft.seen = seen = setting.redactor.see(body, draft.request)
-    if endpoint in CHATS and (chat := canon.chat_request(endpoint, seen.request)) is not None:
+def see(day: Day, draft: Draft) -> None:
+    """What is stored of the request, and what a stage sees of it. Where that fails the call goes upstream, and no body is stored."""
+    setting, endpoint = draft.setting, draft.endpoint
+    assert draft.body is not None
+    try:
+        draft.seen = seen = setting.redactor.see(draft.body, draft.request)
+        chat = canon.chat_request(endpoint, seen.request) if endpoint in CHATS else None
+    except Exception as error:
+        day.alarm.ring("redaction", f"{name(error)}; the call went upstream")
+        draft.choice = Choice(reason="failed", detail=f"redaction: {name(error)}")
+        return
+    if chat is not None:
         draft.question = Question(
             call_id=draft.call_id,
             endpoint=endpoint,

@@ -12,7 +12,7 @@ import msgspec
 
 from modicum.errors import InputError, ModicumError
 from modicum.gateway import shadow
-from modicum.gateway.alarm import Alarm
+from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.decide import Choice
 from modicum.gateway.live import NOTHING, Serving
 from modicum.gateway.speak import Question
@@ -137,9 +137,7 @@ class Draft:
         usage = self._usage(response, status)
         tier = self.service_tier or (canon.service_tier(self.endpoint, response) if response is not None else None)
         self.cost_usd = self._cost(told, request_model, usage, tier)
-        body, viewed = self._stored(response)
-        seen_request = self.seen.body if self.seen is not None else self.body
-        keep = self.setting.keep_bodies
+        asked, body, viewed = self._bodies(response, alarm)
         deployment = self.deployment
         return Call(
             call_id=self.call_id,
@@ -159,9 +157,9 @@ class Draft:
             response_model=told,
             provider=deployment.provider if deployment is not None else None,
             deployments=self.tried,
-            request=None if keep == "none" else self.body if keep == "full" else seen_request,
+            request=asked,
             response=body,
-            view_version=self.setting.redactor.version if keep == "redacted" else None,
+            view_version=self.setting.redactor.version if self.setting.keep_bodies == "redacted" else None,
             status=status,
             finish_reason=canon.finish_reason(self.endpoint, response) if response is not None and not self.broken else None,
             error=self._error(response, status),
@@ -209,6 +207,18 @@ class Draft:
         model = self.deployment.model or asked
         return self.setting.till.cost(self.deployment.provider, told, model, usage, self.started_at, tier)
 
+    def _bodies(self, response: dict[str, Any] | None, alarm: Alarm) -> tuple[bytes | None, bytes | None, dict[str, Any] | None]:
+        """What is stored of the request and of the response, and what our models may see of it. What cannot be redacted is not stored."""
+        try:
+            body, viewed = self._stored(response)
+            asked = self.body if self.setting.keep_bodies != "none" else None
+            if asked is not None and self.setting.keep_bodies == "redacted":
+                asked = (self.seen or self.setting.redactor.see(asked, self.request)).body
+            return asked, body, viewed
+        except Exception as error:
+            alarm.ring("redaction", f"{name(error)}; a call is recorded without its bodies")
+            return None, None, None
+
     def _stored(self, response: dict[str, Any] | None) -> tuple[bytes | None, dict[str, Any] | None]:
         """What is stored of the response, and what our models may see of it."""
         keep = self.setting.keep_bodies
@@ -222,7 +232,8 @@ class Draft:
         names = self.seen.names if self.seen is not None else self.setting.redactor.names()
         if self.own_usage is not None and names.empty:
             return plain if keeps else None, None  # a stage says nothing that it did not see, and there was nothing to take out
-        plain = blank(plain, self.secrets)
+        if self.status is not None and self.status >= 400:  # who refuses a credential may quote it
+            plain = blank(plain, (*self.secrets, *self.setting.held))
         redacted = names.redact_json(plain) if keep == "redacted" or compares else plain
         stored = None if not keeps else redacted if keep == "redacted" else plain
         if not compares:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from modicum.backends.client import Client
 from modicum.backends.upstreams import Upstreams
-from modicum.config import Config
+from modicum.config import Config, secret
 from modicum.gateway.till import Till
 from modicum.store.key import evidence_key
 from modicum.view import Redactor
@@ -22,12 +22,14 @@ class Setting:
     upstreams: Upstreams
     redactor: Redactor
     till: Till
-    secret: bytes
+    salt: bytes = field(repr=False)
     """Of this home: hides what must not be told and must stay the same."""
     source: str
     """What records say of where a call came in."""
     keep_bodies: Literal["redacted", "full", "none"]
     fail_closed: bool
+    held: tuple[str, ...] = field(default=(), repr=False)
+    """Providers' keys that stand in the environment."""
 
     @classmethod
     def open(cls, config: Config, client: Client, till: Till, *, source: str = "") -> Setting:
@@ -37,14 +39,15 @@ class Setting:
             upstreams=Upstreams.open(config, client),
             redactor=Redactor.open(config.redact.table),
             till=till,
-            secret=evidence_key(config.home),
+            salt=evidence_key(config.home),
             source=source or config.serve.listen,
             keep_bodies=config.store.keep_bodies,
             fail_closed=config.store.on_failure == "fail_closed",
+            held=tuple(filter(None, (secret(row.api_key_env) for row in (config.upstream, *config.providers.values())))),
         )
 
     def pseudonym(self, name: str | None) -> str | None:
         """An end user's or a conversation's id as it is recorded: where it is an address, a number or the like, a word that hides it."""
         if name is None or self.keep_bodies == "full" or self.redactor.names().redact(name) == name:
             return name
-        return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.secret, digest_size=12).hexdigest()
+        return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.salt, digest_size=12).hexdigest()
