@@ -43,5 +43,7 @@ class Alive:
         (self._folder / str(number)).unlink(missing_ok=True)
 
     def close(self) -> None:
-        self.forget(self.number)
-        os.close(self._fd)
+        try:
+            self.forget(self.number)
+        finally:
+            os.close(self._fd)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,8 @@ def _write_part(part: Path, frames: Iterable[bytes]) -> None:
         write(fd, compressor.flush())
         os.fsync(fd)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StoreError(f"cannot write {part.parent}: {error.strerror}") from None
     finally:
         os.close(fd)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,10 @@ class Control:
     def __init__(self, home: Path) -> None:
         self.home = prepare(home)
         self._file = self.home / "control.db"
-        self._file.touch(mode=0o600)
+        try:
+            self._file.touch(mode=0o600)
+        except OSError as error:
+            raise StoreError(f"cannot use {self._file}: {error.strerror}") from None
         self._engine = _engine(self._file)
         with self._change() as connection:
             schema.migrate(connection)
@@ -347,7 +351,7 @@ def _engine(file: Path) -> Engine:
 def _translated(file: Path) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", None) or error)
         if "locked" in reason:
             raise StoreBusyError(f"another process keeps {file}", hint="wait for it to end, then try again") from None

@@ -28,7 +28,10 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
 def connected(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database of its own in memory that may read below `home` and spill there, and nowhere else."""
     root = home.resolve()
-    spill = tempfile.mkdtemp(prefix="duckdb-", dir=root / "tmp")
+    try:
+        spill = tempfile.mkdtemp(prefix="duckdb-", dir=root / "tmp")
+    except OSError as error:
+        raise StoreError(f"the calls in {home} cannot be read: {error.strerror}") from None
     connection = duckdb.connect(":memory:", config=_CLOSED | {"temp_directory": spill})
     try:
         # The allowed folder must be named before access is closed: after that nothing more is allowed.

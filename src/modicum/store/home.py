@@ -28,7 +28,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modicum.errors import StoreBusyError, StoreError
@@ -77,9 +77,15 @@ def privately() -> Iterator[None]:
 
 @contextmanager
 def changing(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
-    """Hold the lock of whoever changes the stored calls. Raises StoreBusyError where another process keeps it longer than `wait_s`."""
+    """Hold the lock of whoever changes the stored calls.
+
+    Raises StoreBusyError where another process keeps it longer than `wait_s`, StoreError in place of what the disk says meanwhile.
+    """
     with _locked(home / "lock", fcntl.LOCK_EX, wait_s):
-        yield
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"cannot change {home}: {error.strerror or error}") from None
 
 
 @contextmanager
@@ -109,7 +115,7 @@ def begin_serving(home: Path, *, wait_s: float = 5.0) -> int:
     Waits a moment for one that is just leaving. Raises StoreBusyError by name where another one stays.
     """
     path = home / "serving.lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = _lock_file(path)
     until = time.monotonic() + wait_s
     while True:
         try:
@@ -146,7 +152,7 @@ def is_served(home: Path) -> bool:
 
 @contextmanager
 def _locked(path: Path, kind: int, wait_s: float) -> Iterator[None]:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = _lock_file(path)
     try:
         until = time.monotonic() + wait_s
         pause = 0.002
@@ -164,21 +170,29 @@ def _locked(path: Path, kind: int, wait_s: float) -> Iterator[None]:
         os.close(fd)
 
 
+def _lock_file(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"cannot use {path}: {error.strerror}") from None
+
+
 def replace(path: Path, body: bytes) -> None:
     """Put `body` in the place of `path` at once: a reader sees the old file or the new one, whole, even after a power cut."""
     part = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.part")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             write(fd, body)
             os.fsync(fd)
         finally:
             os.close(fd)
         os.replace(part, path)
+        sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StoreError(f"cannot write {path}: {error.strerror}") from None
-    sync_folder(path.parent)
 
 
 def write(fd: int, body: bytes) -> None:

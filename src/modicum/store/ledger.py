@@ -166,7 +166,8 @@ class Ledger:
         """Let go; calls still in flight are lost."""
         with contextlib.suppress(StoreError), self._locked(PATIENCE_S):
             self._lose({self._alive.number})
-        self._alive.close()
+        with contextlib.suppress(OSError):  # what stays there is nobody's, and is taken for dead
+            self._alive.close()
         for fd in (self._lock, self._fd):
             os.close(fd)
 
@@ -240,10 +241,10 @@ class Ledger:
                 return
             steady_us = self._clock.steady_us()
             for offset in range(0, whole, ROW.size):
-                self._at += ROW.size
                 if self._take_in(body[offset : offset + ROW.size], steady_us):
-                    self._follow()
+                    self._follow()  # where that fails this row is read again: nothing may be written behind it
                     break
+                self._at += ROW.size
 
     def _take_in(self, one: bytes, steady_us: int) -> bool:
         """Add one row to the tallies; True where it ends the file."""
@@ -325,7 +326,6 @@ class Ledger:
 
     def _seal(self, day: int) -> None:
         write_all(self._fd, row(SEAL, 0, self._alive.number, day, self._clock.wall_us(), self._clock.steady_us(), b"", b"", 0, 0))
-        self._at += ROW.size
         self._create(self._number + 1)
         self._forget()
 
@@ -339,10 +339,10 @@ class Ledger:
         try:
             write_all(fd, b"".join((head, *rows)))
             os.replace(part, file(self._folder, number))
+            sync_folder(self._folder)
         except OSError:
             os.close(fd)
             raise
-        sync_folder(self._folder)
         if self._fd:
             os.close(self._fd)
         self._fd, self._number, self._at, self._first_day, self._dirty = fd, number, (1 + len(rows)) * ROW.size, day, True

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -24,6 +25,8 @@ from modicum.types import Call, new_call_id
 
 ROLL_BYTES = 64 * 1024 * 1024
 ROLL_S = 600.0
+SHORT_WAIT_S = 0.01
+"""Nobody who appends waits longer to seal what is full."""
 STATES = ("open", "seg", "zst")
 
 
@@ -63,7 +66,8 @@ class SegmentWriter:
             os.close(self._fd)
             self._fd = -1
         if self._fd >= 0 and (self._size >= self._roll_bytes or time.monotonic() - self._started >= self._roll_s):
-            self._roll()
+            with suppress(OSError, StoreBusyError):  # it stays open then, and whoever compacts seals it
+                self._roll(wait_s=SHORT_WAIT_S)
         while not self._hold():
             pass
         try:
@@ -74,11 +78,16 @@ class SegmentWriter:
                 os.fdatasync(self._fd)
                 self._dirty = False
         except OSError:
-            # A torn frame would hide what is appended after it.
-            os.ftruncate(self._fd, self._size)
+            # A torn frame would hide what is appended after it: it goes, or nothing is appended after it.
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError:
+                os.close(self._fd)
+                self._fd = -1
             raise
         finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            if self._fd >= 0:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def _hold(self) -> bool:
         """Lock the current segment for one append; False where it was sealed under us and another must be tried."""
@@ -97,16 +106,17 @@ class SegmentWriter:
         return False
 
     def _leave(self) -> None:
-        if self._dirty:
-            os.fdatasync(self._fd)
-            self._dirty = False
-        os.close(self._fd)
-        self._fd = -1
+        try:
+            if self._dirty:
+                os.fdatasync(self._fd)
+        finally:
+            os.close(self._fd)
+            self._fd, self._dirty = -1, False
 
-    def _roll(self) -> None:
+    def _roll(self, *, wait_s: float = 5.0) -> None:
         path = Path(self._path)
         self._leave()
-        seal(path)
+        seal(path, wait_s=wait_s)
 
     def sync(self) -> None:
         """Bring what was appended to the disk, and seal a segment that is old enough. Call it about once a second."""
@@ -134,10 +144,13 @@ class SegmentWriter:
                 raise StoreError(f"cannot write {self._path}: {error.strerror}") from None
 
     def close(self) -> None:
-        """Seal the current segment. The writer may be used again."""
+        """Seal the current segment. The writer may be used again. Raises StoreError: what was written is there all the same."""
         with self._lock:
             if self._fd >= 0 and self._pid == os.getpid():
-                self._roll()
+                try:
+                    self._roll()
+                except OSError as error:
+                    raise StoreError(f"cannot seal {self._path}: {error.strerror}") from None
 
 
 def seal(path: Path, *, wait_s: float = 5.0) -> None:
