@@ -19,15 +19,29 @@ def cost(price: Price | None, usage: Usage, *, calls: int = 1) -> Decimal | None
     does not report are taken as none: providers that charge for them report them. Usage that contradicts itself (more cached
     than read in all) has no cost. Reasoning tokens are output tokens.
     """
-    if price is None or usage.input_tokens is None or usage.output_tokens is None:
+    sent, got = usage.input_tokens, usage.output_tokens
+    if price is None or sent is None or got is None:
         return None
+    plain_in, plain_out = price.input_usd_mtok, price.output_usd_mtok
+    if not (
+        usage.cache_read_tokens
+        or usage.cache_write_tokens
+        or usage.cache_write_1h_tokens
+        or usage.audio_input_tokens
+        or usage.audio_output_tokens
+        or plain_in is None
+        or plain_out is None
+        or sent < 0
+        or got < 0
+    ):
+        total = (sent * plain_in + got * plain_out) / MTOK
+        return total if price.request_usd is None else total + price.request_usd * calls
     read, write, hour = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0, usage.cache_write_1h_tokens or 0
     heard, spoken = usage.audio_input_tokens or 0, usage.audio_output_tokens or 0
     write -= hour
-    inputs, outputs = usage.input_tokens - read - write - hour - heard, usage.output_tokens - spoken
+    inputs, outputs = sent - read - write - hour - heard, got - spoken
     if min(inputs, read, write, hour, heard, outputs, spoken) < 0:
         return None
-    plain_in, plain_out = price.input_usd_mtok, price.output_usd_mtok
     for_an_hour = (
         price.cache_write_1h_usd_mtok if price.cache_write_usd_mtok is not None else _either(price.cache_write_1h_usd_mtok, plain_in)
     )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from modicum.catalog.cost import cost
-from modicum.catalog.listed import PLAIN_TIERS, UNITS, Listed
+from modicum.catalog.listed import LONGEST_NAME, PLAIN_TIERS, UNITS, Listed, Resolved, risen
 from modicum.config import Config
 from modicum.types import Price, Usage
 
@@ -61,28 +61,41 @@ class DailyPrices:
         self._overrides, self._kinds, self._table, self._capacity, self._broken = overrides, kinds, table, capacity, broken
         self._listed: Listed | None = None
         self._read = False
+        self._recent: dict[tuple[str | None, str, str | None], tuple[int, Resolved | None]] = {}
 
     def price(
         self, provider: str | None, model: str, at: datetime, *, input_tokens: int = 0, service_tier: str | None = None
     ) -> Price | None:
         """The price of a model at a provider (as the configuration names both) at a moment. Provider None: the model's name says it."""
-        tier = None if service_tier in PLAIN_TIERS else service_tier
+        # What was found a moment ago holds for the second. Names come from requests, so few are remembered, and no long ones.
+        key, second = (provider, model, service_tier), int(at.timestamp())
+        recent = self._recent.get(key)
+        if recent is None or recent[0] != second:
+            recent = (second, self._resolved(provider, model, at, None if service_tier in PLAIN_TIERS else service_tier))
+            if len(self._recent) >= self._capacity:
+                self._recent.clear()
+            if len(model) + len(service_tier or "") <= LONGEST_NAME:
+                self._recent[key] = recent
+        found = recent[1]
+        return None if found is None else found[0] if not found[1] else risen(found, input_tokens)
+
+    def _resolved(self, provider: str | None, model: str, at: datetime, tier: str | None) -> Resolved | None:
         known, own = _own(self._overrides, provider, model, at, tier)
         if known:
-            return own
+            return None if own is None else (own, ())
         sold_by = "" if provider is None else self._kinds.get(provider, LISTED_AS.get(provider))
         if sold_by is None or (listed := self._list()) is None:
             return None
         if sold_by == HUGGING_FACE:
             model, _, routed = model.rpartition(":")
             sold_by = f"{HUGGING_FACE}_{routed}"
-        return listed.price(model, at, provider=sold_by or None, input_tokens=input_tokens, service_tier=service_tier)
+        return listed.resolved(model, at, provider=sold_by or None, service_tier=tier)
 
     def cost(
         self, provider: str | None, told: str | None, asked: str | None, usage: Usage, at: datetime, service_tier: str | None = None
     ) -> Decimal | None:
         """Dollars for a call, at the price of the model that the provider named, else of the one that was asked for."""
-        for model in dict.fromkeys((told, asked)):
+        for model in (told, asked) if told != asked else (told,):
             if model:
                 price = self.price(provider, model, at, input_tokens=usage.input_tokens or 0, service_tier=service_tier)
                 if price is not None:

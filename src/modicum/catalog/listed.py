@@ -99,21 +99,21 @@ class Listed:
         self, model: str, at: datetime, *, provider: str | None = None, input_tokens: int = 0, service_tier: str | None = None
     ) -> Price | None:
         """The price of a model at a moment. `provider` None: guessed from the name, or read from its prefix ("azure/gpt-4o")."""
+        found = self.resolved(model, at, provider=provider, service_tier=service_tier)
+        return None if found is None else risen(found, input_tokens)
+
+    def resolved(self, model: str, at: datetime, *, provider: str | None = None, service_tier: str | None = None) -> Resolved | None:
+        """The same for every length of input: give it to `risen`."""
         # What was found a moment ago holds for the second.
         key = (provider, model, service_tier, int(at.timestamp()))
         if key in self._recent:
-            found = self._recent[key]
-        else:
-            found = self._resolved(model, at, provider, service_tier)
-            if len(self._recent) >= self._capacity:
-                self._recent.clear()
-            if len(model) + len(service_tier or "") <= LONGEST_NAME:
-                self._recent[key] = found
-        if found is None:
-            return None
-        price, steps = found
-        risen: dict[str, Any] = {field: _at(value, input_tokens) for field, value in steps}
-        return replace(price, **risen) if risen else price
+            return self._recent[key]
+        found = self._resolved(model, at, provider, service_tier)
+        if len(self._recent) >= self._capacity:
+            self._recent.clear()
+        if len(model) + len(service_tier or "") <= LONGEST_NAME:
+            self._recent[key] = found
+        return found
 
     def _resolved(self, model: str, at: datetime, provider: str | None, service_tier: str | None) -> Resolved | None:
         found = self.find(model, provider)
@@ -185,6 +185,13 @@ class Listed:
             listed = self._providers.get(provider)
             found = self._models[provider] = _decode_models(listed.models) if listed is not None else ()
         return found
+
+
+def risen(found: Resolved, input_tokens: int) -> Price:
+    """The price for an input of this length."""
+    price, steps = found
+    fields: dict[str, Any] = {field: _at(value, input_tokens) for field, value in steps} if steps else {}
+    return replace(price, **fields) if fields else price
 
 
 def matches(clause: Clause, text: str) -> bool:

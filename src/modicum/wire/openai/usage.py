@@ -7,7 +7,6 @@ Further names for the parts: DeepSeek's `prompt_cache_hit_tokens`, Moonshot's `c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from modicum.types import Usage
@@ -34,27 +33,44 @@ def count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
 
 
-def _at(body: Any, path: tuple[str, ...]) -> int | None:
-    for name in path:
-        if not isinstance(body, Mapping):
-            return None
-        body = body.get(name)
-    return count(body)
+def _places() -> dict[str, Any]:
+    """Name -> (field of Usage, how many places are believed before it), or what stands within it."""
+    places: dict[str, Any] = {}
+    for field, paths in PLACES.items():
+        for rank, (*outer, name) in enumerate(paths):
+            within = places
+            for one in outer:
+                within = within.setdefault(one, {})
+            within[name] = (field, rank)
+    return places
 
 
-def read_places(counts: Any, places: Mapping[str, tuple[tuple[str, ...], ...]]) -> Usage:
-    """Usage from a table of places, in any dialect that counts as ours does."""
-    if not isinstance(counts, Mapping):
-        return Usage()
-    found: dict[str, Any] = {}
-    for field, paths in places.items():
-        found[field] = next((number for path in paths if (number := _at(counts, path)) is not None), None)
-    return Usage(**found)
+_BY_NAME = _places()
+_UNKNOWN = Usage()
+
+
+def _take(body: dict[str, Any], places: dict[str, Any], found: dict[str, Any], ranks: dict[str, int]) -> None:
+    # What the body holds is looked up in the table, not the other way round: it names few of all these places.
+    for name, value in body.items():
+        place = places.get(name)
+        if place is None:
+            continue
+        if type(place) is dict:
+            if type(value) is dict:
+                _take(value, place, found, ranks)
+        elif type(value) is int and 0 <= value < _MOST_TOKENS:
+            field, rank = place
+            if field not in ranks or rank < ranks[field]:
+                found[field], ranks[field] = value, rank
 
 
 def read_usage(counts: Any) -> Usage:
     """The value of the field `usage`."""
-    return read_places(counts, PLACES)
+    if type(counts) is not dict:
+        return _UNKNOWN
+    found: dict[str, Any] = {}
+    _take(counts, _BY_NAME, found, {})
+    return Usage(**found) if found else _UNKNOWN
 
 
 def write_usage(usage: Usage) -> dict[str, Any] | None:
