@@ -1,4 +1,4 @@
-"""Write the pages that say what the code says: docs/cli.md, docs/configuration.md, docs/errors.md.
+"""Write the pages that say what the code says: docs/cli.md, docs/configuration.md, docs/errors.md, docs/admin-api.json.
 
 `python docs/generate.py` writes them; with `--check` it writes nothing, says which page is stale, and also which link
 in any of the Markdown pages leads nowhere.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -19,13 +20,19 @@ from pathlib import Path
 import click
 
 from modicum import cli, config, errors
+from modicum.admin import openapi
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Written by docs/generate.py from the code: change it there, then `make docs`. -->\n"
 
 
 def main() -> int:
-    pages = {"docs/cli.md": cli_page(), "docs/configuration.md": configuration_page(), "docs/errors.md": errors_page()}
+    pages = {
+        "docs/cli.md": cli_page(),
+        "docs/configuration.md": configuration_page(),
+        "docs/errors.md": errors_page(),
+        "docs/admin-api.json": json.dumps(openapi.document(), indent=1, ensure_ascii=False) + "\n",
+    }
     if "--check" not in sys.argv[1:]:
         for name, text in pages.items():
             (ROOT / name).write_text(text, encoding="utf-8")

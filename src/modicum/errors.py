@@ -15,6 +15,7 @@
      │           └─ MethodNotAllowedError  405
      ├─ LimitError                     429: the key's requests, tokens or calls at once
      │   └─ BudgetError                429: the key's budget; asking again does not help
+     ├─ JobRunningError                409: one long operation at a time
      ├─ RemoteError                    a gateway that a command was sent to refused it
      ├─ NotFoundError                  no such workload, route, certificate, call, model
      ├─ StoreError                     the home cannot be read or written
@@ -119,6 +120,11 @@ class LimitError(ModicumError):
 
 class BudgetError(LimitError):
     code = "budget_exceeded"
+
+
+class JobRunningError(ModicumError):
+    code = "job_running"
+    status = 409
 
 
 class RemoteError(ModicumError):

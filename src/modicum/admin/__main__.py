@@ -13,14 +13,15 @@ import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from modicum.admin.app import Office
+from modicum.config import ServeConfig
+from modicum.gateway import front
 from modicum.gateway.office import LOCK, SOCKET
 from modicum.store.home import is_served, privately
 
 IDLE_S = 300.0
 LOOK_S = 1.0
+DRAIN_S = 5.0
 
 
 def main(home: Path) -> int:
@@ -36,6 +37,7 @@ def main(home: Path) -> int:
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with privately():
         bound.bind(SOCKET)
+    os.chmod(SOCKET, 0o600)
     bound.listen(64)
     try:
         asyncio.run(_serve(home, bound))
@@ -47,29 +49,16 @@ def main(home: Path) -> int:
 
 
 async def _serve(home: Path, bound: socket.socket) -> None:
-    office = Office()
-    config = uvicorn.Config(
-        office,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+    office, stopped = Office(), asyncio.Event()
 
     async def watch() -> None:
         while office.idle_s < IDLE_S and await asyncio.to_thread(is_served, home):
             await asyncio.sleep(LOOK_S)
-        server.should_exit = True
+        stopped.set()
 
     watching = asyncio.create_task(watch())
     try:
-        await server.serve([bound])
+        await front.serve(office, bound, ServeConfig(header_timeout_s=0, max_connections=0, drain_s=DRAIN_S), stopped)
     finally:
         watching.cancel()
 

@@ -1,4 +1,4 @@
-"""The ASGI application over the table, for a process of its own that gateways talk to on a socket which only they can open.
+"""The application over the table, for a process of its own that gateways talk to on a socket which only they can open.
 
 Who asks was found out by the gateway; it says so in a header that no caller can set. Operations run in threads, a few at a time.
 """
@@ -29,10 +29,9 @@ from modicum.errors import (
     MissingExtraError,
     ModicumError,
     RequestError,
-    RequestTooLargeError,
     StoreError,
 )
-from modicum.gateway.asgi import JSON, Asked, Receive, Reply, Scope, Send
+from modicum.gateway.exchange import JSON, Asked, Reply
 from modicum.gateway.office import ACTOR, CONFIG, UNKNOWN_CONFIG
 from modicum.wire.error import TYPES
 
@@ -62,15 +61,12 @@ class Office:
             self.last = time.monotonic()
         return time.monotonic() - self.last
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        asked, reply = Asked(scope, receive), Reply(send)
+    async def __call__(self, asked: Asked, reply: Reply) -> None:
         self.busy += 1
         try:
             if self.busy > MOST_WAITING:
                 raise LimitError("too many requests wait already", retry_after_s=1.0)
-            await self._answer(asked, reply, scope["raw_path"].decode("latin-1"))
+            await self._answer(asked, reply, asked.raw_path.decode("latin-1"))
         except ModicumError as error:
             await refuse(reply, error)
         except Exception as error:
@@ -80,7 +76,7 @@ class Office:
             self.last = time.monotonic()
 
     async def _answer(self, asked: Asked, reply: Reply, raw_path: str) -> None:
-        body = await _body(asked)
+        body = await asked.body(MOST_BODY_BYTES, 0)
         actor = unquote(asked.header(ACTOR))
         if not actor:
             raise ForbiddenError("nobody said who asks")
@@ -145,17 +141,6 @@ def _some(pieces: Iterator[bytes], enough: int = 64 * 1024) -> bytes:
         if len(found) >= enough:
             break
     return bytes(found)
-
-
-async def _body(asked: Asked) -> bytes:
-    parts = bytearray()
-    more = True
-    while more:
-        part, more = await asked.body_part()
-        parts += part
-        if len(parts) > MOST_BODY_BYTES:
-            raise RequestTooLargeError("the body is too long")
-    return bytes(parts)
 
 
 async def refuse(reply: Reply, error: ModicumError, *, status: int = 0, code: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from modicum.errors import ModicumError, NotFoundError, StoreBusyError
+from modicum.errors import JobRunningError, ModicumError, NotFoundError
 
 KEPT = 50
 """Jobs that are remembered, the newest."""
@@ -58,10 +58,10 @@ class Jobs:
         return any(job.state == "running" for job in self._jobs.values())
 
     def start(self, operation: str, actor: str, work: Work) -> Job:
-        """Begin. Raises StoreBusyError where one runs already."""
+        """Begin. Raises JobRunningError where one runs already."""
         with self._lock:
             if other := next((job for job in self._jobs.values() if job.state == "running"), None):
-                raise StoreBusyError(
+                raise JobRunningError(
                     f"{other.operation} of {other.actor} is running", hint=f"GET /admin/v1/jobs/{other.job_id} says how far"
                 )
             job = Job(

@@ -29,6 +29,7 @@ UNKNOWN_CONFIG = 424
 """The process does not know these settings yet: they are told it, and the request is sent again."""
 START_S = 30.0
 LOOK_S = 0.05
+AGAIN_S = 0.5
 LONGEST_SOCKET = 100
 """A longer path than this is no address of a socket, somewhere."""
 TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=0.0, read_s=0.0)
@@ -74,19 +75,19 @@ class Office:
     async def _start(self, home: Path, path: str) -> None:
         async with self._starting:
             until = time.monotonic() + START_S
+            if self._child is not None and self._child.poll() is not None:
+                self._child = None
             while not await _answers(path):
-                if self._child is None or self._child.poll() is not None:
-                    if self._child is not None and self._child.returncode:
-                        self._child = None
-                        break
-                    command = [sys.executable, "-m", "modicum.admin", str(home)]
+                if self._child is None:
+                    command = [sys.executable, "-m", "modicum.admin", str(home.absolute())]
                     self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-                if time.monotonic() >= until:
-                    break
+                ended = self._child.poll()
+                if ended or time.monotonic() >= until:
+                    raise StoreUnavailableError("the process that answers the admin API did not start", hint="its output says why")
+                if ended is not None:  # another worker's was first: it answers soon, or it is just leaving
+                    self._child = None
+                    await asyncio.sleep(AGAIN_S)
                 await asyncio.sleep(LOOK_S)
-            else:
-                return
-        raise StoreUnavailableError("the process that answers the admin API did not start", hint="the gateway's own output says why")
 
     def _socket(self, home: Path) -> str:
         """The path of its socket, through a descriptor of the home where it is too long for an address."""
