@@ -17,7 +17,8 @@ _L = "A-Za-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff"
 _DOMAIN = re.compile(rf"(?:[{_L}](?:[{_L}-]{{0,61}}[{_L}])?\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[A-Za-z\u0370-\u04ff]{{2,24}})(?![{_L}_])")
 _LONGEST_USER = 128
 _BEFORE_PASSWORD = re.compile(r"://[^\s/:@\"'<>]{0,64}:([^\s/@\"'<>]{1,100})$")
-_AT = re.compile("@|%40")
+_AT = re.compile(r"(?<=[^\s@/\"<>])(?:@|%40)")
+"""What may end an address's first part or a password stands before it."""
 
 
 def find(text: str) -> list[Span]:
@@ -26,20 +27,23 @@ def find(text: str) -> list[Span]:
     done = 0
     if "@" not in text and "%40" not in text:
         return spans
+    has_scheme = "://" in text
     for at in _AT.finditer(text):
         sign, end = at.span()
         if sign < done:
             continue
-        before = text[max(done, sign - _LONGEST_USER - 64) : sign]
-        if end - sign == 1 and (password := _BEFORE_PASSWORD.search(before)):
-            spans.append((sign - (len(before) - password.start(1)), sign, "SECRET"))
-            done = end
+        if has_scheme and end - sign == 1:
+            before = text[max(done, sign - _LONGEST_USER - 64) : sign]
+            if password := _BEFORE_PASSWORD.search(before):
+                spans.append((sign - (len(before) - password.start(1)), sign, "SECRET"))
+                done = end
+                continue
+        domain = _DOMAIN.match(text, end)
+        if domain is None:
             continue
-        before = before[-_LONGEST_LOCAL:]
+        before = text[max(done, sign - _LONGEST_LOCAL) : sign]
         local = before[len(before.rstrip(_LOCAL)) :].lstrip(".'%-+")
-        if not local or local[-1] == ".":
-            continue
-        if domain := _DOMAIN.match(text, end):
+        if local and local[-1] != ".":
             done = domain.end()
             spans.append((sign - len(local), done, "EMAIL"))
     return spans

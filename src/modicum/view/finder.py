@@ -38,12 +38,16 @@ _DIGITS = b"0123456789"
 _UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # The characters of keys and of what is known by a word before it; the backslash, for a JSON string may hold `\\/`.
 _TOKEN = _kinds({_DIGITS + _UPPER + _UPPER.lower() + b"_-.~+/=\\": b"x"})
-_FLAT = _kinds({_DIGITS: b"0", _UPPER: b"A", b"\n": b"\n"})
+_FLAT = _kinds({_DIGITS: b"0", _UPPER: b"A", _UPPER.lower(): b"a", b"\n": b"\n", b"+": b"+"})
 _SHAPE = _kinds({_DIGITS: b"0", _UPPER: b"A"})
 # The bytes of NO-BREAK SPACE and of the dashes and spaces from U+2000 on in UTF-8, besides what stands within numbers.
 _WITHIN = b" -./()+\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
 _SEVEN, _NINO, _CODICE = b"0000000", b"A000000A", b"AAAAAA00A00A000A"
 """Seven digits; six between letters, as in a NINO or a CURP; a codice fiscale."""
+_LETTERED = re.compile(rb"A|a0000000a")
+"""So stands in or beside every shipped number with fewer than nine digits that is not a telephone's."""
+_SIX, _LETTERS, _SPACED = b"000000", b"AAAAAA", re.compile(rb"A ?00 ?00 ?00 ?A")
+"""One of them stands in every shipped identity number with fewer than nine digits."""
 # Escapes of what could be part of a number or an address: ASCII from the space on, the no-break space, dashes.
 _ESCAPED = re.compile(rb"\\u(?:00[2-7aA]|20[0-2])")
 
@@ -106,9 +110,18 @@ class Finder:
         taken: list[Span] = []
         flat = text.encode("latin-1", "replace").translate(_FLAT)
         regions = [found.span() for found in _REGION.finditer(flat)]
-        words = phones.stems(text, regions) if regions else ()
+        announced = bool(regions) and phones.announced(text, regions)
+        plain = not (announced or self._identities.has_short)
         for low, high in regions:
             digits = flat.count(b"0", low, high)
+            if (
+                digits < 9
+                and plain
+                # no telephone number either: those of eight digits have a plus or are two groups of four
+                and (digits < 8 or (high - low != 9 and flat.find(b"+", max(0, low - 4), high) < 0))
+                and _stands_alone(text, flat, low, high, digits)
+            ):
+                continue
             around: list[Span] = []
             if digits > 8:
                 around = numbers.find_ibans(text, low, high)
@@ -116,7 +129,7 @@ class Finder:
                     around = merged(around, numbers.find_cards(text, low, high))
             if digits > 8 or self._identities.has_short or not _stands_alone(text, flat, low, high, digits):
                 around = merged(around, self._identities.find(text, low, high, digits))
-            around = merged(around, phones.find(text, low, high, digits, words))
+            around = merged(around, phones.find(text, low, high, digits, announced=announced))
             if around:
                 # a number may reach into the next region, and is found there again
                 taken += [span for span in around if not taken or span[0] >= taken[-1][1]]
@@ -132,9 +145,12 @@ def _may_hold_number(body: bytes) -> bool:
 
 def _stands_alone(text: str, flat: bytes, low: int, high: int, digits: int) -> bool:
     """Do fewer than nine digits stand without a letter that would make an identity number of them?"""
+    if not _LETTERED.search(flat, max(0, low - 7), high + 3):
+        return True
     if text[low - 1 : low].isalpha() and text[high : high + 1].isalpha():
         return False
-    if flat.find(b"A", max(0, low - 7), high + 3) < 0:
+    near = flat[max(0, low - 8) : high + 4]
+    if _SIX not in near and _LETTERS not in near and not _SPACED.search(near):
         return True
     if digits == 6 or digits != high - low:
         return False

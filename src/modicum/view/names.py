@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import msgspec
@@ -15,6 +15,10 @@ MOST_PASSES = 16
 """What is taken out can bare what stood against it. More passes than two are only needed by texts that are made to need them."""
 _LITERAL = re.compile(rb"(?:<|\\u003[cC])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_[1-9][0-9]{0,5})(?:>|\\u003[eE])")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPE = re.compile(r"\\+(?:[nrtbf]|u[0-9a-fA-F]{4})")
+"""What a text that holds JSON, or a program's text, writes for one character: its letters are no part of what stands behind it."""
+_PERCENT = re.compile(r"%(?:0[9AaDd]|2[0-9A-Fa-f]|3[A-Fa-f])")
+"""What addresses of the web write for one that is neither a letter nor a digit."""
 
 NUMBERS = 4
 """As `finder` counts what a glance may see."""
@@ -86,8 +90,19 @@ class Names:
         return tree.redacted(value, redact, self._redacted_number)
 
     def _redacted(self, text: str, kinds: int) -> str:
+        if "\\" in text:
+            if "\\u" in text and is_json(text):
+                value = json.loads(text)
+                viewed = self.redact_value(value, kinds)
+                return text if viewed is value else json.dumps(viewed, ensure_ascii=text.isascii())
+            text = self._passes(text, kinds, _ESCAPE, _unescaped)
+        text = self._passes(text, kinds)
+        return self._passes(text, kinds & NUMBERS, _PERCENT, _decoded) if kinds & NUMBERS and "%" in text else text
+
+    def _passes(self, text: str, kinds: int, escape: re.Pattern[str] | None = None, plain: Callable[[re.Match[str]], str] | None = None) -> str:
+        """`plain`: what is looked at in place of each `escape`, of the same length."""
         for _ in range(MOST_PASSES):
-            spans = self._finder.find(text, kinds)
+            spans = self._finder.find(text if escape is None or plain is None else escape.sub(plain, text), kinds)
             if not spans:
                 break
             text = self._replaced(text, spans)
@@ -117,7 +132,8 @@ class Names:
         parts: list[str] = []
         done = 0
         for start, end, kind in spans:
-            parts += (text[done:start], self._placeholder(kind, text[start:end]))
+            value = text[start:end]
+            parts += (text[done:start], self._placeholder(kind, _ESCAPE.sub(_character, value) if "\\u" in value else value))
             done = end
         parts.append(text[done:])
         return "".join(parts)
@@ -230,6 +246,27 @@ class Restorer:
 def escaped(value: str) -> str:
     """A value as it stands inside a JSON string."""
     return json.dumps(value, ensure_ascii=False)[1:-1]
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """What an escape stands for, filled up to its length with what can be part of what it is part of."""
+    written = escape[0]
+    if written[-5:-4] != "u":
+        return " " * len(written)
+    character = _character(escape)
+    return ("_" if character == "@" else character if character.isalpha() else " ") * (len(written) - 1) + character
+
+
+def _character(escape: re.Match[str]) -> str:
+    """The character of `\\u00e9`; other escapes as they are, and halves of characters."""
+    written = escape[0]
+    code = int(written[-4:], 16) if written[-5:-4] == "u" else 0xD800
+    return written if 0xD800 <= code < 0xE000 else chr(code)
+
+
+def _decoded(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return f"  {character}" if character.isprintable() else "   "
 
 
 def is_json(text: str) -> bool:

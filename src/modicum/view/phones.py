@@ -46,13 +46,37 @@ _NATIONAL = re.compile(
     + AFTER
 )
 _NEARBY = re.compile(BEFORE + r"\(?[0-9](?:[ .()/\u00a0\u2011-]{0,2}[0-9]){5,14}" + AFTER)
-_STEMS = ("phone", "tel", "mobile", "cel", "call", "dial", "fax", "whatsapp", "wa", "sms", "text", "hp", "handy", "portable", "gsm")
-_OTHER_STEMS = ("tél", "móvil", "电话", "電話", "手机", "手機", "拨打", "联系", "致电", "携帯", "전화", "휴대폰", "тел", "โทร")
+_STEMS = (
+    *(
+        "phone",
+        "tel",
+        "mobile",
+        "cel",
+        "call",
+        "dial",
+        "fax",
+        "whatsapp",
+        "wa",
+        "sms",
+        "text",
+        "hp",
+        "handy",
+        "tél",
+        "móvil",
+        "portable",
+        "gsm",
+    ),
+    *("电话", "電話", "手机", "手機", "拨打", "联系", "致电", "携帯", "전화", "휴대폰", "тел", "โทร"),
+)
 """Some part of every word of `_WORD`."""
 _WORD = re.compile(
     r"(?:(?<![^\W\d_])(?:(?:tele|hand)?phone|telefono?|teléfono|téléphone|telefone?|telefoon|telp?|mobile|cell(?:ulare)?|call|dial|fax|whatsapp"
     r"|wa|sms|text|hp|handy|tél|móvil|celular|portable|gsm)s?(?![^\W\d_])|电话|電話|手机|手機|拨打|联系|致电|携帯|전화|휴대폰|тел|โทร)[^0-9\n]{0,16}\Z"
 )
+_ONE = "phone telephone handphone telefon telefono telefone telefoon tel telp mobile cell cellulare call dial fax whatsapp wa sms text hp"
+_ASCII_WORDS = frozenset(word + end for word in f"{_ONE} handy celular portable gsm".encode().split() for end in (b"", b"s"))
+"""Those of `_WORD` that are ASCII."""
+_WORDS_ONLY = bytes(code | 32 if chr(code).isalpha() else 32 for code in range(128)) + b" " * 128
 _WORD_REACH = 32
 MOST_AFTER_A_WORD = 40
 """Digits in a region: more are a table of numbers, and one word before it speaks of none of them."""
@@ -74,16 +98,16 @@ _THREE = re.compile(
 _SEPARATORS = str.maketrans("", "", " .()/-\u00a0\u2011+")
 
 
-def stems(text: str, regions: Sequence[tuple[int, int]]) -> Sequence[str]:
-    """Which beginnings of words that announce a telephone number stand shortly before some region: few texts hold any of them."""
-    before = "\n".join([text[max(0, low - _WORD_REACH) : low] for low, _ in regions]).lower()
-    return [stem for stem in (_STEMS if before.isascii() else _STEMS + _OTHER_STEMS) if stem in before]
+def announced(text: str, regions: Sequence[tuple[int, int]]) -> bool:
+    """May a word such as "tel" stand shortly before some region? All of them are looked at at once, and few texts hold any."""
+    before = "\n".join([text[max(0, low - _WORD_REACH) : low] for low, _ in regions])
+    return not before.isascii() or not _ASCII_WORDS.isdisjoint(before.encode().translate(_WORDS_ONLY).split())
 
 
-def find(text: str, low: int, high: int, digits: int, words: Sequence[str]) -> list[Span]:
+def find(text: str, low: int, high: int, digits: int, *, announced: bool) -> list[Span]:
     """(start, end, "PHONE") of each around a region with so many digits, those that are dialled internationally before others.
 
-    `words`: `stems` of the text.
+    `announced`: what `announced` says of the text.
     """
     spans: list[Span] = []
     most = min(len(text), high + 3)
@@ -94,13 +118,13 @@ def find(text: str, low: int, high: int, digits: int, words: Sequence[str]) -> l
                     spans.append((found.start(), end, "PHONE"))
         if digits > 8 or (high - low == 9 and text[low + 4] == " "):
             spans += [(*found.span(), "PHONE") for found in _NATIONAL.finditer(text, max(0, low - 1), most)]
-    if not spans and words and digits < MOST_AFTER_A_WORD and _follows_word(text[max(0, low - _WORD_REACH) : low].lower(), words):
+    if not spans and announced and digits < MOST_AFTER_A_WORD and _follows_word(text[max(0, low - _WORD_REACH) : low].lower()):
         spans = [(*found.span(), "PHONE") for found in _NEARBY.finditer(text, max(0, low - 1), most)]
     return spans
 
 
-def _follows_word(before: str, words: Sequence[str]) -> bool:
-    for word in words:
+def _follows_word(before: str) -> bool:
+    for word in _STEMS:
         if word in before:
             return _WORD.search(before) is not None
     return False
