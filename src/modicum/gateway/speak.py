@@ -71,6 +71,8 @@ def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool
         return Said(prediction=prediction, reason=refused)
     contract, names = stage.workload.contract, question.names
     content = workload.render(contract, prediction.value)
+    if not content.strip():
+        return Said(prediction=prediction, reason="not_covered", detail="the answer would be empty")
     if not names.restorable(content):
         return Said(prediction=prediction, reason="not_covered", detail="the answer names a value that this request does not hold")
     if not names.empty:
