@@ -20,7 +20,7 @@ from modicum.backends.client import Client, Timeouts
 from modicum.backends.reply import Reply
 from modicum.config import Config
 from modicum.config.carried import pack
-from modicum.errors import StoreUnavailableError
+from modicum.errors import StoreUnavailableError, UpstreamError
 
 SOCKET = "admin.sock"
 LOCK = "admin.lock"
@@ -51,16 +51,24 @@ class Office:
         """Ask it. `target`: path and query as the caller sent them. Raises StoreUnavailableError, UpstreamError."""
         packed, digest = self._carried(config)
         path = self._socket(config.home)
-        if not await _answers(path):
-            await self._start(config.home, path)
         told = [*headers, (ACTOR.decode(), quote(actor)), (CONFIG.decode(), digest)]
-        reply = await client.send(method, f"unix:{path}:{target}", told, body, timeouts=TIMEOUTS)
+
+        async def send(method: str, target: str, body: bytes | None) -> Reply:
+            if not await _answers(path):
+                await self._start(config.home, path)
+            return await client.send(method, f"unix:{path}:{target}", told, body, timeouts=TIMEOUTS)
+
+        try:
+            reply = await send(method, target, body)
+        except UpstreamError:  # it was just leaving; what may have changed something is not sent again
+            if method != "GET":
+                raise
+            reply = await send(method, target, body)
         if reply.status != UNKNOWN_CONFIG:
             return reply
         reply.close()
-        learnt = await client.send("PUT", f"unix:{path}:/config", told, packed, timeouts=TIMEOUTS)
-        learnt.close()
-        return await client.send(method, f"unix:{path}:{target}", told, body, timeouts=TIMEOUTS)
+        (await send("PUT", "/config", packed)).close()
+        return await send(method, target, body)
 
     def close(self) -> None:
         if self._folder is not None:
