@@ -40,6 +40,8 @@ from modicum.backends.pool import Place, Pool
 from modicum.config import load
 from modicum.gateway.app import application
 from modicum.gateway.day import Day
+from modicum.gateway.exchange import Asked
+from modicum.gateway.library import Kept
 from modicum.gateway.till import prepare_prices
 from modicum.store import keys
 from modicum.store.segments import SegmentWriter
@@ -125,21 +127,12 @@ class Walk:
     body: bytes
     statuses: list[int]
     sent: int = 0
-    more_body: bool = False
-    """As uvicorn says of a body that is here."""
 
     async def once(self) -> None:
-        scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "query_string": b"", "headers": self.headers}
-        await self.app(scope, self._receive, self._send)
-
-    async def _receive(self) -> dict[str, Any]:
-        return {"type": "http.request", "body": self.body, "more_body": False}
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            self.statuses.append(message["status"])
-        else:
-            self.sent += len(message["body"])
+        reply = Kept()
+        await self.app(Asked("POST", "/v1/chat/completions", self.headers, body=self.body), reply)
+        self.statuses.append(reply.status)
+        self.sent += sum(map(len, reply.pieces))
 
 
 def opened(home: Path, *, characters: int, stream: bool, answers: bool, late_s: float) -> tuple[Day, Walk]:

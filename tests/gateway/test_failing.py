@@ -20,9 +20,10 @@ from modicum.config import Config, RouteConfig, StoreConfig, UpstreamConfig
 from modicum.gateway import live as live_room
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.app import application
-from modicum.gateway.asgi import Message
 from modicum.gateway.day import Day
 from modicum.gateway.decide import Choice, decide
+from modicum.gateway.exchange import Asked
+from modicum.gateway.library import Kept
 from modicum.gateway.live import Live, Serving, Stage, World
 from modicum.gateway.speak import Question
 from modicum.store import snapshot
@@ -93,18 +94,10 @@ def upstream() -> Iterator[Upstream]:
 
 async def post(day: Day, request: dict[str, Any]) -> tuple[int, dict[bytes, bytes], bytes]:
     """Ask the application itself: (status, headers, body)."""
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": json.dumps(request).encode(), "more_body": False}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
-    await application(day)(scope, receive, send)
-    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
+    reply = Kept()
+    await application(day)(Asked("POST", "/v1/chat/completions", headers, body=json.dumps(request).encode()), reply)
+    return reply.status, dict(reply.headers), b"".join(reply.pieces)
 
 
 @pytest.mark.parametrize("stream", [False, True])

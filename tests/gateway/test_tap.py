@@ -9,14 +9,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import uvicorn
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -27,9 +27,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from modicum.config import Config
 from modicum.config.sections import ServeConfig, StoreConfig
 from modicum.errors import ModicumError
-from modicum.gateway import admit, tap
-from modicum.gateway.asgi import Asked, Receive, Reply, Scope, Send
+from modicum.gateway import admit, front, tap
 from modicum.gateway.day import Day
+from modicum.gateway.exchange import Asked, Reply
 from modicum.pipeline.bring_in import bring_in
 from modicum.store.calls import Calls
 from modicum.store.home import changing, prepare
@@ -62,7 +62,7 @@ class Open:
 
 @contextmanager
 def opened(home: Path, *, key: Key | None = None, keep_bodies: str = "redacted", **serve: Any) -> Iterator[Open]:
-    """The two functions behind uvicorn, as the gateway calls them once it knows who asks."""
+    """The two functions behind a front, as the gateway calls them once it knows who asks."""
     store = StoreConfig(home=prepare(home), keep_bodies=keep_bodies)  # type: ignore[arg-type]
     config = dataclasses.replace(Config(), store=store, serve=ServeConfig(**serve))
 
@@ -72,8 +72,7 @@ def opened(home: Path, *, key: Key | None = None, keep_bodies: str = "redacted",
 
     day = cast(Day, Only(config))
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        asked, reply = Asked(scope, receive), Reply(send)
+    async def app(asked: Asked, reply: Reply) -> None:
         try:
             await (tap.traces if asked.path == "/v1/traces" else tap.callback)(day, asked, reply, key=key)
         except ModicumError as error:
@@ -81,16 +80,21 @@ def opened(home: Path, *, key: Key | None = None, keep_bodies: str = "redacted",
 
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([bound])), daemon=True)
+    bound.listen()
+    started: Future[Callable[[], object]] = Future()
+
+    async def work() -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        started.set_result(lambda: loop.call_soon_threadsafe(stopped.set))
+        await front.serve(app, bound, config.serve, stopped)
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
     thread.start()
+    stop = started.result(5)
     try:
-        until = time.monotonic() + 5
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.01)
         yield Open(config, bound.getsockname()[1])
     finally:
-        server.should_exit = True
+        stop()
         thread.join(10)
         bound.close()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modicum.errors import ForbiddenError, RequestError, UnauthorisedError, UnknownEndpointError, UpstreamError
 from modicum.gateway import admit
-from modicum.gateway.asgi import Asked, Reply
+from modicum.gateway.exchange import Asked, Reply
 from modicum.types import Key, new_call_id
 
 if TYPE_CHECKING:

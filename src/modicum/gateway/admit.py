@@ -7,9 +7,7 @@ caller is who its key says, from wherever it calls, by one of the names of `serv
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import time
 from collections.abc import Iterable
 
 from modicum.config import ServeConfig
@@ -23,7 +21,7 @@ from modicum.errors import (
     UnauthorisedError,
     UnsupportedMediaError,
 )
-from modicum.gateway.asgi import Asked, Header, Reply
+from modicum.gateway.exchange import Asked, Header, Reply
 from modicum.types import Endpoint
 
 LONGEST_HOST = 255
@@ -126,29 +124,7 @@ def _check_kind(given: str) -> None:
 
 async def read_body(asked: Asked, limits: ServeConfig) -> bytes:
     """The body, whole. Raises RequestTooLargeError past `max_body_bytes`, RequestTimeoutError past `body_timeout_s`."""
-    body, more = await (asked.body_part() if asked.arrived or limits.body_timeout_s <= 0 else _within(asked, limits.body_timeout_s))
-    if not more:
-        if len(body) > limits.max_body_bytes:
-            raise _too_large(limits)
-        return body
-    until = time.monotonic() + limits.body_timeout_s
-    parts = bytearray(body)
-    while more:
-        if len(parts) > limits.max_body_bytes:
-            raise _too_large(limits)
-        body, more = await _within(asked, until - time.monotonic())
-        parts += body
-    if len(parts) > limits.max_body_bytes:
-        raise _too_large(limits)
-    return bytes(parts)
-
-
-async def _within(asked: Asked, seconds: float) -> tuple[bytes, bool]:
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            return await asked.body_part()
-    except TimeoutError:
-        raise RequestTimeoutError("the body did not arrive in time", hint="serve.body_timeout_s says how long to wait") from None
+    return await asked.body(limits.max_body_bytes, limits.body_timeout_s)
 
 
 async def refuse(
@@ -164,21 +140,8 @@ async def refuse(
     if reply.started:
         return
     if not isinstance(error, RequestTimeoutError) and not asked.header(b"expect"):
-        await _drain(asked)
-    close = ((b"connection", b"close"),) if asked.unread else ()
-    await reply.refuse(error, (*headers, *close), endpoint=endpoint, request_id=request_id)
-
-
-async def _drain(asked: Asked) -> None:
-    """Throw the rest of a refused body away, within bounds: a sender that is still writing would not see the reply."""
-    thrown = 0
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            while asked.unread and thrown < DRAIN_BYTES:
-                part, _ = await asked.body_part()
-                thrown += len(part)
-    except TimeoutError:
-        return
+        await asked.drain(DRAIN_BYTES, DRAIN_S)
+    await reply.refuse(error, headers, endpoint=endpoint, request_id=request_id)
 
 
 def _too_large(limits: ServeConfig) -> RequestTooLargeError:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from modicum.errors import ModicumError, RequestError, StoreUnavailableError, UpstreamError
 from modicum.gateway import admit, limits
 from modicum.gateway.alarm import name
-from modicum.gateway.asgi import JSON, Asked, Reply
 from modicum.gateway.ask import ask
 from modicum.gateway.decide import NO_WORKLOADS, NOT_RECOGNISED, Choice, decide, degrade
 from modicum.gateway.draft import Draft
 from modicum.gateway.endpoints import CHATS, KEPT
+from modicum.gateway.exchange import JSON, Asked, Reply
 from modicum.gateway.forward import hand_on
 from modicum.gateway.keep import pass_on
 from modicum.gateway.speak import Question
@@ -52,7 +52,7 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
                 await forward(day, asked, draft, target, reply)
     except asyncio.CancelledError as left:
         draft.broken = draft.streaming
-        draft.leave(stopped=bool(left.args))  # uvicorn says why it cancels when the time to drain is over
+        draft.leave(stopped=bool(left.args))  # there is a word where the time to drain is over
         raise
     except ModicumError as error:
         draft.broken = draft.streaming

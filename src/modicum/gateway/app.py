@@ -1,4 +1,4 @@
-"""The gateway's door: which path leads where. Bare ASGI, so that nothing stands between a request and its answer."""
+"""The gateway's door: which path leads where."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from modicum.gateway import admit
 from modicum.gateway.admin import admin
 from modicum.gateway.alarm import name
 from modicum.gateway.answer import answer, who
-from modicum.gateway.asgi import JSON, App, Asked, Receive, Reply, Scope, Send
 from modicum.gateway.day import Day
 from modicum.gateway.endpoints import Place, place
+from modicum.gateway.exchange import JSON, App, Asked, Reply
 from modicum.gateway.models import models
 from modicum.gateway.tap import callback, traces
 from modicum.gateway.telemetry import CONTENT_TYPE
@@ -23,12 +23,9 @@ from modicum.wire import error as wire_error
 
 
 def application(day: Day) -> App:
-    """The ASGI application of one worker."""
+    """Answers the requests of one worker."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        reply, asked = Reply(send), Asked(scope, receive)
+    async def app(asked: Asked, reply: Reply) -> None:
         speech: Endpoint = "messages" if b"anthropic-version" in asked.headers else "chat_completions"
         try:
             found = place(asked.method, asked.path)

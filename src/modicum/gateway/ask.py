@@ -20,8 +20,8 @@ from modicum.wire import caching, talk
 from modicum.wire.dialects import dialect
 
 if TYPE_CHECKING:
-    from modicum.gateway.asgi import Asked
     from modicum.gateway.day import Day
+    from modicum.gateway.exchange import Asked
 
 WANTS_USAGE = b',"stream_options":{"include_usage":true}}'
 COUNTED_STREAMS = frozenset(("chat_completions", "completions"))

@@ -10,8 +10,8 @@ from modicum.backends.client import Client
 from modicum.config import Config
 from modicum.errors import ModicumError
 from modicum.gateway.alarm import Alarm, name
-from modicum.gateway.asgi import Header, text
 from modicum.gateway.draft import Draft
+from modicum.gateway.exchange import Header, text
 from modicum.gateway.live import Live
 from modicum.gateway.office import Office
 from modicum.gateway.record import Recorder, Writer

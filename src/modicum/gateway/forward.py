@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modicum.gateway import through, translate
-from modicum.gateway.asgi import Reply
 from modicum.gateway.ask import Answering
 from modicum.gateway.draft import Draft
+from modicum.gateway.exchange import Reply
 
 if TYPE_CHECKING:
     from modicum.gateway.day import Day

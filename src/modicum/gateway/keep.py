@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from modicum.errors import ForbiddenError, NotFoundError
 from modicum.gateway import admit
-from modicum.gateway.asgi import Asked, Reply
 from modicum.gateway.ask import told
 from modicum.gateway.decide import NO_WORKLOADS
 from modicum.gateway.draft import Draft
+from modicum.gateway.exchange import Asked, Reply
 from modicum.gateway.through import plain
 from modicum.types import Endpoint
 

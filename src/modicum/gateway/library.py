@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ import msgspec
 from modicum.config import Config, load, use_one_thread
 from modicum.errors import InputError, ModicumError, RequestError, UpstreamError
 from modicum.gateway.answer import answer as walk
-from modicum.gateway.asgi import Asked, Message, Reply, Scope
 from modicum.gateway.day import Day
 from modicum.gateway.draft import Draft
+from modicum.gateway.exchange import JSON, Asked, Header, Reply
 from modicum.store.home import prepare
 from modicum.store.segments import SegmentWriter
 from modicum.types import Decision, Usage
@@ -121,29 +121,18 @@ class Modicum:
     # ----------------------------------------------------------------------------------------------------- the walk
 
     async def _answer(self, body: bytes) -> Answer:
-        sent: list[Message] = []
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        draft = await self._walk(body, send)
-        whole = b"".join(message["body"] for message in sent[1:])
-        return _answer(draft, sent[0]["status"], whole)
+        reply = Kept()
+        draft = await self._walk(body, reply)
+        return _answer(draft, reply.status, b"".join(reply.pieces))
 
     async def _pieces(self, body: bytes) -> AsyncGenerator[str, None]:
         """Runs on the loop of its own."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
-        status: list[int] = []
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                status.append(message["status"])
-            elif message["body"]:
-                await queue.put(message["body"])
+        reply = Kept(queue.put)
 
         async def work() -> None:
             try:
-                await self._walk(body, send)
+                await self._walk(body, reply)
             finally:
                 await queue.put(None)
 
@@ -151,7 +140,7 @@ class Modicum:
         reader, texts, failed = dialect("chat_completions").reader(), set[int](), b""
         try:
             while (chunk := await queue.get()) is not None:
-                if status[0] >= 400:
+                if reply.status >= 400:
                     failed += chunk
                     continue
                 for event in reader.feed(chunk):
@@ -163,20 +152,15 @@ class Modicum:
                         raise UpstreamError(event.message)
             await task
             if failed:
-                _refused(status[0], failed)
+                _refused(reply.status, failed)
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _walk(self, body: bytes, send: Any) -> Draft:
-        day = self._open()
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        scope: Scope = {"type": "http", "method": "POST", "path": _PATH, "headers": [(b"content-type", b"application/json")]}
-        return await walk(day, Asked(scope, receive, trusted=True), Reply(send), "chat_completions")
+    async def _walk(self, body: bytes, reply: Reply) -> Draft:
+        asked = Asked("POST", _PATH, [(b"content-type", b"application/json")], body=body, trusted=True)
+        return await walk(self._open(), asked, reply, "chat_completions")
 
     def _open(self) -> Day:
         if self._day is None:
@@ -207,6 +191,27 @@ class Modicum:
                 self._thread = threading.Thread(target=self._loop.run_forever, name="modicum", daemon=True)
                 self._thread.start()
             return self._loop
+
+
+class Kept(Reply):
+    """A reply that stays in this process. `then`: takes the pieces of its body, which are kept here where there is nobody to."""
+
+    def __init__(self, then: Callable[[bytes], Awaitable[None]] | None = None) -> None:
+        super().__init__()
+        self.status = 0
+        self.headers: Sequence[Header] = ()
+        self.pieces: list[bytes] = []
+        self._then = then
+
+    async def start(self, status: int, headers: Sequence[Header] = (JSON,), *, length: int | None = None) -> None:
+        self.started, self.status, self.headers = True, status, headers
+
+    async def write(self, body: bytes, *, last: bool = False) -> None:
+        self.ended = last
+        if self._then is None:
+            self.pieces.append(body)
+        elif body:
+            await self._then(body)
 
 
 async def _whole(work: Awaitable[T]) -> T:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modicum.errors import InputError, ModicumError, NotFoundError, UpstreamError
-from modicum.gateway.asgi import JSON, Asked, Header, Reply
 from modicum.gateway.ask import told
+from modicum.gateway.exchange import JSON, Asked, Header, Reply
 from modicum.gateway.through import reply_headers
 from modicum.gateway.translate import whole
 from modicum.types import Key, new_call_id
@@ -43,9 +43,7 @@ async def models(day: Day, asked: Asked, reply: Reply, *, model: str = "", key: 
             raise
         status, headers, body, same = 200, [], b'{"data":[]}', True  # what the operator named is known without the provider
     if status != 200 or (same and not names and (key is None or not key.models)):
-        await reply.whole(
-            status, body, reply_headers([h for h in headers if h[0] != b"content-length"], ours) if headers else (JSON, *ours)
-        )
+        await reply.whole(status, body, reply_headers(headers, ours) if headers else (JSON, *ours))
         return
     try:
         listed = chat.loads(body)

@@ -13,8 +13,8 @@ from modicum.backends.replay import Recording, Recordings
 from modicum.config import ServeConfig
 from modicum.errors import ModicumError, NotFoundError, UnknownEndpointError
 from modicum.gateway import admit
-from modicum.gateway.asgi import JSON, App, Asked, Header, Receive, Reply, Scope, Send
 from modicum.gateway.endpoints import place
+from modicum.gateway.exchange import JSON, App, Asked, Header, Reply
 from modicum.gateway.limits import read
 from modicum.gateway.server import Opening
 from modicum.types import new_call_id
@@ -30,10 +30,7 @@ class NotRecordedError(NotFoundError):
 def replay(recordings: Recordings, limits: ServeConfig, *, pace: bool) -> Opening:
     """Opens the application of one worker. `pace` waits as long as the recorded call took."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        reply, asked = Reply(send), Asked(scope, receive)
+    async def app(asked: Asked, reply: Reply) -> None:
         ours: list[Header] = [(b"x-request-id", new_call_id().encode()), (b"x-modicum-replay", b"true")]
         try:
             admit.check_caller(asked)

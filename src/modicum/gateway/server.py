@@ -10,32 +10,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-
-import uvicorn
 
 from modicum.config import Config, ServeConfig
 from modicum.errors import ConfigError
 from modicum.gateway import admit
 from modicum.gateway.app import application
-from modicum.gateway.asgi import App
 from modicum.gateway.day import Day
+from modicum.gateway.exchange import App
+from modicum.gateway.front import BACKLOG, serve
 from modicum.gateway.log import Log
-from modicum.gateway.protocol import protocol
 from modicum.store.segments import SegmentWriter
 
-KEEP_ALIVE_S = 75
-BACKLOG = 2048
 GRACE_S = 5.0
 """A worker gets so much longer than `drain_s` before it is killed."""
 RESTART_PAUSE_S = 0.5
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 FIRST_S = 0.3
 """A worker that is told to stop before it began accepts connections for so long."""
 
@@ -94,7 +90,7 @@ def run(
     keeps for itself, its workers not. `log` hears of workers that end.
     """
     stop = _Stop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         signal.signal(number, stop.ask)
     signal.signal(signal.SIGHUP, stop.reread)
     announce()
@@ -117,56 +113,31 @@ class _Stop:
         self.reload = True
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, but a signal that was obeyed is not raised again: having drained is success."""
-
-    def __init__(self, config: uvicorn.Config, stop: _Stop) -> None:
-        super().__init__(config)
-        self._stop = stop
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        if self._stop.asked:  # who connected before the signal came is served all the same
-            asyncio.get_running_loop().call_later(FIRST_S, self.handle_exit, signal.SIGTERM, None)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
 def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, parent: int | None = None) -> None:
     """One worker. `parent` is the end of a pipe that closes when the parent goes."""
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
 
-    async def serve() -> None:
+    async def work() -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         async with opening() as app:
-            server = _Server(
-                uvicorn.Config(
-                    app,
-                    http=protocol(limits),
-                    ws="none",
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    date_header=False,
-                    proxy_headers=False,
-                    timeout_keep_alive=KEEP_ALIVE_S,
-                    timeout_graceful_shutdown=max(1, round(limits.drain_s)),
-                    backlog=BACKLOG,
-                ),
-                stop,
-            )
+            for number in _ENDING:
+                loop.add_signal_handler(number, stopped.set)
+            if stop.asked:  # who connected before the signal came is served all the same
+                loop.call_later(FIRST_S, stopped.set)
             if parent is not None:
-                asyncio.get_running_loop().add_reader(parent, server.handle_exit, signal.SIGTERM, None)
+                loop.add_reader(parent, stopped.set)
             gc.collect()
             gc.freeze()
-            await server.serve([bound])
+            try:
+                await serve(app, bound, limits, stopped)
+            finally:
+                if parent is not None:
+                    loop.remove_reader(parent)
+                for number in _ENDING:  # a second signal must not end what is still to be written
+                    loop.remove_signal_handler(number)
+                    signal.signal(number, stop.ask)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve())
+        runner.run(work())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -31,8 +31,8 @@ from modicum.errors import (
     UnsupportedMediaError,
 )
 from modicum.gateway import admit
-from modicum.gateway.asgi import JSON, Asked, Header, Reply
 from modicum.gateway.day import Day
+from modicum.gateway.exchange import JSON, Asked, Header, Reply
 from modicum.gateway.telemetry import Telemetry
 from modicum.store import batches, identity
 from modicum.store.key import evidence_key
@@ -266,5 +266,4 @@ def _status(error: ModicumError) -> int:
 
 
 async def _refuse(asked: Asked, reply: Reply, status: int, body: bytes, headers: tuple[Header, ...]) -> None:
-    close = ((b"connection", b"close"),) if asked.unread else ()
-    await reply.whole(status, body, (*headers, *close))
+    await reply.whole(status, body, headers)

@@ -13,8 +13,8 @@ import msgspec
 
 from modicum.backends.client import Reply as Answer
 from modicum.errors import UpstreamError
-from modicum.gateway.asgi import Header, Reply
 from modicum.gateway.draft import Draft
+from modicum.gateway.exchange import Header, Reply
 from modicum.wire.passing import passing
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer")
     + (b"transfer-encoding", b"upgrade")
 )
-NOT_PASSED = HOP_BY_HOP | {b"alt-svc", b"set-cookie", b"strict-transport-security"}
-"""Headers of the provider's that speak of its own host or connection."""
+NOT_PASSED = HOP_BY_HOP | {b"alt-svc", b"content-length", b"set-cookie", b"strict-transport-security"}
+"""Headers of the provider's that speak of its own host or connection, or that are written anew."""
 
 _COUNT = re.compile(rb'"usage"\s*:\s*\{')
 _decode = msgspec.json.Decoder().decode
@@ -70,7 +70,7 @@ async def plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
             if not reply.started:
                 draft.waited += time.perf_counter() - began
                 draft.begins()
-                await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
+                await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)), length=length(answer))
             await reply.write(b"".join(held))
             held, waiting = [], 0
         held.append(chunk)
@@ -83,9 +83,20 @@ async def plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
     if size <= KEEP_BYTES:
         draft.response_body = unpacked(b"".join(kept), answer.header("content-encoding"))
     await day.recorder.keep_or_refuse(draft)
-    if not reply.started:
-        await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
-    await reply.write(b"".join(held), last=True)
+    body = held[0] if len(held) == 1 else b"".join(held)
+    if reply.started:
+        await reply.write(body, last=True)
+    elif body or not length(answer):
+        await reply.whole(answer.status, body, reply_headers(answer.headers, day.headers(draft)))
+    else:  # of what a HEAD asked about
+        await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)), length=length(answer))
+        await reply.write(b"", last=True)
+
+
+def length(answer: Answer) -> int | None:
+    """Of a provider's reply, as its head tells."""
+    told = answer.header("content-length")
+    return int(told) if told.isdigit() else None
 
 
 async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None:
@@ -93,10 +104,9 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     answer = found.answer
     on_its_way = draft.passing = passing(draft.endpoint)
     counts = WithoutUsage() if found.counted else None
-    # Without a length: if the stream breaks off, an error event is added to it.
-    headers = [header for header in reply_headers(answer.headers, day.headers(draft)) if header[0] != b"content-length"]
     draft.begins()
-    await reply.start(answer.status, headers)
+    # Without a length: if the stream breaks off, an error event is added to it.
+    await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
     chunks = answer.chunks()
     async for chunk in chunks:
         if draft.time_to_first_chunk_ms is None:

@@ -10,8 +10,8 @@ import msgspec
 
 from modicum.backends.client import Reply as Answer
 from modicum.errors import InputError, UpstreamError
-from modicum.gateway.asgi import JSON, Header, Reply
 from modicum.gateway.draft import Draft
+from modicum.gateway.exchange import JSON, Header, Reply
 from modicum.gateway.through import unpacked
 from modicum.wire import chat, gather, talk
 from modicum.wire.dialects import dialect
