@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
@@ -87,3 +92,40 @@ def test_beside_litellm(provider: Provider, tmp_path: Path) -> None:
     assert all(call.origin == "import" and call.source == "litellm" for call in calls)
     assert all(call.request is not None and b"hello" in call.request for call in calls)
     assert all(call.usage.output_tokens == 5 for call in calls)
+
+
+APPLICATION = """
+import openai
+said = openai.OpenAI(max_retries=0).chat.completions.create(model="gpt", messages=[{"role": "user", "content": "hello"}])
+print(said.choices[0].message.content)
+"""
+
+
+def application(**env: str) -> str:
+    """An application that knows nothing of any of this, in the environment that it is given."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    words = [sys.executable, "-X", "utf8", "-c", APPLICATION]
+    done = subprocess.run(
+        words, env=plain | {"OPENAI_API_KEY": "sk-theirs"} | env, capture_output=True, text=True, encoding="utf-8", timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_in_and_out_again(provider: Provider, tmp_path: Path) -> None:
+    """docs/leaving.md, step by step."""
+    direct = {"OPENAI_BASE_URL": f"{provider.url}/v1"}
+    assert application(**direct) == TEXT
+    with gateway(tmp_path / "modicum", f'[upstream]\nurl = "{provider.url}/v1"\nauth = "forward"\n') as ours:
+        assert application(OPENAI_BASE_URL=f"{ours.url}/v1") == TEXT
+        assert provider.seen[-1][2]["authorization"] == "Bearer sk-theirs"
+        began = time.monotonic()
+        assert application(**direct) == TEXT
+        assert len(ours.calls(1)) == 1
+    words = [sys.executable, "-m", "modicum", "calls", "export", "--home", str(ours.home)]
+    exported = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(exported) == 1 and "sk-theirs" not in exported[0]
+    shutil.rmtree(ours.home)
+    assert application(**direct) == TEXT
+    assert time.monotonic() - began < 60
+    assert sorted(path.name for path in (tmp_path / "modicum").iterdir()) == ["modicum.toml", "serve.log"]

@@ -17,6 +17,7 @@ import pytest
 from tests.peers.conftest import ROOT, Gateway, command, free_port, gateway, python, running
 
 HELLO: Any = [{"role": "user", "content": "hello"}]
+COLD = {"temperature": 0}  # what random weights say is said again
 
 
 def answers(url: str) -> bool:
@@ -58,19 +59,19 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_a_real_server_answers_openai_clients(served: tuple[Gateway, str]) -> None:
     with openai.OpenAI(api_key="sk-none", base_url=f"{served[0].url}/v1", max_retries=0) as client:
-        said = client.chat.completions.create(model=served[1], messages=HELLO, max_tokens=8)
+        said = client.chat.completions.create(model=served[1], messages=HELLO, max_tokens=8, temperature=0)
         assert said.usage is not None and said.usage.completion_tokens == 8 and said.choices[0].finish_reason == "length"
-        chunks: list[Any] = list(client.chat.completions.create(model=served[1], messages=HELLO, max_tokens=8, stream=True))
+        chunks: list[Any] = list(client.chat.completions.create(model=served[1], messages=HELLO, max_tokens=8, temperature=0, stream=True))
         assert chunks[-1].choices[0].finish_reason == "length"
-        assert client.completions.create(model=served[1], prompt="hello", max_tokens=4).choices[0].finish_reason == "length"
+        assert client.completions.create(model=served[1], prompt="hello", max_tokens=4, temperature=0).choices[0].finish_reason == "length"
         assert client.models.list().data is not None
 
 
 def test_a_real_server_answers_anthropic_clients(served: tuple[Gateway, str]) -> None:
     with anthropic.Anthropic(api_key="sk-none", base_url=served[0].url, max_retries=0) as client:
-        said = client.messages.create(model=served[1], max_tokens=8, messages=[{"role": "user", "content": "hello"}])
+        said = client.messages.create(model=served[1], max_tokens=8, extra_body=COLD, messages=HELLO)
         assert said.stop_reason == "max_tokens" and said.usage.output_tokens == 8
-        with client.messages.stream(model=served[1], max_tokens=8, messages=[{"role": "user", "content": "hello"}]) as stream:
+        with client.messages.stream(model=served[1], max_tokens=8, extra_body=COLD, messages=HELLO) as stream:
             assert stream.get_final_message().stop_reason == "max_tokens"
 
 
@@ -78,7 +79,7 @@ def test_a_real_server_refuses_in_its_own_words(served: tuple[Gateway, str]) -> 
     wrong: Any = [{"role": "user", "content": {"a": 7}}]
     client = openai.OpenAI(api_key="sk-none", base_url=f"{served[0].url}/v1", max_retries=0)
     with client, pytest.raises(openai.APIStatusError) as refused:
-        client.chat.completions.create(model=served[1], messages=wrong, max_tokens=8)
+        client.chat.completions.create(model=served[1], messages=wrong, max_tokens=8, temperature=0)
     assert 400 <= refused.value.status_code < 600 and refused.value.response.headers["x-request-id"]
 
 
