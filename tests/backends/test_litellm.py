@@ -86,7 +86,7 @@ def test_deployments_names_and_fallbacks() -> None:
     assert found.retry == RetryConfig(tries=4, cool_down_s=5.0)
     assert read(retry=RetryConfig(tries=1)).retry.tries == 1
     assert read(retry=RetryConfig(tries=7)).retry == RetryConfig(tries=7, cool_down_s=5.0)
-    assert found.prices == {"gpt-4o": {"input_usd_mtok": "2.5", "output_usd_mtok": "10", "source": "config.yaml"}}
+    assert found.prices == {"openai/gpt-4o": {"input_usd_mtok": "2.5", "output_usd_mtok": "10", "source": "config.yaml"}}
 
 
 def test_what_is_not_used_is_said_by_name_and_secrets_are_not() -> None:

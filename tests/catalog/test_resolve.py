@@ -6,10 +6,9 @@ from importlib.metadata import version
 
 import pytest
 
-from modicum.catalog import Catalogue, price_table
+from modicum.catalog import Catalogue
 from modicum.catalog.compiled import compiled
 from modicum.catalog.listed import Listed
-from modicum.config import Config
 
 DAY = date(2026, 10, 15)
 
@@ -100,8 +99,3 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(50):
         listed.find(f"gpt-unknown-{number}", None)
     assert len(listed._known) == 10
-
-
-def test_the_table_for_the_gateway_holds_known_models_once() -> None:
-    table = price_table(Config(), ["gpt-4o", "nope", "gpt-4o", "claude-opus-4-1"], DAY)
-    assert [price.model for price in table] == ["gpt-4o", "claude-opus-4-1"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from modicum.backends.specialist import SPECIALIST_FILE, WEIGHTS_FILE
 from modicum.store import home as store_home
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
-from modicum.types import Contract, Cover, Pattern, Price, Route, RouteState, Rule, Template, Version, Workload
+from modicum.types import Contract, Cover, Pattern, Route, RouteState, Rule, Template, Version, Workload
 from modicum.view import VIEW_VERSION
 
 SYSTEM = "You say whether a headline tells of a rising price. Answer up or down."
@@ -100,8 +99,7 @@ def publish(
         cover=cover,
         expires_at=expires_at or datetime.now(UTC) + timedelta(days=90),
     )
-    price = Price(provider="openai", model="gpt-4", input_usd_mtok=Decimal(30), output_usd_mtok=Decimal(60))
     now = datetime.now(UTC).isoformat()
     found = dataclasses.replace(workload(form), scope=scope)
-    snapshot.write(home, Snapshot(version=now, workloads=(found,), routes=(live,), prices=(price,)))
+    snapshot.write(home, Snapshot(version=now, workloads=(found,), routes=(live,)))
     return digest

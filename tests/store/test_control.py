@@ -22,7 +22,6 @@ from modicum.types import (
     Key,
     OperatorDecision,
     Pattern,
-    Price,
     Route,
     Rule,
     Saving,
@@ -266,7 +265,6 @@ def test_the_snapshot_is_replaced_whole(tmp_path: Path) -> None:
             version=version,
             workloads=(workload("a"),),
             routes=(LiveRoute(route=ROUTE, rule=RULE, cover=COVER, expires_at=NOW),),
-            prices=(Price(provider="openai", model="gpt-4o"),),
         )
         snapshot.write(tmp_path, written)
         assert snapshot.read(tmp_path) == written

@@ -59,7 +59,7 @@ class Imported:
     providers: Mapping[str, ProviderConfig]
     models: Mapping[str, ModelConfig]
     prices: Mapping[str, Mapping[str, str]]
-    """As `[prices]` has them: US dollars per million tokens, by the provider's name of the model."""
+    """As `[prices]` has them: US dollars per million tokens, by `provider/model`."""
     retry: RetryConfig
     warnings: tuple[str, ...]
     keys: Mapping[str, str] = field(repr=False)
@@ -142,7 +142,7 @@ class _Reading:
         self.deployments.setdefault(name, []).append(DeploymentConfig(model=f"{provider}/{model}", weight=weight))
         prices = {ours: price for theirs, ours in PRICES.items() if (price := _mtok(self.resolve(params.get(theirs, info.get(theirs)))))}
         if prices:
-            self.prices[model] = prices | {"source": self.where}
+            self.prices[f"{provider}/{model}"] = prices | {"source": self.where}
         self._unused("litellm_params", params, UNDERSTOOD)
         self._unused("model_info", {k: v for k, v in info.items() if not k.startswith("supports_")}, DESCRIBES | set(PRICES))
         self._unused("model_list", entry, {"model_name", "litellm_params", "model_info"})

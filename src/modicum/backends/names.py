@@ -79,8 +79,6 @@ class Names:
     def __init__(self, config: Config) -> None:
         self.warnings: list[str] = []
         """What a LiteLLM file says that is not used here."""
-        self.prices: Mapping[str, Mapping[str, str]] = {}
-        """What it says of prices, as `[prices]` has them."""
         self.retry = config.retry
         self._configured = {name: open_provider(name, row) for name, row in config.providers.items()}
         self._implied: dict[str, Provider] = {}
@@ -157,7 +155,7 @@ class Names:
     def _import(self, path: Path, config: Config) -> None:
         """Take in a LiteLLM file; what cannot be opened is left out and said."""
         found = litellm.read(path, taken=frozenset(self.providers), retry=config.retry)
-        self.warnings, self.prices, self.retry = list(found.warnings), found.prices, found.retry
+        self.warnings, self.retry = list(found.warnings), found.retry
         opened: dict[str, Provider] = {}
         for name, row in found.providers.items():
             try:

@@ -43,16 +43,6 @@ class Upstreams:
         return tuple(self._names.warnings)
 
     @property
-    def prices(self) -> Mapping[str, Mapping[str, str]]:
-        """Prices of a LiteLLM file by the provider's name of the model, as `[prices]` has them."""
-        return self._names.prices
-
-    @property
-    def kinds(self) -> Mapping[str, str]:
-        """Provider -> its name in the price list, or its kind where it is not in there; those of a LiteLLM file included."""
-        return {name: one.facts.prices or one.facts.kind for name, one in self._names.providers.items()}
-
-    @property
     def addresses(self) -> Mapping[str, str]:
         """Base URL of each provider, by name."""
         return {name: one.url for name, one in self._names.providers.items()}

@@ -5,6 +5,6 @@ nothing is imported from that package before the first price is asked for. What 
 """
 
 from modicum.catalog.cost import cost
-from modicum.catalog.resolve import Catalogue, price_table
+from modicum.catalog.resolve import Catalogue
 
-__all__ = ["Catalogue", "cost", "price_table"]
+__all__ = ["Catalogue", "cost"]

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from modicum.catalog.cost import cost
 from modicum.catalog.listed import LONGEST_NAME, PLAIN_TIERS, UNITS, Listed, Resolved, risen
-from modicum.config import Config
+from modicum.config import Config, ProviderConfig
 from modicum.types import Price, Usage
 
 LISTED_AS = {
@@ -22,6 +22,7 @@ LISTED_AS = {
     "anthropic": "anthropic",
     "gemini": "google",
     "vertex": "google",
+    "vertex_anthropic": "google",
     "bedrock": "aws",
     "mistral": "mistral",
     "cohere": "cohere",
@@ -43,6 +44,7 @@ Overrides = Mapping[str, Mapping[str, str]]
 """Model -> {"input_usd_mtok": "0.5", ..., "source": "contract of 3 May"}, as `Config.prices` holds them."""
 NO_OVERRIDES: Overrides = MappingProxyType({})
 NO_KINDS: Mapping[str, str | None] = MappingProxyType({})
+NO_PROVIDERS: Mapping[str, ProviderConfig] = MappingProxyType({})
 
 
 class DailyPrices:
@@ -114,10 +116,14 @@ class DailyPrices:
         return self._listed
 
 
-def kinds_of(config: Config) -> Mapping[str, str | None]:
-    """Each provider of a configuration -> its name in the list; "" where the model's name must say it, None where nothing is listed."""
-    kinds = {name: _kind(one.kind or name, one.url) for name, one in config.providers.items()}
-    return kinds | {"upstream": _kind(config.upstream.kind, config.upstream.url)}
+def kinds_of(config: Config, others: Mapping[str, ProviderConfig] = NO_PROVIDERS) -> Mapping[str, str | None]:
+    """Each provider of a configuration -> its name in the list; "" where the model's name must say it, None where nothing is listed.
+
+    `[upstream]` is recorded under the name of its kind, unless a section has that name. `others`: providers that another file names.
+    """
+    upstream = _kind(config.upstream.kind, config.upstream.url)
+    named = {name: _kind(one.kind or name, one.url) for name, one in (*others.items(), *config.providers.items())}
+    return {config.upstream.kind: upstream} | named | {"upstream": upstream}
 
 
 def _kind(kind: str, url: str) -> str | None:

@@ -6,24 +6,19 @@ package would charge exactly 0 for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
-from modicum.catalog.daily import NO_KINDS, NO_OVERRIDES, DailyPrices, Overrides, kinds_of
-from modicum.config import Config
+from modicum.catalog.daily import NO_KINDS, NO_OVERRIDES, DailyPrices, Overrides
 from modicum.types import Price
 
 
 class Catalogue:
-    """Prices under the operator's. `kinds`: which list each provider of the configuration has (`catalog.daily.kinds_of`)."""
+    """Prices under the operator's. `kinds`: which list each provider has. `backends.priced` tells both of a configuration."""
 
-    def __init__(self, overrides: Overrides = NO_OVERRIDES, *, kinds: Mapping[str, str | None] = NO_KINDS, capacity: int = 4096) -> None:
+    def __init__(self, overrides: Overrides = NO_OVERRIDES, kinds: Mapping[str, str | None] = NO_KINDS, *, capacity: int = 4096) -> None:
         self._prices = DailyPrices(overrides, kinds, _table, capacity=capacity)
-
-    @classmethod
-    def of(cls, config: Config) -> Catalogue:
-        return cls(config.prices, kinds=kinds_of(config))
 
     def price(
         self, model: str, day: date, *, input_tokens: int = 0, provider: str | None = None, service_tier: str | None = None
@@ -36,16 +31,6 @@ class Catalogue:
         """
         at = datetime.combine(day, time(12), tzinfo=UTC)
         return self._prices.price(provider, model, at, input_tokens=input_tokens, service_tier=service_tier)
-
-    def price_table(self, models: Iterable[str], day: date) -> tuple[Price, ...]:
-        """One Price a known model, for the snapshot that the gateway reads; unknown models are left out."""
-        found = (self.price(model, day) for model in dict.fromkeys(models))
-        return tuple(price for price in found if price is not None)
-
-
-def price_table(config: Config, models: Iterable[str], day: date) -> tuple[Price, ...]:
-    """The prices of `models` on `day` under the operator's; models without a known price are left out."""
-    return Catalogue(config.prices).price_table(models, day)
 
 
 @lru_cache(maxsize=1)

@@ -34,10 +34,12 @@ class Setting:
     @classmethod
     def open(cls, config: Config, client: Client, till: Till, *, source: str = "") -> Setting:
         """Check all that the configuration says. Nothing is sent. Raises ConfigError."""
+        upstreams, redactor = Upstreams.open(config, client), Redactor.open(config.redact.table)
+        till.reprice(config)
         return cls(
             config=config,
-            upstreams=Upstreams.open(config, client),
-            redactor=Redactor.open(config.redact.table),
+            upstreams=upstreams,
+            redactor=redactor,
             till=till,
             salt=evidence_key(config.home),
             source=source or config.serve.listen,

@@ -16,8 +16,9 @@ from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 
+from modicum.backends.priced import priced
 from modicum.catalog.cost import cost
-from modicum.catalog.daily import DailyPrices, kinds_of
+from modicum.catalog.daily import DailyPrices
 from modicum.config import Config
 from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm, name
@@ -33,6 +34,7 @@ MOST_TOKENS = 1 << 40
 """More than this is not a number of tokens."""
 Header = tuple[bytes, bytes]
 BEARER = b"bearer "
+_OURS = b"Bearer " + PREFIX.encode()
 PLACES = (b"authorization", b"x-api-key", b"api-key")
 
 
@@ -72,9 +74,8 @@ class Till:
         self._fail_open = config.store.on_failure == "fail_open"
         self._keep_days = config.store.keep_days
         self._keys = Keys(home, environment_key(config.serve.admin_key_env))
-        self._prices = DailyPrices(
-            config.prices, kinds_of(config), self._table, broken=lambda what: alarm.ring("prices", f"{what}; only your own are known")
-        )
+        self._config = config
+        self._prices = self._priced(config)
         self._compiling: threading.Thread | None = None
         self._ledger: Ledger | None = None
 
@@ -92,6 +93,15 @@ class Till:
             except StoreError as error:
                 alarm.ring("ledger", name(error))
         return till
+
+    def reprice(self, config: Config) -> None:
+        """Take another configuration's prices for the calls that end from now on. Raises ConfigError."""
+        if config is not self._config:
+            self._config, self._prices = config, self._priced(config)
+
+    def _priced(self, config: Config) -> DailyPrices:
+        own, kinds = priced(config)
+        return DailyPrices(own, kinds, self._table, broken=lambda what: self._alarm.ring("prices", f"{what}; only your own are known"))
 
     def _compile(self) -> None:
         try:
@@ -215,18 +225,26 @@ class Till:
 
     def headers(self, key: Key | None) -> list[Header]:
         """What is left of a key's minute."""
-        if key is None or self._ledger is None or (key.requests_minute is None and key.tokens_minute is None):
+        if key is None or self._ledger is None:
             return []
-        account = self._ledger.account(key.key_id)
+        requests, tokens = key.requests_minute, key.tokens_minute
+        if requests is None and tokens is None:
+            return []
+        account, resets_s = self._ledger.minute(key.key_id)
+        reset = b"%ds" % resets_s
         found = []
-        reset = b"%ds" % self._ledger.resets_s(key.key_id)
-        for word, limit, used in ((b"requests", key.requests_minute, account.requests), (b"tokens", key.tokens_minute, account.tokens)):
-            if limit is not None:
-                found += [
-                    (b"x-ratelimit-limit-" + word, b"%d" % limit),
-                    (b"x-ratelimit-remaining-" + word, b"%d" % max(limit - used, 0)),
-                    (b"x-ratelimit-reset-" + word, reset),
-                ]
+        if requests is not None:
+            found += [
+                (b"x-ratelimit-limit-requests", b"%d" % requests),
+                (b"x-ratelimit-remaining-requests", b"%d" % max(requests - account.requests, 0)),
+                (b"x-ratelimit-reset-requests", reset),
+            ]
+        if tokens is not None:
+            found += [
+                (b"x-ratelimit-limit-tokens", b"%d" % tokens),
+                (b"x-ratelimit-remaining-tokens", b"%d" % max(tokens - account.tokens, 0)),
+                (b"x-ratelimit-reset-tokens", reset),
+            ]
         return found
 
 
@@ -235,6 +253,9 @@ def presented(headers: Mapping[bytes, bytes]) -> str:
     own = headers.get(b"x-modicum-key")
     if own is not None:
         return own.decode("latin-1").strip()
+    usual = headers.get(b"authorization")
+    if usual is not None and usual.startswith(_OURS):
+        return usual[7:].decode("latin-1").strip()
     found = []
     for place in PLACES:
         value = headers.get(place, b"").strip()

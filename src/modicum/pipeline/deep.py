@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modicum.artefact import Artefacts
+from modicum.backends.priced import priced
 from modicum.backends.specialist import Specialist
 from modicum.catalog import Catalogue
 from modicum.config import Config
@@ -45,7 +46,7 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
     rows = {row.key: row for row in rows_of(data)}
     key = evidence_key(config.home)
     samples = gather(
-        Calls(config.home), workload, recogniser_of(control, workload.scope), Catalogue(config.prices), Views.open(config)
+        Calls(config.home), workload, recogniser_of(control, workload.scope), Catalogue(*priced(config)), Views.open(config)
     ).samples
     found = different = 0
     for sample in samples:

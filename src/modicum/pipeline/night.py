@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from modicum.artefact import Artefacts
+from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
@@ -85,7 +86,7 @@ class Night:
         self.control, self.calls = Control(config.home), Calls(config.home)
         self.artefacts = Artefacts(config.home / "artefacts")
         self.recognisers: dict[str, Recogniser] = {}
-        self.catalogue = Catalogue(config.prices)
+        self.catalogue = Catalogue(*priced(config))
         self.views = Views.open(config)
         self.looking = Looking(config.home, self.control, wish, view_version=self.views.version)
 

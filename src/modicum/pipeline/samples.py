@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
 from modicum.errors import InputError
@@ -77,7 +78,7 @@ def gather(
 def count_answers(config: Config, workload: Workload) -> dict[str, int]:
     """How often each answer was read in the recorded calls, most frequent first; "" counts those that could not be read."""
     recogniser = recogniser_of(Control(config.home), workload.scope)
-    samples = gather(Calls(config.home), workload, recogniser, Catalogue(config.prices), Views.open(config)).samples
+    samples = gather(Calls(config.home), workload, recogniser, Catalogue(*priced(config)), Views.open(config)).samples
     return dict(Counter(sample.value or "" for sample in samples).most_common())
 
 
@@ -100,6 +101,15 @@ def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | 
 
 def _cost(call: Call, catalogue: Catalogue) -> Decimal | None:
     for model in dict.fromkeys((call.response_model, call.request_model)):
-        if model and (price := catalogue.price(model, call.started_at.date(), input_tokens=call.usage.input_tokens or 0)) is not None:
+        if not model:
+            continue
+        price = catalogue.price(
+            model,
+            call.started_at.date(),
+            input_tokens=call.usage.input_tokens or 0,
+            provider=call.provider,
+            service_tier=call.service_tier,
+        )
+        if price is not None:
             return cost(price, call.usage)
     return None

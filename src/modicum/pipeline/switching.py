@@ -9,7 +9,6 @@ import dataclasses
 import difflib
 from datetime import UTC, datetime
 
-from modicum import catalog
 from modicum.config import Config
 from modicum.errors import NotFoundError, RouteError
 from modicum.store import snapshot
@@ -93,7 +92,7 @@ def as_what(workload: Workload) -> str:
 
 
 def publish(config: Config) -> Snapshot:
-    """Compile what the day needs to know: workloads, routes in shadow or on with their rules and covers, prices."""
+    """Compile what the day needs to know: workloads, routes in shadow or on with their rules and covers."""
     control = Control(config.home)
     workloads = tuple(w for w in control.workloads() if not w.ignored)
     known = {w.workload_id for w in workloads}
@@ -103,9 +102,6 @@ def publish(config: Config) -> Snapshot:
             certificate = control.certificate(route.certificate_id)
             live.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
     now = datetime.now(UTC)
-    models = sorted({model for w in workloads for model in w.incumbents})
-    compiled = Snapshot(
-        version=now.isoformat(), workloads=workloads, routes=tuple(live), prices=catalog.price_table(config, models, now.date())
-    )
+    compiled = Snapshot(version=now.isoformat(), workloads=workloads, routes=tuple(live))
     snapshot.write(config.home, compiled)
     return compiled

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 
+from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
@@ -29,7 +30,7 @@ def gather(config: Config, *, scope: str | None = None, now: datetime | None = N
         certificates=control.certificates(),
         routes=control.routes(),
         shadow=count_shadow(calls, usage),
-        catalogue=Catalogue.of(config),
+        catalogue=Catalogue(*priced(config)),
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
     )

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
 from modicum.store.calls import Calls, SpendRow
@@ -47,7 +48,7 @@ def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None,
     control = Control(config.home)
     keys = {key.key_id: key.name for key in control.all_keys()}
     workloads = {workload.workload_id: workload.name for workload in control.workloads()}
-    catalogue = Catalogue.of(config)
+    catalogue = Catalogue(*priced(config))
     groups: dict[tuple[str | None, ...], list[SpendRow]] = defaultdict(list)
     for row in Calls(config.home).spending(since=since, until=until):
         names = {

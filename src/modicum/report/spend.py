@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
 from modicum.report.records import ModelSpend
@@ -120,7 +121,7 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
 
 def spend_by_workload(config: Config, rows: Iterable[UsageRow]) -> dict[str, Decimal | None]:
     """workload_id -> dollars of its calls whose cost is known, or None where no call's is."""
-    catalogue = Catalogue.of(config)
+    catalogue = Catalogue(*priced(config))
     totals: dict[str, Spend] = defaultdict(Spend)
     for row in rows:
         if row.workload_id is not None and not row.specialist:

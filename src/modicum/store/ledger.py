@@ -62,6 +62,8 @@ WAIT_S = 0.05
 SHORT_WAIT_S = 0.002
 PATIENCE_S = 10.0
 """How long it is waited for where nobody else waits: at the start."""
+_NOW = fcntl.LOCK_EX | fcntl.LOCK_NB
+_ENDS = frozenset((SETTLE, CANCEL, LOST))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +101,17 @@ class Ledger:
 
     def reserve(self, key: Key, call_id: str, pico: int, tokens: int) -> None:
         """Hold so much for a call that begins. Raises LimitError, BudgetError, or StoreError where it cannot be counted."""
-        call, key_bytes = call_bytes(call_id), key.key_id.encode()
-        if len(key_bytes) > LONGEST_KEY:
+        call = call_bytes(call_id)
+        if len(key.key_id.encode()) > LONGEST_KEY:
             raise StoreError(f"the id of key '{key.name}' is longer than {LONGEST_KEY} bytes")
         self._begin(WAIT_S)
         try:
-            day, steady_us = self._today(), self._clock.steady_us()
+            wall_us, steady_us = self._clock.wall_us(), self._clock.steady_us()
+            day = self._today(wall_us)
             self._tally.check(key, pico, tokens, day=day, now=steady_us // SECOND_US)
-            self._append(RESERVE, key=key_bytes, call=call, day=day, pico=pico, tokens=tokens, steady_us=steady_us)
+            if self._at >= self._rotate_bytes or day > self._first_day:
+                self._seal(day)
+            self._append(RESERVE, key.key_id, call, day, pico, tokens, wall_us=wall_us, steady_us=steady_us)
         except OSError as error:
             raise self._failed(error) from None
         finally:
@@ -125,14 +130,14 @@ class Ledger:
 
     def account(self, key_id: str) -> Account:
         """A key's sums as this process last saw them."""
-        account = self._tally.account(key_id)
-        account.advance(self._clock.steady_us() // SECOND_US)
-        return account
+        return self.minute(key_id)[0]
 
-    def resets_s(self, key_id: str) -> int:
-        """Seconds until a key's minute holds nothing any more, as this process last saw it."""
-        seconds = self.account(key_id).seconds
-        return max(seconds[-1][0] + WINDOW_S + 1 - self._clock.steady_us() // SECOND_US, 0) if seconds else 0
+    def minute(self, key_id: str) -> tuple[Account, int]:
+        """The same, and the seconds until the key's minute holds nothing any more."""
+        account, now = self._tally.account(key_id), self._clock.steady_us() // SECOND_US
+        account.advance(now)
+        seconds = account.seconds
+        return account, max(seconds[-1][0] + WINDOW_S + 1 - now, 0) if seconds else 0
 
     def flush(self) -> bool:
         """Write what waits to be written; False where that cannot be now."""
@@ -185,7 +190,10 @@ class Ledger:
 
     def _begin(self, wait_s: float) -> None:
         """Take the lock, read all that others wrote and write what waited. Raises StoreError, and the lock is not held then."""
-        self._take(wait_s)
+        try:
+            fcntl.flock(self._lock, _NOW)
+        except BlockingIOError:
+            self._take(wait_s)
         try:
             self._catch_up()
             if self._late:
@@ -206,7 +214,7 @@ class Ledger:
         until = 0.0
         while True:
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._lock, _NOW)
                 return
             except BlockingIOError:
                 now = time.monotonic()
@@ -219,9 +227,9 @@ class Ledger:
                     raise StoreError(f"another process keeps {self._folder / 'lock'}") from None
             time.sleep(0.0001)
 
-    def _today(self) -> int:
+    def _today(self, wall_us: int | None = None) -> int:
         """The day. A clock that is set back over midnight does not bring yesterday back, with what was left of its budget."""
-        day = self._clock.wall_us() // DAY_US
+        day = (self._clock.wall_us() if wall_us is None else wall_us) // DAY_US
         if self._day - day != 1:
             self._day = day
         return self._day
@@ -258,12 +266,13 @@ class Ledger:
     def _add(
         self, kind: int, flags: int, writer: int, day: int, at_us: int, key: str, call: bytes, pico: int, tokens: int, steady_us: int
     ) -> None:
-        self._day = max(self._day, day)
+        if day > self._day:
+            self._day = day
         if kind == RESERVE:
             # A steady clock that stands before a row's is another boot's: its minutes are over.
             counts = not flags & CARRIED and 0 <= steady_us - at_us < 2 * WINDOW_S * SECOND_US
             self._tally.reserve(call, Open(key, writer, day, at_us // SECOND_US, pico, tokens), counts=counts)
-        elif kind in (SETTLE, CANCEL, LOST):
+        elif kind in _ENDS:
             self._tally.settle(call, pico, tokens)
         elif kind == CARRY:
             self._tally.account(key).spend(day, pico)
@@ -296,31 +305,31 @@ class Ledger:
     # --------------------------------------------------------------------------------------------------- writing
 
     def _append(
-        self, kind: int, *, key: bytes, call: bytes, day: int, pico: int, tokens: int, flags: int = 0, steady_us: int | None = None
+        self, kind: int, key: str, call: bytes, day: int, pico: int, tokens: int, *, flags: int = 0, wall_us: int, steady_us: int
     ) -> None:
-        steady_us = self._clock.steady_us() if steady_us is None else steady_us
-        if kind == RESERVE and (self._at >= self._rotate_bytes or day > self._first_day):
-            self._seal(day)
-        body = row(kind, flags, self._alive.number, day, self._clock.wall_us(), steady_us, key, call, pico, tokens)
+        body = row(kind, flags, self._alive.number, day, wall_us, steady_us, key.encode(), call, pico, tokens)
         if (wrote := os.write(self._fd, body)) != len(body):
             os.ftruncate(self._fd, self._at)
             raise StoreError(f"cannot write {self._folder}: {wrote} bytes of a row of {len(body)}")
         self._at += ROW.size
         self._dirty = True
-        self._add(kind, flags, self._alive.number, day, steady_us, key.decode(), call, pico, tokens, steady_us)
+        self._add(kind, flags, self._alive.number, day, steady_us, key, call, pico, tokens, steady_us)
 
     def _write_late(self) -> None:
+        wall_us, steady_us = self._clock.wall_us(), self._clock.steady_us()
         while self._late:
             kind, flags, call, pico, tokens = self._late[0]
             if (one := self._tally.open.get(call)) is not None:
                 self._append(
                     kind,
+                    one.key_id,
+                    call,
+                    one.day,
+                    one.pico if pico is None else pico,
+                    one.tokens if tokens is None else tokens,
                     flags=flags,
-                    key=one.key_id.encode(),
-                    call=call,
-                    day=one.day,
-                    pico=one.pico if pico is None else pico,
-                    tokens=one.tokens if tokens is None else tokens,
+                    wall_us=wall_us,
+                    steady_us=steady_us,
                 )
             self._late.pop(0)
 
@@ -382,6 +391,7 @@ class Ledger:
             self._alive.forget(writer)
 
     def _lose(self, writers: set[int]) -> None:
+        wall_us, steady_us = self._clock.wall_us(), self._clock.steady_us()
         for call, one in list(self._tally.open.items()):
             if one.writer in writers:
-                self._append(LOST, key=one.key_id.encode(), call=call, day=one.day, pico=one.pico, tokens=one.tokens)
+                self._append(LOST, one.key_id, call, one.day, one.pico, one.tokens, wall_us=wall_us, steady_us=steady_us)

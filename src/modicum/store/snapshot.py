@@ -1,4 +1,4 @@
-"""What night hands to day: one JSON file with workloads, live routes and prices, replaced at once. Light: all that the gateway reads."""
+"""What night hands to day: one JSON file with workloads and live routes, replaced at once. Light: all that the gateway reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from modicum.errors import StoreError
 from modicum.store import home as _home
-from modicum.types import Cover, Price, Route, Rule, Workload
+from modicum.types import Cover, Route, Rule, Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,6 @@ class Snapshot:
     version: str
     workloads: tuple[Workload, ...] = ()
     routes: tuple[LiveRoute, ...] = ()
-    prices: tuple[Price, ...] = ()
 
 
 def path(home: Path) -> Path:

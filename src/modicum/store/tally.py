@@ -59,12 +59,14 @@ class Account:
     tokens: int = 0
 
     def spend(self, day: int, amount: int) -> None:
-        month = month_of(day)
-        self.days[day] = self.days.get(day, 0) + amount
-        self.months[month] = self.months.get(month, 0) + amount
+        if amount:
+            month = month_of(day)
+            self.days[day] = self.days.get(day, 0) + amount
+            self.months[month] = self.months.get(month, 0) + amount
 
     def count(self, second: int, requests: int, tokens: int) -> None:
         """Add to a second of the running minute."""
+        # Mostly it is the last second.
         for entry in reversed(self.seconds):
             if entry[0] == second:
                 entry[1] += requests
@@ -104,6 +106,7 @@ class Tally:
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
         self.open: dict[bytes, Open] = {}
+        self._budgets: dict[str, tuple[Key, int | None, int | None]] = {}
 
     def account(self, key_id: str) -> Account:
         found = self.accounts.get(key_id)
@@ -150,15 +153,23 @@ class Tally:
                 raise LimitError(f"{said}; this request alone may take {tokens:,}", hint="send less, or set a lower max_tokens")
             wait = account.wait_s(now, 2, account.tokens + tokens - key.tokens_minute)
             raise LimitError(f"{said}; this request may take {tokens:,}", retry_after_s=wait)
-        for word, budget, spent in (
-            ("a day", key.budget_day_usd, account.days.get(day, 0)),
-            ("a month", key.budget_month_usd, account.months.get(month_of(day), 0)),
-        ):
-            if budget is not None and spent + amount > pico(budget):
-                raise BudgetError(
-                    f"key '{key.name}' has ${budget:f} {word}: ${_usd(spent)} are spent or held, this call may cost ${_usd(amount)}",
-                    hint="a lower max_tokens holds less" if spent < pico(budget) else "a key's limits are set when it is made",
-                )
+        known = self._budgets.get(key.key_id)
+        if known is None or known[0] is not key:
+            by_day, by_month = key.budget_day_usd, key.budget_month_usd
+            known = (key, None if by_day is None else pico(by_day), None if by_month is None else pico(by_month))
+            self._budgets[key.key_id] = known
+        _, a_day, a_month = known
+        if a_day is not None and (spent := account.days.get(day, 0)) + amount > a_day:
+            raise _exceeded(key, "a day", key.budget_day_usd, spent, amount, a_day)
+        if a_month is not None and (spent := account.months.get(month_of(day), 0)) + amount > a_month:
+            raise _exceeded(key, "a month", key.budget_month_usd, spent, amount, a_month)
+
+
+def _exceeded(key: Key, word: str, budget: Decimal | None, spent: int, amount: int, most: int) -> BudgetError:
+    return BudgetError(
+        f"key '{key.name}' has ${budget:f} {word}: ${_usd(spent)} are spent or held, this call may cost ${_usd(amount)}",
+        hint="a lower max_tokens holds less" if spent < most else "a key's limits are set when it is made",
+    )
 
 
 def _usd(amount: int) -> str:
