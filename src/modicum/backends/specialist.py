@@ -7,7 +7,6 @@ answer in every process and on every machine; the confidence is rounded to twelv
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.artefact import Artefact
-from modicum.backends.features import FEATURES_VERSION, KINDS, extract
+from modicum.backends.features import FEATURES_VERSION, KINDS
+from modicum.backends.lookup import Lookup
 from modicum.errors import ArtefactError
 from modicum.types import Prediction
 
@@ -84,18 +84,16 @@ class Specialist:
         rows = sum(len(block.features) for block in body.blocks)
         tensors = _tensors(artefact, rows, len(body.labels))
         self._weights: npt.NDArray[np.int8] = tensors["weights"]
-        self._scale: Floats = tensors["scale"].astype(np.float64)
+        self._scale: Floats = tensors["scale"].astype(np.float64) * VALUE_UNIT  # a power of two: nothing is rounded
         self._rarity: npt.NDArray[np.int64] = tensors["rarity"].astype(np.int64)
         self._bias: Floats = tensors["bias"].astype(np.float64)
         self.unit = body.unit
         self._sharpness = body.temperature * body.unit
-        self._slots: dict[str, list[tuple[int, dict[str, int]]]] = {}
+        self._slots: dict[str, Lookup] = {}
         at = 0
         for block in body.blocks:
-            table = {feature: row for row, feature in enumerate(block.features, at)}
-            if len(table) != len(block.features):
+            if not self._slots.setdefault(block.slot, Lookup()).add(block.kind, block.features, at):
                 raise ArtefactError(f"{SPECIALIST_FILE} of {artefact.digest}: a feature stands twice in the {block.kind} of {block.slot!r}")
-            self._slots.setdefault(block.slot, []).append((KINDS.index(block.kind), table))
             at += len(block.features)
 
     def predict(self, slots: Sequence[tuple[str, str]]) -> Prediction:
@@ -106,19 +104,14 @@ class Specialist:
         """Whole numbers (labels,), each worth `unit`: what the prediction is made of."""
         texts = dict(slots)
         logits = self._bias.copy()
-        for slot, blocks in self._slots.items():
+        for slot, lookup in self._slots.items():
             text = texts.get(slot)
             if not text:
                 continue
-            features = extract(text)
-            for kind, table in blocks:
-                counts: dict[Any, int] = Counter(map(table.get, features[kind]))
-                counts.pop(None, None)
-                if not counts:
-                    continue
-                rows = np.fromiter(counts, np.int64, len(counts))
-                repeats = np.fromiter(counts.values(), np.int64, len(counts))
-                values = np.rint(unit_values(repeats, self._rarity.take(rows)) * self._scale.take(rows) * VALUE_UNIT)
+            for rows, repeats in lookup.count(text):
+                values = unit_values(repeats, self._rarity.take(rows))
+                values *= self._scale.take(rows)
+                np.rint(values, out=values)
                 logits += values @ self._weights.take(rows, 0).astype(np.float64)
         return logits
 
@@ -129,9 +122,9 @@ class Specialist:
 
 def unit_values(repeats: npt.NDArray[np.int64], rarity: npt.NDArray[np.int64]) -> Floats:
     """Values of a block's features in one text, a vector of length 1: (1 + log tf) * idf over the Euclidean norm."""
-    values = TERM_WEIGHTS[np.minimum(repeats, len(TERM_WEIGHTS) - 1)] * rarity
-    length: float = math.sqrt(int((values * values).sum()))
-    return values / length
+    values = TERM_WEIGHTS.take(repeats, mode="clip")
+    values *= rarity
+    return values / math.sqrt(int(values @ values))
 
 
 def decide(logits: Floats, sharpness: float, labels: Sequence[str]) -> Prediction:
