@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from openai.types.chat import ChatCompletion
 
 from modicum.wire import anthropic, openai
+from modicum.wire.anthropic.request import limit
 from modicum.wire.talk import Refusal, Response, Text
 from tests.wire import said
 
@@ -31,7 +32,7 @@ def normal(request: dict[str, Any]) -> dict[str, Any]:
       with `tool_choice: none` these are not spoken of; a stream tells its usage.
     """
     body = {name: value for name, value in copy.deepcopy(request).items() if name not in ("n", "store", "presence_penalty")}
-    body["max_completion_tokens"] = body.pop("max_tokens", 4096)
+    body["max_completion_tokens"] = body.pop("max_tokens", limit(request["model"]))
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
     if body.get("response_format") == {"type": "text"}:

@@ -30,6 +30,9 @@ QUIRKS = {
     "no_stream_options": "refuses the field stream_options",
     "no_stream": "has no stream that is asked for by one request: a plain answer is asked for and told as a stream",
     "max_completion_tokens": "its newer models refuse max_tokens and want max_completion_tokens",
+    "own_words": "refuses fields that are not OpenAI's own",
+    "few_words": "refuses some of OpenAI's fields too, and ids of tool calls that are not nine letters and digits",
+    "cache_marks": "knows hints to caches (cache_control) and signed thoughts, as a router to other providers does",
     "needs_max_tokens": "refuses a request without a limit of output tokens",
     "waits": "may answer before it is done; the answer is asked for again until it is",
 }

@@ -17,7 +17,7 @@ from modicum.gateway import shadow
 from modicum.gateway.draft import Draft
 from modicum.types import Endpoint
 from modicum.wire import caching, talk
-from modicum.wire.dialects import dialect
+from modicum.wire.dialects import dialect, suit
 
 if TYPE_CHECKING:
     from modicum.gateway.day import Day
@@ -137,10 +137,10 @@ async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
 
 
 def translated(request: talk.Request, deployment: Deployment, spoken: Endpoint, *, stream: bool) -> dict[str, Any]:
-    """The request in the provider's dialect. Raises UntranslatableError."""
+    """The request in the provider's dialect, as this one speaks it. Raises UntranslatableError."""
     usage = stream and spoken == "chat_completions" and not QUIET.intersection(deployment.facts.quirks)
     asked = dataclasses.replace(request, model=deployment.model, stream=stream or None, include_usage=usage or None)
-    return dialect(spoken).write_request(asked)
+    return suit(spoken, dialect(spoken).write_request(asked), deployment.facts.quirks)
 
 
 def static_chars(draft: Draft, deployment: Deployment) -> int:

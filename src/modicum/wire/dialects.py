@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from modicum.types import Endpoint
 from modicum.wire.talk import Dialect
@@ -23,6 +25,19 @@ def dialect(endpoint: Endpoint) -> Dialect:
     """Loaded when first asked for. Raises KeyError for an endpoint at which no model is talked to."""
     found: Dialect = import_module(f"modicum.wire.{_ROOMS[endpoint]}").DIALECT
     return found
+
+
+def suit(endpoint: Endpoint, body: dict[str, Any], quirks: Collection[str]) -> dict[str, Any]:
+    """A translated request as a provider with these quirks takes it; to be applied to what `write_request` of the dialect made."""
+    if endpoint == "chat_completions":
+        from modicum.wire import openai
+
+        return openai.suit(body, quirks)
+    if endpoint == "messages":
+        from modicum.wire import anthropic
+
+        return anthropic.suit(body)
+    return body
 
 
 def talks(endpoint: Endpoint) -> bool:

@@ -1,5 +1,6 @@
 """Anthropic's Messages API: requests, responses, streams, errors."""
 
 from modicum.wire.anthropic.dialect import DIALECT
+from modicum.wire.anthropic.suited import suit
 
-__all__ = ["DIALECT"]
+__all__ = ["DIALECT", "suit"]

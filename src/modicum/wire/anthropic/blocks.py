@@ -17,8 +17,6 @@ from modicum.wire.talk import File, Image, Keep, Part, Reasoning, Refusal, Text,
 
 _CACHED = ("type", "cache_control")
 _NO_CITATIONS: dict[str, tuple[Any, ...]] = {"citations": ([], {"enabled": False})}
-_HIGHEST = ("auto", "high")
-"""Words for detail that ask for no less than what Claude sees anyway."""
 _IDENTIFIER = re.compile(r"[a-zA-Z0-9_-]+")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -152,8 +150,6 @@ def write_block(part: Part, at: str) -> dict[str, Any]:
             return {"type": "text", "text": said, **write_keep(keep)}
         case Refusal(text=said):
             return {"type": "text", "text": said}
-        case Image(detail=detail) if detail is not None and detail not in _HIGHEST:
-            raise untranslatable(f"{at}.image_url.detail", f"the detail {detail[:20]!r}")
         case Image(url=url, media_type=media_type, data=data, keep=keep):
             source = {"type": "url", "url": url} if data is None else {"type": "base64", "media_type": media_type, "data": data}
             return {"type": "image", "source": source, **write_keep(keep)}
@@ -199,9 +195,9 @@ def write_content(parts: tuple[Part, ...], plain: bool, at: str) -> str | list[d
     return write_blocks(parts, at)
 
 
-def identifier(told: str) -> str:
+def identifier(told: str, longest: int | None = None) -> str:
     """An id that Anthropic takes. Others (Kimi's `functions.look:0`) are told by their digest, the same for call and result."""
-    if _IDENTIFIER.fullmatch(told):
+    if _IDENTIFIER.fullmatch(told) and (longest is None or len(told) <= longest):
         return told
     return "toolu_" + hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 

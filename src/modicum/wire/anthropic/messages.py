@@ -1,4 +1,8 @@
-"""The turns of a request. What the system says at the start stands apart here, and is the first message in ours."""
+"""The turns of a request. What the system says at the start stands apart here, and is the first message in ours.
+
+Claude refuses thoughts that it did not sign: those are not sent back to it. A name that an assistant speaks under says no more than
+its role and ends here; a user's tells users apart and is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any, Literal, cast
 from modicum.wire.anthropic.blocks import read_blocks, write_blocks, write_content
 from modicum.wire.fields import items, only, record, text, untranslatable
 from modicum.wire.talk import Audio, File, Image, Message, Part, Reasoning, Refusal, Text, ToolResult, ToolUse
+from modicum.wire.thoughts import of_claude
 
 _ALLOWED: dict[str, tuple[type[Part], ...]] = {
     "system": (Text,),
@@ -43,7 +48,7 @@ def _read(role: str, content: Any, at: str) -> Message:
 def write_messages(messages: tuple[Message, ...]) -> tuple[str | list[dict[str, Any]] | None, list[dict[str, Any]]]:
     """(what the system says at the start, the turns). Raises UntranslatableError."""
     start = next((n for n, message in enumerate(messages) if message.role not in ("system", "developer")), len(messages))
-    if (named := next((n for n, message in enumerate(messages) if message.name is not None), None)) is not None:
+    if (named := next((n for n, message in enumerate(messages) if message.name is not None and message.role == "user"), None)) is not None:
         raise untranslatable(f"messages[{named}].name")
     return _write_system(messages[:start]), [_write(message, f"messages[{n}]") for n, message in enumerate(messages[start:], start)]
 
@@ -60,11 +65,8 @@ def _write(message: Message, at: str) -> dict[str, Any]:
     role = "system" if message.role == "developer" else message.role
     if (audio := next((n for n, part in enumerate(message.parts) if isinstance(part, Audio)), None)) is not None:
         raise untranslatable(f"{at}.content[{audio}].input_audio")
-    if unsigned := next((part for part in message.parts if isinstance(part, Reasoning) and not (part.signature or part.sealed)), None):
-        raise untranslatable(
-            f"{at}.reasoning_content", f"only thinking that Claude signed may be sent back ({len(unsigned.text)} characters)"
-        )
-    return {"role": role, "content": write_content(tuple(map(_said, message.parts)), message.plain, f"{at}.content")}
+    parts = tuple(_said(part) for part in message.parts if not isinstance(part, Reasoning) or of_claude(part))
+    return {"role": role, "content": write_content(parts, message.plain, f"{at}.content")}
 
 
 def _said(part: Part) -> Part:

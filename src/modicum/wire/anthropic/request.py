@@ -15,6 +15,8 @@ from modicum.wire.talk import File, Format, Image, Message, Request, Text, Think
 
 MAX_TOKENS = 4096
 """Anthropic wants to be told how long an answer may be; so long where the caller did not say. Every Claude can write that much."""
+_MORE = ((re.compile(r"claude-3-[57]"), 8192), (re.compile(r"claude-(?:opus|sonnet|haiku|mythos|fable)-(?:[4-9]|\d\d)"), 32_000))
+"""Models that can write more, as others do where no limit is set."""
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 BUDGETS = {"low": 2048, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
@@ -91,7 +93,7 @@ def _write_choice(choice: ToolChoice) -> dict[str, Any]:
 
 def _thinking(value: Any, at: str) -> Thinking:
     body = record(value, at)
-    only(body, ("type", "budget_tokens"), at, {"display": ("summarized",)})
+    only(body, ("type", "budget_tokens"), at, {"display": ("summarized", "omitted")})
     match body.get("type"):
         case "adaptive":
             return Thinking()
@@ -148,7 +150,8 @@ _FIELDS: dict[str, tuple[str, Take]] = {
     "thinking": ("thinking", _thinking),
 }
 """Name here -> the request's field, and how it is read."""
-_APART = ("messages", "system", "output_config", "cache_control")
+_APART = ("messages", "system", "output_config", "cache_control", "diagnostics")
+"""`diagnostics` asks to be told why a cache was missed, and ends here."""
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "speed": ("standard",),
     "mcp_servers": ([],),
@@ -163,10 +166,12 @@ _SAYS_NOTHING: dict[str, tuple[str, tuple[Any, ...]]] = {
     "logprobs": ("logprobs", (False,)),
     "top_logprobs": ("top_logprobs", (0,)),
     "logit_bias": ("logit_bias", ()),
-    "metadata": ("metadata", ()),
     "store": ("store", (False,)),
 }
-"""Fields that Anthropic has no words for: their name in chat completions, and the values that say nothing."""
+"""Fields that Anthropic has no words for: their name in chat completions, and the values that say nothing.
+
+`metadata`, which OpenAI keeps with the answer and shows to nobody, ends here.
+"""
 
 
 def read_request(body: Mapping[str, Any]) -> Request:
@@ -210,7 +215,7 @@ def write_request(request: Request) -> dict[str, Any]:
         output["format"] = form
     told: dict[str, Any] = {
         "model": request.model,
-        "max_tokens": MAX_TOKENS + budget if request.max_tokens is None else request.max_tokens,
+        "max_tokens": max(limit(request.model), MAX_TOKENS + budget) if request.max_tokens is None else request.max_tokens,
         "system": system,
         "messages": messages,
         "tools": [_write_tool(tool) for tool in request.tools] or None,
@@ -226,6 +231,11 @@ def write_request(request: Request) -> dict[str, Any]:
         "stream": request.stream,
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def limit(model: str) -> int:
+    """Tokens that an answer may have where the caller set no limit."""
+    return next((most for family, most in _MORE if family.search(model)), MAX_TOKENS)
 
 
 def _write_tier(tier: str | None) -> str | None:

@@ -20,6 +20,7 @@ from modicum.errors import RequestError
 from modicum.wire.fields import untranslatable
 from modicum.wire.fieldwise import Fields, arguments
 from modicum.wire.talk import Audio, File, Image, Keep, Part, Reasoning, Refusal, Text, ToolResult, ToolUse
+from modicum.wire.thoughts import of_claude
 
 _encode = msgspec.json.Encoder().encode
 DOCUMENTS = {
@@ -37,8 +38,6 @@ _MEDIA_TYPES = {form: kind for kind, form in DOCUMENTS.items()}
 _IMAGES = ("png", "jpeg", "gif", "webp")
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}\Z")
 _UNNAMEABLE = re.compile(r"[^0-9A-Za-z\-()\[\] ]+")
-FOREIGN = ("gemini-", "rs_", "modicum.")
-"""How signatures and sealed thoughts of other providers begin; see their rooms."""
 
 
 def read(blocks: Iterator[Fields]) -> Iterator[Part]:
@@ -177,8 +176,8 @@ def _write(part: Part, where: str, claude: bool, names: set[str]) -> dict[str, A
 
 def _write_thought(part: Reasoning, claude: bool) -> dict[str, Any] | None:
     if part.sealed is not None:
-        return None if part.sealed.startswith(FOREIGN) else {"reasoningContent": {"redactedContent": part.sealed}}
-    known = part.signature if part.signature and not part.signature.startswith(FOREIGN) else None
+        return {"reasoningContent": {"redactedContent": part.sealed}} if of_claude(part) else None
+    known = part.signature if of_claude(part) else None
     if claude and known is None:
         return None
     return {"reasoningContent": {"reasoningText": {"text": part.text} | ({"signature": known} if known else {})}}

@@ -17,7 +17,7 @@ from modicum.types import Usage
 from modicum.wire import sse
 from modicum.wire.bedrock import response
 from modicum.wire.bedrock.eventstream import Message, Messages, encode
-from modicum.wire.bedrock.parts import FOREIGN, tool_id
+from modicum.wire.bedrock.parts import tool_id
 from modicum.wire.fields import untranslatable
 from modicum.wire.fieldwise import Fields
 from modicum.wire.talk import (
@@ -36,6 +36,7 @@ from modicum.wire.talk import (
     Text,
     ToolUse,
 )
+from modicum.wire.thoughts import OTHERS
 
 _encode = msgspec.json.Encoder().encode
 
@@ -188,7 +189,7 @@ class Writer:
                     "contentBlockStart", contentBlockIndex=event.index, start={"toolUse": {"toolUseId": tool_id(call_id), "name": name}}
                 )
             case Reasoning(sealed=str() as sealed):
-                return b"" if sealed.startswith(FOREIGN) else self._delta(event.index, reasoningContent={"redactedContent": sealed})
+                return b"" if sealed.startswith(OTHERS) else self._delta(event.index, reasoningContent={"redactedContent": sealed})
             case Text() | Refusal() | Reasoning():
                 return b""
             case _:

@@ -24,7 +24,7 @@ def read_keep(value: Any, at: str) -> Keep | None:
     if value is None:
         return None
     body = record(value, at)
-    only(body, ("type", "ttl"), at)
+    only(body, ("type", "ttl", "scope"), at)  # `scope`: who shares it (Claude Code), which changes no answer
     ttl = "5m" if body.get("ttl") is None else text(body["ttl"], f"{at}.ttl")
     if body.get("type") != "ephemeral" or ttl not in _KEEPS:
         raise untranslatable(at)
