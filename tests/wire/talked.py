@@ -37,7 +37,7 @@ from modicum.wire.talk import (
     ToolUse,
 )
 
-SAID = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+SAID = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
 NAMES = st.text("abcdefgh_XYZ019", min_size=1, max_size=12)
 DATA = st.binary(min_size=1, max_size=12).map(lambda data: base64.b64encode(data).decode())
 VALUES = st.recursive(

@@ -255,7 +255,6 @@ def test_a_stop_that_is_no_answer_is_an_error(reason: str) -> None:
         ({"seed": 1}, "seed"),
         ({"choices": 2}, "'n'"),
         ({"logprobs": True}, "logprobs"),
-        ({"user_id": "u"}, "user"),
         ({"top_k": 3}, "top_k"),
         ({"format": Format(kind="json_object")}, "json_object"),
         ({"thinking": Thinking(budget_tokens=2000)}, "thinking"),

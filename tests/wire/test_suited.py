@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modicum.backends.facts import all_facts
 from modicum.errors import UntranslatableError
+from modicum.types import Endpoint
 from modicum.wire import anthropic, openai
-from modicum.wire.dialects import suit
+from modicum.wire.dialects import dialect, suit
 
 AGENT: dict[str, Any] = {
     "model": "m",
@@ -24,7 +26,10 @@ AGENT: dict[str, Any] = {
         {"type": "text", "text": "Be brief."},
     ],
     "messages": [
-        {"role": "user", "content": [{"type": "text", "text": "<reminder>"}, {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "<reminder>"}, {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
+        },
         {
             "role": "assistant",
             "content": [
@@ -35,7 +40,7 @@ AGENT: dict[str, Any] = {
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_" + "1" * 50, "content": "x"}]},
     ],
     "tools": [{"name": "read", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}, "eager_input_streaming": True}],
-}  # fmt: skip
+}
 """What a coding agent that speaks Anthropic's dialect sends."""
 HELLO: dict[str, Any] = {"role": "user", "content": "Hello"}
 
@@ -163,3 +168,59 @@ def test_how_long_an_answer_may_be_by_default() -> None:
     assert for_claude(model="claude-3-haiku-20240307")["max_tokens"] == 4096
     assert for_claude(model="claude-3-5-haiku-latest")["max_tokens"] == 8192
     assert for_claude(model="claude-opus-4-8")["max_tokens"] == for_claude(reasoning_effort="high")["max_tokens"] == 32_000
+
+
+def from_agent(kind: str, model: str, **fields: Any) -> dict[str, Any]:
+    spoken = all_facts()[kind].chat
+    asked = replace(anthropic.DIALECT.read_request({**AGENT, **fields}), model=model, stream=None, include_usage=None)
+    return suit(spoken, dialect(spoken).write_request(asked), ())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("gemini-2.5-flash", {"thinkingBudget": 0}),
+        ("gemini-2.5-pro", {"thinkingBudget": 128}),
+        ("gemini-2.0-flash", None),
+        ("gemini-3-pro-preview", {"thinkingLevel": "low"}),
+        ("gemini-3-flash-preview", {"thinkingLevel": "minimal"}),
+    ],
+)
+def test_an_agent_is_understood_by_gemini(model: str, told: dict[str, Any] | None) -> None:
+    body = from_agent("gemini", model)
+    assert body["generationConfig"].get("thinkingConfig") == told and [turn["role"] for turn in body["contents"]] == [
+        "user",
+        "model",
+        "user",
+    ]
+    hard = from_agent("gemini", model, thinking={"type": "adaptive"}, output_config={"effort": "max"})
+    assert hard["generationConfig"]["thinkingConfig"] in ({"thinkingLevel": "high"}, {"thinkingBudget": 24576})
+
+
+def test_an_agent_is_understood_on_bedrock() -> None:
+    plain = from_agent("bedrock", "meta.llama4-maverick-17b-instruct-v1:0")
+    assert "cachePoint" not in json.dumps(plain) and "additionalModelRequestFields" not in plain
+    nova = from_agent("bedrock", "us.amazon.nova-pro-v1:0")
+    assert {"cachePoint": {"type": "default"}} in nova["messages"][0]["content"] and "cachePoint" not in json.dumps(nova["toolConfig"])
+    claude = from_agent("bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
+    assert {"cachePoint": {"type": "default"}} in claude["toolConfig"]["tools"]
+    asked = openai.DIALECT.read_request({"model": "anthropic.claude-sonnet-4-5-v1:0", "messages": [HELLO], "reasoning_effort": "high"})
+    thinking = {"type": "enabled", "budget_tokens": 24576}
+    assert dialect("converse").write_request(asked)["additionalModelRequestFields"] == {"thinking": thinking}
+
+
+@pytest.mark.parametrize("endpoint", ["generate_content", "converse"])
+def test_the_system_speaks_once_where_it_must(endpoint: Endpoint) -> None:
+    system, later = {"role": "system", "content": "a"}, {"role": "developer", "content": "b"}
+    said = {"role": "assistant", "content": "Hm.", "name": "bot"}
+
+    def written(*messages: dict[str, Any]) -> dict[str, Any]:
+        return dialect(endpoint).write_request(openai.DIALECT.read_request({"model": "m", "user": "u", "messages": list(messages)}))
+
+    body = written(system, HELLO, said, later, HELLO)
+    start, turns = body.get("systemInstruction", {}).get("parts") or body["system"], body.get("contents") or body["messages"]
+    assert [part["text"] for part in start] == ["a", "b"] and len(turns) == 3
+    alone = written(system)
+    assert "system" not in alone and "systemInstruction" not in alone and "'a'" in str(alone)
+    with pytest.raises(UntranslatableError, match="name"):
+        written({**HELLO, "name": "Ann"})

@@ -129,7 +129,12 @@ def _bedrock(response: Mapping[str, Any]) -> Usage:
 def _rerank(response: Mapping[str, Any]) -> Usage:
     from modicum.wire.cohere import usage as read
 
-    return read(response)
+    return _silent(read(response))
+
+
+def _silent(told: Usage) -> Usage:
+    """Where no text is written none is charged: that is known, though no provider says so."""
+    return told if told.input_tokens is None or told.output_tokens is not None else replace(told, output_tokens=0)
 
 
 def _openai(response: Mapping[str, Any]) -> Usage:
@@ -139,7 +144,7 @@ def _openai(response: Mapping[str, Any]) -> Usage:
 _USAGES: dict[Endpoint, Callable[[Mapping[str, Any]], Usage]] = {
     "chat_completions": _openai,
     "completions": _openai,
-    "embeddings": _openai,
+    "embeddings": lambda response: _silent(_openai(response)),
     "messages": lambda response: read_anthropic(response.get("usage")),
     "responses": _responses,
     "generate_content": _gemini,

@@ -210,7 +210,7 @@ def write_request(request: Request) -> dict[str, Any]:
     if request.temperature is not None and request.temperature > 1:
         raise untranslatable("temperature", "Claude's ends at 1")
     system, messages = write_messages(request.messages)
-    output, thinking, budget = _write_thinking(request)
+    output, thinking, budget = write_thinking(request)
     if request.format is not None and (form := _write_format(request.format)) is not None:
         output["format"] = form
     told: dict[str, Any] = {
@@ -244,8 +244,8 @@ def _write_tier(tier: str | None) -> str | None:
     return "standard_only" if tier == "default" else tier
 
 
-def _write_thinking(request: Request) -> tuple[dict[str, Any], dict[str, Any] | None, int]:
-    """(output_config, thinking, tokens to allow for it where the caller set no limit)."""
+def write_thinking(request: Request) -> tuple[dict[str, Any], dict[str, Any] | None, int]:
+    """(output_config, thinking, tokens to allow for it where the caller set no limit); Bedrock tells Claude the same."""
     thinking = request.thinking
     if thinking is None:
         return {}, None, 0

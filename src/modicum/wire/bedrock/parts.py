@@ -1,8 +1,8 @@
 """Content blocks of Bedrock's Converse, both ways.
 
 A cache point stands after what it keeps; here it is `keep` of the part before it. Thought without a signature that Claude would
-know, and thought of other providers, is not sent to a Claude model, which refuses it; an image's `detail` of auto or high has
-no word and changes no answer. Shapes as in the service's model of botocore 1.44.5, read 2026-11-22.
+know, and thought of other providers, is not sent to a Claude model, which refuses it; an image's `detail` has
+no word, and blank texts, which it refuses, say nothing. Shapes as in the service's model of botocore 1.44.5, read 2026-11-22.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def point(keep: Keep | None) -> list[dict[str, Any]]:
 def _write(part: Part, where: str, claude: bool, names: set[str]) -> dict[str, Any] | None:
     match part:
         case Text() | Refusal():
-            return {"text": part.text} if part.text else None  # an empty block is refused
+            return {"text": part.text} if part.text.strip() else None  # a blank block is refused
         case Image() | File():
             return _write_media(part, where, names)
         case Audio():
@@ -167,7 +167,7 @@ def _write(part: Part, where: str, claude: bool, names: set[str]) -> dict[str, A
             content = [
                 {"text": one.text} if isinstance(one, Text) else _write_media(one, where, names)
                 for one in part.parts
-                if not (isinstance(one, Text) and not one.text)
+                if not (isinstance(one, Text) and not one.text.strip())
             ]
             return {"toolResult": {"toolUseId": tool_id(part.id), "content": content, "status": status}}
         case Reasoning():
@@ -199,8 +199,6 @@ def _write_media(part: Image | File, where: str, names: set[str]) -> dict[str, A
         form = (part.media_type or "").removeprefix("image/").replace("jpg", "jpeg")
         if form not in _IMAGES:
             raise untranslatable(f"{where}.media_type = '{part.media_type}'", "Bedrock takes png, jpeg, gif and webp")
-        if part.detail not in (None, "auto", "high"):
-            raise untranslatable(f"{where}.detail", "Bedrock has no words for it")
         return {"image": {"format": form, "source": source}}
     ending = (part.name or "").rpartition(".")[2].lower()
     form = DOCUMENTS.get(part.media_type or "", ending)

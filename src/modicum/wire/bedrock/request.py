@@ -7,13 +7,14 @@ Shapes as in the service's model of botocore 1.44.5, and AWS's pages on inferenc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from modicum.errors import RequestError
+from modicum.wire.anthropic.request import write_thinking
 from modicum.wire.bedrock import parts
 from modicum.wire.fields import untranslatable
 from modicum.wire.fieldwise import Fields, plain, refuse
@@ -28,9 +29,14 @@ from modicum.wire.talk import (
     ToolResult,
     ToolUse,
 )
+from modicum.wire.turns import parted
 
 _encode = msgspec.json.Encoder().encode
-_REFUSED = ("choices", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias", "user_id", "store")
+_REFUSED = ("choices", "seed", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias", "store")
+_UNCACHED = re.compile(r"(?:(?:us|us-gov|eu|apac|jp|au|ca|sa|global)\.)?+(?!anthropic\.|amazon\.nova)[a-z0-9]+\.")
+"""Models of vendors for which Bedrock refuses cache points; a profile's own name tells no vendor."""
+_TOOLS_UNCACHED = re.compile(r"(?:(?:us|us-gov|eu|apac|jp|au|ca|sa|global)\.)?+(?!anthropic\.)[a-z0-9]+\.")
+"""And for which it refuses them behind tools: Nova's too."""
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _TIERS = ("priority", "default", "flex", "reserved")
 
@@ -154,22 +160,20 @@ def write(request: Request) -> dict[str, Any]:
     refuse(request, "Converse", *_REFUSED)
     claude = "claude" in request.model
     names: set[str] = set()
-    system: list[dict[str, Any]] = []
     turns: list[dict[str, Any]] = []
-    for role, group in groupby(enumerate(request.messages), key=lambda pair: _role(pair[1])):
-        blocks = [block for number, message in group for block in _blocks(message, number, claude, names)]
-        if role != "system":
-            if blocks:
-                turns.append({"role": role, "content": blocks})
-        elif turns:
-            raise untranslatable("messages.role = 'system' after the first turn", "Converse takes system texts first")
-        else:
-            system = blocks
+    first, conversation = parted(request.messages)
+    system = [block for number, message in first for block in _blocks(message, number, claude, names)]
+    for role, group in conversation:
+        if blocks := [block for number, message in group for block in _blocks(message, number, claude, names)]:
+            turns.append({"role": role, "content": blocks})
+    if _UNCACHED.match(request.model):
+        system = _unmarked(system)
+        turns = [turn | {"content": _unmarked(turn["content"])} for turn in turns]
     body: dict[str, Any] = {"messages": turns}
     more: dict[str, Any] = {}
     output: dict[str, Any] = {}
     if request.thinking is not None:
-        _write_thinking(request.thinking, claude, more, output)
+        _write_thinking(request, request.thinking, claude, more, output)
     if request.format is not None:
         _write_format(request.format, output)
     if request.top_k is not None:
@@ -204,35 +208,29 @@ def write(request: Request) -> dict[str, Any]:
     return body
 
 
-def _role(message: Message) -> Literal["system", "user", "assistant"]:
-    return "system" if message.role in ("system", "developer") else "assistant" if message.role == "assistant" else "user"
+def _unmarked(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [block for block in blocks if "cachePoint" not in block]
 
 
 def _blocks(message: Message, number: int, claude: bool, names: set[str]) -> Iterator[dict[str, Any]]:
-    where = f"messages[{number}]"
-    if message.name is not None:
-        raise untranslatable(f"{where}.name", "Converse has no words for it")
     for part in message.parts:
-        yield from parts.write(part, where, claude=claude, names=names)
+        yield from parts.write(part, f"messages[{number}]", claude=claude, names=names)
 
 
-def _write_thinking(thinking: Thinking, claude: bool, more: dict[str, Any], output: dict[str, Any]) -> None:
-    effort = None if thinking.effort == "none" else thinking.effort
-    if effort is not None:
-        if effort not in _EFFORTS:
-            raise untranslatable(f"reasoning effort = '{effort[:40]}'", "Converse has no words for it")
-        output["effort"] = effort
-    enabled = False if thinking.effort == "none" else thinking.enabled
-    if enabled is None and thinking.budget_tokens is None:
+def _write_thinking(request: Request, thinking: Thinking, claude: bool, more: dict[str, Any], output: dict[str, Any]) -> None:
+    if claude:
+        told, own, _ = write_thinking(request)
+        output |= told
+        more |= {"thinking": own} if own is not None else {}
         return
-    if not claude:
+    if thinking.enabled is False or thinking.effort == "none":
+        return  # the others think where an effort is asked for
+    if thinking.effort is not None:
+        if thinking.effort not in _EFFORTS:
+            raise untranslatable(f"reasoning effort = '{thinking.effort[:40]}'", "Converse has no words for it")
+        output["effort"] = thinking.effort
+    if thinking.enabled or thinking.budget_tokens is not None:
         raise untranslatable("thinking", "Converse has no words for it, and this model's own are not known")
-    if enabled is False:
-        more["thinking"] = {"type": "disabled"}
-    elif thinking.budget_tokens is not None:
-        more["thinking"] = {"type": "enabled", "budget_tokens": thinking.budget_tokens}
-    else:
-        more["thinking"] = {"type": "adaptive"}
 
 
 def _write_format(shape: Format, output: dict[str, Any]) -> None:
@@ -247,7 +245,7 @@ def _write_format(shape: Format, output: dict[str, Any]) -> None:
 
 def _write_tools(request: Request) -> dict[str, Any]:
     choice = request.tool_choice or ToolChoice()
-    if choice.parallel is False:
+    if choice.parallel is False and request.tools:
         raise untranslatable("parallel_tool_calls", "Converse has no words for it")
     if choice.mode == "none":
         if any(isinstance(part, ToolUse | ToolResult) for message in request.messages for part in message.parts):
@@ -262,7 +260,7 @@ def _write_tools(request: Request) -> dict[str, Any]:
         spec["inputSchema"] = {"json": schema}
         if tool.strict is not None:
             spec["strict"] = tool.strict
-        tools += [{"toolSpec": spec}, *parts.point(tool.keep)]
+        tools += [{"toolSpec": spec}, *([] if _TOOLS_UNCACHED.match(request.model) else parts.point(tool.keep))]
     if not tools:
         return {}
     if choice.mode is None:

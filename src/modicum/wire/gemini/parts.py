@@ -1,7 +1,7 @@
 """Parts of Gemini's contents, both ways.
 
 A thought's signature stands on the part after the thought; here it is a `Reasoning` of its own before that part, and within the
-id of a `ToolUse` (see `ids`). File names, cache marks (Gemini caches by itself) and an image's `detail` of auto or high have no
+id of a `ToolUse` (see `ids`). File names, cache marks (Gemini caches by itself) and an image's `detail` have no
 word and change no answer; they end here. Fields as in v1beta's Content, read in Google's API reference, 2026-11-22.
 """
 
@@ -95,7 +95,7 @@ def write(parts: tuple[Part, ...], names: Mapping[str, str], *, unsigned: bool, 
     found: list[dict[str, Any]] = []
     signature: str | None = None
     for part in parts:
-        if isinstance(part, Text) and not part.text and len(parts) > 1:
+        if isinstance(part, Text) and not part.text:
             continue  # Vertex refuses an empty text
         if isinstance(part, Reasoning):
             if signature:
@@ -151,9 +151,7 @@ def _write_result(result: ToolResult, names: Mapping[str, str], where: str) -> d
 
 
 def _write_media(part: Image | File, where: str) -> dict[str, Any]:
-    if isinstance(part, Image) and part.detail not in (None, "auto", "high"):
-        raise untranslatable(f"{where}.detail", "Gemini has no words for it")
-    kind = part.media_type
+    kind = "image/jpeg" if part.media_type == "image/jpg" else part.media_type
     if part.data is not None:
         if not kind:
             raise RequestError(f"{where}: data without its media type")

@@ -2,14 +2,14 @@
 
 Model and streaming stand in the address, not in the body. Tools and answers' shapes are sent as JSON Schema
 (`parametersJsonSchema`, `responseJsonSchema`); strict tools ask for the mode VALIDATED; a shape's name ends here. Effort is
-`thinkingLevel` from version 3 on, and for 2.5 the budget that Google's OpenAI-compatible address gives it.
+`thinkingLevel` from version 3 on, and for 2.5 the budget that Google's OpenAI-compatible address gives it. Who asks (`user_id`,
+`metadata`) changes no answer and ends here.
 Read in Google's API reference for v1beta and the pages on thinking, function calling and OpenAI compatibility, 2026-11-22.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
 from typing import Any, Literal
 
 from modicum.errors import RequestError
@@ -17,6 +17,7 @@ from modicum.wire.fields import untranslatable
 from modicum.wire.fieldwise import Fields, plain, refuse
 from modicum.wire.gemini import ids, parts
 from modicum.wire.talk import Format, Message, Part, Request, Thinking, Tool, ToolChoice, ToolResult, ToolUse
+from modicum.wire.turns import Numbered, parted
 
 _NUMBERS = {
     "temperature": "temperature",
@@ -25,8 +26,10 @@ _NUMBERS = {
     "frequency_penalty": "frequencyPenalty",
 }
 _COUNTS = {"top_k": "topK", "max_tokens": "maxOutputTokens", "choices": "candidateCount", "seed": "seed", "top_logprobs": "logprobs"}
-_REFUSED = ("logit_bias", "user_id", "metadata", "service_tier", "store")
+_REFUSED = ("logit_bias", "service_tier", "store")
 _LEVELS = ("minimal", "low", "medium", "high")
+_MORE = ("xhigh", "max")
+"""Others have more than that; it does what it can."""
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 
 
@@ -141,34 +144,23 @@ def write(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {}
     names = {part.id: part.name for message in request.messages for part in message.parts if isinstance(part, ToolUse)}
     unsigned = ids.strict_about_signatures(request.model)
-    contents: list[dict[str, Any]] = []
-    system: list[dict[str, Any]] = []
     places = {call_id: n for n, call_id in enumerate(names)}
-    for role, turns in groupby(enumerate(request.messages), key=lambda pair: _role(pair[1])):
-        gathered: list[dict[str, Any]] = []
-        for number, message in turns:
-            where = f"messages[{number}]"
-            if message.name is not None:
-                raise untranslatable(f"{where}.name", "Gemini has no words for it")
-            gathered += parts.write(_in_order(message.parts, places), names, unsigned=unsigned and role == "model", where=where)
-        if role != "system":
-            if not gathered:
-                continue
-            contents.append({"role": role, "parts": gathered})
-        elif contents:
-            raise untranslatable(f"messages[{number}].role = '{message.role}' after the first turn", "Gemini has no words for it")
-        else:
-            system = gathered
-    if system:
+
+    def written(group: list[Numbered], *, unsigned: bool) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for number, message in group:
+            found += parts.write(_in_order(message.parts, places), names, unsigned=unsigned, where=f"messages[{number}]")
+        return found
+
+    first, turns = parted(request.messages)
+    if system := written(first, unsigned=False):
         body["systemInstruction"] = {"parts": system}
-    body["contents"] = contents
+    roles = (("model" if role == "assistant" else "user", group) for role, group in turns)
+    told = ((role, written(group, unsigned=unsigned and role == "model")) for role, group in roles)
+    body["contents"] = [{"role": role, "parts": found} for role, found in told if found]
     if config := _config(request):
         body["generationConfig"] = config
     return body | _write_tools(request)
-
-
-def _role(message: Message) -> str:
-    return {"system": "system", "developer": "system", "user": "user", "assistant": "model"}[message.role]
 
 
 def _in_order(given: tuple[Part, ...], places: Mapping[str, int]) -> tuple[Part, ...]:
@@ -193,17 +185,29 @@ def _config(request: Request) -> dict[str, Any]:
 
 def _write_thinking(thinking: Thinking, model: str) -> dict[str, Any]:
     if thinking.enabled is False or thinking.effort == "none":
-        return {"thinkingBudget": 0}
+        return _least(model)
     found: dict[str, Any] = {"includeThoughts": True} if thinking.enabled else {}
     if thinking.budget_tokens is not None:
         return found | {"thinkingBudget": thinking.budget_tokens}
     if thinking.effort is None:
         return found
-    if thinking.effort not in _LEVELS:
-        raise untranslatable(f"reasoning effort = '{thinking.effort[:40]}'", "Gemini has no words for it")
+    effort = "high" if thinking.effort in _MORE else thinking.effort
+    if effort not in _LEVELS:
+        raise untranslatable(f"reasoning effort = '{effort[:40]}'", "Gemini has no words for it")
     if "gemini-2." in model:
-        return found | {"thinkingBudget": _BUDGETS[thinking.effort]}
-    return found | {"thinkingLevel": thinking.effort}
+        return found | {"thinkingBudget": _BUDGETS[effort]}
+    return found | {"thinkingLevel": effort}
+
+
+def _least(model: str) -> dict[str, Any]:
+    """As little thought as the model can do with."""
+    if "gemini-2.5-pro" in model:
+        return {"thinkingBudget": 128}
+    if "gemini-1." in model or "gemini-2.0" in model:
+        return {}  # it cannot think, and refuses the field
+    if ids.strict_about_signatures(model):
+        return {"thinkingLevel": "minimal" if "flash" in model else "low"}
+    return {"thinkingBudget": 0}
 
 
 def _write_tools(request: Request) -> dict[str, Any]:
@@ -217,7 +221,7 @@ def _write_tools(request: Request) -> dict[str, Any]:
         declared.append(one)
     body: dict[str, Any] = {"tools": [{"functionDeclarations": declared}]} if declared else {}
     choice = request.tool_choice or ToolChoice()
-    if choice.parallel is False:
+    if choice.parallel is False and declared:
         raise untranslatable("parallel_tool_calls", "Gemini has no words for it")
     mode = {"auto": "AUTO", "none": "NONE", "any": "ANY", "one": "ANY", None: None}[choice.mode]
     if mode in ("AUTO", None) and any(tool.strict for tool in request.tools):
