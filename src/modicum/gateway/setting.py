@@ -14,6 +14,9 @@ from modicum.store.key import evidence_key
 from modicum.view import Redactor
 
 
+MOST_WORDS = 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """Everything that a reload replaces at once."""
@@ -30,6 +33,8 @@ class Setting:
     fail_closed: bool
     held: tuple[str, ...] = field(default=(), repr=False)
     """Providers' keys that stand in the environment."""
+    words: dict[str, str] = field(default_factory=dict, repr=False)
+    """What was looked at before."""
 
     @classmethod
     def open(cls, config: Config, client: Client, till: Till, *, source: str = "") -> Setting:
@@ -53,3 +58,14 @@ class Setting:
         if name is None or self.keep_bodies == "full" or self.redactor.names().redact(name) == name:
             return name
         return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.salt, digest_size=12).hexdigest()
+
+    def word(self, text: str | None) -> str | None:
+        """A model's name or an error's code as it is recorded: a caller or a provider may have written anything there."""
+        if text is None or self.keep_bodies == "full":
+            return text
+        found = self.words.get(text)
+        if found is None:
+            found = self.redactor.names().redact(text)
+            if len(self.words) < MOST_WORDS:
+                self.words[text] = found
+        return found
