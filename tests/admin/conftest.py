@@ -16,6 +16,7 @@ from modicum.pipeline import keys
 from tests.gateway.rig import Gateway, Upstream, gateway
 from tests.pipeline import traffic
 
+MARGIN = "0.05"
 ENVIRONMENT_SECRET = "mk-canary-of-the-environment-0123456789abcd"
 
 
@@ -36,8 +37,8 @@ class Served:
 
 def filled(home: Path, log: Path) -> None:
     """A home as an operator has it after `import` and `fit`."""
-    log.write_text("".join(json.dumps(row) + "\n" for row, _ in traffic.sorted_messages(1200)))
-    for words in (("import", str(log)), ("fit",)):
+    log.write_text("".join(json.dumps(row) + "\n" for row, _ in traffic.sorted_messages(400)))
+    for words in (("import", str(log)), ("fit", "--margin", MARGIN)):
         result = CliRunner().invoke(cli, [*words, "--home", str(home)])
         assert result.exit_code == 0, result.output
 

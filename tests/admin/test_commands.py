@@ -17,7 +17,7 @@ from modicum.cli import cli
 from modicum.errors import ConfigError, ModicumError, RemoteError, UpstreamError
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from tests.admin.conftest import Served
+from tests.admin.conftest import MARGIN, Served
 
 
 def run(*words: str, secret: str = "") -> tuple[int, str]:
@@ -83,7 +83,7 @@ def test_a_change_carries_the_key_and_counts(served: Served, tmp_path: Path) -> 
     assert "parcels" in there("workloads", "name", workload.workload_id, "parcels")
     assert "ignored" in there("workloads", "ignore", "parcels")
     assert "ignored" not in there("workloads", "ignore", "parcels", "--undo")
-    assert "Nothing has changed yet" in there("fit", "parcels")
+    assert "Nothing has changed yet" in there("fit", "parcels", "--margin", MARGIN)
     assert "is shadow" in there("route", "shadow", "parcels", "--note", "to see")
     assert "5% of its conversations" in there("route", "on", "parcels")
     assert "is off" in there("route", "off", "parcels")

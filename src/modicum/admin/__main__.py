@@ -12,12 +12,15 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modicum.admin.app import Office
 from modicum.config import ServeConfig
 from modicum.gateway import front
 from modicum.gateway.office import LOCK, SOCKET
 from modicum.store.home import is_served, privately
+
+if TYPE_CHECKING:
+    from modicum.admin.app import Office
 
 IDLE_S = 300.0
 LOOK_S = 1.0
@@ -35,12 +38,14 @@ def main(home: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(SOCKET)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    from modicum.admin.app import Office  # behind the lock, before the socket: it loads what the night needs
+
     with privately():
         bound.bind(SOCKET)
     os.chmod(SOCKET, 0o600)
     bound.listen(64)
     try:
-        asyncio.run(_serve(home, bound))
+        asyncio.run(_serve(home, bound, Office()))
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(SOCKET)
@@ -48,8 +53,8 @@ def main(home: Path) -> int:
     os._exit(0)  # a job's thread may still run; whoever it worked for has gone
 
 
-async def _serve(home: Path, bound: socket.socket) -> None:
-    office, stopped = Office(), asyncio.Event()
+async def _serve(home: Path, bound: socket.socket, office: Office) -> None:
+    stopped = asyncio.Event()
 
     async def watch() -> None:
         while office.idle_s < IDLE_S and await asyncio.to_thread(is_served, home):
