@@ -24,6 +24,10 @@ _MOST_TOKENS = 64
 """Long words that a glance looks into; past that the body is walked, where images are left out by place."""
 _REGION = re.compile(rb"0(?:[^0\n]{0,2}+0){5,}+")
 """Six digits or more, no two further apart than two other characters; of a copy whose digits are all 0: a search for one byte is fast."""
+_RUN = re.compile(r"[0-9](?:[^0-9\n]{0,2}+[0-9]){5}+")
+"""The beginning of such a region, as text."""
+_A_WORD = 64
+"""Characters of a text that is looked through faster than it is copied."""
 
 
 def _kinds(of: dict[bytes, bytes]) -> bytes:
@@ -44,10 +48,8 @@ _SHAPE = _kinds({_DIGITS: b"0", _UPPER: b"A"})
 _WITHIN = b" -./()+\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
 _SEVEN, _NINO, _CODICE = b"0000000", b"A000000A", b"AAAAAA00A00A000A"
 """Seven digits; six between letters, as in a NINO or a CURP; a codice fiscale."""
-_LETTERED = re.compile(rb"A|a0000000a")
-"""So stands in or beside every shipped number with fewer than nine digits that is not a telephone's."""
-_SIX, _LETTERS, _SPACED = b"000000", b"AAAAAA", re.compile(rb"A ?00 ?00 ?00 ?A")
-"""One of them stands in every shipped identity number with fewer than nine digits."""
+_SHORT, _SPACED = (b"A000000", b"a0000000", b"000000A", b"000000 A", b"AAAAAA"), re.compile(rb"A ?00 ?00 ?00 ?A")
+"""Letters and digits, all else a space: one of them stands in every shipped identity number with fewer than nine digits."""
 # Escapes of what could be part of a number or an address: ASCII from the space on, the no-break space, dashes.
 _ESCAPED = re.compile(rb"\\u(?:00[2-7aA]|20[0-2])")
 
@@ -60,8 +62,8 @@ def _rarest(mark: bytes) -> bytes:
 _MARKS = {letter: [mark for mark in secrets.MARKS if _rarest(mark) == letter] for letter in map(_rarest, secrets.MARKS)}
 """Marks of secrets by the rarest letter of each: a single byte is sought ten times faster than a word, and mostly in vain."""
 _NAMED = re.compile(
-    rb'"(?:[a-z]+[0-9]{0,3}(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))+)+"|[a-z]{2,}_[0-9a-z][A-Za-z0-9]{20,80}"|fp_(?=[0-9]*[a-f])[0-9a-f]{10}"'
-    rb'|created(?:_at)?": ?[0-9]{10}(?=[,}]))'
+    rb'"(?:created(?:_at)?": ?[0-9]{10}(?=[,}])|[a-z]++(?:[0-9]{0,3}+(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))++)++"'
+    rb'|(?<=[a-z][a-z])_[0-9a-z][A-Za-z0-9]{20,80}+"|(?<=fp)_(?=[0-9]*[a-f])[0-9a-f]{10}"))'
 )
 """Strings and numbers of JSON that are nobody's, whatever digits they hold: the names of models with their dates, the ids of answers, when
 one was made. No number that is taken out begins behind a hyphen that a letter or a digit stands before, none with two small letters, none
@@ -107,27 +109,24 @@ class Finder:
 
     def _numbers(self, text: str) -> list[Span]:
         """Accounts, cards, identity and telephone numbers: around each run of digits, what could have so many."""
+        if len(text) < _A_WORD and not _RUN.search(text) and not self._identities.searches_everything:
+            return []
         taken: list[Span] = []
         flat = text.encode("latin-1", "replace").translate(_FLAT)
         regions = [found.span() for found in _REGION.finditer(flat)]
         announced = bool(regions) and phones.announced(text, regions)
-        plain = not (announced or self._identities.has_short)
+        few = not announced and not self._identities.has_short and _none_is_short(flat, regions)
         for low, high in regions:
             digits = flat.count(b"0", low, high)
-            if (
-                digits < 9
-                and plain
-                # no telephone number either: those of eight digits have a plus or are two groups of four
-                and (digits < 8 or (high - low != 9 and flat.find(b"+", max(0, low - 4), high) < 0))
-                and _stands_alone(text, flat, low, high, digits)
-            ):
+            # Eight digits in two groups may be a telephone's.
+            if few and digits < 9 and not (digits == 8 and high - low == 9):
                 continue
             around: list[Span] = []
             if digits > 8:
                 around = numbers.find_ibans(text, low, high)
                 if digits > 12:
                     around = merged(around, numbers.find_cards(text, low, high))
-            if digits > 8 or self._identities.has_short or not _stands_alone(text, flat, low, high, digits):
+            if digits > 8 or self._identities.has_short or _may_be_short(_near(flat, low, high)):
                 around = merged(around, self._identities.find(text, low, high, digits))
             around = merged(around, phones.find(text, low, high, digits, announced=announced))
             if around:
@@ -143,19 +142,23 @@ def _may_hold_number(body: bytes) -> bool:
     return _SEVEN in shape or _NINO in shape or _CODICE in shape
 
 
-def _stands_alone(text: str, flat: bytes, low: int, high: int, digits: int) -> bool:
-    """Do fewer than nine digits stand without a letter that would make an identity number of them?"""
-    if not _LETTERED.search(flat, max(0, low - 7), high + 3):
-        return True
-    if text[low - 1 : low].isalpha() and text[high : high + 1].isalpha():
-        return False
-    near = flat[max(0, low - 8) : high + 4]
-    if _SIX not in near and _LETTERS not in near and not _SPACED.search(near):
-        return True
-    if digits == 6 or digits != high - low:
-        return False
-    before, after = text[low - 1 : low], text[high : high + 2]
-    return not (before.isalpha() or before == "-" or after[:1].isalpha() or after[:1] == "-" or (after[:1] == " " and after[1:].isupper()))
+def _none_is_short(flat: bytes, regions: list[tuple[int, int]]) -> bool:
+    """Is no region with fewer than nine digits a number that is taken out? All of them are looked at at once."""
+    near = b"\n".join([_near(flat, low, high) for low, high in regions])
+    return b"+" not in near and not _may_be_short(near)
+
+
+def _near(flat: bytes, low: int, high: int) -> bytes:
+    """A region, with what of an identity number may stand before and behind its digits."""
+    return flat[low - 8 if low > 8 else 0 : high + 4]
+
+
+def _may_be_short(near: bytes) -> bool:
+    """May an identity number with fewer than nine digits stand here?"""
+    for shape in _SHORT:
+        if shape in near:
+            return True
+    return b"A" in near and _SPACED.search(near) is not None
 
 
 def _may_hold_key(body: bytes) -> bool:

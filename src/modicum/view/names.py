@@ -99,7 +99,9 @@ class Names:
         text = self._passes(text, kinds)
         return self._passes(text, kinds & NUMBERS, _PERCENT, _decoded) if kinds & NUMBERS and "%" in text else text
 
-    def _passes(self, text: str, kinds: int, escape: re.Pattern[str] | None = None, plain: Callable[[re.Match[str]], str] | None = None) -> str:
+    def _passes(
+        self, text: str, kinds: int, escape: re.Pattern[str] | None = None, plain: Callable[[re.Match[str]], str] | None = None
+    ) -> str:
         """`plain`: what is looked at in place of each `escape`, of the same length."""
         for _ in range(MOST_PASSES):
             spans = self._finder.find(text if escape is None or plain is None else escape.sub(plain, text), kinds)
