@@ -77,7 +77,7 @@ RESPONDED |= {"output": [{"type": "message", "role": "assistant", "content": [{"
 @pytest.mark.parametrize(
     ("path", "endpoint", "request_", "answer", "tokens"),
     [
-        ("/embeddings", "embeddings", {"model": "e-1", "input": ["a"]}, EMBEDDED, (5, None)),
+        ("/embeddings", "embeddings", {"model": "e-1", "input": ["a"]}, EMBEDDED, (5, 0)),
         ("/completions", "completions", {"model": "c-1", "prompt": "a"}, COMPLETED, (4, 1)),
         ("/responses", "responses", {"model": "g", "input": "a"}, RESPONDED, (3, 1)),
     ],

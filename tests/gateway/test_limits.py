@@ -47,6 +47,7 @@ def with_(**more: Any) -> bytes:
         (b'{"messages":[{}],"x":' + b"[" * 100_000, "nested too deeply"),
         (b'{"messages":[{}],"x":' + b"[" * 70 + b"]" * 70 + b"}", "deeper than 64 levels"),
         (b'{"messages":[{}],' + b",".join(b'"k%d":1' % n for n in range(1_000_000)) + b"}", "50,000 names"),
+        (b'{"messages":[{}],"x":[' + b"{},[]," * 150_000 + b"0]}", "200,000 objects and lists"),
     ],
 )
 def test_what_two_readers_could_read_differently_is_refused_at_once(body: bytes, said: str) -> None:

@@ -221,3 +221,13 @@ def test_aliases_are_the_same_for_the_same_id_under_one_key() -> None:
     one = REDACTOR.alias("jane@x.io", b"key")
     assert one == REDACTOR.alias("jane@x.io", b"key") and "jane" not in one
     assert one != REDACTOR.alias("jane@x.io", b"other") and one != REDACTOR.alias("joan@x.io", b"key")
+
+
+def test_a_value_that_json_in_a_text_escapes_is_the_same_value_and_comes_back_escaped() -> None:
+    inner = json.dumps({"a": "josé@x.io", "b": "x\njosé@x.io"})
+    seen = see({"messages": [{"role": "user", "content": "josé@x.io"}, {"role": "tool", "content": inner}]})
+    plain, told = (message["content"] for message in seen.request["messages"])
+    assert (plain, json.loads(told)) == ("<EMAIL_1>", {"a": "<EMAIL_1>", "b": "x\n<EMAIL_1>"})
+    assert json.loads(seen.names.restore_json(told)) == json.loads(inner)
+    assert see(seen.request).request == seen.request
+    assert see({"x": '{"tel": "+60\\u00a012\\u2011345\\u20116789"}'}).request == {"x": '{"tel": "<PHONE_1>"}'}

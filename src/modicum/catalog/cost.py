@@ -17,12 +17,16 @@ def cost(price: Price | None, usage: Usage, *, calls: int = 1) -> Decimal | None
     their own price, or as ordinary input where the price list has none for them (no other price is listed, so none is
     assumed). What is kept in the cache for an hour has no price where the list names one for five minutes alone. Counts that a provider
     does not report are taken as none: providers that charge for them report them. Usage that contradicts itself (more cached
-    than read in all) has no cost. Reasoning tokens are output tokens.
+    than read in all) has no cost. Reasoning tokens are output tokens. Where requests alone have a price, tokens have none.
     """
-    sent, got = usage.input_tokens, usage.output_tokens
-    if price is None or sent is None or got is None:
+    if price is None:
         return None
     plain_in, plain_out = price.input_usd_mtok, price.output_usd_mtok
+    if plain_in is None and plain_out is None and price.request_usd is not None:
+        return price.request_usd * calls
+    sent, got = usage.input_tokens, usage.output_tokens
+    if sent is None or got is None:
+        return None
     if not (
         usage.cache_read_tokens
         or usage.cache_write_tokens

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from modicum.errors import ModicumError, RequestError, StoreUnavailableError, UpstreamError
 from modicum.gateway import admit, limits
 from modicum.gateway.alarm import name
+from modicum.gateway.apart import LONG_BYTES, apart
 from modicum.gateway.ask import ask
 from modicum.gateway.decide import NO_WORKLOADS, NOT_RECOGNISED, Choice, decide, degrade
 from modicum.gateway.draft import Draft
@@ -22,12 +23,13 @@ from modicum.gateway.forward import hand_on
 from modicum.gateway.keep import pass_on
 from modicum.gateway.speak import Question
 from modicum.gateway.till import PLACES
+from modicum.gateway.worst import worst
 from modicum.types import Endpoint, Key
 from modicum.wire import canon, completion
 from modicum.wire import error as wire_error
 
 if TYPE_CHECKING:
-    from modicum.backends.upstreams import Target
+    from modicum.backends.upstreams import Deployment, Target
     from modicum.gateway.day import Day
 
 SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -44,7 +46,10 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
             await pass_on(day, asked, draft, reply, rest)
         else:
             target = await admitted(day, asked, draft)
-            see(day, draft)
+            if len(draft.body or b"") > LONG_BYTES:
+                await apart(lambda: see(day, draft))
+            else:
+                see(day, draft)
             draft.choice = draft.choice or choose(day, asked, draft)
             if draft.choice.written is not None:
                 await speak(day, draft, reply)
@@ -104,28 +109,26 @@ async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
     day.till.permit(draft.key, model)
     target = setting.upstreams.target(model)
     if draft.key is not None:
-        first = target.deployments[0]
+        first, config = target.deployments[0], setting.config
+        marks = any(row.cache_control == "auto" for row in (config.upstream, *config.providers.values()))
+        most = worst(request, body, draft.endpoint, marks_cache=marks)
         draft.hold = day.till.reserve(
             draft.key,
             draft.call_id,
-            input_tokens=len(body) // completion.BYTES_PER_TOKEN,
-            max_output=most_output(request, draft.endpoint),
+            input_tokens=0 if most.free else len(body) // completion.BYTES_PER_TOKEN,
+            max_output=most.output,
             model=first.model,
             provider=first.provider,
+            also=[(one.provider, one.model) for one in may_answer(target, draft.endpoint)],
+            worst=most,
         )
     return target
 
 
-def most_output(request: dict[str, object], endpoint: Endpoint) -> int | None:
-    """Tokens of all answers together, as the request limits them; None: not at all."""
-    if endpoint in ("embeddings", "rerank", "count_tokens"):
-        return 0
-    limits_set = [value for name in OUTPUT_LIMITS if type(value := request.get(name)) is int]
-    answers = request.get("n")
-    return None if not limits_set else min(limits_set) * (answers if type(answers) is int else 1)
-
-
-OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+def may_answer(target: Target, endpoint: Endpoint) -> list[Deployment]:
+    """All that may be asked in the place of the first: whoever answers must be within the budget."""
+    every = [one for each in (target, *target.fallbacks) for one in each.deployments]
+    return [one for one in every if one.speaks(endpoint) is not None]
 
 
 def see(day: Day, draft: Draft) -> None:

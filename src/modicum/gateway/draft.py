@@ -16,6 +16,7 @@ from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.decide import Choice
 from modicum.gateway.live import NOTHING, Serving
 from modicum.gateway.speak import Question
+from modicum.gateway.worst import FREE
 from modicum.types import Call, Decision, Endpoint, Key, Usage, new_call_id
 from modicum.view import Seen
 from modicum.wire import canon, chat, completion
@@ -200,7 +201,7 @@ class Draft:
 
     def _cost(self, told: str | None, asked: str | None, usage: Usage, tier: str | None) -> Decimal | None:
         """Nothing for what a stage or we ourselves answered; at the deployment's price else, unknown where that is."""
-        if self.own_usage is not None:
+        if self.own_usage is not None or (self.endpoint in FREE and self.status is not None and self.status < 400):
             return Decimal(0)
         if self.deployment is None or usage == Usage():
             return None

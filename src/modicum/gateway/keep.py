@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modicum.errors import ForbiddenError, NotFoundError
+from modicum.errors import NotFoundError
 from modicum.gateway import admit
 from modicum.gateway.ask import told
 from modicum.gateway.decide import NO_WORKLOADS
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 async def pass_on(day: Day, asked: Asked, draft: Draft, reply: Reply, rest: str) -> None:
     """Pass one request below `/files` or `/batches` to the provider that keeps such things. Raises ModicumError."""
-    key = draft.key
-    if key is not None and (key.admin or key.models):
-        raise ForbiddenError(f"key '{key.name}' may ask for certain models alone, and {draft.endpoint} may name any")
+    day.till.permit_uncounted(draft.key, draft.endpoint)
     draft.deployment = deployment = keeper(day, asked, draft.endpoint)
     draft.choice = NO_WORKLOADS
     body = await admit.read_body(asked, draft.setting.config.serve) if asked.unread else None

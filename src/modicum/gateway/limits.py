@@ -20,6 +20,8 @@ from modicum.wire import chat
 LONGEST_MODEL = 256
 MOST_KEYS = 50_000
 """Names in all objects of a body together."""
+MOST_NESTS = 200_000
+"""Objects and lists of a body together: each takes a hundred times its two bytes of memory, and time to look into."""
 MOST_IMAGES = 2_000
 MOST_ITEMS: Mapping[str, int] = MappingProxyType(
     {
@@ -57,6 +59,7 @@ NEEDED: Mapping[Endpoint, str] = MappingProxyType(
 """A list that an endpoint needs."""
 
 _NAME = re.compile(rb'"\s*:')
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _IMAGE_KINDS = frozenset(("image", "image_url", "input_image"))
 _LONG = 1 << 18
 
@@ -65,6 +68,8 @@ def read(body: bytes, limits: ServeConfig, endpoint: Endpoint = "chat_completion
     """The request in a body. Raises RequestError for what is not one JSON object, says two things, or holds more than the limits allow."""
     if len(body) > _LONG and body.count(b'":') > MOST_KEYS:
         raise RequestError(f"the body holds more than {MOST_KEYS:,} names")
+    if len(body) > _LONG and _nests(body) > MOST_NESTS and _nests(_STRING.sub(b"", body)) > MOST_NESTS:
+        raise RequestError(f"the body holds more than {MOST_NESTS:,} objects and lists")
     try:
         request = chat.loads(body)
     except InputError as error:
@@ -77,6 +82,10 @@ def read(body: bytes, limits: ServeConfig, endpoint: Endpoint = "chat_completion
         raise RequestError("a text holds NUL")
     _check(request, endpoint)
     return request
+
+
+def _nests(body: bytes) -> int:
+    return body.count(b"{") + body.count(b"[")
 
 
 def _names(value: Any, levels: int) -> int:

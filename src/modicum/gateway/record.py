@@ -11,9 +11,10 @@ from typing import Protocol
 
 from modicum.errors import StoreUnavailableError
 from modicum.gateway.alarm import Alarm, name
-from modicum.gateway.draft import Draft
+from modicum.gateway.apart import LONG_BYTES, apart
+from modicum.gateway.draft import CLIENT_LEFT, Draft
 from modicum.gateway.telemetry import Telemetry
-from modicum.types import Call
+from modicum.types import Call, Usage
 
 SYNC_S = 1.0
 
@@ -43,17 +44,18 @@ class Recorder:
         draft.kept = True
         try:
             draft.begins()
-            call = draft.call_kept = draft.call(self._alarm)
+            long = len(draft.response_body or b"") > LONG_BYTES or (draft.seen is None and len(draft.body or b"") > LONG_BYTES)
+            call = draft.call_kept = await apart(lambda: draft.call(self._alarm)) if long else draft.call(self._alarm)
         except Exception as error:
             self._lose(error)
             if draft.hold is not None:
-                draft.hold.cancel()
+                draft.hold.settle(None, Usage()) if draft.tried else draft.hold.cancel()
             return
         draft.recorded = await self.write(call)
         try:
             if draft.hold is not None:
-                if draft.own_usage is None and (not draft.tried or call.status >= 400):
-                    draft.hold.cancel()  # nobody bills a refusal
+                if draft.own_usage is None and (not draft.tried or (call.status >= 400 and call.status != CLIENT_LEFT)):
+                    draft.hold.cancel()  # nobody bills a refusal; whoever leaves before the answer is billed for what was asked
                 else:
                     draft.hold.settle(call.cost_usd, call.usage)
             self._telemetry.observe(call, overhead_ms=draft.overhead_ms or 0.0, traceparent=draft.traceparent)

@@ -10,7 +10,8 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from modicum.catalog.daily import DailyPrices
 from modicum.config import Config
 from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm, name
+from modicum.gateway.worst import Worst
 from modicum.store.keys import PREFIX, Keys, environment_key
 from modicum.store.ledger import Ledger
 from modicum.store.tally import pico
@@ -188,16 +190,30 @@ class Till:
         """What a call costs; None where its tokens or its price are not known."""
         return self._prices.cost(provider, model_told, model_asked, usage, at, service_tier)
 
-    def reserve(self, key: Key | None, call_id: str, *, input_tokens: int, max_output: int | None, model: str, provider: str) -> Hold:
-        """Hold the worst case of a call. `max_output`: tokens of all answers together, as the request limits them; None: not.
+    def reserve(
+        self,
+        key: Key | None,
+        call_id: str,
+        *,
+        input_tokens: int,
+        max_output: int | None,
+        model: str,
+        provider: str,
+        also: Iterable[tuple[str, str]] = (),
+        worst: Worst | None = None,
+    ) -> Hold:
+        """Hold the worst case of a call. `max_output`: tokens of one answer, as the request limits them; None: not. `also`: further
+        (provider, model) that may answer in its place. `worst`: what else the request lets happen.
 
         Raises LimitError, BudgetError, and StoreUnavailableError where it cannot be counted and must be.
         """
         if key is None or not limited(key):
             return NOTHING_HELD
         output = key.reserve_output_tokens if max_output is None else max_output
+        output *= worst.answers if worst is not None else 1
         input_tokens, output = min(max(input_tokens, 0), MOST_TOKENS), min(max(output, 0), MOST_TOKENS)
-        amount = self._worst(key, input_tokens, output, model, provider)
+        asked = () if worst is not None and worst.free else dict.fromkeys(((provider, model), *also))
+        amount = max((self._worst(key, input_tokens, output, one, sold_by, worst) for sold_by, one in asked), default=0)
         try:
             ledger = self._counted()
             ledger.reserve(key, call_id, amount, input_tokens + output)
@@ -213,15 +229,27 @@ class Till:
             self._ledger = Ledger(self._home, keep_days=self._keep_days)
         return self._ledger
 
-    def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str) -> int:
-        price = self._prices.price(provider, model, datetime.now(UTC), input_tokens=input_tokens)
-        usd = cost(price, Usage(input_tokens=input_tokens, output_tokens=output))
-        if usd is None and (key.budget_day_usd is not None or key.budget_month_usd is not None):
-            raise BudgetError(
-                f"key '{key.name}' has a budget, and no price is known for the model {model[:80]!r} at {provider!r} to count against it",
-                hint=f'write one: [prices."{model[:80]}"] input_usd_mtok = ..., output_usd_mtok = ...',
-            )
-        return 0 if usd is None else pico(usd)
+    def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str, worst: Worst | None) -> int:
+        now, tier = datetime.now(UTC), worst.tier if worst is not None else None
+        usages = [Usage(input_tokens=input_tokens, output_tokens=output)]
+        if worst is not None and worst.writes_cache:
+            usages.append(replace(usages[0], cache_write_tokens=input_tokens))
+        if worst is not None and worst.for_an_hour:
+            usages.append(replace(usages[0], cache_write_tokens=input_tokens, cache_write_1h_tokens=input_tokens))
+        if worst is not None and worst.speaks:
+            usages += [replace(usage, audio_output_tokens=output) for usage in usages]
+        most = 0
+        for served in dict.fromkeys((None, tier)):
+            price = self._prices.price(provider, model, now, input_tokens=input_tokens, service_tier=served)
+            known = [usd for usage in usages if (usd := cost(price, usage)) is not None]
+            if not known and (key.budget_day_usd is not None or key.budget_month_usd is not None):
+                of = f"{model[:80]}@{served[:40]}" if served else model[:80]
+                raise BudgetError(
+                    f"key '{key.name}' has a budget, and no price is known for the model {of!r} at {provider!r} to count against it",
+                    hint=f'write one: [prices."{of}"] input_usd_mtok = ..., output_usd_mtok = ...',
+                )
+            most = max(most, *map(pico, known), 0)
+        return most
 
     def headers(self, key: Key | None) -> list[Header]:
         """What is left of a key's minute."""

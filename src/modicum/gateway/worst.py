@@ -1,0 +1,83 @@
+"""The most that a call may cost, as far as its request tells: how long its answers may be, and what makes them dearer.
+
+Whoever asks is not believed where it would be cheaper for him: of several limits the greatest counts, and one that is no number of
+tokens (-1 stands for "none" with some servers) counts as none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from modicum.types import Endpoint
+
+LIMITS: Mapping[Endpoint, tuple[str, ...]] = MappingProxyType(
+    {
+        "chat_completions": ("max_completion_tokens", "max_tokens"),
+        "completions": ("max_tokens",),
+        "messages": ("max_tokens",),
+        "responses": ("max_output_tokens",),
+    }
+)
+"""The fields in which an endpoint's request says how long one answer may be. Others it does not heed, so they limit nothing."""
+SILENT = frozenset(("embeddings", "rerank", "count_tokens"))
+"""Endpoints that write no text."""
+FREE = frozenset(("count_tokens",))
+"""Endpoints that nobody charges for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """What a request lets happen."""
+
+    output: int | None
+    """Tokens of one answer; None where it sets no limit."""
+    answers: int = 1
+    tier: str | None = None
+    """The service that it asks for."""
+    writes_cache: bool = False
+    """Its input may be written to the provider's cache,"""
+    for_an_hour: bool = False
+    """... and be kept there for an hour."""
+    speaks: bool = False
+    """Its answers may be audio."""
+    free: bool = False
+    """Nobody charges for it."""
+
+
+def worst(request: Mapping[str, Any], body: bytes, endpoint: Endpoint, *, marks_cache: bool = False) -> Worst:
+    """Read it. `marks_cache`: the gateway itself may ask the provider to keep some of the input."""
+    tier = request.get("service_tier")
+    tier = tier if isinstance(tier, str) and tier != "standard_only" else None
+    writes = marks_cache or b'cache_control"' in body or b"cachePoint" in body
+    if endpoint in SILENT:
+        return Worst(output=0, tier=tier, free=endpoint in FREE)
+    longest = [_count(request[name]) for name in LIMITS.get(endpoint, ()) if request.get(name) is not None]
+    return Worst(
+        output=None if not longest or None in longest else max(filter(None, longest)),
+        answers=_answers(request, endpoint),
+        tier=tier,
+        writes_cache=writes,
+        for_an_hour=writes and b'"1h"' in body,
+        speaks=b'"audio"' in body,
+    )
+
+
+def _answers(request: Mapping[str, Any], endpoint: Endpoint) -> int:
+    answers = max(_count(request.get("n")) or 1, _count(request.get("best_of")) or 1)
+    prompts = request.get("prompt")
+    if endpoint == "completions" and isinstance(prompts, list) and prompts and not isinstance(prompts[0], int):
+        answers *= len(prompts)  # each is answered; a list of numbers is one text in tokens
+    return answers
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens or answers, None for what is none."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        value = int(value)  # some servers take it for a number
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        return None
+    return math.ceil(value)
