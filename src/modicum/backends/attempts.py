@@ -53,6 +53,11 @@ class State:
     current: float = 0.0
     """Of the smooth weighted round."""
 
+    @property
+    def is_well(self) -> bool:
+        """Nothing speaks against asking it."""
+        return self.open_until == 0.0 == self.cooling_until
+
     def is_open(self, now: float) -> bool:
         return self.open_until > 0 and (now < self.open_until or now < self.probing_until)
 
@@ -99,13 +104,13 @@ class Ledger:
     random: Callable[[], float] = random.random
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     budget: Budget = field(init=False)
-    _states: OrderedDict[tuple[str, str], State] = field(default_factory=OrderedDict)
+    _states: OrderedDict[str, State] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self.budget = Budget(self.retry.budget_share, self.clock)
 
     def state(self, one: Deployment) -> State:
-        key = (one.provider, one.model)
+        key = one.name
         found = self._states.get(key)
         if found is None:
             found = self._states[key] = State()
@@ -167,12 +172,19 @@ class Attempts:
 
     def retryable(self, status: int, should_retry: str = "") -> bool:
         """A reply with this status, and this `x-should-retry`, is worth another try."""
+        if status < 400:
+            return False
         told = should_retry.strip().lower()
-        return status >= 400 and (status in RETRIED if told not in ("true", "false") else told == "true")
+        return status in RETRIED if told not in ("true", "false") else told == "true"
 
     async def next(self) -> Deployment | None:
         """The deployment to ask now, after the wait that is due; None: nothing is left, the budget is spent, or time is up."""
         charged = not self._given
+        if charged and self._waiting and self._waiting[0]:
+            first = self._waiting[0][0]
+            if self._ledger.state(first).is_well and (self.deadline is None or self._ledger.clock() < self.deadline):
+                self._take(first)
+                return first
         while (found := self._pick()) is not None:
             one, ready_at = found
             if not charged and not self._ledger.budget.retry():
@@ -256,9 +268,11 @@ class Attempts:
         return cooling if cooling is not None else late
 
     def _take(self, one: Deployment) -> None:
-        state, now = self._ledger.state(one), self._ledger.clock()
+        state = self._ledger.state(one)
         if state.open_until > 0:
-            state.probing_until = now + max(self._retry.cool_down_s, 1.0)  # one call tries it; if that one is never told of, another
+            state.probing_until = self._ledger.clock() + max(
+                self._retry.cool_down_s, 1.0
+            )  # one call tries it; if that one is never told of, another
         state.in_flight += 1
         self._busy = state
         self._tries[one.name] = self._tries.get(one.name, 0) + 1

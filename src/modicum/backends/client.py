@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modicum.backends.connection import Connection
@@ -31,6 +31,7 @@ _TARGET = re.compile(r"/[!-~]*")
 _METHOD = re.compile(r"[A-Z]+")
 _BODY_EXPECTED = frozenset(("POST", "PUT", "PATCH"))
 _MOST_NAMES = 1000
+_MOST_TARGETS = 256
 _JOINED_BYTES = 16 * 1024
 """A longer body is not copied behind its head."""
 
@@ -129,11 +130,16 @@ class _Way:
     before_target: str
     """The origin, where a proxy is told the whole address."""
     proxy_header: str
+    targets: set[str] = field(default_factory=set)
+    """Some that were found sound. Few: names of models stand in them."""
 
     def request(self, method: str, target: str, headers: Headers, body: bytes | None) -> list[bytes]:
         """The bytes of a request. Raises UpstreamError where they would be read as something else."""
-        if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
-            raise self._unsendable("its target")
+        if target not in self.targets or method != "POST":
+            if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
+                raise self._unsendable("its target")
+            if len(self.targets) < _MOST_TARGETS:
+                self.targets.add(target)
         lines = [f"{method} {self.before_target}{target} HTTP/1.1\r\nhost: {self.authority}\r\n{self.proxy_header}"]
         count = lines[0].count("\r")
         for name, value in headers:

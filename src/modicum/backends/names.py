@@ -21,6 +21,7 @@ from modicum.errors import ConfigError, MissingExtraError, NotFoundError
 from modicum.types import Endpoint
 
 Strategy = Literal["weighted", "least_busy", "ordered"]
+MOST_RECENT = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,11 @@ class Deployment:
     """What the provider calls it."""
     weight: float = 1.0
     facts: Facts = field(repr=False, compare=False)
+    name: str = field(init=False, repr=False, compare=False)
+    """`provider/model`"""
 
-    @property
-    def name(self) -> str:
-        return f"{self.provider}/{self.model}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.provider}/{self.model}")
 
     @property
     def prices(self) -> str:
@@ -92,11 +94,23 @@ class Names:
         if config.serve.litellm_config is not None:
             self._import(config.serve.litellm_config, config)
         self._patterns = sorted((name for name in self._targets if name.endswith("*")), key=len, reverse=True)
+        self._recent: dict[str, Target] = {}
+        """What names that were asked for stand for. Few: they come from callers."""
         for name, row in self._models.items():
             self._targets[name] = self._with_fallbacks(name, row)
+        self._recent.clear()  # made before every fallback was known
 
     def target(self, model: str) -> Target:
         """What `model` stands for. Raises NotFoundError with the near name."""
+        recent = self._recent.get(model)
+        if recent is None:
+            recent = self._target(model)
+            if len(self._recent) >= MOST_RECENT:
+                self._recent.clear()
+            self._recent[model] = recent
+        return recent
+
+    def _target(self, model: str) -> Target:
         found = self._targets.get(model)
         if found is not None and not model.endswith("*"):
             return found

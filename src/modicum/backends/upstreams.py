@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from modicum.backends.attempts import Attempts, Ledger
 from modicum.backends.client import Client, Reply, Timeouts
-from modicum.backends.names import Deployment, Names, Target
+from modicum.backends.names import MOST_RECENT, Deployment, Names, Target
 from modicum.backends.provider import IN_BODY, Provider, rewrite_model
 from modicum.backends.waiting import until_done
 from modicum.config import Config, ProviderConfig
@@ -26,6 +26,7 @@ class Upstreams:
 
     def __init__(self, names: Names, client: Client, ledger: Ledger) -> None:
         self._names, self._client, self._ledger = names, client, ledger
+        self._rounds: dict[tuple[str, Endpoint], tuple[Target, list[tuple[Target, list[Deployment]]]]] = {}
         self._timeouts = {
             name: Timeouts(one.config.connect_timeout_s, one.config.first_byte_timeout_s, one.config.read_timeout_s)
             for name, one in names.providers.items()
@@ -69,6 +70,9 @@ class Upstreams:
 
     def attempts(self, target: Target, endpoint: Endpoint) -> Attempts:
         """The tries of one call. Raises UntranslatableError where no deployment answers at `endpoint`."""
+        known = self._rounds.get((target.name, endpoint))
+        if known is not None and known[0] is target:
+            return Attempts(target, known[1], self._ledger)
         rounds = []
         for one in (target, *target.fallbacks):
             able = [deployment for deployment in one.deployments if deployment.speaks(endpoint) is not None]
@@ -79,6 +83,9 @@ class Upstreams:
             raise UntranslatableError(f"'{target.name}' has no {endpoint}: {found} does not answer there")
         if endpoint in ("files", "batches"):  # asking twice could make two
             return Attempts(target, [(rounds[0][0], rounds[0][1][:1])], self._ledger, tries=1)
+        if len(self._rounds) >= MOST_RECENT:
+            self._rounds.clear()
+        self._rounds[target.name, endpoint] = (target, rounds)
         return Attempts(target, rounds, self._ledger)
 
     async def send(
@@ -110,22 +117,39 @@ class Upstreams:
         if deadline is not None:
             timeouts = _shorter(timeouts, deadline - time.monotonic())
 
-        async def ask(method: str, suffix: str, body: bytes | None = None) -> Reply:
-            url = provider.address(endpoint, deployment.model, stream=stream, suffix=suffix)
-            headers = provider.headers(caller, endpoint=endpoint, has_body=body is not None)
-            headers += await provider.credential.headers(method, url, headers, body)
-            return await self._client.send(
-                method,
-                url,
-                headers,
-                body,
-                timeouts=timeouts,
-                ca_file=provider.config.ca_file,
-                proxied=provider.config.proxy == "environment",
-            )
+        if "waits" not in provider.facts.quirks:
+            return await self._ask(provider, deployment, endpoint, method, path_suffix, body, caller, stream, timeouts)
 
-        reply = await ask(method, path_suffix, body)
-        return await until_done(reply, ask, timeouts.first_byte_s) if "waits" in provider.facts.quirks else reply
+        async def ask(method: str, suffix: str, body: bytes | None = None) -> Reply:
+            return await self._ask(provider, deployment, endpoint, method, suffix, body, caller, stream, timeouts)
+
+        return await until_done(await ask(method, path_suffix, body), ask, timeouts.first_byte_s)
+
+    async def _ask(
+        self,
+        provider: Provider,
+        deployment: Deployment,
+        endpoint: Endpoint,
+        method: str,
+        suffix: str,
+        body: bytes | None,
+        caller: Sequence[tuple[str, str]],
+        stream: bool,
+        timeouts: Timeouts,
+    ) -> Reply:
+        url = provider.address(endpoint, deployment.model, stream=stream, suffix=suffix)
+        headers = provider.headers(caller, endpoint=endpoint, has_body=body is not None)
+        headers += await provider.credential.headers(method, url, headers, body)
+        config = provider.config
+        return await self._client.send(
+            method,
+            url,
+            headers,
+            body,
+            timeouts=timeouts,
+            ca_file=config.ca_file,
+            proxied=config.proxy == "environment",
+        )
 
     def _provider(self, name: str) -> Provider:
         return self._names.providers[name]

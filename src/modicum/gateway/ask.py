@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 WANTS_USAGE = b',"stream_options":{"include_usage":true}}'
 COUNTED_STREAMS = frozenset(("chat_completions", "completions"))
 """Endpoints whose streams tell their usage only where they are asked to."""
+OF_THE_CONNECTION = frozenset((b"host", b"connection", b"content-length", b"transfer-encoding", b"accept-encoding"))
+"""No provider is ever told these."""
 QUIET = frozenset(("usage_always", "no_stream_options"))
 
 _encode = msgspec.json.Encoder().encode
@@ -37,6 +39,7 @@ class Answering:
     """A provider that began to answer."""
 
     answer: Answer
+    attempts: Attempts
     deployment: Deployment
     spoken: Endpoint
     """The provider's dialect."""
@@ -49,9 +52,14 @@ class Answering:
     refused: bool = False
     """It is what the last of all providers said, and none of them took the call."""
 
+    def close(self) -> None:
+        """The answer is over: its connection is closed or given back, its deployment less busy. May be called twice."""
+        self.answer.close()
+        self.attempts.close()
+
 
 async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering:
-    """The first provider that answers, or the last one's refusal. Raises UpstreamError, UntranslatableError."""
+    """The first provider that answers, or the last one's refusal; close it. Raises UpstreamError, UntranslatableError."""
     upstreams = draft.setting.upstreams
     attempts = upstreams.attempts(target, draft.endpoint)
     caller = told(asked)
@@ -82,9 +90,8 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
     except BaseException:
         if last is not None:
             last.answer.close()
-        raise
-    finally:
         attempts.close()
+        raise
 
 
 async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployment, caller: list[tuple[str, str]]) -> Answering:
@@ -115,7 +122,15 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
         answer = await (sending if not _compares(draft) else _beside(day, draft, sending))
     finally:
         draft.waited += time.perf_counter() - began
-    return Answering(answer=answer, deployment=deployment, spoken=spoken, request=request, counted=counted, plainly=plainly)
+    return Answering(
+        answer=answer,
+        attempts=attempts,
+        deployment=deployment,
+        spoken=spoken,
+        request=request,
+        counted=counted,
+        plainly=plainly,
+    )
 
 
 def _compares(draft: Draft) -> bool:
@@ -172,5 +187,7 @@ def with_usage(body: bytes, request: dict[str, Any]) -> tuple[bytes, bool]:
 def told(asked: Asked) -> list[tuple[str, str]]:
     """The caller's headers; `Upstreams.send` lets those through that a provider may see. Nothing of ours is among them."""
     return [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers.items() if not name.startswith(b"x-modicum-")
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in asked.headers.items()
+        if name not in OF_THE_CONNECTION and not name.startswith(b"x-modicum-")
     ]

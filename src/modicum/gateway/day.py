@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from modicum.backends.client import Client
 from modicum.config import Config
@@ -109,18 +110,18 @@ class Day:
         choice = draft.choice
         if choice is None:
             return headers
-        headers.append((b"x-modicum-reason", choice.reason.encode()))
+        headers.append(_said(b"x-modicum-reason", choice.reason))
         if choice.stage is not None:
             live = choice.stage.live
-            headers.append((b"x-modicum-workload", text(choice.stage.workload.name)))
-            headers.append((b"x-modicum-route", text(live.route.route_id)))
-            headers.append((b"x-modicum-certificate", text(live.route.certificate_id)))
+            headers.append(_said(b"x-modicum-workload", choice.stage.workload.name))
+            headers.append(_said(b"x-modicum-route", live.route.route_id))
+            headers.append(_said(b"x-modicum-certificate", live.route.certificate_id))
             if draft.own_usage is not None:
-                headers.append((b"x-modicum-model", text(choice.stage.model)))
+                headers.append(_said(b"x-modicum-model", choice.stage.model))
                 headers.append((b"x-modicum-usage", b"estimated"))
         if draft.deployment is not None:
-            headers.append((b"x-modicum-provider", text(draft.deployment.provider)))
-            headers.append((b"x-modicum-deployment", text(draft.deployment.name)))
+            headers.append(_said(b"x-modicum-provider", draft.deployment.provider))
+            headers.append(_said(b"x-modicum-deployment", draft.deployment.name))
             headers.append((b"x-modicum-attempts", b"%d" % len(draft.tried)))
         if draft.setting.config.serve.explain:
             if choice.prediction is not None:
@@ -128,3 +129,8 @@ class Day:
             if draft.cost_usd is not None:
                 headers.append((b"x-modicum-cost-usd", str(draft.cost_usd).encode()))
         return headers
+
+
+@lru_cache(1024)
+def _said(name: bytes, value: str) -> Header:
+    return name, text(value)

@@ -28,7 +28,7 @@ async def hand_on(day: Day, draft: Draft, found: Answering, reply: Reply) -> Non
         else:
             await (translate.stream(day, draft, found, reply) if events else translate.plain(day, draft, found, reply))
     finally:
-        answer.close()
+        found.close()
 
 
 def is_stream(found: Answering) -> bool:

@@ -23,6 +23,8 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 MOST_MODELS = 64
 MOST_PROVIDERS = 64
 MOST_KINDS = 32
+MOST_TRIES = 1024
+"""Deployments of which is kept where their tries are counted: names of models come from callers."""
 LONGEST_LABEL = 100
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _KIND = re.compile(r"[a-z_]{1,24}")
@@ -86,6 +88,7 @@ class Metrics:
         self._models: set[str] = set()
         self._providers = {"upstream", *config.providers}
         self._kinds: set[str] = set()
+        self._tries: dict[tuple[str, bool], int] = {}
         self._in_flight = self._at("modicum_in_flight_requests", "")
         self._dropped = self._at("modicum_records_dropped_total", "")
 
@@ -158,9 +161,16 @@ class Metrics:
     def _attempts(self, call: Call, answered_by: str) -> None:
         last = len(call.deployments) - 1
         for number, deployment in enumerate(call.deployments):
-            outcome = "answered" if number == last and answered_by == "provider" and call.status < 500 else "failed"
-            provider = _escaped(self.provider(deployment.partition("/")[0]))
-            self.count("modicum_upstream_attempts_total", f'provider="{provider}",outcome="{outcome}"')
+            answered = number == last and answered_by == "provider" and call.status < 500
+            at = self._tries.get((deployment, answered))
+            self._numbers[self._tried(deployment, answered) if at is None else at] += 1
+
+    def _tried(self, deployment: str, answered: bool) -> int:
+        provider = _escaped(self.provider(deployment.partition("/")[0]))
+        at = self._at("modicum_upstream_attempts_total", f'provider="{provider}",outcome="{"answered" if answered else "failed"}"')
+        if len(self._tries) < MOST_TRIES:
+            self._tries[deployment, answered] = at
+        return at
 
     def _new(self, key: tuple[object, ...]) -> _Series:
         endpoint, name, answered_by, status, reason, model = key
