@@ -167,7 +167,7 @@ class Draft:
             usage=usage,
             cost_usd=self.cost_usd,
             service_tier=tier,
-            decision=None if choice is None else self._decision(choice, viewed, told or request_model or "upstream", alarm),
+            decision=None if choice is None else self._decision(choice, viewed, self.setting.word(told or request_model) or "upstream", alarm),
         )
 
     def _usage(self, response: dict[str, Any] | None, status: int) -> Usage:
