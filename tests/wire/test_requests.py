@@ -92,17 +92,6 @@ def test_messages_that_anthropic_has_no_words_for(message: dict[str, Any]) -> No
         ("messages", [{"role": "user", "content": [{"type": "document", "source": {"type": "text", "data": "a"}, "context": "b"}]}]),
         ("messages", [{"role": "user", "content": [{"type": "search_result"}]}]),
         ("messages", [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "a"}}]}]),
-        (
-            "messages",
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "tool_result", "tool_use_id": "a", "content": [{"type": "image", "source": {"type": "url", "url": "u"}}]}
-                    ],
-                }
-            ],
-        ),
     ],
 )
 def test_what_openai_has_no_words_for(field: str, value: Any) -> None:

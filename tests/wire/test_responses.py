@@ -42,7 +42,6 @@ from modicum.wire.talk import (
     Thinking,
     Tool,
     ToolChoice,
-    ToolResult,
     ToolUse,
 )
 from tests.wire import talked
@@ -274,7 +273,6 @@ def test_what_ours_have_no_words_for_is_refused_by_name(more: dict[str, Any], na
         ({"choices": 2}, "'n'"),
         ({"logit_bias": {"1": 1.0}}, "logit_bias"),
         ({"thinking": Thinking(budget_tokens=1)}, "budget_tokens"),
-        ({"messages": (Message(role="user", parts=(ToolResult(id="x", parts=(), error=True),)),)}, "is_error"),
         ({"messages": (Message(role="user", parts=(Text(text="a"),), name="bob"),)}, "name"),
     ],
 )

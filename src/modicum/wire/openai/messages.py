@@ -1,4 +1,7 @@
-"""Messages of a chat request. What a tool said stands in messages of its own here, and in the user's turn in ours."""
+"""Messages of a chat request. What a tool said stands in messages of its own here, and in the user's turn in ours.
+
+A tool's message holds text alone: images and files of a result follow in a message of the user's.
+"""
 
 from __future__ import annotations
 
@@ -115,13 +118,25 @@ def write_messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
             written.append(_write_assistant(message, at))
             continue
         runs = groupby(message.parts, key=lambda part: isinstance(part, ToolResult)) if message.parts else [(False, iter(()))]
+        seen: tuple[Part, ...] = ()
         for results, run in runs:
             if results:
-                written += [_write_result(part, at) for part in run if isinstance(part, ToolResult)]
+                listed = [part for part in run if isinstance(part, ToolResult)]
+                written += [_write_result(part, at) for part in listed]
+                seen = tuple(part for result in listed for part in _seen(result))
             else:
-                content = write_content(tuple(run), message.plain, f"{at}.content")
+                content = write_content((*seen, *run), message.plain and not seen, f"{at}.content")
                 written.append({"role": message.role, "content": content, **({"name": message.name} if message.name else {})})
+                seen = ()
+        if seen:
+            written.append({"role": message.role, "content": write_content(seen, False, f"{at}.content")})
     return written
+
+
+def _seen(result: ToolResult) -> tuple[Part, ...]:
+    """What a tool's message has no place for, images and files, as the user shows it behind the tools' messages."""
+    media = tuple(part for part in result.parts if not isinstance(part, Text))
+    return (Text(text=f"Of the tool call {result.id}:"), *media) if media else ()
 
 
 def write_content(parts: tuple[Part, ...], plain: bool, at: str) -> str | list[dict[str, Any]]:
@@ -134,15 +149,23 @@ def write_content(parts: tuple[Part, ...], plain: bool, at: str) -> str | list[d
 
 
 def _write_result(result: ToolResult, at: str) -> dict[str, Any]:
-    """A tool's message. There is no field for an error, so a result that is one says so in its first word."""
-    if strange := next((part for part in result.parts if not isinstance(part, Text)), None):
-        raise untranslatable(f"{at}.content.tool_result", f"a tool's result that holds an {type(strange).__name__.lower()}")
-    parts: tuple[Part, ...] = result.parts
-    first = parts[0].text if parts and isinstance(parts[0], Text) else ""
-    if result.error and not first.lower().startswith(("error", "<tool_use_error>")):
-        parts = (Text(text=f"Error: {first}"), *parts[1:])
-    content = write_content(parts, result.plain, f"{at}.content")
-    return {"role": "tool", "tool_call_id": result.id, "content": content, **write_keep(result.keep)}
+    """A tool's message; images stand behind it."""
+    told = with_error(result)
+    parts: tuple[Part, ...] = tuple(part for part in told.parts if isinstance(part, Text))
+    if not parts and told.parts:
+        parts = (Text(text="(shown below)"),)
+    content = write_content(parts, told.plain, f"{at}.content")
+    return {"role": "tool", "tool_call_id": told.id, "content": content, **write_keep(told.keep)}
+
+
+def with_error(result: ToolResult) -> ToolResult:
+    """The result for OpenAI, which has no field for an error: one that is says so in its first word."""
+    first = result.parts[0] if result.parts else None
+    said = first.text if isinstance(first, Text) else ""
+    if not result.error or said.lower().startswith(("error", "<tool_use_error>")):
+        return result
+    others = result.parts[1:] if isinstance(first, Text) else result.parts
+    return replace(result, parts=(Text(text=f"Error: {said}"), *others))
 
 
 def _write_assistant(message: Message, at: str) -> dict[str, Any]:

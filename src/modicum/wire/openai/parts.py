@@ -7,6 +7,7 @@ tool calls (OpenRouter, LiteLLM), `reasoning_content` (DeepSeek, vLLM, LiteLLM),
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -153,6 +154,11 @@ def read_tool_call(value: Any, at: str) -> ToolUse:
         arguments=maybe(text, function.get("arguments"), f"{at}.function.arguments") or "",
         keep=read_keep(call.get("cache_control"), f"{at}.cache_control"),
     )
+
+
+def new_call_id() -> str:
+    """For a call that its server gave no id: the caller needs one, and another for each."""
+    return "call_" + os.urandom(12).hex()
 
 
 def write_tool_call(use: ToolUse) -> dict[str, Any]:

@@ -65,8 +65,11 @@ class ChatPassing(Passing):
             if not isinstance(part, dict):
                 continue
             index = part.get("index", 0)
-            choice = self._choices.setdefault(index if isinstance(index, int) else 0, self._new())
-            if isinstance(part.get("finish_reason"), str):
+            index = index if isinstance(index, int) else 0
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = self._new()
+            if isinstance(part.get("finish_reason"), str) and part["finish_reason"]:
                 choice.finish_reason = part["finish_reason"]
             if isinstance(part.get("logprobs"), dict):
                 _extend_logprobs(choice.logprobs, part["logprobs"])

@@ -14,7 +14,7 @@ from modicum.errors import UpstreamError
 from modicum.wire import sse
 from modicum.wire.fields import items, maybe, of_provider, record, text, untranslatable
 from modicum.wire.openai.errors import read_error
-from modicum.wire.openai.parts import read_parts, read_reasoning
+from modicum.wire.openai.parts import new_call_id, read_parts, read_reasoning
 from modicum.wire.openai.response import read_finish
 from modicum.wire.openai.usage import read_usage
 from modicum.wire.talk import Added, Began, Closed, Counted, Ended, Event, Failed, Finished, Opened, Part, Pinged, Reasoning, Refusal, Text
@@ -104,7 +104,7 @@ class _Choice:
                 tool.waiting += fragment
                 return
             yield from self.shut()
-            opened = self.begin(Use(id=tool.id, name=tool.name, arguments=""))
+            opened = self.begin(Use(id=tool.id or new_call_id(), name=tool.name, arguments=""))
             tool.part = opened.index
             yield opened
             fragment, tool.waiting = tool.waiting + fragment, ""
@@ -220,7 +220,7 @@ class Reader:
             yield from choice.say(Refusal, refusal, logprobs)
         for place, call in enumerate(items(delta.get("tool_calls") or [], "delta.tool_calls")):
             yield from choice.call(call, place)
-        if body.get("finish_reason") is not None and not choice.finished:
+        if body.get("finish_reason") and not choice.finished:  # some servers say "" with every chunk
             if body["finish_reason"] == "error":
                 self._over = True
                 yield Failed(message="the provider's stream ended in an error")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modicum.wire.fields import items, maybe, number, of_provider, record, text, untranslatable
-from modicum.wire.openai.parts import read_parts, read_reasoning, read_tool_call, write_reasoning, write_tool_call
+from modicum.wire.openai.parts import new_call_id, read_parts, read_reasoning, read_tool_call, write_reasoning, write_tool_call
 from modicum.wire.openai.usage import read_usage, write_usage
 from modicum.wire.talk import Choice, Finish, Part, Reasoning, Refusal, Response, Text, ToolUse
 
@@ -30,7 +31,7 @@ WORDS: dict[Finish, str] = {
 
 def read_finish(word: Any, *, tools: bool) -> Finish | None:
     """Providers say `stop` where a tool was forced; what matters to a caller is that a tool is wanted. An unknown word is `stop`."""
-    if word is None:
+    if word is None or word == "":
         return None
     finish = FINISHES.get(word, "stop") if isinstance(word, str) else "stop"
     return "tool_use" if tools and finish == "stop" else finish
@@ -61,7 +62,7 @@ def _choice(choice: Mapping[str, Any], at: str) -> Choice:
         raise untranslatable(f"{at}.{unknown}")
     refusal = maybe(text, message.get("refusal"), f"{at}.refusal")
     calls = items(message.get("tool_calls") or [], f"{at}.tool_calls")
-    uses = tuple(read_tool_call(call, f"{at}.tool_calls[{n}]") for n, call in enumerate(calls))
+    uses = tuple(_named(read_tool_call(call, f"{at}.tool_calls[{n}]")) for n, call in enumerate(calls))
     content = [part for part in read_parts(message.get("content"), f"{at}.content") if part != Text(text="")]
     parts: tuple[Part, ...] = (
         *read_reasoning(message, at),
@@ -74,6 +75,10 @@ def _choice(choice: Mapping[str, Any], at: str) -> Choice:
         finish=read_finish(choice.get("finish_reason"), tools=bool(uses)),
         logprobs=maybe(record, choice.get("logprobs"), f"{at}.logprobs"),
     )
+
+
+def _named(use: ToolUse) -> ToolUse:
+    return use if use.id else replace(use, id=new_call_id())
 
 
 def write_response(response: Response) -> dict[str, Any]:

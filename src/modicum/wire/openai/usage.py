@@ -1,6 +1,7 @@
 """Token counts as OpenAI and its likes tell them. What is absent or absurd is unknown.
 
-`prompt_tokens` includes what was read from and written to a cache, and audio; `completion_tokens` includes reasoning and audio.
+`prompt_tokens` includes what was read from and written to a cache, and audio; `completion_tokens` includes reasoning and audio, but for
+xAI's, which counts reasoning beside it: `total_tokens` tells (docs.x.ai, "Consumption and rate limits", read 2026-11-22).
 Further names for the parts: DeepSeek's `prompt_cache_hit_tokens`, Moonshot's `cached_tokens`, LiteLLM's `cache_read_input_tokens`,
 `cache_creation_input_tokens` and `prompt_tokens_details.cache_creation_tokens`.
 """
@@ -70,6 +71,10 @@ def read_usage(counts: Any) -> Usage:
         return _UNKNOWN
     found: dict[str, Any] = {}
     _take(counts, _BY_NAME, found, {})
+    if found.get("reasoning_tokens") and "output_tokens" in found:
+        beside = found["output_tokens"] + found["reasoning_tokens"]
+        if counts.get("total_tokens") == found.get("input_tokens", 0) + beside:
+            found["output_tokens"] = beside
     return Usage(**found) if found else _UNKNOWN
 
 

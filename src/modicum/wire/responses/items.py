@@ -13,6 +13,7 @@ from typing import Any
 
 from modicum.wire.fields import data_url, split_data_url, untranslatable
 from modicum.wire.fieldwise import Fields
+from modicum.wire.openai.messages import with_error
 from modicum.wire.talk import Audio, File, Image, Message, Part, Reasoning, Refusal, Text, ToolResult, ToolUse
 
 SIGNED, SEALED = "modicum.signed.", "modicum.sealed."
@@ -57,8 +58,7 @@ def _turn(role: str, parts: list[Part], plain: bool) -> Message:
 
 
 def _message(item: Fields) -> tuple[list[Part], bool]:
-    item.skip("id", "status")
-    item.harmless("phase", "final_answer")
+    item.skip("id", "status", "phase")
     content = item.take("content")
     if isinstance(content, str):
         return [Text(text=content)], True
@@ -70,7 +70,7 @@ def _content(part: Fields) -> Part:
     found: Part
     if kind in ("input_text", "output_text", "text"):
         found = Text(text=part.need_text("text"))
-        part.skip("logprobs", "prompt_cache_breakpoint")
+        part.skip("logprobs", "prompt_cache_breakpoint", "annotations")
     elif kind == "refusal":
         found = Refusal(text=part.need_text("refusal"))
     elif kind == "input_image":
@@ -177,8 +177,7 @@ def write_input(message: Message, where: str) -> Iterator[dict[str, Any]]:
 
 
 def _write_output(part: ToolResult, where: str) -> dict[str, Any]:
-    if part.error:
-        raise untranslatable(f"{where}.is_error", "Responses has no words for a tool's failure")
+    part = with_error(part)
     head = {"type": "function_call_output", "call_id": part.id}
     if part.plain:
         return head | {"output": "\n".join(one.text for one in part.parts if isinstance(one, Text))}

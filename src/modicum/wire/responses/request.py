@@ -44,7 +44,7 @@ def read(body: Mapping[str, Any]) -> Request:
     if (options := fields.fields("stream_options")) is not None:
         options.skip("include_obfuscation")
         options.done()
-    fields.skip("prompt_cache_key", "max_tool_calls")
+    fields.skip("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "client_metadata", "max_tool_calls")
     shape = _text(fields.fields("text"))
     user, safety = fields.text("user"), fields.text("safety_identifier")
     if user is not None and safety is not None and user != safety:
@@ -101,7 +101,7 @@ def _thinking(reasoning: Fields | None) -> Thinking | None:
     effort = reasoning.text("effort")
     shown = reasoning.word("summary", "auto", "concise", "detailed")
     older = reasoning.word("generate_summary", "auto", "concise", "detailed")
-    reasoning.harmless("context", "auto")
+    reasoning.harmless("context", "auto", "all_turns")
     reasoning.harmless("mode", "standard")
     reasoning.done()
     if effort is None and not (shown or older):

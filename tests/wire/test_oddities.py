@@ -1,0 +1,87 @@
+"""What servers that speak OpenAI's dialect do differently, and what agents send that OpenAI has no place for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from modicum.types import Usage
+from modicum.wire import anthropic, openai
+from modicum.wire.dialects import dialect
+from modicum.wire.gather import Gathered
+from modicum.wire.openai.passing import ChatPassing
+from modicum.wire.talk import Request, Text, ToolUse
+
+ASKED = Request(model="m", messages=())
+
+
+def chunk(delta: dict[str, Any], **choice: Any) -> bytes:
+    body = {"id": "1", "model": "m", "choices": [{"index": 0, "delta": delta, **choice}]}
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def heard(*events: bytes) -> Gathered:
+    reader, found = openai.DIALECT.reader(), Gathered()
+    for event in events:
+        found.take(reader.feed(event))
+    found.take(reader.end())
+    return found
+
+
+def test_calls_without_ids_get_one_each() -> None:
+    calls = [{"function": {"name": name, "arguments": {"f": "{}", "g": ""}[name]}} for name in ("f", "g")]
+    streamed = heard(chunk({"tool_calls": calls}, finish_reason="tool_calls"), b"data: [DONE]\n\n").response()
+    body = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": calls}, "finish_reason": "stop"}]}
+    plain = openai.DIALECT.read_response(body)
+    for response in (streamed, plain):
+        assert response is not None and response.choices[0].finish == "tool_use"
+        ids = {part.id for part in response.choices[0].parts if isinstance(part, ToolUse)}
+        assert len(ids) == 2 and all(ids)
+
+
+def test_an_empty_reason_to_stop_is_none() -> None:
+    pieces = [chunk({"content": word}, finish_reason="") for word in ("a", "b")]
+    cut, whole = heard(*pieces), heard(*pieces, chunk({}, finish_reason="stop"))
+    assert not cut.ended and whole.ended and (said := whole.response()) is not None and said.choices[0].parts == (Text(text="ab"),)
+    passing = ChatPassing()
+    passing.feed(b"".join(pieces))
+    assert not passing.finished
+
+
+def test_reasoning_that_is_counted_beside_the_answer() -> None:
+    counts = {"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135, "completion_tokens_details": {"reasoning_tokens": 94}}
+    assert openai.DIALECT.read_response({"choices": [], "usage": counts}).usage == Usage(
+        input_tokens=32, output_tokens=103, reasoning_tokens=94
+    )
+    within = openai.DIALECT.read_response({"choices": [], "usage": counts | {"completion_tokens": 103}})
+    assert within.usage.output_tokens == 103
+
+
+def test_images_of_a_tool_s_result_are_shown_behind_it() -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+
+    def result(call: str, *content: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return {"type": "tool_result", "tool_use_id": call, "content": list(content), **more}
+
+    results = [result("a", image), result("b", {"type": "text", "text": "two"}, image, is_error=True), result("c")]
+    asked = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [*results, {"type": "text", "text": "And?"}]}]}
+    *tools, shown = openai.DIALECT.write_request(anthropic.DIALECT.read_request(asked))["messages"]
+    assert [(tool["tool_call_id"], tool["content"]) for tool in tools] == [
+        ("a", [{"type": "text", "text": "(shown below)"}]),
+        ("b", [{"type": "text", "text": "Error: two"}]),
+        ("c", []),
+    ]
+    assert shown["role"] == "user" and [part["type"] for part in shown["content"]] == ["text", "image_url", "text", "image_url", "text"]
+    assert "call a" in shown["content"][0]["text"] and shown["content"][-1]["text"] == "And?"
+    responses = dialect("responses").write_request(anthropic.DIALECT.read_request(asked))["input"]
+    assert responses[1]["output"][0]["text"] == "Error: two"
+
+
+@pytest.mark.parametrize("field", ["client_metadata", "prompt_cache_options", "prompt_cache_retention"])
+def test_hints_of_responses_clients_change_no_answer(field: str) -> None:
+    annotated = {"type": "output_text", "text": "See.", "annotations": [{"type": "url_citation", "url": "https://a"}]}
+    items = [{"type": "message", "role": "assistant", "phase": "commentary", "content": [annotated]}, {"role": "user", "content": "So?"}]
+    asked = dialect("responses").read_request({"model": "m", "input": items, field: {"a": "b"}})
+    assert [message.parts for message in asked.messages] == [(Text(text="See."),), (Text(text="So?"),)]
