@@ -167,7 +167,7 @@ class Draft:
             usage=usage,
             cost_usd=self.cost_usd,
             service_tier=tier,
-            decision=None if choice is None else self._decision(choice, viewed, self.setting.word(told or request_model) or "upstream", alarm),
+            decision=None if choice is None else self._decision(choice, viewed, told or request_model, alarm),
         )
 
     def _usage(self, response: dict[str, Any] | None, status: int) -> Usage:
@@ -250,12 +250,12 @@ class Draft:
             return self.gathered.failed.kind[:80]
         return wire_error.name(response, status) if status >= 400 else None
 
-    def _decision(self, choice: Choice, viewed: dict[str, Any] | None, incumbent: str, alarm: Alarm) -> Decision:
+    def _decision(self, choice: Choice, viewed: dict[str, Any] | None, incumbent: str | None, alarm: Alarm) -> Decision:
         live = choice.stage.live if choice.stage else None
         recognised, prediction = choice.recognised, choice.prediction
         said = canon.chat_response(self.endpoint, viewed) if viewed is not None and self.error is None else None
         return Decision(
-            answered_by=choice.stage.model if choice.stage and self.own_usage is not None else incumbent,
+            answered_by=choice.stage.model if choice.stage and self.own_usage is not None else self.setting.word(incumbent) or "upstream",
             reason=choice.reason,
             detail=choice.detail,
             workload_id=recognised.workload_id if recognised else None,
