@@ -179,7 +179,7 @@ async def forward(day: Day, asked: Asked, draft: Draft, target: Target, reply: R
         await speak(day, draft, reply)
         return
     if allowed and found.refused and degraded(day, draft):
-        found.answer.close()
+        found.close()
         await speak(day, draft, reply)
     else:
         await hand_on(day, draft, found, reply)

@@ -13,10 +13,11 @@ from modicum.gateway.live import Serving, Stage
 from modicum.gateway.speak import Question, Written, say, write
 from modicum.route.coin import keeps_control
 from modicum.route.cover import uncovered
-from modicum.types import Prediction, Reason, Recognised
+from modicum.types import Prediction, Reason, Recognised, quick
 from modicum.wire import chat
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Who answers, and what led to it."""

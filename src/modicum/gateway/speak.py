@@ -16,7 +16,7 @@ from modicum import workload
 from modicum.gateway.live import Stage
 from modicum.route.harmless import beyond_limit
 from modicum.route.rule import refusal
-from modicum.types import Endpoint, Prediction, Reason, Recognised, Usage
+from modicum.types import Endpoint, Prediction, Reason, Recognised, Usage, quick
 from modicum.view import Names
 from modicum.wire import completion, gather, stream, talk
 from modicum.wire.dialects import dialect
@@ -24,6 +24,7 @@ from modicum.wire.dialects import dialect
 IDS: dict[Endpoint, str] = {"chat_completions": "chatcmpl-", "messages": "msg_", "responses": "resp_"}
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """One request, as a stage needs it."""
@@ -40,6 +41,7 @@ class Question:
     view_version: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A prediction and what comes of it."""
@@ -52,6 +54,7 @@ class Said:
     """The answer with the caller's own values in it, where it may be given."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A reply of our own, encoded."""
