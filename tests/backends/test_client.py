@@ -225,6 +225,57 @@ async def test_what_waits_already_needs_no_turn_of_the_loop() -> None:
         await client.close()
 
 
+async def test_pouring_needs_no_turn_of_the_loop_and_stops_where_the_reader_says_so() -> None:
+    client = Client()
+    events = [b"data: %d\n\n" % number for number in range(6)]
+    chunks = [b"%x\r\n%s\r\n" % (len(event), event) for event in events]
+    async with server(says(CHUNKED + chunks[0] + chunks[1], *chunks[2:], b"0\r\n\r\n", pause_s=0.02)) as seen:
+        reply = await client.send("POST", seen.url, [], b"{}", timeouts=WAIT)
+        taken: list[bytes] = []
+
+        def take(piece: bytes) -> bool:
+            taken.append(piece)
+            return len(taken) != 2
+
+        assert await reply.pour(take)
+        assert taken == [events[0] + events[1], events[2]], "what came together is given together"
+        await asyncio.sleep(0.06)
+        assert len(taken) == 2, "nothing is given to who wants no more"
+        assert not await reply.pour(take)
+        assert b"".join(taken) == b"".join(events) and len(taken) < 6
+        assert not await reply.pour(take)
+        await client.close()
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_fault_of_who_takes_is_its_own(first: bool) -> None:
+    client = Client()
+
+    def take(piece: bytes) -> bool:
+        if first or b"two" in piece:
+            raise ZeroDivisionError
+        return True
+
+    async with server(says(CHUNKED, b"3\r\none\r\n", b"3\r\ntwo\r\n", b"5\r\nthree\r\n0\r\n\r\n", pause_s=0.02)) as seen:
+        reply = await client.send("POST", seen.url, [], b"{}", timeouts=WAIT)
+        with pytest.raises(ZeroDivisionError):
+            await reply.pour(take)
+        assert b"".join([piece async for piece in reply.chunks()]) == (b"twothree" if first else b"three")
+        await client.close()
+
+
+async def test_a_reply_that_comes_to_no_end_is_poured_first_and_told_then() -> None:
+    client = Client()
+    async with server(says(CHUNKED + b"3\r\none\r\n3\r\ntw")) as seen:
+        reply = await client.send("POST", seen.url, [], b"{}", timeouts=Timeouts(2.0, 2.0, 0.2))
+        taken: list[bytes] = []
+        with pytest.raises(UpstreamError, match="in time"):
+            while await reply.pour(lambda piece: bool(taken.append(piece))):  # type: ignore[func-returns-value]
+                pass
+        assert b"".join(taken) == b"onetw"
+        await client.close()
+
+
 async def test_a_slow_reader_stops_the_provider() -> None:
     sent = 0
 

@@ -266,7 +266,7 @@ async def test_bounds(sent: bytes, status: int) -> None:
     async with served(seen) as (port, _, _):
         received = await talk(port, sent, until=b"request_too_large")
     assert received.startswith(b"HTTP/1.1 %d" % status), received[:200]
-    assert b"/b" not in seen.paths and (status == 200 or received.count(b"HTTP/1.1 ") == 1)
+    assert "/b" not in seen.paths and (status == 200 or received.count(b"HTTP/1.1 ") == 1)
 
 
 async def test_the_host_of_a_whole_url_is_the_one_that_was_asked() -> None:

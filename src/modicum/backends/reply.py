@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from modicum.errors import UpstreamError
@@ -30,8 +30,10 @@ class Reply:
     __slots__ = (
         "_connection",
         "_error",
+        "_fault",
         "_named",
         "_pieces",
+        "_sink",
         "_size",
         "_waiter",
         "_whole",
@@ -58,7 +60,9 @@ class Reply:
         self._size = 0
         self._whole = False
         self._error: UpstreamError | None = None
+        self._fault: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: Callable[[bytes], bool] | None = None
 
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), empty where there is none."""
@@ -83,6 +87,28 @@ class Reply:
             if self._whole:
                 raise StopAsyncIteration
             await self._wait()
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Give what arrives to `sink` in the same turn of the loop, until it says no more for now; False where the body is whole.
+
+        What arrives after it said so waits here, and then at the provider. Raises what `sink` does; otherwise as `chunks`.
+        """
+        if self._pieces and not sink(self._take()):
+            return True
+        self._sink = sink
+        try:
+            while self._sink is not None and not self._whole and self._error is None:
+                await self._wait()
+        finally:
+            stopped, self._sink = self._sink is None, None
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        if self._pieces or (stopped and not self._whole):
+            return True
+        if self._error is not None:
+            raise self._error
+        return False
 
     def close(self) -> None:
         """Done with it; where the body was not read to its end, its connection is closed. May be called twice."""
@@ -115,6 +141,15 @@ class Reply:
 
     def wake(self) -> None:
         """Something came for whoever waits."""
+        if self._sink is not None:
+            try:
+                more = not self._pieces or self._sink(self._take())
+            except Exception as fault:  # the connection has nothing to do with it: it belongs to who pours
+                self._fault, more = fault, False
+            if not more:
+                self._sink = None
+            elif not self._whole and self._error is None:
+                return
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -185,6 +185,14 @@ class Reply:
         """A piece of the body. Waits while the caller reads too slowly."""
         raise NotImplementedError
 
+    def push(self, body: bytes) -> bool:
+        """The same without waiting; False where no more may be pushed before `room` was awaited."""
+        raise NotImplementedError
+
+    async def room(self) -> None:
+        """Wait until the caller has read what was pushed, as far as it must."""
+        raise NotImplementedError
+
     async def whole(self, status: int, body: bytes, headers: Sequence[Header] = (JSON,)) -> None:
         """A reply in one piece."""
         await self.start(status, headers, length=len(body))

@@ -208,10 +208,19 @@ class Kept(Reply):
 
     async def write(self, body: bytes, *, last: bool = False) -> None:
         self.ended = last
-        if self._then is None:
-            self.pieces.append(body)
-        elif body:
-            await self._then(body)
+        self.push(body)
+        await self.room()
+
+    def push(self, body: bytes) -> bool:
+        self.pieces.append(body)
+        return self._then is None
+
+    async def room(self) -> None:
+        if self._then is not None:
+            body = b"".join(self.pieces)
+            self.pieces.clear()
+            if body:
+                await self._then(body)
 
 
 async def _whole(work: Awaitable[T]) -> T:

@@ -77,6 +77,17 @@ class Replying(Reply):
         line = self._line
         if line.writable is not None:
             await line.writable
+        self._piece(body, last=last)
+
+    def push(self, body: bytes) -> bool:
+        self._piece(body)
+        return self._line.writable is None
+
+    async def room(self) -> None:
+        if self._line.writable is not None:
+            await self._line.writable
+
+    def _piece(self, body: bytes, *, last: bool = False) -> None:
         if self.ended or not self.started:
             raise RuntimeError("a reply is written out of turn")
         self.ended = last

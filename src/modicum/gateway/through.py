@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -107,17 +107,18 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     draft.begins()
     # Without a length: if the stream breaks off, an error event is added to it.
     await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
-    chunks = answer.chunks()
-    async for chunk in chunks:
+
+    def take(chunk: bytes) -> bool:
         if draft.time_to_first_chunk_ms is None:
             draft.time_to_first_chunk_ms = draft.elapsed_ms()
-        if ready := on_its_way.feed(chunk):
-            if counts is not None:
-                ready = counts.feed(ready)
-            if ready:
-                await reply.write(ready)
-        if on_its_way.done:
-            break
+        ready = on_its_way.feed(chunk)
+        if counts is not None:
+            ready = counts.feed(ready)
+        return not (ready and not reply.push(ready)) and not on_its_way.done
+
+    # Events that came together leave together, in the turn of the loop in which they came.
+    while await answer.pour(take) and not on_its_way.done:
+        await reply.room()
     if not (on_its_way.done or on_its_way.finished or on_its_way.error):
         draft.broken = True
         raise UpstreamError("the provider's stream ended before the answer did")
@@ -125,7 +126,7 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     rest = on_its_way.rest()
     await reply.write(counts.feed(rest) if counts is not None else rest)
     if on_its_way.done:
-        await _after_done(chunks, reply)
+        await _after_done(answer, reply)
     await reply.write(b"", last=True)
 
 
@@ -160,11 +161,11 @@ def _tells_only_usage(data: bytes) -> bool:
     return isinstance(event, dict) and isinstance(event.get("usage"), dict) and event.get("choices") == []
 
 
-async def _after_done(chunks: AsyncIterator[bytes], reply: Reply) -> None:
+async def _after_done(answer: Answer, reply: Reply) -> None:
     """Hand on what may follow the last event; the answer is whole, so nothing that happens here is an error."""
     try:
         async with asyncio.timeout(AFTER_DONE_S):
-            async for chunk in chunks:
+            async for chunk in answer.chunks():
                 await reply.write(chunk)
     except (TimeoutError, UpstreamError):
         return
