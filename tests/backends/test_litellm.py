@@ -89,6 +89,18 @@ def test_deployments_names_and_fallbacks() -> None:
     assert found.prices == {"openai/gpt-4o": {"input_usd_mtok": "2.5", "output_usd_mtok": "10", "source": "config.yaml"}}
 
 
+def test_dropped_parameters_are_left_out_where_a_provider_has_no_words_for_them() -> None:
+    def left_out(model: str, library: dict[str, Any], **params: Any) -> tuple[str, ...]:
+        row = {"model_name": "m", "litellm_params": {"model": model, "api_key": "k", **params}}
+        (provider,) = understand({"model_list": [row], "litellm_settings": library}, "config.yaml").providers.values()
+        return provider.leave_out
+
+    assert left_out("openai/gpt-4o", {"drop_params": True}) == left_out("anthropic/claude-x", {}) == ()
+    assert {"seed", "logit_bias", "n"} <= set(left_out("anthropic/claude-x", {"drop_params": True}))
+    assert "parallel_tool_calls" in left_out("gemini/gemini-x", {}, drop_params=True)
+    assert left_out("anthropic/claude-x", {"drop_params": True}, drop_params=False, additional_drop_params=["user"]) == ("user",)
+
+
 def test_what_is_not_used_is_said_by_name_and_secrets_are_not() -> None:
     found = read()
     said = "\n".join(found.warnings)
@@ -96,7 +108,6 @@ def test_what_is_not_used_is_said_by_name_and_secrets_are_not() -> None:
         "'theirs'",
         "master_key",
         "database_url",
-        "drop_params",
         "redis_host",
         "callbacks",
         "include",

@@ -32,6 +32,18 @@ url = "{origin}/rock"
 region = "us-east-1"
 auth = "none"
 
+[providers.lax]
+kind = "anthropic"
+url = "{origin}/lax"
+auth = "none"
+leave_out = ["seed", "logit_bias", "model"]
+
+[providers.few]
+kind = "mistral"
+url = "{origin}/few"
+auth = "none"
+leave_out = ["logit_bias"]
+
 [models."smart"]
 deployments = ["claude/claude-x"]
 
@@ -231,6 +243,25 @@ def test_what_has_no_words_there_is_refused_by_name(served: Gateway, provider: S
     error = json.loads(body)["error"]
     assert response.status == 400 and error["code"] == "untranslatable" and "logit_bias" in error["message"]
     assert len(provider.got) == before and served.call(response.headers["x-request-id"]).error == "untranslatable"
+
+
+def test_what_the_operator_leaves_out_is_not_told(served: Gateway, provider: Scripted) -> None:
+    provider.on("/lax/v1/messages", plain(CLAUDE))
+    response, _ = served.post(chat_ask("lax/claude-x", logit_bias={"1": 5}, seed=7, temperature=0.5))
+    sent = provider.got[-1].json()
+    assert response.status == 200 and sent["temperature"] == 0.5 and not {"logit_bias", "seed"} & sent.keys()
+    provider.on("/few/chat/completions", plain(CHAT))
+    response, _ = served.post(chat_ask("few/x", logit_bias={"1": 5}, seed=7))
+    sent = provider.got[-1].json()
+    assert response.status == 200 and sent == chat_ask("x", seed=7)
+
+
+def test_a_translated_request_is_suited_to_its_provider(served: Gateway, provider: Scripted) -> None:
+    provider.on("/few/chat/completions", plain(CHAT))
+    kept = {"cache_control": {"type": "ephemeral"}}
+    asked = claude_ask("few/x", metadata={"user_id": "u"}, system=[{"type": "text", "text": "Be brief.", **kept}])
+    response, _ = served.post(asked, path="/v1/messages")
+    assert response.status == 200 and provider.got[-1].json() == chat_ask("x", max_tokens=50)
 
 
 @pytest.mark.parametrize(("path", "ask", "anthropic"), [("/v1/chat/completions", chat_ask, False), ("/v1/messages", claude_ask, True)])

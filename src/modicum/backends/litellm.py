@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from modicum.backends.litellm_file import load, resolver, variable
-from modicum.backends.litellm_names import split_model
+from modicum.backends.litellm_names import DROPPED, split_model
 from modicum.backends.signing import AwsKeys
 from modicum.config import DeploymentConfig, ModelConfig, ProviderConfig, RetryConfig, secret
 from modicum.errors import ConfigError
@@ -43,7 +43,7 @@ UNDERSTOOD = frozenset(
         "headers",
     )
     + ("aws_region_name", "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "vertex_project", "vertex_location")
-    + ("custom_llm_provider", "litellm_credential_name", *PRICES)
+    + ("custom_llm_provider", "litellm_credential_name", "drop_params", "additional_drop_params", *PRICES)
 )
 DESCRIBES = frozenset(
     ("id", "mode", "base_model", "description", "version", "metadata", "max_tokens", "max_input_tokens", "max_output_tokens")
@@ -93,6 +93,8 @@ class _Reading:
         self.resolve: Callable[[Any], Any] = lambda value: value
         self.credentials: dict[str, Mapping[str, Any]] = {}
         self.timeout_s: float | None = None
+        self.drops: Any = None
+        """`drop_params` of the whole file."""
 
     def read(self, body: Mapping[str, Any], retry: RetryConfig) -> Imported:
         self.resolve = resolver(_mapping(body.get("environment_variables")))
@@ -101,6 +103,7 @@ class _Reading:
         router, library = _mapping(body.get("router_settings")), _mapping(body.get("litellm_settings"))
         general = _mapping(body.get("general_settings"))
         self.timeout_s = self._number(router.get("timeout", library.get("request_timeout")))
+        self.drops = library.get("drop_params")
         entries = _rows(body.get("model_list"))
         if not entries:
             raise ConfigError(f"{self.where} has no model_list", hint="model_list:\n  - model_name: ...")
@@ -159,6 +162,8 @@ class _Reading:
         }
         if "organization" in text:
             headers["openai-organization"] = text["organization"]
+        drops = self.resolve(params.get("drop_params", self.drops)) is True
+        leave_out = (*(DROPPED.get(kind, ()) if drops else ()), *_names(params.get("additional_drop_params") or []))
         timeout = self._number(params.get("timeout"))
         timeout = timeout if timeout is not None else self.timeout_s
         config = ProviderConfig(
@@ -169,11 +174,12 @@ class _Reading:
             project=text.get("vertex_project", ""),
             api_version=text.get("api_version", "") if kind == "azure" else "",
             headers=headers,
+            leave_out=leave_out,
             first_byte_timeout_s=ProviderConfig().first_byte_timeout_s if timeout is None else timeout,
         )
         aws = (text.get("aws_access_key_id", ""), text.get("aws_secret_access_key", ""), text.get("aws_session_token", ""))
         identity: tuple[Any, ...] = (config.kind, config.url, config.api_key_env, config.region, config.project, config.api_version)
-        identity += (tuple(sorted(headers.items())), config.first_byte_timeout_s, literal, aws)
+        identity += (tuple(sorted(headers.items())), config.first_byte_timeout_s, leave_out, literal, aws)
         if identity in self.names:
             return self.names[identity]
         name, number = kind, 1
@@ -241,7 +247,11 @@ class _Reading:
                 "timeout",
             },
         )
-        self._unused("litellm_settings", library, {"fallbacks", "default_fallbacks", "num_retries", "allowed_fails", "request_timeout"})
+        self._unused(
+            "litellm_settings",
+            library,
+            {"fallbacks", "default_fallbacks", "num_retries", "allowed_fails", "request_timeout", "drop_params"},
+        )
         return dataclasses.replace(retry, **{key: value for key, value in wanted.items() if getattr(retry, key) == getattr(ours, key)})
 
     def _unused(self, section: str, body: Mapping[str, Any], understood: frozenset[str] | set[str]) -> None:

@@ -45,6 +45,19 @@ FAMILIES = (
     ("vertex", ("gemini-",)),
 )
 """Names without a prefix, by how they begin."""
+_ALL = ("logit_bias", "service_tier", "store", "verbosity", "prediction", "web_search_options")
+_SAMPLING = ("seed", "n", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs")
+DROPPED = {
+    "anthropic": (*_ALL, *_SAMPLING),
+    "vertex_anthropic": (*_ALL, *_SAMPLING),
+    "bedrock": (*_ALL, *_SAMPLING, "parallel_tool_calls"),
+    "gemini": (*_ALL, "parallel_tool_calls"),
+    "vertex": (*_ALL, "parallel_tool_calls"),
+    "mistral": (*_ALL, "user", "metadata", "logprobs", "top_logprobs", "stream_options", "seed"),
+    "groq": ("logit_bias", "logprobs", "top_logprobs", "verbosity", "prediction", "web_search_options"),
+    "cohere": (*_ALL, "user", "metadata", "n", "top_logprobs", "parallel_tool_calls", "stream_options"),
+}
+"""Kind -> what `drop_params` leaves out: fields of a chat request that the provider has no words for or refuses."""
 REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d", re.ASCII)
 
 

@@ -67,6 +67,9 @@ class ProviderConfig:
     """environment: HTTPS_PROXY, HTTP_PROXY and NO_PROXY hold."""
     cache_control: Literal["off", "auto"] = "off"
     """auto (Anthropic): mark the static beginning of a known prompt for the provider's cache."""
+    leave_out: tuple[str, ...] = ()
+    """Fields of requests, by their names in the caller's dialect ("seed", "logit_bias"), that this provider is not told: without this
+    what it has no words for is refused by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

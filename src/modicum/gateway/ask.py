@@ -28,6 +28,7 @@ COUNTED_STREAMS = frozenset(("chat_completions", "completions"))
 """Endpoints whose streams tell their usage only where they are asked to."""
 OF_THE_CONNECTION = frozenset((b"host", b"connection", b"content-length", b"transfer-encoding", b"accept-encoding"))
 """No provider is ever told these."""
+NEEDED = frozenset(("model", "messages", "input", "stream"))
 QUIET = frozenset(("usage_always", "no_stream_options"))
 
 _encode = msgspec.json.Encoder().encode
@@ -100,15 +101,15 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
     request: talk.Request | None = None
     counted = plainly = False
     named = deployment.model
+    body, asked = without(draft.body or b"", draft.request, draft.setting.upstreams.settings(deployment.provider).leave_out)
     if spoken == draft.endpoint:
-        named = draft.request["model"]
-        body = draft.body or b""
+        named = asked["model"]
         if streamed and spoken in COUNTED_STREAMS and not QUIET.intersection(deployment.facts.quirks):
-            body, counted = with_usage(body, draft.request)
-        if (start := static_chars(draft, deployment)) and (marked := caching.mark(draft.request, start, spoken)) is not None:
+            body, counted = with_usage(body, asked)
+        if (start := static_chars(draft, deployment)) and (marked := caching.mark(asked, start, spoken)) is not None:
             body = _encode(marked)
     else:
-        request = dialect(draft.endpoint).read_request(draft.request)
+        request = dialect(draft.endpoint).read_request(asked)
         plainly = streamed and not deployment.streams(spoken)
         written = translated(request, deployment, spoken, stream=streamed and not plainly)
         if start := static_chars(draft, deployment):
@@ -168,6 +169,15 @@ def static_chars(draft: Draft, deployment: Deployment) -> int:
     start = draft.serving.static.get(recognised.version_id, "")
     # The template was found in the view; a value that is taken out there has another length here.
     return len(start) if draft.question.names.restore(start) == start else 0
+
+
+def without(body: bytes, request: dict[str, Any], names: tuple[str, ...]) -> tuple[bytes, dict[str, Any]]:
+    """The same without these fields; their other bytes stay. What every request needs is never left out."""
+    left_out = [name for name in names if name in request and name not in NEEDED]
+    if not left_out:
+        return body, request
+    fields = {name: value for name, value in _read_fields(body).items() if name not in left_out}
+    return _encode(fields), {name: value for name, value in request.items() if name not in left_out}
 
 
 def with_usage(body: bytes, request: dict[str, Any]) -> tuple[bytes, bool]:
