@@ -7,6 +7,7 @@ without `@` costs nothing, and no text costs more than its length.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 Span = tuple[int, int, str]
 
@@ -17,8 +18,9 @@ _L = "A-Za-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff"
 _DOMAIN = re.compile(rf"(?:[{_L}](?:[{_L}-]{{0,61}}[{_L}])?\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[A-Za-z\u0370-\u04ff]{{2,24}})(?![{_L}_])")
 _LONGEST_USER = 128
 _BEFORE_PASSWORD = re.compile(r"://[^\s/:@\"'<>]{0,64}:([^\s/@\"'<>]{1,100})$")
-_AT = re.compile(r"(?<=[^\s@/\"<>])(?:@|%40)")
-"""What may end an address's first part or a password stands before it."""
+_AT = re.compile("@|%40")
+_NEVER_BEFORE = frozenset(' \t\n\r@/"<>')
+"""What ends neither an address's first part nor a password."""
 
 
 def find(text: str) -> list[Span]:
@@ -28,9 +30,8 @@ def find(text: str) -> list[Span]:
     if "@" not in text and "%40" not in text:
         return spans
     has_scheme = "://" in text
-    for at in _AT.finditer(text):
-        sign, end = at.span()
-        if sign < done:
+    for sign, end in _signs(text):
+        if sign < done or text[sign - 1 : sign] in _NEVER_BEFORE:
             continue
         if has_scheme and end - sign == 1:
             before = text[max(done, sign - _LONGEST_USER - 64) : sign]
@@ -47,3 +48,15 @@ def find(text: str) -> list[Span]:
             done = domain.end()
             spans.append((sign - len(local), done, "EMAIL"))
     return spans
+
+
+def _signs(text: str) -> Iterator[tuple[int, int]]:
+    """Where an `@` stands, as itself or as `%40`."""
+    if "%40" in text:
+        for found in _AT.finditer(text):
+            yield found.span()
+        return
+    at = text.find("@")
+    while at >= 0:
+        yield at, at + 1
+        at = text.find("@", at + 1)

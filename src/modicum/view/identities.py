@@ -50,6 +50,8 @@ class Entry:
     pattern: re.Pattern[str]
     checksum: str = ""
     context: re.Pattern[str] | None = None
+    words: tuple[str, ...] = ()
+    """Those of `context`, in small letters."""
     digits: int = 0
 
     def fits(self, text: str, start: int, end: int) -> bool:
@@ -70,9 +72,10 @@ def _holds(checksum: str, number: str) -> bool:
 class Identities:
     """The table, ready to search with."""
 
-    __slots__ = ("_anywhere", "_up_to", "has_short", "kinds")
+    __slots__ = ("_anywhere", "_own_up_to", "_up_to", "has_short", "kinds")
 
     def __init__(self, entries: Sequence[Entry], *, has_short: bool = False) -> None:
+        _any_plain()  # now, and not when the first request waits
         self.has_short = has_short
         """Fewer than nine digits may be a number without any letter against them; none of the shipped ones is."""
         self.kinds = tuple(dict.fromkeys(entry.name for entry in entries))
@@ -81,6 +84,7 @@ class Identities:
         most = max((entry.digits for entry in counted), default=FEWEST_DIGITS)
         # By how many digits there are: what needs more is not sought.
         self._up_to = tuple(tuple(entry for entry in counted if entry.digits <= digits) for digits in range(most + 1))
+        self._own_up_to = tuple(tuple(entry for entry in entries if entry not in shipped()) for entries in self._up_to)
 
     @property
     def searches_everything(self) -> bool:
@@ -91,7 +95,10 @@ class Identities:
         """(start, end, name) of each number around a region with so many digits, the table's order deciding between two in one place."""
         start, end = max(0, low - _REACH), high + 4
         spans: list[Span] = []
-        for entry in self._up_to[min(digits, len(self._up_to) - 1)]:
+        level = min(digits, len(self._up_to) - 1)
+        # Most regions are none of the shipped numbers, and two looks say so.
+        may_be_ours = _any_plain().search(text, start, end) is not None or _any_announced(text, start, end)
+        for entry in (self._up_to if may_be_ours else self._own_up_to)[level]:
             for one in entry.pattern.finditer(text, start, end):
                 if entry.fits(text, *one.span()):
                     spans.append((*one.span(), entry.name))
@@ -113,6 +120,35 @@ def shipped() -> tuple[Entry, ...]:
     """The table that comes with this package."""
     text = files("modicum.view").joinpath("identities.toml").read_text("utf-8")
     return tuple(_entries(tomllib.loads(text), "identities.toml"))
+
+
+@functools.cache
+def _any_plain() -> re.Pattern[str]:
+    """All shipped patterns without a context in one."""
+    parts: list[str] = []
+    groups = 0
+    for entry in shipped():
+        if entry.context is None:
+            bare = entry.pattern.pattern.removeprefix(BEFORE).removesuffix(AFTER)
+            parts.append(re.sub(r"\\([1-9])", lambda found, by=groups: f"\\{int(found[1]) + by}", bare))  # type: ignore[misc]
+            groups += entry.pattern.groups
+    return re.compile(f"{BEFORE}(?:{'|'.join(parts)}){AFTER}")
+
+
+def _any_announced(text: str, start: int, end: int) -> bool:
+    """Does a word of some shipped number's context stand before or in this part of the text?"""
+    start = max(0, start - CONTEXT_CHARS)
+    before = text[start:end].lower()
+    if not before.isascii():
+        return True
+    found = [context for word, context in _announcing() if word in before]
+    return any(context.search(text, start, end) for context in found)
+
+
+@functools.cache
+def _announcing() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The words of the shipped contexts, each with its context; those that ASCII text can hold."""
+    return tuple((word, entry.context) for entry in shipped() if entry.context for word in entry.words if word.isascii())
 
 
 def read(table: Path | None) -> tuple[Identities, str]:
@@ -177,6 +213,7 @@ def _entry(row: dict[str, Any], where: str) -> Entry:
         pattern=compiled,
         checksum=checksum,
         context=re.compile(words, re.IGNORECASE) if words else None,
+        words=tuple(word.lower() for word in context),
         digits=digits,
     )
 
