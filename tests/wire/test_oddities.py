@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from modicum.errors import UntranslatableError
 from modicum.types import Usage
 from modicum.wire import anthropic, openai
 from modicum.wire.dialects import dialect
 from modicum.wire.gather import Gathered
 from modicum.wire.openai.passing import ChatPassing
-from modicum.wire.talk import Request, Text, ToolUse
+from modicum.wire.talk import Request, Text, Thinking, ToolUse
 
 ASKED = Request(model="m", messages=())
 
@@ -85,3 +86,39 @@ def test_hints_of_responses_clients_change_no_answer(field: str) -> None:
     items = [{"type": "message", "role": "assistant", "phase": "commentary", "content": [annotated]}, {"role": "user", "content": "So?"}]
     asked = dialect("responses").read_request({"model": "m", "input": items, field: {"a": "b"}})
     assert [message.parts for message in asked.messages] == [(Text(text="See."),), (Text(text="So?"),)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "thinking"),
+    [
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, Thinking(enabled=True, budget_tokens=2000)),
+        ({"thinking": {"type": "disabled"}}, Thinking(enabled=False)),
+        ({"thinking": {"type": "adaptive"}}, Thinking()),
+        ({"reasoning": {"effort": "low", "exclude": True}}, Thinking(effort="low")),
+        ({"reasoning": {"max_tokens": 3000}}, Thinking(budget_tokens=3000)),
+        ({"reasoning": {"enabled": True}}, Thinking(enabled=True)),
+    ],
+)
+def test_thinking_as_clients_of_other_gateways_ask_for_it(fields: dict[str, Any], thinking: Thinking) -> None:
+    asked = openai.DIALECT.read_request({"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields})
+    assert asked.thinking == thinking
+    with pytest.raises(UntranslatableError, match=r"\.more"):
+        openai.DIALECT.read_request({"model": "m", "messages": [], **{name: {**one, "more": 1} for name, one in fields.items()}})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "prompt is too long: 208310 tokens > 200000 maximum",
+        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.",
+        "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+        "Input is too long for requested model.",
+        "the request exceeds the available context size",
+    ],
+)
+def test_agents_learn_that_their_history_is_too_long(message: str) -> None:
+    for_chat = json.loads(openai.DIALECT.write_error(message, status=400, code="invalid_request_error"))["error"]
+    assert for_chat["code"] == "context_length_exceeded" and for_chat["message"] == message
+    told = json.loads(anthropic.DIALECT.write_error(message, status=400, code="x"))["error"]["message"]
+    assert told.lower().startswith("prompt is too long") and message in told
+    assert json.loads(openai.DIALECT.write_error(message, status=500, code="x"))["error"]["code"] == "x"

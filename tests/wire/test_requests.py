@@ -125,6 +125,8 @@ def test_thinking() -> None:
     old = to_anthropic(model="claude-sonnet-4-5-20250929", reasoning_effort="medium")
     assert old["thinking"] == {"type": "enabled", "budget_tokens": 8192} and old["max_tokens"] == 32_000
     assert "output_config" not in old
+    newer = to_anthropic(model="claude-opus-4-8", thinking={"type": "enabled", "budget_tokens": 10_000})
+    assert newer["thinking"] == {"type": "adaptive"} and newer["output_config"] == {"effort": "medium"}
     tight = to_anthropic(model="claude-sonnet-4-5", reasoning_effort="medium", max_tokens=3000)
     assert tight["thinking"]["budget_tokens"] == 1500 and tight["max_tokens"] == 3000
     with pytest.raises(UntranslatableError, match="reasoning_effort"):

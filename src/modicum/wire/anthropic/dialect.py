@@ -8,7 +8,10 @@ from typing import Any
 from modicum.wire.anthropic import errors, request, response
 from modicum.wire.anthropic.reader import Reader
 from modicum.wire.anthropic.writer import Writer
+from modicum.wire.openai.errors import is_too_long
 from modicum.wire.talk import Dialect, Request, Response, StreamReader, StreamWriter
+
+TOO_LONG = "prompt is too long"
 
 
 class Messages:
@@ -37,6 +40,8 @@ class Messages:
         return errors.read_error(body, status)
 
     def write_error(self, message: str, *, status: int, code: str, request_id: str = "") -> bytes:
+        if is_too_long(message, status) and not message.lower().startswith(TOO_LONG):
+            message = f"{TOO_LONG}: {message}"  # by these words Claude's own agents know that they must compact
         return errors.envelope(message, status=status, request_id=request_id)
 
     def error_event(self, body: bytes) -> bytes:

@@ -24,6 +24,10 @@ BUDGETS = {"low": 2048, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24
 LEAST_BUDGET = 1024
 BUDGET_MODELS = re.compile(r"claude-3|claude-(?:opus|sonnet|haiku)-4(?:-[0-5])?(?:-20\d{6}|-v\d|-latest|[^0-9-]|$)")
 """Models before 4.6 know no adaptive thinking (platform.claude.com, "Adaptive thinking", and the same page of Bedrock's guide)."""
+NO_BUDGET = re.compile(r"claude-(?:opus|sonnet|haiku|mythos|fable)-(?:4-(?:[7-9]|1\d)|[5-9])(?!\d)")
+"""Models from 4.7 on refuse a budget (the same pages, and "Troubleshooting thinking"): they get the effort that comes near it."""
+BUDGET_EFFORTS = ((4096, "low"), (16384, "medium"), (32768, "high"))
+"""As `wire.openai.request` calls budgets."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -256,6 +260,9 @@ def write_thinking(request: Request) -> tuple[dict[str, Any], dict[str, Any] | N
     if thinking.enabled is False:
         return output, {"type": "disabled"}, 0
     budget = thinking.budget_tokens
+    if budget is not None and NO_BUDGET.search(request.model):
+        effort = next((word for most, word in BUDGET_EFFORTS if budget <= most), "xhigh")
+        return {"effort": effort} | output, {"type": "adaptive"}, 0
     if budget is None and by_budget:
         budget = BUDGETS[thinking.effort or "high"]
         if request.max_tokens is not None:

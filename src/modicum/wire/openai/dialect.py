@@ -37,6 +37,7 @@ class Chat:
         return errors.read_error(body, status)
 
     def write_error(self, message: str, *, status: int, code: str, request_id: str = "") -> bytes:
+        code = errors.TOO_LONG_CODE if errors.is_too_long(message, status) else code
         return errors.envelope(message, status=status, code=code)
 
     def error_event(self, body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,19 @@ TYPES = {
 
 LONGEST_NAME = 80
 LONGEST_MESSAGE = 2000
+
+
+TOO_LONG = re.compile(
+    r"prompt is too long|maximum context length|context.length.exceeded|exceeds the context window|input is too long"
+    r"|input token count.{0,40} exceeds|exceeds? the (?:available|maximum) (?:context|number of (?:input )?tokens)",
+    re.IGNORECASE,
+)
+"""How providers say that a request does not fit into the model: agents make their history shorter where they understand it."""
+TOO_LONG_CODE = "context_length_exceeded"
+
+
+def is_too_long(message: str, status: int) -> bool:
+    return status in (400, 413, 422) and TOO_LONG.search(message) is not None
 
 
 def envelope(message: str, *, status: int, code: str) -> bytes:

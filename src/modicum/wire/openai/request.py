@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from modicum.errors import RequestError
@@ -132,7 +133,7 @@ _FIELDS: dict[str, tuple[str, Take]] = {
 }
 """Name here -> the request's field, and how it is read. Of two names for one field, the later one is written."""
 _WRITTEN = {field: name for name, (field, _) in _FIELDS.items() if name != "safety_identifier"}
-_APART = ("messages", "parallel_tool_calls", "reasoning_effort", "stream_options")
+_APART = ("messages", "parallel_tool_calls", "reasoning_effort", "thinking", "reasoning", "stream_options")
 _HINTS = ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
 """Where and how long OpenAI keeps a prompt in its cache. They change no answer, and end here."""
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -159,6 +160,10 @@ def read_request(body: Mapping[str, Any]) -> Request:
         found["tool_choice"] = ToolChoice(mode=choice.mode, name=choice.name, parallel=parallel)
     if (effort := maybe(text, body.get("reasoning_effort"), "reasoning_effort")) is not None:
         found["thinking"] = _thinking(effort)
+    elif (wish := maybe(record, body.get("thinking"), "thinking")) is not None:
+        found["thinking"] = _wish(wish)
+    elif (wish := maybe(record, body.get("reasoning"), "reasoning")) is not None:
+        found["thinking"] = _openrouter(wish)
     if (options := maybe(record, body.get("stream_options"), "stream_options")) is not None:
         only(options, ("include_usage",), "stream_options", {"include_obfuscation": (True, False)})
         found["include_usage"] = maybe(flag, options.get("include_usage"), "stream_options.include_usage")
@@ -170,6 +175,26 @@ def _thinking(effort: str) -> Thinking:
     if effort == "none":
         return Thinking(enabled=False)
     return Thinking(enabled=False, effort="low") if effort == "minimal" else Thinking(effort=effort)
+
+
+def _wish(wish: Mapping[str, Any]) -> Thinking:
+    """`thinking`, as clients of LiteLLM, DeepSeek and others write it, in Anthropic's words."""
+    only(wish, ("type", "budget_tokens"), "thinking")
+    kind = text(wish.get("type"), "thinking.type")
+    if kind not in ("enabled", "disabled", "adaptive"):
+        raise untranslatable("thinking.type", f"the value {kind[:40]!r}")
+    budget = maybe(whole, wish.get("budget_tokens"), "thinking.budget_tokens")
+    return Thinking(enabled={"enabled": True, "disabled": False}.get(kind), budget_tokens=budget)
+
+
+def _openrouter(wish: Mapping[str, Any]) -> Thinking:
+    """`reasoning`, as OpenRouter's clients write it; whether it is shown is not asked elsewhere."""
+    only(wish, ("effort", "max_tokens", "enabled", "exclude"), "reasoning")
+    effort = maybe(text, wish.get("effort"), "reasoning.effort")
+    budget = maybe(whole, wish.get("max_tokens"), "reasoning.max_tokens")
+    if effort is not None:
+        return replace(_thinking(effort), budget_tokens=budget)
+    return Thinking(enabled=maybe(flag, wish.get("enabled"), "reasoning.enabled"), budget_tokens=budget)
 
 
 def effort_of(thinking: Thinking) -> str | None:

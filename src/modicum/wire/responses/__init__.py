@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from modicum.wire import sse
-from modicum.wire.error import TYPES, envelope
+from modicum.wire import openai, sse
+from modicum.wire.openai.errors import TYPES
 from modicum.wire.responses import request as _request
 from modicum.wire.responses import response as _response
 from modicum.wire.responses.reader import Reader
@@ -52,7 +52,7 @@ class Responses:
         return (message if isinstance(message, str) and message else f"the provider answered {status}"), str(kind)[:80]
 
     def write_error(self, message: str, *, status: int, code: str, request_id: str = "") -> bytes:
-        return envelope(message, status=status, code=code)
+        return openai.DIALECT.write_error(message, status=status, code=code)
 
     def error_event(self, body: bytes) -> bytes:
         """An `error` event. It cannot know how many events came before, so its number is 0."""
