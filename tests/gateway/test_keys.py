@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,57 @@ def test_the_callers_own_key_passes_beside_ours(tmp_path: Path, upstream: Upstre
         assert b"authorization" not in upstream.heads[-1].lower()
         written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
         assert secret.encode() not in written and b"sk-their-own" not in written
+
+
+def test_our_key_goes_to_no_provider_wherever_a_caller_puts_it(tmp_path: Path, upstream: Upstream) -> None:
+    own = make(tmp_path / "home", a={}, b={})
+    mine, other = own["a"], own["b"]
+    with gateway(tmp_path / "home", upstream.url, env={"MODICUM_UPSTREAM__AUTH": "forward"}) as found:
+        for headers in (
+            {"x-api-key": mine, "authorization": f"Basic {mine}"},
+            {"x-modicum-key": mine, "authorization": f'Bearer "{other}"'},
+            {"x-modicum-key": mine, "authorization": f"Token {other}"},
+            {"x-modicum-key": mine, "authorization": "Bearer sk-own", "user-agent": f"me/{other}"},
+        ):
+            before = len(upstream.heads)
+            assert found.post(ask(), headers)[0].status == 200
+            assert not any(secret.encode() in head for head in upstream.heads[before:] for secret in (mine, other))
+        before = len(upstream.heads)
+        for path in ("/v1/files", "/v1/models"):
+            response, body = found.get(f"{path}?api_key={mine}", {"x-modicum-key": mine})
+            assert response.status == 400 and mine.encode() not in body
+        assert len(upstream.heads) == before
+    assert not any(secret.encode() in file.read_bytes() for file in found.home.rglob("*") if file.is_file() for secret in (mine, other))
+
+
+def test_what_is_served_is_told_of_one_scope(served: Gateway, secrets: dict[str, str]) -> None:
+    routes = {name: json.loads(served.get("/readyz", bearer(secrets[name]))[1])["routes"] for name in ("a", "b", "root")}
+    assert routes["a"] == routes["root"] != {} and routes["b"] == {}
+
+
+def test_a_budget_is_not_passed_by_leaving(tmp_path: Path, upstream: Upstream) -> None:
+    (tmp_path / "modicum.toml").write_text('[prices."hang"]\ninput_usd_mtok = 1\noutput_usd_mtok = 1000\n')
+    key = make(tmp_path / "home", k={"budget_day_usd": Decimal("0.25"), "reserve_output_tokens": 100})["k"]
+    with gateway(tmp_path / "home", upstream.url, "--config", str(tmp_path / "modicum.toml")) as found:
+        for _ in range(2):
+            connection = HTTPConnection("127.0.0.1", found.port, timeout=20)
+            before, left = len(upstream.heads), len(upstream.left)
+            connection.request("POST", "/v1/chat/completions", json.dumps(ask("hang")), {"content-type": "application/json", **bearer(key)})
+            until(lambda before=before: len(upstream.heads) > before)  # type: ignore[misc]
+            connection.close()
+            until(lambda left=left: len(upstream.left) > left)  # type: ignore[misc]
+        until(lambda: len(found.calls()) == 2)
+        response, body = found.post(ask("hang"), bearer(key))
+        assert response.status == 429 and json.loads(body)["error"]["code"] == "budget_exceeded"
+
+
+def until(done: Callable[[], bool], *, within_s: float = 10.0) -> None:
+    end = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_files_and_batches_are_not_for_keys_with_a_budget(served: Gateway, secrets: dict[str, str]) -> None:
+    for path in ("/v1/files", "/v1/batches"):
+        assert served.get(path, bearer(secrets["poor"]))[0].status == 403

@@ -30,8 +30,8 @@ TOLD = frozenset(
 CREDENTIALS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-key"))
 ACCOUNTS = frozenset(("openai-organization", "openai-project"))
 """They name whose account pays, so they go only where the caller's own key goes: under `auth = "forward"`."""
-OUR_SECRETS = "mk-"
-"""Keys of our own begin so; they are shown to no provider."""
+OURS = re.compile(r"(?<![A-Za-z0-9])mk-[A-Za-z0-9_-]{29}")
+"""Keys of our own look so, the shortest that are taken too; they are shown to no provider, wherever a caller put one."""
 
 IN_BODY: frozenset[str] = frozenset(
     ("chat_completions", "responses", "completions", "embeddings", "rerank", "messages", "count_tokens")
@@ -76,6 +76,8 @@ class Provider:
             path = path.replace("{model}", in_path(model))
         if not suffix:
             return self.url + path
+        if "mk-" in suffix and OURS.search(suffix):
+            raise RequestError("a key of this gateway's stands in the address", hint="send it in a header: `authorization: Bearer mk-...`")
         if not SUFFIX.fullmatch(suffix):
             raise RequestError(f"{suffix!r} cannot follow {path!r}")
         path, mark, query = path.partition("?")
@@ -120,7 +122,7 @@ class Provider:
     def _forwarded(self, name: str, value: str) -> tuple[str, str] | None:
         """The caller's own key as this provider wants to see it."""
         key = value[7:].strip() if value[:7].lower() == "bearer " else value.strip()
-        if not key or key.startswith(OUR_SECRETS) or not _fits(value):
+        if not key or not _fits(value):
             return None
         if name == "authorization" and value[:7].lower() != "bearer ":
             return name, value
@@ -253,4 +255,4 @@ def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = 
 
 
 def _fits(value: str) -> bool:
-    return value.isascii() and value.isprintable()
+    return value.isascii() and value.isprintable() and not ("mk-" in value and OURS.search(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 
 import msgspec
 
@@ -15,6 +16,7 @@ from modicum.gateway.answer import answer, who
 from modicum.gateway.day import Day
 from modicum.gateway.endpoints import Place, place
 from modicum.gateway.exchange import JSON, App, Asked, Reply
+from modicum.gateway.live import Serving
 from modicum.gateway.models import models
 from modicum.gateway.tap import callback, traces
 from modicum.gateway.telemetry import CONTENT_TYPE
@@ -77,18 +79,18 @@ async def health(day: Day, asked: Asked, reply: Reply, *, ready: bool) -> None:
         return
     failing = day.recorder.failed and day.setting.fail_closed
     about: dict[str, object] = {"status": "failing" if failing else "ready", "worker": os.getpid(), "recording": not day.recorder.failed}
-    if may_see(day, asked):
-        world = day.live.now
-        about["snapshot"] = world.version or None
-        about["routes"] = {
-            stage.workload.name: stage.live.route.state for serving in world.scopes.values() for stage in serving.stages.values()
-        }
+    scopes = scopes_for(day, asked)
+    if scopes is not None:
+        about["snapshot"] = day.live.now.version or None
+        about["routes"] = {stage.workload.name: stage.live.route.state for serving in scopes for stage in serving.stages.values()}
     await reply.whole(503 if failing else 200, msgspec.json.encode(about))
 
 
-def may_see(day: Day, asked: Asked) -> bool:
-    """The caller may know what is served: it has a key, or there are none."""
+def scopes_for(day: Day, asked: Asked) -> Iterable[Serving] | None:
+    """What is served, as far as the caller may know of it: its key's scope, all for an admin or where there are no keys, else None."""
     try:
-        return who(day, asked) is None or True
+        key = who(day, asked)
     except ModicumError:
-        return False
+        return None
+    world = day.live.now
+    return world.scopes.values() if key is None or key.admin else (world.of(key.scope),)

@@ -139,7 +139,7 @@ class Draft:
         tier = self.service_tier or (canon.service_tier(self.endpoint, response) if response is not None else None)
         self.cost_usd = self._cost(told, request_model, usage, tier)
         asked, body, viewed = self._bodies(response, alarm)
-        deployment = self.deployment
+        deployment, word = self.deployment, self.setting.word
         return Call(
             call_id=self.call_id,
             response_id=_text(response.get("id")) if response else None,
@@ -154,19 +154,19 @@ class Draft:
             streamed=request.get("stream") is True,
             origin="live",
             source=self.setting.source,
-            request_model=self.setting.word(request_model),
-            response_model=self.setting.word(told),
+            request_model=word(request_model),
+            response_model=word(told),
             provider=deployment.provider if deployment is not None else None,
-            deployments=self.tried,
+            deployments=tuple([word(one) or "" for one in self.tried]),
             request=asked,
             response=body,
             view_version=self.setting.redactor.version if self.setting.keep_bodies == "redacted" else None,
             status=status,
-            finish_reason=canon.finish_reason(self.endpoint, response) if response is not None and not self.broken else None,
-            error=self.setting.word(self._error(response, status)),
+            finish_reason=word(canon.finish_reason(self.endpoint, response)) if response is not None and not self.broken else None,
+            error=word(self._error(response, status)),
             usage=usage,
             cost_usd=self.cost_usd,
-            service_tier=tier,
+            service_tier=word(tier),
             decision=None if choice is None else self._decision(choice, viewed, told or request_model, alarm),
         )
 

@@ -49,7 +49,7 @@ def reply_headers(headers: Sequence[Header], ours: Iterable[Header]) -> list[Hea
     passed = []
     for name, value in headers:
         if name == b"connection":
-            named = {token.strip() for token in value.lower().split(b",")}
+            named |= {token.strip() for token in value.lower().split(b",")}
         elif name == b"x-request-id" or name == b"request-id":
             passed.append((b"x-upstream-request-id", value))
         elif name not in NOT_PASSED and not name.startswith(b"x-modicum-") and not (limited and name.startswith(b"x-ratelimit-")):
@@ -124,10 +124,13 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
         raise UpstreamError("the provider's stream ended before the answer did")
     await day.recorder.keep_or_refuse(draft)
     rest = on_its_way.rest()
-    await reply.write(counts.feed(rest) if counts is not None else rest)
-    if on_its_way.done:
+    if counts is not None:
+        rest = counts.feed(rest)
+    if on_its_way.done and not answer.read:
+        await reply.write(rest)
+        rest = b""
         await _after_done(answer, reply)
-    await reply.write(b"", last=True)
+    await reply.write(rest, last=True)
 
 
 class WithoutUsage:
