@@ -64,6 +64,11 @@ class Reply:
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
 
+    @property
+    def read(self) -> bool:
+        """All of the body has come, and was taken."""
+        return self._whole and not self._pieces
+
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), empty where there is none."""
         if self._named is None:

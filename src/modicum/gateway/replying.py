@@ -31,6 +31,7 @@ _colon = b": ".join
 class Line(Protocol):
     """The connection that a reply goes to."""
 
+    loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     closed: bool
     writable: asyncio.Future[None] | None
@@ -43,7 +44,7 @@ class Line(Protocol):
 class Replying(Reply):
     """One reply on one connection."""
 
-    __slots__ = ("_asked", "_bodiless", "_framed", "_left", "_line", "keep")
+    __slots__ = ("_asked", "_bodiless", "_framed", "_held", "_left", "_line", "keep")
 
     def __init__(self, line: Line, asked: Asked, *, keep: bool, framed: bool) -> None:
         """`keep`: the caller would ask more on this connection. `framed`: it reads chunks (HTTP/1.1)."""
@@ -56,6 +57,8 @@ class Replying(Reply):
         self._bodiless = asked.method == "HEAD"
         self._left: int | None = None
         """Bytes that the head promised and that were not written yet; None: it promised none."""
+        self._held = b""
+        """A head that leaves with the first piece, or at the end of this turn of the loop."""
 
     async def start(self, status: int, headers: Sequence[Header], *, length: int | None = None) -> None:
         line = self._line
@@ -71,7 +74,8 @@ class Replying(Reply):
         else:
             self.keep = False  # the end of the connection is the end of the body
         self._left = length
-        self._write(self._head(status, headers))
+        self._held = self._head(status, headers)
+        line.loop.call_soon(self._flush)
 
     async def write(self, body: bytes, *, last: bool = False) -> None:
         line = self._line
@@ -92,8 +96,8 @@ class Replying(Reply):
             raise RuntimeError("a reply is written out of turn")
         self.ended = last
         if self._bodiless:
-            return
-        if self._left is not None:
+            body = b""
+        elif self._left is not None:
             self._left -= len(body)
             if self._left < 0 or (last and self._left):
                 self.ended = self.keep = False
@@ -103,6 +107,8 @@ class Replying(Reply):
                 body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
             elif body:
                 body = b"%x\r\n%b\r\n" % (len(body), body)
+        if self._held:
+            body, self._held = self._held + body, b""
         if body:
             self._write(body)
 
@@ -120,6 +126,7 @@ class Replying(Reply):
 
     def break_off(self) -> None:
         """It will not come to its end: whoever takes the end of the connection for the end of the body must see a fault."""
+        self._flush()
         if self.started and not self._framed and self._left is None:
             found = self._line.transport.get_extra_info("socket")
             if found is not None and found.family != socket.AF_UNIX:
@@ -135,6 +142,11 @@ class Replying(Reply):
             raise RuntimeError("a header holds a line break")
         self.started = True
         return head
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._write(held)
 
     def _write(self, data: bytes) -> None:
         if not self._line.closed:
