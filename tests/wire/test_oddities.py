@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from modicum.errors import UntranslatableError
-from modicum.types import Usage
+from modicum.types import Endpoint, Usage
 from modicum.wire import anthropic, openai
 from modicum.wire.dialects import dialect
 from modicum.wire.gather import Gathered
 from modicum.wire.openai.passing import ChatPassing
-from modicum.wire.talk import Request, Text, Thinking, ToolUse
+from modicum.wire.talk import Began, Pinged, Request, Text, Thinking, ToolUse
 
 ASKED = Request(model="m", messages=())
 
@@ -122,3 +122,10 @@ def test_agents_learn_that_their_history_is_too_long(message: str) -> None:
     told = json.loads(anthropic.DIALECT.write_error(message, status=400, code="x"))["error"]["message"]
     assert told.lower().startswith("prompt is too long") and message in told
     assert json.loads(openai.DIALECT.write_error(message, status=500, code="x"))["error"]["code"] == "x"
+
+
+@pytest.mark.parametrize("endpoint", ["chat_completions", "messages", "responses"])
+def test_an_answer_of_a_model_that_was_not_named_names_the_one_that_was_asked(endpoint: Endpoint) -> None:
+    writer = dialect(endpoint).writer(ASKED)
+    pinged = writer.write(Pinged())
+    assert not pinged.startswith(b"event:") and b'"model":"m"' in writer.write(Began(id="1", model=""))

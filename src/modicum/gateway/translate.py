@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,6 +56,7 @@ async def plain(day: Day, draft: Draft, found: Answering, reply: Reply) -> None:
     ours = dialect(draft.endpoint)
     try:
         told = dialect(found.spoken).read_response(chat.loads(body))
+        told = replace(told, model=told.model or found.deployment.model)  # Bedrock names none
         draft.usage, draft.service_tier = told.usage, told.service_tier
         draft.response_body = _encode(ours.write_response(told))
         events = _events(draft, request, told) if draft.request.get("stream") is True else None
@@ -79,7 +81,7 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     answer, request = found.answer, found.request
     assert request is not None
     ours = dialect(draft.endpoint)
-    reader, writer, gathered = dialect(found.spoken).reader(), ours.writer(request), Gathered()
+    reader, writer, gathered = dialect(found.spoken).reader(), ours.writer(replace(request, model=found.deployment.model)), Gathered()
     draft.gathered = gathered
     kind = (b"content-type", ours.content_type.encode())
     draft.begins()

@@ -42,6 +42,7 @@ class Writer:
     def __init__(self, request: Request) -> None:
         self._model = request.model
         self._usage = Usage()
+        self._began = False
         self._finish: Finished = Finished(finish=None)
         self._parts: dict[int, Part] = {}
         self._order: list[int] = []
@@ -62,7 +63,7 @@ class Writer:
                 self._finish = event
                 return b""
             case Pinged():
-                return PING
+                return PING if self._began else b": ping\n\n"  # nothing may stand before message_start
             case Failed():
                 kind = event.kind if event.kind.endswith("_error") else "api_error"
                 body = {"type": "error", "error": {"type": kind, "message": event.message}}
@@ -71,6 +72,7 @@ class Writer:
                 return self._end()
 
     def _start(self, event: Began) -> bytes:
+        self._began = True
         self._usage = event.usage or self._usage
         message: dict[str, Any] = {
             "id": event.id,

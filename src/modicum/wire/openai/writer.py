@@ -55,7 +55,7 @@ class Writer:
                 return self._first(event.choice) + self._opened(event)
             case Began():
                 created = int(time.time()) if event.created is None else event.created
-                self._common |= {"id": event.id, "created": created, "model": event.model}
+                self._common |= {"id": event.id, "created": created, "model": event.model or self._common["model"]}
                 if event.service_tier is not None:
                     self._common["service_tier"] = event.service_tier
                 self._usage = event.usage or self._usage

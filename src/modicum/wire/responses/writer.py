@@ -81,7 +81,7 @@ class Writer:
         match event:
             case Began():
                 self._usage = event.usage or self._usage
-                self._head = response.head(event.id, event.model, event.created, self._request)
+                self._head = response.head(event.id, event.model or self._request.model, event.created, self._request)
                 return self._event("response.created", response=self._head) + self._event("response.in_progress", response=self._head)
             case Opened():
                 return self._opened(event)
