@@ -31,7 +31,7 @@ _TARGET = re.compile(r"/[!-~]*")
 _METHOD = re.compile(r"[A-Z]+")
 _BODY_EXPECTED = frozenset(("POST", "PUT", "PATCH"))
 _MOST_NAMES = 1000
-_MOST_TARGETS = 256
+_MOST_HEADS = 64
 _JOINED_BYTES = 16 * 1024
 """A longer body is not copied behind its head."""
 
@@ -130,16 +130,30 @@ class _Way:
     before_target: str
     """The origin, where a proxy is told the whole address."""
     proxy_header: str
-    targets: set[str] = field(default_factory=set)
-    """Some that were found sound. Few: names of models stand in them."""
+    heads: dict[tuple[object, ...], bytes] = field(default_factory=dict, repr=False)
+    """Some that were written before. Few: what callers say stands in them."""
 
     def request(self, method: str, target: str, headers: Headers, body: bytes | None) -> list[bytes]:
         """The bytes of a request. Raises UpstreamError where they would be read as something else."""
-        if target not in self.targets or method != "POST":
-            if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
-                raise self._unsendable("its target")
-            if len(self.targets) < _MOST_TARGETS:
-                self.targets.add(target)
+        # Calls of one application differ in their bodies alone.
+        key = (method, target, *headers)
+        head = self.heads.get(key)
+        if head is None:
+            head = self._head(method, target, headers)
+            if len(self.heads) >= _MOST_HEADS:
+                self.heads.clear()
+            self.heads[key] = head
+        if body is None and method not in _BODY_EXPECTED:
+            return [head + b"\r\n"]
+        if not body:
+            return [head + b"content-length: 0\r\n\r\n"]
+        sent = b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
+        return [sent + body] if len(body) <= _JOINED_BYTES else [sent, body]
+
+    def _head(self, method: str, target: str, headers: Headers) -> bytes:
+        """All but the length. Raises UpstreamError."""
+        if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
+            raise self._unsendable("its target")
         lines = [f"{method} {self.before_target}{target} HTTP/1.1\r\nhost: {self.authority}\r\n{self.proxy_header}"]
         count = lines[0].count("\r")
         for name, value in headers:
@@ -151,19 +165,13 @@ class _Way:
                 count += 1
             elif known is None:
                 raise self._unsendable("a header's name")
-        if body is not None or method in _BODY_EXPECTED:
-            lines.append(f"content-length: {len(body or b'')}\r\n")
-            count += 1
         head = "".join(lines)
         if head.count("\n") != count or head.count("\r") != count or "\0" in head:
             raise self._unsendable("a header's value")
         try:
-            sent = f"{head}\r\n".encode()
+            return head.encode()
         except UnicodeEncodeError:
             raise self._unsendable("a header's value") from None
-        if not body:
-            return [sent]
-        return [sent + body] if len(body) <= _JOINED_BYTES else [sent, body]
 
     def _unsendable(self, what: str) -> UpstreamError:
         return UpstreamError(f"the request to {self.pool.place.where} was not sent: {what} holds characters that it cannot have")

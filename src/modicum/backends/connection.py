@@ -48,9 +48,7 @@ class Connection(asyncio.Protocol):
         self._feed: Callable[[bytes], None] = self._parser.feed_data
         self._reply: Reply | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._head_lines = 0
-        self._between = 0
+        self._between = self._trailers = 0
         self._begun = False
         self._body_due = False
         self._interim = False
@@ -76,7 +74,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._reply = reply = Reply(self, self._where)
         self._headers = []
-        self._head_bytes = self._head_lines = self._between = 0
+        self._between = self._trailers = 0
         self._begun = self._body_due = self._interim = self._complete = self._keep = False
         self._bodiless = bodiless
         self._silence_s = silence_s or NEVER
@@ -157,12 +155,14 @@ class Connection(asyncio.Protocol):
             self._refuse("bytes after the end of a reply")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_lines += 1
-        self._head_bytes += len(name) + len(value) + 4
-        if self._head_lines > MOST_HEADERS or self._head_bytes > LONGEST_HEAD:
-            self._refuse("its head is too long")
-        if not self._body_due:  # trailers are not kept
+        if not self._body_due:
             self._headers.append((name.lower(), value))
+            if len(self._headers) > MOST_HEADERS:
+                self._refuse("its head is too long")
+        else:  # trailers are not kept
+            self._trailers += 1
+            if self._trailers > MOST_HEADERS:
+                self._refuse("its head is too long")
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -175,6 +175,8 @@ class Connection(asyncio.Protocol):
         reply = self._reply
         assert reply is not None
         values = b"".join([value for _, value in self._headers])
+        if len(values) > LONGEST_HEAD:
+            self._refuse("its head is too long")
         if b"\n" in values or b"\r" in values or b"\0" in values:
             self._refuse("a header holds a line break")
         for name, value in self._headers:

@@ -26,7 +26,7 @@ class Upstreams:
 
     def __init__(self, names: Names, client: Client, ledger: Ledger) -> None:
         self._names, self._client, self._ledger = names, client, ledger
-        self._rounds: dict[tuple[str, Endpoint], tuple[Target, list[tuple[Target, list[Deployment]]]]] = {}
+        self._known: dict[tuple[str, Endpoint], _Able] = {}
         self._timeouts = {
             name: Timeouts(one.config.connect_timeout_s, one.config.first_byte_timeout_s, one.config.read_timeout_s)
             for name, one in names.providers.items()
@@ -70,23 +70,27 @@ class Upstreams:
 
     def attempts(self, target: Target, endpoint: Endpoint) -> Attempts:
         """The tries of one call. Raises UntranslatableError where no deployment answers at `endpoint`."""
-        known = self._rounds.get((target.name, endpoint))
-        if known is not None and known[0] is target:
-            return Attempts(target, known[1], self._ledger)
-        rounds = []
-        for one in (target, *target.fallbacks):
-            able = [deployment for deployment in one.deployments if deployment.speaks(endpoint) is not None]
-            if able:
-                rounds.append((one, able))
-        if not rounds:
+        able = self._able(target, endpoint)
+        if not able.rounds:
             found = ", ".join(sorted({one.facts.name for each in (target, *target.fallbacks) for one in each.deployments}))
             raise UntranslatableError(f"'{target.name}' has no {endpoint}: {found} does not answer there")
         if endpoint in ("files", "batches"):  # asking twice could make two
-            return Attempts(target, [(rounds[0][0], rounds[0][1][:1])], self._ledger, tries=1)
-        if len(self._rounds) >= MOST_RECENT:
-            self._rounds.clear()
-        self._rounds[target.name, endpoint] = (target, rounds)
-        return Attempts(target, rounds, self._ledger)
+            first, deployments = able.rounds[0]
+            return Attempts(target, [(first, deployments[:1])], self._ledger, tries=1)
+        return Attempts(target, able.rounds, self._ledger)
+
+    def places(self, target: Target, endpoint: Endpoint) -> Sequence[tuple[str, str]]:
+        """(provider, model) of all that may answer: whoever does must be within a budget."""
+        return self._able(target, endpoint).places
+
+    def _able(self, target: Target, endpoint: Endpoint) -> _Able:
+        able = self._known.get((target.name, endpoint))
+        if able is None or able.target is not target:
+            able = _Able(target, endpoint)
+            if len(self._known) >= MOST_RECENT:
+                self._known.clear()
+            self._known[target.name, endpoint] = able
+        return able
 
     async def send(
         self,
@@ -153,6 +157,18 @@ class Upstreams:
 
     def _provider(self, name: str) -> Provider:
         return self._names.providers[name]
+
+
+class _Able:
+    """Who of a target and its fallbacks answers at an endpoint."""
+
+    __slots__ = ("places", "rounds", "target")
+
+    def __init__(self, target: Target, endpoint: Endpoint) -> None:
+        self.target = target
+        every = ((one, [each for each in one.deployments if each.speaks(endpoint) is not None]) for one in (target, *target.fallbacks))
+        self.rounds = [(one, deployments) for one, deployments in every if deployments]
+        self.places = tuple((one.provider, one.model) for _, deployments in self.rounds for one in deployments)
 
 
 def _shorter(timeouts: Timeouts, left: float) -> Timeouts:

@@ -44,19 +44,28 @@ _decode = msgspec.json.Decoder().decode
 def reply_headers(headers: Sequence[Header], ours: Iterable[Header]) -> list[Header]:
     """The provider's headers less those of its connection, then ours. Its own request id stays beside ours."""
     ours = list(ours)
-    limited = any(name.startswith(b"x-ratelimit-") for name, _ in ours)
-    named: set[bytes] = set()
     passed = []
-    for name, value in headers:
-        if name == b"connection":
-            named |= {token.strip() for token in value.lower().split(b",")}
-        elif name == b"x-request-id" or name == b"request-id":
-            passed.append((b"x-upstream-request-id", value))
-        elif name not in NOT_PASSED and not name.startswith(b"x-modicum-") and not (limited and name.startswith(b"x-ratelimit-")):
-            passed.append((name, value))
+    named: set[bytes] = set()
+    limited: bool | None = None
+    for header in headers:
+        name = header[0]
+        if name in NOT_PASSED:
+            if name == b"connection":
+                named |= {token.strip() for token in header[1].lower().split(b",")}
+            continue
+        if name == b"x-request-id" or name == b"request-id":
+            header = (b"x-upstream-request-id", header[1])
+        elif name[:2] == b"x-":
+            if name.startswith(b"x-modicum-"):
+                continue
+            if name.startswith(b"x-ratelimit-"):
+                limited = any(one.startswith(b"x-ratelimit-") for one, _ in ours) if limited is None else limited
+                if limited:
+                    continue
+        passed.append(header)
     if named:
         passed = [header for header in passed if header[0] not in named]
-    return [*passed, *ours]
+    return passed + ours
 
 
 async def plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:

@@ -212,8 +212,13 @@ class Till:
         output = key.reserve_output_tokens if max_output is None else max_output
         output *= worst.answers if worst is not None else 1
         input_tokens, output = min(max(input_tokens, 0), MOST_TOKENS), min(max(output, 0), MOST_TOKENS)
-        asked = () if worst is not None and worst.free else dict.fromkeys(((provider, model), *also))
-        amount = max((self._worst(key, input_tokens, output, one, sold_by, worst) for sold_by, one in asked), default=0)
+        if worst is not None and worst.free:
+            amount = 0
+        else:
+            amount = self._worst(key, input_tokens, output, model, provider, worst)
+            for sold_by, one in also:
+                if one != model or sold_by != provider:
+                    amount = max(amount, self._worst(key, input_tokens, output, one, sold_by, worst))
         try:
             ledger = self._counted()
             ledger.reserve(key, call_id, amount, input_tokens + output)
@@ -230,7 +235,13 @@ class Till:
         return self._ledger
 
     def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str, worst: Worst | None) -> int:
-        now, tier = datetime.now(UTC), worst.tier if worst is not None else None
+        now = datetime.now(UTC)
+        if worst is None or worst.is_plain:
+            price = self._prices.price(provider, model, now, input_tokens=input_tokens)
+            usd = cost(price, Usage(input_tokens=input_tokens, output_tokens=output))
+            if usd is not None:
+                return pico(usd)
+        tier = worst.tier if worst is not None else None
         usages = [Usage(input_tokens=input_tokens, output_tokens=output)]
         if worst is not None and worst.writes_cache:
             usages.append(replace(usages[0], cache_write_tokens=input_tokens))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from modicum.types import Endpoint
+from modicum.types import Endpoint, quick
 
 LIMITS: Mapping[Endpoint, tuple[str, ...]] = MappingProxyType(
     {
@@ -29,6 +29,7 @@ FREE = frozenset(("count_tokens",))
 """Endpoints that nobody charges for."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worst:
     """What a request lets happen."""
@@ -46,6 +47,11 @@ class Worst:
     """Its answers may be audio."""
     free: bool = False
     """Nobody charges for it."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Only its tokens make it dear."""
+        return not (self.tier or self.writes_cache or self.for_an_hour or self.speaks)
 
 
 def worst(request: Mapping[str, Any], body: bytes, endpoint: Endpoint, *, marks_cache: bool = False) -> Worst:

@@ -96,7 +96,7 @@ def encode(call: Call) -> bytes:
         status=call.status,
         finish_reason=call.finish_reason,
         error=call.error,
-        usage=None if call.usage == _UNKNOWN_USAGE else call.usage,
+        usage=None if call.usage.input_tokens is None and call.usage == _UNKNOWN_USAGE else call.usage,
         cost_usd=call.cost_usd,
         decision=call.decision,
         key_id=call.key_id,

@@ -39,7 +39,9 @@ class Entry:
 
 
 def row(kind: int, flags: int, writer: int, day: int, wall_us: int, at_us: int, key: bytes, call: bytes, pico: int, tokens: int) -> bytes:
-    body = ROW.pack(0, kind, flags, FORM, writer, day, wall_us, at_us, key, call, min(pico, CAP), min(tokens, CAP))[4:]
+    if pico > CAP or tokens > CAP:
+        pico, tokens = min(pico, CAP), min(tokens, CAP)
+    body = ROW.pack(0, kind, flags, FORM, writer, day, wall_us, at_us, key, call, pico, tokens)[4:]
     return zlib.crc32(body).to_bytes(4, "little") + body
 
 

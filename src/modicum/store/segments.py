@@ -71,7 +71,9 @@ class SegmentWriter:
         while not self._hold():
             pass
         try:
-            write(self._fd, frame)
+            wrote = os.write(self._fd, frame)
+            if wrote < len(frame):
+                write(self._fd, frame[wrote:])
             self._size += len(frame)
             self._dirty = True
             if self._strict:

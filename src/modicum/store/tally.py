@@ -66,7 +66,12 @@ class Account:
 
     def count(self, second: int, requests: int, tokens: int) -> None:
         """Add to a second of the running minute."""
-        # Mostly it is the last second.
+        if self.seconds and (last := self.seconds[-1])[0] == second:
+            last[1] += requests
+            last[2] += tokens
+            self.requests += requests
+            self.tokens += tokens
+            return
         for entry in reversed(self.seconds):
             if entry[0] == second:
                 entry[1] += requests
