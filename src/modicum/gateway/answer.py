@@ -29,7 +29,7 @@ from modicum.wire import canon, completion
 from modicum.wire import error as wire_error
 
 if TYPE_CHECKING:
-    from modicum.backends.upstreams import Deployment, Target
+    from modicum.backends.upstreams import Target
     from modicum.gateway.day import Day
 
 SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -109,9 +109,8 @@ async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
     day.till.permit(draft.key, model)
     target = setting.upstreams.target(model)
     if draft.key is not None:
-        first, config = target.deployments[0], setting.config
-        marks = any(row.cache_control == "auto" for row in (config.upstream, *config.providers.values()))
-        most = worst(request, body, draft.endpoint, marks_cache=marks)
+        first = target.deployments[0]
+        most = worst(request, body, draft.endpoint, marks_cache=setting.marks_cache)
         draft.hold = day.till.reserve(
             draft.key,
             draft.call_id,
@@ -119,16 +118,10 @@ async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
             max_output=most.output,
             model=first.model,
             provider=first.provider,
-            also=[(one.provider, one.model) for one in may_answer(target, draft.endpoint)],
+            also=setting.upstreams.places(target, draft.endpoint),
             worst=most,
         )
     return target
-
-
-def may_answer(target: Target, endpoint: Endpoint) -> list[Deployment]:
-    """All that may be asked in the place of the first: whoever answers must be within the budget."""
-    every = [one for each in (target, *target.fallbacks) for one in each.deployments]
-    return [one for one in every if one.speaks(endpoint) is not None]
 
 
 def see(day: Day, draft: Draft) -> None:

@@ -31,6 +31,8 @@ class Setting:
     """What records say of where a call came in."""
     keep_bodies: Literal["redacted", "full", "none"]
     fail_closed: bool
+    marks_cache: bool
+    """The operator wants some provider to keep the static beginning of prompts."""
     held: tuple[str, ...] = field(default=(), repr=False)
     """Providers' keys that stand in the environment."""
     words: dict[str, str] = field(default_factory=dict, repr=False)
@@ -50,6 +52,7 @@ class Setting:
             source=source or config.serve.listen,
             keep_bodies=config.store.keep_bodies,
             fail_closed=config.store.on_failure == "fail_closed",
+            marks_cache=any(row.cache_control == "auto" for row in (config.upstream, *config.providers.values())),
             held=tuple(filter(None, (secret(row.api_key_env) for row in (config.upstream, *config.providers.values())))),
         )
 
