@@ -129,3 +129,16 @@ def test_an_answer_of_a_model_that_was_not_named_names_the_one_that_was_asked(en
     writer = dialect(endpoint).writer(ASKED)
     pinged = writer.write(Pinged())
     assert not pinged.startswith(b"event:") and b'"model":"m"' in writer.write(Began(id="1", model=""))
+
+
+def test_what_clients_send_back_of_former_answers() -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}", "provider_specific_fields": {"x": 1}}}
+    call |= {"extra_content": {"google": {"thought_signature": "x"}}, "provider_specific_fields": {"x": 1}}
+    said = {"role": "assistant", "content": "a", "annotations": [{"type": "url_citation"}], "provider_specific_fields": {"x": 1}}
+    asked = openai.DIALECT.read_request({"model": "m", "messages": [{**said, "tool_calls": [call]}], "tool_choice": {"type": "auto"}})
+    assert asked.messages[0].parts == (Text(text="a"), ToolUse(id="a", name="f", arguments="{}"))
+    assert asked.tool_choice is not None and asked.tool_choice.mode == "auto"
+    cited = {"type": "text", "text": "a", "citations": [{"type": "char_location"}]}
+    form = {"type": "json_schema", "schema": {"type": "object"}}
+    there = anthropic.DIALECT.read_request({"model": "m", "messages": [{"role": "assistant", "content": [cited]}], "output_format": form})
+    assert there.messages[0].parts == (Text(text="a"),) and there.format is not None and there.format.schema == {"type": "object"}

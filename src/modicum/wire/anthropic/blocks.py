@@ -27,7 +27,7 @@ def _keep(block: Mapping[str, Any], at: str) -> Keep | None:
 
 
 def _text(block: Mapping[str, Any], at: str) -> Text:
-    only(block, (*_CACHED, "text"), at, _NO_CITATIONS)
+    only(block, (*_CACHED, "text", "citations"), at)  # citations of former answers only tell where they came from
     return Text(text=text(block.get("text"), f"{at}.text"), keep=_keep(block, at))
 
 

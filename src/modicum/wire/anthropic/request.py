@@ -154,7 +154,7 @@ _FIELDS: dict[str, tuple[str, Take]] = {
     "thinking": ("thinking", _thinking),
 }
 """Name here -> the request's field, and how it is read."""
-_APART = ("messages", "system", "output_config", "cache_control", "diagnostics")
+_APART = ("messages", "system", "output_config", "output_format", "cache_control", "diagnostics")
 """`diagnostics` asks to be told why a cache was missed, and ends here."""
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "speed": ("standard",),
@@ -189,6 +189,8 @@ def read_request(body: Mapping[str, Any]) -> Request:
         if (effort := maybe(text, output.get("effort"), "output_config.effort")) is not None:
             found["thinking"] = replace(found.get("thinking", Thinking()), effort=effort)
         found["format"] = maybe(_format, output.get("format"), "output_config.format")
+    if (form := maybe(_format, body.get("output_format"), "output_format")) is not None:  # its name while it was a beta
+        found["format"] = form
     messages = read_messages(body.get("system"), body.get("messages"))
     if body.get("cache_control") is not None:
         messages = _keep_last(messages, body["cache_control"])

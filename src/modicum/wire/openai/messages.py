@@ -25,10 +25,11 @@ from modicum.wire.openai.parts import (
 from modicum.wire.talk import Audio, File, Image, Message, Part, Reasoning, Refusal, Text, ToolResult, ToolUse
 
 _SHARED = ("role", "content", "name", "cache_control")
-_ASSISTANT = (*_SHARED, "refusal", "tool_calls", *REASONING)
+_ASSISTANT = (*_SHARED, "refusal", "tool_calls", "annotations", "provider_specific_fields", *REASONING)
+"""What only tells about a former answer (`annotations`, LiteLLM's `provider_specific_fields`) ends here."""
 _TOOL = ("role", "content", "tool_call_id", "name", "cache_control")
 """`name` only says again what the tool call says."""
-_NEUTRAL: dict[str, tuple[Any, ...]] = {"annotations": ([],), "images": ([],), "tool_calls": ([],)}
+_NEUTRAL: dict[str, tuple[Any, ...]] = {"images": ([],), "tool_calls": ([],)}
 _ALLOWED: dict[str, tuple[type[Part], ...]] = {
     "system": (Text,),
     "developer": (Text,),

@@ -143,11 +143,11 @@ def write_part(part: Part, at: str) -> dict[str, Any]:
 
 def read_tool_call(value: Any, at: str) -> ToolUse:
     call = record(value, at)
-    only(call, ("id", "type", "function", "cache_control", "index"), at)
+    only(call, ("id", "type", "function", "cache_control", "index", "extra_content", "provider_specific_fields"), at)
     if call.get("type", "function") not in ("function", None):
         raise untranslatable(f"{at}.type", "a tool call that is no function")
     function = record(call.get("function"), f"{at}.function")
-    only(function, ("name", "arguments"), f"{at}.function")
+    only(function, ("name", "arguments", "provider_specific_fields"), f"{at}.function")
     return ToolUse(
         id=maybe(text, call.get("id"), f"{at}.id") or "",
         name=text(function.get("name"), f"{at}.function.name"),

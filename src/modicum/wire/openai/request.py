@@ -95,6 +95,9 @@ def _choice(value: Any, at: str) -> ToolChoice:
             raise untranslatable(at, f"the value {value[:40]!r}")
         return ToolChoice(mode=_MODES[value])
     body = record(value, at)
+    if isinstance(kind := body.get("type"), str) and kind in _MODES:  # as some editors write it
+        only(body, ("type",), at)
+        return ToolChoice(mode=_MODES[kind])
     if body.get("type") != "function":
         raise untranslatable(f"{at}.type")
     only(body, ("type", "function"), at)
