@@ -44,16 +44,23 @@ def scenario(folder: Path, shim: Shim, plan: list[list[int]]) -> list[dict[str, 
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_the_store_survives_a_failure_at_any_change(tmp_path: Path, shim: Shim, length: Length, report: Report, way: str) -> None:
-    """Fail change k of the scenario in `broken.py`; open again; nothing acknowledged is gone."""
-    (quiet,) = scenario(tmp_path, shim, [])
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, shim: Shim) -> tuple[Path, int]:
+    """A folder with the home that the scenario begins with, and how many changes the scenario makes where nothing fails."""
+    folder = tmp_path_factory.mktemp("disk")
+    (quiet,) = scenario(folder, shim, [])
     assert quiet["problem"] == "" and quiet["failed"] == 0
-    changes = quiet["changes"]
+    return folder, quiet["changes"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_store_survives_a_failure_at_any_change(whole: tuple[Path, int], shim: Shim, length: Length, report: Report, way: str) -> None:
+    """Fail change k of the scenario in `broken.py`; open again; nothing acknowledged is gone."""
+    folder, changes = whole
     error, stays = WAYS[way]
     # The short form takes a few of each kind of change, others every day.
     drawn = range(1, changes + 1) if length.long else sorted(random.Random().sample(range(1, changes + 1), 3))
-    found = scenario(tmp_path, shim, [[k, error, FOREVER if stays else k] for k in drawn])
+    found = scenario(folder, shim, [[k, error, FOREVER if stays else k] for k in drawn])
     wrong = [one for one in found if one["problem"]]
     assert not wrong, f"{len(wrong)} of {len(found)}: {wrong[:3]}"
     told = f"{way}: at {len(found)} of {changes} changes, after each the store opened with every acknowledged call once"
@@ -195,8 +202,8 @@ def test_a_ledger_whose_next_file_cannot_be_made_goes_on_there_when_it_can(tmp_p
         one.close()
 
 
-def test_a_writer_that_cannot_cut_a_torn_frame_off_begins_another_segment(tmp_path: Path, shim: Shim) -> None:
+def test_a_writer_that_cannot_cut_a_torn_frame_off_begins_another_segment(whole: tuple[Path, int], shim: Shim) -> None:
     """Two changes fail at once: the write, and cutting off what it left."""
-    plan = [[k, error, k + more] for k in (3, 5, 9, 14, 17, 20) for error, more in ((errno.EIO, 1), (errno.ENOSPC, 2), (errno.EIO, 4))]
-    wrong = [one for one in scenario(tmp_path, shim, plan[:4]) if one["problem"]]
+    plan = [[k, error, k + more] for k, error, more in ((3, errno.EIO, 1), (5, errno.ENOSPC, 2), (9, errno.EIO, 4))]
+    wrong = [one for one in scenario(whole[0], shim, plan) if one["problem"]]
     assert not wrong, wrong[:2]

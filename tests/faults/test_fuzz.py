@@ -28,7 +28,7 @@ from modicum.gateway import endpoints, limits
 from modicum.store import codec
 from modicum.types import Call, Endpoint
 from modicum.view import Redactor
-from modicum.wire import canon, otlp
+from modicum.wire import canon, chat, otlp
 from modicum.wire.dialects import dialect, talks
 from modicum.wire.passing import passing
 from tests.faults import broken
@@ -148,7 +148,7 @@ def test_only_documented_codes_whatever_is_asked(made: World, length: Length, re
 
 
 def streams() -> list[bytes]:
-    chat = b"".join(b"data: " + json.dumps(delta("m", content=word)).encode() + b"\n\n" for word in ("a", "b", "漢"))
+    plain = b"".join(b"data: " + json.dumps(delta("m", content=word)).encode() + b"\n\n" for word in ("a", "b", "漢"))
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": message("m", "", 0)},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
@@ -158,7 +158,7 @@ def streams() -> list[bytes]:
         {"type": "message_stop"},
     ]
     anthropic = b"".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in events)
-    return [chat + b"data: [DONE]\n\n", anthropic]
+    return [plain + b"data: [DONE]\n\n", anthropic]
 
 
 REQUEST: dict[str, Any] = {
@@ -186,15 +186,9 @@ REQUEST: dict[str, Any] = {
 REDACTOR = Redactor.open()
 
 
-def read_json(data: bytes) -> Any:
-    return msgspec.json.decode(data)
-
-
 def in_every_dialect(data: bytes) -> None:
     """Read a request and a response as every dialect."""
-    value = read_json(data)
-    if not isinstance(value, dict):
-        return
+    value = chat.loads(data)
     for name in ("chat_completions", "messages", "responses", "generate_content", "converse", "predictions"):
         endpoint: Endpoint = name
         if talks(endpoint):
