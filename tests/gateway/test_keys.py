@@ -246,8 +246,18 @@ def test_a_budget_is_not_passed_by_leaving(tmp_path: Path, upstream: Upstream) -
             connection.close()
             until(lambda left=left: len(upstream.left) > left)  # type: ignore[misc]
         until(lambda: len(found.calls()) == 2)
-        response, body = found.post(ask("hang"), bearer(key))
+        response, body = found.post(ask("hang", max_tokens=100), bearer(key))
         assert response.status == 429 and json.loads(body)["error"]["code"] == "budget_exceeded"
+
+
+def test_a_torn_answer_is_paid_for_and_a_refusal_is_not(tmp_path: Path, upstream: Upstream) -> None:
+    (tmp_path / "modicum.toml").write_text(
+        "".join(f'[prices."{m}"]\ninput_usd_mtok = 1\noutput_usd_mtok = 1000\n' for m in ("torn", "error"))
+    )
+    key = make(tmp_path / "home", k={"budget_day_usd": Decimal("0.15"), "reserve_output_tokens": 100})["k"]
+    with gateway(tmp_path / "home", upstream.url, "--config", str(tmp_path / "modicum.toml")) as found:
+        assert [found.post(ask("error"), bearer(key))[0].status for _ in range(3)] == [401] * 3
+        assert [found.post(ask("torn"), bearer(key))[0].status for _ in range(2)] == [502, 429]
 
 
 def until(done: Callable[[], bool], *, within_s: float = 10.0) -> None:

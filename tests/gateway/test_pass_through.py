@@ -120,6 +120,8 @@ def test_a_provider_that_fails_is_a_502_in_openai_s_form(served: Gateway, model:
 def test_a_torn_plain_reply_is_a_502_not_half_a_body(served: Gateway) -> None:
     response, body = served.post(ask("torn"))
     assert response.status == 502 and json.loads(body)["error"]["code"] == "upstream_failed"
+    call = served.call(response.headers["x-request-id"])
+    assert (call.status, call.error, call.finish_reason) == (502, "upstream_failed", None), "what is on record is what the caller got"
 
 
 def test_a_provider_that_hangs_is_a_504(served: Gateway) -> None:

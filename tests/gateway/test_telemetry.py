@@ -394,3 +394,18 @@ def test_alarms_and_the_start_are_lines(form: Any) -> None:
         assert (second["event"], second["workers"]) == ("started", 2)
     else:
         assert lines[0] == "modicum alarm: snapshot: a file is damaged" and lines[1].startswith("modicum: listening")
+
+
+class Full(io.StringIO):
+    """Standard error on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_an_alarm_that_cannot_be_written_stops_nothing() -> None:
+    Log("json", Full()).alarm("recorder", "a call was answered and not recorded")
+    Log("text", Full()).started(url="u", upstream="v", workers=1, observe=False)
+    closed = io.StringIO()
+    closed.close()
+    Log("text", closed).alarm("keys", "x")

@@ -30,6 +30,7 @@ TOLD = frozenset(
 CREDENTIALS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-key"))
 ACCOUNTS = frozenset(("openai-organization", "openai-project"))
 """They name whose account pays, so they go only where the caller's own key goes: under `auth = "forward"`."""
+PREFIX = "mk-"
 OURS = re.compile(r"(?<![A-Za-z0-9])mk-[A-Za-z0-9_-]{29}")
 """Keys of our own look so, the shortest that are taken too; they are shown to no provider, wherever a caller put one."""
 
@@ -76,7 +77,7 @@ class Provider:
             path = path.replace("{model}", in_path(model))
         if not suffix:
             return self.url + path
-        if "mk-" in suffix and OURS.search(suffix):
+        if PREFIX in suffix and OURS.search(suffix):
             raise RequestError("a key of this gateway's stands in the address", hint="send it in a header: `authorization: Bearer mk-...`")
         if not SUFFIX.fullmatch(suffix):
             raise RequestError(f"{suffix!r} cannot follow {path!r}")
@@ -122,7 +123,7 @@ class Provider:
     def _forwarded(self, name: str, value: str) -> tuple[str, str] | None:
         """The caller's own key as this provider wants to see it."""
         key = value[7:].strip() if value[:7].lower() == "bearer " else value.strip()
-        if not key or not _fits(value):
+        if not key or key.startswith(PREFIX) or not _fits(value):
             return None
         if name == "authorization" and value[:7].lower() != "bearer ":
             return name, value
@@ -255,4 +256,4 @@ def rewrite_model(body: bytes, model: str, *, name: str = "model", keep: bool = 
 
 
 def _fits(value: str) -> bool:
-    return value.isascii() and value.isprintable() and not ("mk-" in value and OURS.search(value))
+    return value.isascii() and value.isprintable() and not (PREFIX in value and OURS.search(value))

@@ -61,7 +61,7 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
         raise
     except ModicumError as error:
         draft.broken = draft.streaming
-        draft.fail(error)
+        draft.fail(error, started=reply.started)
         await day.recorder.keep(draft)
         if not reply.started:
             await admit.refuse(asked, reply, error, day.headers(draft), endpoint=endpoint, request_id=draft.call_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ SHORTEST_SECRET = 8
 NOT_KEPT = frozenset(("embeddings", "files", "batches", "models"))
 """Endpoints whose answers are not stored: rows of numbers, and what others keep."""
 
+_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
+"""Ids of responses are like this; they are kept as they are, however many digits they have, for calls are known by them."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -68,6 +71,8 @@ class Draft:
     """The one that answered, or that was asked last."""
     tried: tuple[str, ...] = ()
     status: int | None = None
+    taken: bool = False
+    """A provider began to answer, and not with a refusal: it charges for the call, whatever becomes of it."""
     response_body: bytes | None = None
     """Of a plain reply, as the caller got it; None where it was too long to keep."""
     own_usage: Usage | None = None
@@ -101,10 +106,10 @@ class Draft:
         if self.overhead_ms is None:
             self.overhead_ms = round((time.perf_counter() - self.began - self.waited) * 1000, 3)
 
-    def fail(self, error: ModicumError) -> None:
-        """One of our errors ended it."""
+    def fail(self, error: ModicumError, *, started: bool = False) -> None:
+        """One of our errors ended it. `started`: the caller had the head of another reply already."""
         self.error = error.code
-        if self.status is None:
+        if self.status is None or not started:
             self.status = error.status or 500
 
     def leave(self, *, stopped: bool) -> None:
@@ -140,9 +145,10 @@ class Draft:
         self.cost_usd = self._cost(told, request_model, usage, tier)
         asked, body, viewed = self._bodies(response, alarm)
         deployment, word = self.deployment, self.setting.word
+        named = _text(response.get("id")) if response else None
         return Call(
             call_id=self.call_id,
-            response_id=_text(response.get("id")) if response else None,
+            response_id=named if named is None or _ID.fullmatch(named) else word(named),
             scope=self.scope,
             key_id=self.key.key_id if self.key is not None else None,
             endpoint=self.endpoint,

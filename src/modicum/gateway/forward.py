@@ -21,7 +21,7 @@ async def hand_on(day: Day, draft: Draft, found: Answering, reply: Reply) -> Non
     """Hand on what a provider says. Its connection is closed, or given back, when this ends."""
     answer = found.answer
     try:
-        draft.status = answer.status
+        draft.status, draft.taken = answer.status, answer.status < 400
         events = draft.endpoint in STREAMED and answer.status < 400 and not found.plainly and is_stream(found)
         if found.spoken == draft.endpoint:
             await (through.stream(day, draft, found, reply) if events else through.plain(day, draft, answer, reply))

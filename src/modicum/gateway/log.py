@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -42,4 +43,5 @@ class Log:
             text = msgspec.json.encode(head | about).decode()
         else:
             text = "".join(c if c.isprintable() else " " for c in text)
-        print(text, file=self._stream or sys.stderr, flush=True)
+        with suppress(OSError, ValueError):  # a full disk, a closed pipe: what is under way goes on without the line
+            print(text, file=self._stream or sys.stderr, flush=True)

@@ -54,7 +54,7 @@ class Recorder:
         draft.recorded = await self.write(call)
         try:
             if draft.hold is not None:
-                if draft.own_usage is None and (not draft.tried or (call.status >= 400 and call.status != CLIENT_LEFT)):
+                if draft.own_usage is None and not draft.taken and not (draft.tried and call.status == CLIENT_LEFT):
                     draft.hold.cancel()  # nobody bills a refusal; whoever leaves before the answer is billed for what was asked
                 else:
                     draft.hold.settle(call.cost_usd, call.usage)

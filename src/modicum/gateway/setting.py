@@ -13,7 +13,6 @@ from modicum.gateway.till import Till
 from modicum.store.key import evidence_key
 from modicum.view import Redactor
 
-
 MOST_WORDS = 1024
 
 
@@ -63,12 +62,17 @@ class Setting:
         return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.salt, digest_size=12).hexdigest()
 
     def word(self, text: str | None) -> str | None:
-        """A model's name or an error's code as it is recorded: a caller or a provider may have written anything there."""
+        """A model's name or an error's code as it is recorded: a caller or a provider may have written anything there. None where that
+        cannot be looked at: no call is lost for a word.
+        """
         if text is None or self.keep_bodies == "full":
             return text
         found = self.words.get(text)
         if found is None:
-            found = self.redactor.names().redact(text)
+            try:
+                found = self.redactor.names().redact(text)
+            except Exception:
+                return None
             if len(self.words) < MOST_WORDS:
                 self.words[text] = found
         return found
