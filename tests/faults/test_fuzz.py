@@ -354,6 +354,11 @@ def test_damaged_bytes_raise_nothing_but_ours_and_take_no_time(name: str, length
             pass
         except Exception as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error} for {data!r}") from error
-        slowest = max(slowest, time.thread_time() - began)
+        if (took := time.thread_time() - began) > slowest:
+            # What is slow is slow again; what the collector of garbage took is not.
+            began = time.thread_time()
+            with contextlib.suppress(ModicumError, msgspec.DecodeError, UnicodeDecodeError):
+                read(data)
+            slowest = max(slowest, min(took, time.thread_time() - began))
     assert slowest < 0.1, (seed, slowest)
     report("W2", f"{name}: {number:,} damaged inputs, nothing but our errors, {slowest * 1000:.1f} ms of processor time at most (bar 100)")
