@@ -47,6 +47,10 @@ leave_out = ["logit_bias"]
 [models."smart"]
 deployments = ["claude/claude-x"]
 
+[models."either"]
+deployments = ["claude/claude-x", "openai/first"]
+strategy = "ordered"
+
 [models."careful"]
 deployments = ["openai/first", "claude/claude-x"]
 strategy = "ordered"
@@ -243,6 +247,16 @@ def test_what_has_no_words_there_is_refused_by_name(served: Gateway, provider: S
     error = json.loads(body)["error"]
     assert response.status == 400 and error["code"] == "untranslatable" and "logit_bias" in error["message"]
     assert len(provider.got) == before and served.call(response.headers["x-request-id"]).error == "untranslatable"
+
+
+def test_who_has_no_words_for_it_is_passed_over(served: Gateway, provider: Scripted) -> None:
+    provider.on("/v1/chat/completions", plain(CHAT))
+    response, _ = served.post(chat_ask("either", logit_bias={"1": 5}))
+    assert response.status == 200 and provider.got[-1].json()["logit_bias"] == {"1": 5}
+    assert response.headers["x-modicum-deployment"] == "openai/first" and response.headers["x-modicum-attempts"] == "1"
+    provider.on("/claude/v1/messages", plain(CLAUDE))
+    response, _ = served.post(chat_ask("either"))
+    assert response.headers["x-modicum-deployment"] == "claude/claude-x"
 
 
 def test_what_the_operator_leaves_out_is_not_told(served: Gateway, provider: Scripted) -> None:

@@ -142,7 +142,7 @@ class Ledger:
 
 
 class Attempts:
-    """The tries of one call. Ask `next`, tell `failed` or `answered`, and `close` it when the call is over."""
+    """The tries of one call. Ask `next`, tell `failed`, `unable` or `answered`, and `close` it when the call is over."""
 
     def __init__(
         self, target: Target, rounds: Sequence[tuple[Target, Sequence[Deployment]]], ledger: Ledger, *, tries: int | None = None
@@ -153,6 +153,7 @@ class Attempts:
         self._waiting = [ledger.order(one, deployments) for one, deployments in rounds]
         self._tries: dict[str, int] = {}
         self._given: list[Deployment] = []
+        self._unable: set[str] = set()
         self._ready_at: dict[str, float] = {}
         self._most = (ledger.retry.tries or 1) if tries is None else tries
         self._busy: State | None = None
@@ -164,7 +165,7 @@ class Attempts:
     @property
     def tried(self) -> tuple[str, ...]:
         """`provider/model` of each try, in order; one that was tried twice stands twice."""
-        return tuple(one.name for one in self._given)
+        return tuple(one.name for one in self._given if one.name not in self._unable)
 
     @property
     def tries(self) -> tuple[Deployment, ...]:
@@ -214,6 +215,13 @@ class Attempts:
             self._ready_at[one.name] = float("inf")  # asking sooner than it wants is no use, and longer we do not wait
         else:
             self._ready_at[one.name] = now + max(asked_for * (1 + 0.1 * self._ledger.random()) if asked_for else 0.0, back_off)
+
+    def unable(self, one: Deployment) -> None:
+        """It cannot be told this request: nothing was sent, and this call does not ask it again."""
+        self._release()
+        self._ledger.state(one).probing_until = 0.0
+        self._ready_at[one.name] = float("inf")
+        self._unable.add(one.name)
 
     def answered(self, one: Deployment) -> None:
         """Its reply has begun and is the caller's, whatever it says."""

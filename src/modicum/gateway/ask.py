@@ -12,7 +12,7 @@ import msgspec
 
 from modicum.backends.client import Reply as Answer
 from modicum.backends.upstreams import Attempts, Deployment, Target
-from modicum.errors import UpstreamError
+from modicum.errors import UntranslatableError, UpstreamError
 from modicum.gateway import shadow
 from modicum.gateway.draft import Draft
 from modicum.types import Endpoint
@@ -66,18 +66,26 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
     caller = told(asked)
     last: Answering | None = None
     error: UpstreamError | None = None
+    unable: UntranslatableError | None = None
     try:
         while (deployment := await attempts.next()) is not None:
-            if last is not None:
-                last.answer.close()
-                last = None
             draft.deployment, draft.tried = deployment, attempts.tried
             try:
                 found = await _send(day, draft, attempts, deployment, caller)
+            except UntranslatableError as refusal:  # the next one may speak the caller's dialect
+                unable = unable or refusal
+                attempts.unable(deployment)
+                draft.tried = attempts.tried
+                continue
             except UpstreamError as failure:
-                error = failure
+                if last is not None:
+                    last.answer.close()
+                last, error = None, failure
                 attempts.failed(deployment, failure)
                 continue
+            if last is not None:
+                last.answer.close()
+                last = None
             answer = found.answer
             if not attempts.retryable(answer.status, answer.header("x-should-retry")):
                 attempts.answered(deployment)
@@ -87,7 +95,7 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
         if last is not None:
             last.refused = True
             return last
-        raise error if error is not None else attempts.unavailable()
+        raise error or unable or attempts.unavailable()
     except BaseException:
         if last is not None:
             last.answer.close()
