@@ -12,7 +12,7 @@
     table           all of them, and which one a path means
     reading         a request -> what an operation takes
     jobs            operations that take long: one at a time, asked for again by their id
-    app             the ASGI application over the table, in a process of its own (`python -m modicum.admin`)
+    app             the application over the table, in a process of its own (`python -m modicum.admin`)
     openapi         the table as an OpenAPI document
     reach           how a command gets to an operation: here, or through a gateway
 
