@@ -29,7 +29,7 @@ help: ## this list
 
 check: format lint types imports docs-check unit ## everything: format, lint, types, import contracts, docs, tests
 
-test: check peers ## `make check`, then the gateway with the clients and servers of others
+test: check faults peers ## `make check`, the fault suite's short form, and the gateway with the clients and servers of others
 
 format: $(VENV)/.test | .cache/tmp
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff --quiet .; echo "make fix puts it right"; exit 1; }
@@ -47,7 +47,7 @@ docs-check: $(VENV)/.test | .cache/tmp
 	@$(PY) docs/generate.py --check
 
 unit: $(VENV)/.test | .cache/tmp ## tests alone; ARGS="tests/store -x" narrows them
-	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache --ignore=tests/peers $(ARGS)
+	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache --ignore=tests/peers --ignore=tests/faults $(ARGS)
 
 peers: $(VENV)/.test $(PEERS)/.litellm $(PEERS)/.hf $(PEERS)/.node | .cache/tmp ## official clients, LangChain, LiteLLM, llama.cpp, transformers
 	@MODICUM_PEERS=$(PEERS) $(PY) -m pytest --basetemp=.cache/pytest-peers -o cache_dir=.cache/pytest_cache tests/peers $(ARGS)

@@ -217,3 +217,14 @@ def test_heads_that_two_readers_read_differently_are_refused(served: Gateway, up
         told = connection.recv(4096)
     assert told.startswith(b"HTTP/1.1 400 ") or (told == b"" and b"xchunked" in lines), told[:200]
     assert len(upstream.bodies) == before
+
+
+def test_an_emptied_configuration_is_not_taken(upstream: Upstream, tmp_path: Path) -> None:
+    file = tmp_path / "m.toml"
+    file.write_text('[models."alias"]\ndeployments = ["openai/gpt-there"]\n')
+    with gateway(tmp_path / "home", upstream.url, "--config", str(file)) as served:
+        file.write_text("")
+        served.process.send_signal(signal.SIGHUP)
+        until(lambda: "is empty or gone" in served.errors())
+        assert json.loads(served.post(ask("alias"))[1])["model"] == "gpt-there"
+        assert served.stop() == 0

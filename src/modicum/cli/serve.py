@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import msgspec
 
 from modicum.cli.options import Config, common, printable
 from modicum.config import load, use_one_thread
-from modicum.errors import StoreError
+from modicum.errors import ConfigError, StoreError
 from modicum.store import home, snapshot
 from modicum.store.keys import Keys, environment_key
 
@@ -82,11 +84,29 @@ def command(config: Config, as_json: bool, given: dict[str, Any]) -> None:
 
 
 def _reread(config: Config, given: dict[str, Any]) -> Callable[[], Config]:
-    """Reads the configuration as this command did. Where it listens and where it keeps things stays."""
+    """Reads the configuration as this command did. Where it listens and where it keeps things stays.
+
+    A file that is gone or empty where there was one is refused: it is being written just now, and its defaults would send calls elsewhere.
+    """
     context = click.get_current_context()
     named = context.params.get("config_path") or (context.parent.params.get("config_path") if context.parent else None)
     path = Path(named).absolute() if named is not None else None
-    return lambda: _absolute(load(path, flags={**given, "store.home": config.home}))
+    file = path or Path("modicum.toml").absolute()
+    began_with = _is_written(file)
+
+    def reread() -> Config:
+        if began_with and not _is_written(file):
+            raise ConfigError(f"{file} is empty or gone", hint="what held before holds on; write it and send SIGHUP again")
+        return _absolute(load(path, flags={**given, "store.home": config.home}))
+
+    return reread
+
+
+def _is_written(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config] | None = None) -> None:
@@ -96,6 +116,7 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     from modicum.backends.upstreams import Upstreams
     from modicum.gateway import admit, server
     from modicum.gateway.log import Log
+    from modicum.gateway.till import prepare_prices
 
     config = _absolute(config)
     upstreams = Upstreams.open(config, Client())
@@ -103,6 +124,8 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     admit.listener(config.serve.listen, keyed=keyed)
     home.prepare(config.home)
     held = home.begin_serving(config.home)
+    with contextlib.suppress(OSError, subprocess.SubprocessError):  # a worker tries again, and says what is wrong
+        prepare_prices(config.home)  # once for a version of the price list; no call should wait for it
     bound = server.bind(config.serve.listen, keyed=keyed)
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     about = announcement(config, models=upstreams.names(), keyed=keyed)
