@@ -223,6 +223,7 @@ def test_an_emptied_configuration_is_not_taken(upstream: Upstream, tmp_path: Pat
     file = tmp_path / "m.toml"
     file.write_text('[models."alias"]\ndeployments = ["openai/gpt-there"]\n')
     with gateway(tmp_path / "home", upstream.url, "--config", str(file)) as served:
+        assert json.loads(served.post(ask("alias"))[1])["model"] == "gpt-there"
         file.write_text("")
         served.process.send_signal(signal.SIGHUP)
         until(lambda: "is empty or gone" in served.errors())
