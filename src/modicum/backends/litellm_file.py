@@ -32,7 +32,7 @@ def parse(text: bytes, where: str) -> dict[str, Any]:
     if len(text) > LONGEST_FILE:
         raise ConfigError(f"{where} is longer than {LONGEST_FILE} bytes")
     try:
-        import yaml  # type: ignore[import-untyped]  # it ships no types
+        import yaml  # it ships no types
     except ImportError:
         raise MissingExtraError.of("litellm", "a LiteLLM config.yaml") from None
     try:
