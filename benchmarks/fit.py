@@ -36,6 +36,7 @@ from modicum.stats.binomial import clopper_pearson
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Verdict, Workload
+from modicum.view import VIEW_VERSION, Redactor
 from modicum.wire import chat
 from modicum.workload import read
 
@@ -110,7 +111,9 @@ def row(
             continue
         calls += 1
         prediction = specialist.predict(recognised.slots)
-        if uncovered(certificate.cover, recognised, request, chat.segments(request)) or refusal(certificate.rule, prediction):
+        if uncovered(certificate.cover, recognised, request, chat.segments(request), view_version=VIEW_VERSION) or refusal(
+            certificate.rule, prediction
+        ):
             continue
         answered += 1
         told = read(workload.contract, chat.answer(response), recognised.slots)
@@ -138,9 +141,13 @@ def row(
 
 
 def bodies(lines: list[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any], str]]:
+    """Request and response as the day sees them, and the response's id."""
+    redactor = Redactor.open(None)
     for line in lines:
         record = json.loads(line)
-        yield record["request"], record["response"], record["response"]["id"]
+        seen = redactor.see(json.dumps(record["request"]).encode(), record["request"])
+        response = json.loads(seen.names.redact_json(json.dumps(record["response"]).encode()))
+        yield seen.request, response, record["response"]["id"]
 
 
 def show(found: dict[str, Any]) -> None:
