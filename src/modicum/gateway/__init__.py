@@ -1,1 +1,1 @@
-"""The OpenAI-compatible server: `answer.py` is one day; `server.py` runs it, `protocol.py` speaks HTTP, `app.py` is the door."""
+"""The OpenAI-compatible server: `answer.py` is the day on one screen; `server.py` runs it, `protocol.py` speaks HTTP, `app.py` is its door."""
