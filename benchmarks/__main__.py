@@ -35,6 +35,7 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
     Benchmark("gateway", lambda logs: ["--json", str(OUT / "gateway.json")]),
+    Benchmark("walk", lambda logs: ["--json", str(OUT / "walk.json")]),
     Benchmark("recognise", lambda logs: ["--json", str(OUT / "recognise.json"), *(["--log", *logs[::2]] if logs else [])]),
     Benchmark("redact", lambda logs: ["--json", str(OUT / "redact.json")]),
     Benchmark("store", lambda logs: [*logs[:1], "--json", str(OUT / "store.json")]),

@@ -1,1 +1,1 @@
-"""The OpenAI-compatible server: `answer.py` is the day on one screen; `server.py` runs it, `protocol.py` speaks HTTP, `app.py` is its door."""
+"""The server: `answer.py` is the day on one screen; `server.py` runs it, `protocol.py` speaks HTTP, `app.py` is its door."""
