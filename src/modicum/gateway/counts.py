@@ -96,8 +96,9 @@ class Counts:
 def _sweep(folder: Path) -> None:
     """Remove what runs that have ended left."""
     for run in folder.iterdir():
-        if run.name != RUN and not any(map(_held, run.glob("*.names"))):
-            shutil.rmtree(run, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another worker is sweeping too
+            if run.name != RUN and not any(map(_held, run.glob("*.names"))):
+                shutil.rmtree(run, ignore_errors=True)
 
 
 def _held(path: Path) -> bool:

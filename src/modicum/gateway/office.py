@@ -83,13 +83,13 @@ class Office:
     async def _start(self, home: Path, path: str) -> None:
         async with self._starting:
             until = time.monotonic() + START_S
-            if self._child is not None and self._child.poll() is not None:
-                self._child = None
+            ours = False  # started here and now; one of before may just be dying
             while not await _answers(path):
-                if self._child is None:
+                if self._child is None or (not ours and self._child.poll() is not None):
+                    ours = True
                     command = [sys.executable, "-m", "modicum.admin", str(home.absolute())]
                     self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-                ended = self._child.poll()
+                ended = self._child.poll() if ours else None
                 if ended or time.monotonic() >= until:
                     raise StoreUnavailableError("the process that answers the admin API did not start", hint="its output says why")
                 if ended is not None:  # another worker's was first: it answers soon, or it is just leaving
