@@ -36,9 +36,9 @@ class Gateway:
     process: subprocess.Popen[bytes]
     key: str = "sk-not-needed"
 
-    def calls(self, at_least: int) -> list[Call]:
+    def calls(self, at_least: int, within_s: float = 10.0) -> list[Call]:
         """What was recorded, once there is so much of it."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + within_s
         while len(found := recorded(self.home)) < at_least:
             assert time.monotonic() < until, f"{len(found)} calls recorded, not {at_least}"
             time.sleep(0.05)

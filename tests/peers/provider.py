@@ -7,11 +7,13 @@ a tool twice at once, anything else says hello. What it was sent stands in `seen
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 from typing import Any
 
 AT = 1_790_000_000
+_numbers = itertools.count(1)
 WORDS = ["Hel", "lo ", "wörld", " ✓"]
 TEXT = "".join(WORDS)
 TOOLS = [("call_1", "weather", '{"city": "Kuala Lumpur"}'), ("call_2", "weather", '{"city": "Zürich", "days": 2}')]
@@ -111,6 +113,11 @@ def sse(body: Any, name: str = "") -> bytes:
 OPENAI_USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17, "prompt_tokens_details": {"cached_tokens": 4}}
 
 
+def new_id() -> str:
+    """No two answers have the same id."""
+    return f"chatcmpl-scripted-{next(_numbers):08d}"
+
+
 def chat(asked: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": TEXT, "refusal": None}
     if str(asked["model"]).endswith("-tools"):
@@ -118,7 +125,7 @@ def chat(asked: dict[str, Any]) -> dict[str, Any]:
         message |= {"content": None, "tool_calls": calls}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if message.get("tool_calls") else "stop"}
     return {
-        "id": "chatcmpl-1",
+        "id": new_id(),
         "object": "chat.completion",
         "created": AT,
         "model": asked["model"],
@@ -128,8 +135,10 @@ def chat(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def chat_stream(asked: dict[str, Any]) -> list[bytes]:
+    number = new_id()
+
     def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
-        body = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": AT, "model": asked["model"]}
+        body = {"id": number, "object": "chat.completion.chunk", "created": AT, "model": asked["model"]}
         usage = {"usage": None} if (asked.get("stream_options") or {}).get("include_usage") else {}
         return sse(body | usage | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
@@ -145,7 +154,7 @@ def chat_stream(asked: dict[str, Any]) -> list[bytes]:
         events += [chunk({"content": word}) for word in WORDS]
         events.append(chunk({}, "stop"))
     if (asked.get("stream_options") or {}).get("include_usage"):
-        body = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": AT, "model": asked["model"], "choices": []}
+        body = {"id": number, "object": "chat.completion.chunk", "created": AT, "model": asked["model"], "choices": []}
         events.append(sse(body | {"usage": OPENAI_USAGE}))
     return [*events, b"data: [DONE]\n\n"]
 

@@ -88,7 +88,7 @@ def test_beside_litellm(provider: Provider, tmp_path: Path) -> None:
         config = model_list("gpt-there", provider.url) + 'litellm_settings: {callbacks: ["generic_api"]}\n'
         with litellm(tmp_path / "litellm", config, GENERIC_LOGGER_ENDPOINT=f"{ours.url}/v1/tap", DEFAULT_FLUSH_INTERVAL_SECONDS="1") as url:
             assert ask(url, MASTER, "gpt-there") == (TEXT, TEXT)
-            calls = ours.calls(2)
+            calls = ours.calls(2, within_s=40)
     assert all(call.origin == "import" and call.source == "litellm" for call in calls)
     assert all(call.request is not None and b"hello" in call.request for call in calls)
     assert all(call.usage.output_tokens == 5 for call in calls)
