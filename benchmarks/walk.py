@@ -60,7 +60,7 @@ PARTS = (
     "gateway.answer:ask",
     "backends.upstreams:Upstreams.send",
     "backends.client:Client.send",
-    "gateway.through:plain",
+    "gateway.plain:plain",
     "gateway.through:stream",
     "gateway.record:Recorder.keep",
     "gateway.draft:Draft.call",

@@ -8,6 +8,7 @@ from modicum.gateway import through, translate
 from modicum.gateway.ask import Answering
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import Reply
+from modicum.gateway.plain import plain
 
 if TYPE_CHECKING:
     from modicum.gateway.day import Day
@@ -24,7 +25,7 @@ async def hand_on(day: Day, draft: Draft, found: Answering, reply: Reply) -> Non
         draft.status, draft.taken = answer.status, answer.status < 400
         events = draft.endpoint in STREAMED and answer.status < 400 and not found.plainly and is_stream(found)
         if found.spoken == draft.endpoint:
-            await (through.stream(day, draft, found, reply) if events else through.plain(day, draft, answer, reply))
+            await (through.stream(day, draft, found, reply) if events else plain(day, draft, answer, reply))
         else:
             await (translate.stream(day, draft, found, reply) if events else translate.plain(day, draft, found, reply))
     finally:

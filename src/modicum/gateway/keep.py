@@ -10,7 +10,7 @@ from modicum.gateway.ask import told
 from modicum.gateway.decide import NO_WORKLOADS
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import Asked, Reply
-from modicum.gateway.through import plain
+from modicum.gateway.plain import plain
 from modicum.types import Endpoint
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import msgspec
 from modicum.errors import InputError, ModicumError, NotFoundError, UpstreamError
 from modicum.gateway.ask import told
 from modicum.gateway.exchange import JSON, Asked, Header, Reply
-from modicum.gateway.through import reply_headers
+from modicum.gateway.plain import reply_headers
 from modicum.gateway.translate import whole
 from modicum.types import Key, new_call_id
 from modicum.wire import chat

@@ -13,7 +13,7 @@ from modicum.backends.client import Reply as Answer
 from modicum.errors import InputError, UpstreamError
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import JSON, Header, Reply
-from modicum.gateway.through import unpacked
+from modicum.gateway.plain import unpacked
 from modicum.wire import chat, gather, talk
 from modicum.wire.dialects import dialect
 from modicum.wire.gather import Gathered
