@@ -1,0 +1,87 @@
+"""What a ladder holds: everything that could answer a workload, the smallest first, and what is known of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from modicum.types import Saving
+
+RungKind = Literal[
+    "exact_cache",  # the same request was answered before
+    "specialist",  # a small model of our own, built from these calls
+    "same_laboratory",  # a smaller model of whoever made the incumbent
+    "open_hosted",  # an open model at a provider
+    "open_own",  # an open model on own hardware
+    "incumbent_cached",  # today's model, with the provider's prompt caching
+    "incumbent_batch",  # today's model at batch prices
+    "incumbent_trimmed",  # today's model, with less text sent
+    "incumbent",  # as it is
+]
+Evidence = Literal[
+    "certified",  # a certificate on these very calls
+    "measured",  # on these very calls, without a certificate: a share of repeats, an attempt that was refused
+    "published",  # a benchmark of this kind of task, on others' data
+    "none",
+]
+ObstacleKind = Literal["licence", "terms", "region", "context", "modality", "tools", "structured_output", "residency", "retiring", "latency", "data"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """One thing that stands in the way."""
+
+    kind: ObstacleKind
+    text: str
+    hard: bool = True
+    """False: it has to be looked at, and may be nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One way to answer a workload's calls."""
+
+    kind: RungKind
+    name: str
+    """As a reader calls it: a model's name, "exact cache", "specialist"."""
+    model: str | None = None
+    """As it is asked for at `provider`; None for what is no model of anybody's."""
+    provider: str | None = None
+    share: float = 1.0
+    """Of the workload's calls that it would answer; the others stay with the incumbent."""
+    usd_call: Decimal | None = None
+    """What a call that it answers costs. None: unknown."""
+    usd_month: Decimal | None = None
+    """What the whole workload would cost in a month, the incumbent's part included."""
+    one_off_usd: Decimal | None = None
+    """What it costs to get there: labels, training, trying. None: unknown."""
+    saving: Saving | None = None
+    """A month, net of audits, control share and compute. None: unknown; it may be a loss."""
+    cheaper_share: float | None = None
+    """1 - usd_call / the incumbent's usd_call."""
+    evidence: Evidence = "none"
+    proof: str = ""
+    """The evidence in a sentence, with its source."""
+    source: str = ""
+    """Address of a published figure."""
+    needs: tuple[str, ...] = ()
+    """What has to be done first: calls, days, labels, a line of configuration."""
+    obstacles: tuple[Obstacle, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    retires: date | None = None
+
+    @property
+    def blocked(self) -> bool:
+        return any(one.hard for one in self.obstacles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """A workload's rungs, the smallest first, the incumbent last."""
+
+    workload_id: str
+    rungs: tuple[Rung, ...]
+    left_out: tuple[str, ...] = ()
+    """What was looked at and is not shown, with why."""
