@@ -26,7 +26,9 @@ Evidence = Literal[
     "published",  # a benchmark of this kind of task, on others' data
     "none",
 ]
-ObstacleKind = Literal["licence", "terms", "region", "context", "modality", "tools", "structured_output", "residency", "retiring", "latency", "data"]
+ObstacleKind = Literal[
+    "licence", "terms", "region", "context", "modality", "tools", "structured_output", "residency", "retiring", "latency", "data"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
