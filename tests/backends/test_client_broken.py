@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -292,3 +293,40 @@ async def test_the_second_address_of_a_name_is_tried() -> None:
         assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         found.close()
         await asyncio.sleep(0.02)
+
+
+async def test_a_loop_that_stood_still_blames_no_provider() -> None:
+    """What came for one reply while another's took all the time is read before the time-out counts."""
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"
+
+    def answer(listening: socket.socket) -> None:
+        slow, _ = listening.accept()
+        quick, _ = listening.accept()
+        with slow, quick:
+            quick.recv(4096)
+            slow.recv(4096)
+            slow.sendall(whole[:-1])
+            time.sleep(0.05)
+            slow.sendall(whole[-1:])
+            time.sleep(0.05)
+            quick.sendall(whole)
+            quick.recv(4096)
+
+    def take(piece: bytes) -> bool:
+        time.sleep(0.5 * piece.count(b"b"))
+        return True
+
+    client = Client()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        limits = Timeouts(2.0, 0.3, 5.0)
+        slow = asyncio.ensure_future(client.send("POST", url, [], b"{}", timeouts=Timeouts(2.0, 2.0, 5.0)))
+        quick = asyncio.ensure_future(client.send("POST", url, [], b"{}", timeouts=limits))
+        reply = await slow
+        while await reply.pour(take):
+            pass
+        assert b"".join([chunk async for chunk in (await quick).chunks()]) == b"ab"
+        await client.close()
+        thread.join()

@@ -22,7 +22,8 @@ from tests.faults.conftest import Length, Report
 from tests.faults.provider import Act, Exchange
 from tests.faults.world import World, resident_kb, world
 
-LIMITS = "connect_timeout_s = 0.5\nfirst_byte_timeout_s = 0.6\nread_timeout_s = 0.7"
+LONGEST_CONNECT_S, LONGEST_FIRST_BYTE_S = 0.5, 0.6
+LIMITS = f"connect_timeout_s = {LONGEST_CONNECT_S}\nfirst_byte_timeout_s = {LONGEST_FIRST_BYTE_S}\nread_timeout_s = 0.7"
 RETRY = "[retry]\nlongest_wait_s = 1.0\ncool_down_s = 1.0\n"
 BUDGET, FLOOR = 0.2, 5
 
@@ -234,9 +235,13 @@ def test_a_hang_before_the_first_byte_falls_back(made: World, length: Length, re
     )
 
 
+TORN = b"torn "
+"""In every word of a stream that breaks, and in no other."""
+
+
 async def begin(one: Exchange) -> None:
     await one.open_stream()
-    for word in ("one ", "two "):
+    for word in ("torn one ", "torn two "):
         await one.event(
             {
                 "id": "x",
@@ -278,20 +283,27 @@ def test_a_stream_that_breaks_ends_in_an_error_and_is_tried_nowhere_else(
     made: World, length: Length, report: Report, act: Act, error: str
 ) -> None:
     name = made.fresh(act)
-    broken, before, during = under(made, length, name, True)
-    assert broken
+    answers, before, during = under(made, length, name, True)
+    figures = made.check(before=before, during=during, long=length.long)
+    calls, asked = made.calls(), {one.tag: one for one in made.backup.of(name)}
+    broken = [one for one in answers if TORN in one.body or one.tag not in asked]
     for one in broken:
         assert one.status == 200 and not one.done and one.error.get("code") == error, one
-    assert not made.backup.of(name), "it was tried elsewhere after the first byte"
-    figures = made.check(before=before, during=during, long=length.long)
-    calls = made.calls()
-    for one in broken:
+        assert one.tag not in asked, "it was tried elsewhere after the first byte"
         (call,) = calls[one.tag]
+        assert call.deployments == (f"one/{name}",), call
         assert call.error == error and call.finish_reason is None and call.usage.estimated and call.usage.output_tokens
+    # On a machine that is more than full the first byte may come too late for its limit: then another answers, all of it.
+    late = [one for one in answers if one.tag in asked]
+    for one in late:
+        (call,) = calls[one.tag]
+        assert one.done and call.deployments[-1] == f"two/{name}" and set(call.deployments[:-1]) <= {f"one/{name}"}, (one, call)
+        assert not call.deployments[:-1] or asked[one.tag].began - one.began >= LONGEST_CONNECT_S, (one, call)
+    assert len(broken) > len(late), (len(broken), len(late))
+    elsewhere = f", {len(late)} whole from elsewhere, the first byte being late" if late else ""
     report(
         "F5" if act is hangs else "F6",
-        f"{act.__name__}: {len(broken)} streams broken, each ended with an error event, {figures['estimated']} "
-        f"estimated; p99 of others x{during / before:.2f}",
+        f"{act.__name__}: {len(broken)} streams broken, each ended with an error event{elsewhere}; p99 of others x{during / before:.2f}",
     )
 
 
@@ -460,6 +472,5 @@ def test_a_caller_who_leaves_stops_the_provider_and_pays_once(made: World, lengt
     assert all(calls[found.tag][0].error == "client_left" and calls[found.tag][0].usage.estimated for found, _ in seen)
     report(
         "F8",
-        f"{number} callers left; the provider was stopped after {delays[-1] * 1000:.0f} ms at most; each billed "
-        f"once, as an estimate ({figures['estimated']} entries at least)",
+        f"{number} callers left; the provider was stopped after {delays[-1] * 1000:.0f} ms at most; each billed once, as an estimate",
     )
