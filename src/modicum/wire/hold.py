@@ -1,6 +1,7 @@
 """What every stream on its way through has in common: which bytes may be handed on, and what is kept back until it is recorded.
 
-The bytes themselves never change, whatever they are. What a stream says is read by a dialect's own class.
+The bytes themselves never change, whatever they are. What a stream says is read by a dialect's own class: many events at a time, or when
+somebody asks, for nobody waits for it before the stream ends.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ LONGEST_END = 16 << 20
 """Bytes of the event that ends a stream; a longer one is not read."""
 MOST_TEXT = 32 << 20
 """Characters that are added up; of a longer stream only the figures are kept."""
+MOST_UNREAD = 32 << 10
+"""Bytes of events that wait to be read."""
 
 LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+def cut(lines: bytes) -> list[bytes]:
+    """At every end of a line, whichever of the three it is."""
+    return LINE_END.split(lines) if b"\r" in lines else lines.split(b"\n")
 
 
 class Passing:
@@ -28,12 +36,24 @@ class Passing:
     def __init__(self) -> None:
         self.done = False
         """The stream said that it is whole; that, and what follows, is in `rest()`."""
-        self.error: dict[str, Any] | None = None
-        """The error that the sender reported inside the stream."""
-        self.unread = 0
-        """Events that are not JSON objects; they pass all the same."""
         self._held = b""
         self._text = 0
+        self._later: list[bytes] = []
+        self._later_bytes = 0
+        self._error: dict[str, Any] | None = None
+        self._strange = 0
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """The error that the sender reported inside the stream."""
+        self._catch_up()
+        return self._error
+
+    @property
+    def unread(self) -> int:
+        """Events that are not JSON objects; they pass all the same."""
+        self._catch_up()
+        return self._strange
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be handed on now."""
@@ -53,19 +73,34 @@ class Passing:
         """The plain response that the stream so far adds up to, in its own dialect; None where there is none."""
         return None
 
+    def _keep(self, lines: bytes) -> None:
+        """Read these lines, now or later."""
+        self._later.append(lines)
+        self._later_bytes += len(lines)
+        if self._later_bytes > MOST_UNREAD:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Read all that was kept for later."""
+        if self._later:
+            lines = self._later[0] if len(self._later) == 1 else b"".join(self._later)
+            self._later.clear()
+            self._later_bytes = 0
+            self._read(lines)
+
     def _read(self, lines: bytes) -> None:
-        for line in LINE_END.split(lines) if b"\r" in lines else lines.split(b"\n"):
+        for line in cut(lines):
             if not line.startswith(b"data:"):
                 continue
             try:
                 event = _decode(line[5:])
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                self.unread += 1
+                self._strange += 1
                 continue
             if isinstance(event, dict):
                 self._take(event)
             else:
-                self.unread += 1
+                self._strange += 1
 
     def _take(self, event: dict[str, Any]) -> None:
         """Take one event in."""
@@ -82,6 +117,9 @@ class ByEvent(Passing):
         self._ending = False
 
     def feed(self, chunk: bytes) -> bytes:
+        if not self._held and chunk.endswith(b"\n") and not any(map(chunk.__contains__, self.ends)) and not (self._ending or self.done):
+            self._keep(chunk)  # whole lines, and no end among them
+            return chunk
         data = self._held + chunk if self._held else chunk
         if self.done:
             self._held = data
@@ -100,7 +138,7 @@ class ByEvent(Passing):
             ready, end = data[:at], at
         self._held = data[end:]
         if ready:
-            self._read(ready)
+            self._keep(ready)
         if self._ending:
             self._last()
         return ready
@@ -127,7 +165,7 @@ class ByEvent(Passing):
             return
         self.done = True
         if data is not None:
-            self._read(data)
+            self._keep(data)
 
 
 def _is_of(line: bytes, name: bytes) -> bool:

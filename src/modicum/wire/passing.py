@@ -25,10 +25,11 @@ class ResponsesPassing(ByEvent):
 
     @property
     def finished(self) -> bool:
+        self._catch_up()
         return self._response is not None and self._response.get("status") in ("completed", "incomplete", "failed")
 
     def response(self) -> dict[str, Any] | None:
-        if self._response is None or self.finished:
+        if self.finished or self._response is None:
             return self._response
         said = {
             index: {
@@ -46,9 +47,9 @@ class ResponsesPassing(ByEvent):
         if isinstance(response, dict):
             self._response = response
             if isinstance(response.get("error"), dict):
-                self.error = response["error"]
+                self._error = response["error"]
         elif kind == "error":
-            self.error = event["error"] if isinstance(event.get("error"), dict) else event
+            self._error = event["error"] if isinstance(event.get("error"), dict) else event
         elif not isinstance(index, int):
             return
         elif kind == "response.output_item.done":

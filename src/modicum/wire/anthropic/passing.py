@@ -28,9 +28,11 @@ class MessagesPassing(ByEvent):
 
     @property
     def finished(self) -> bool:
+        self._catch_up()
         return self._message is not None and self._message.get("stop_reason") is not None
 
     def response(self) -> dict[str, Any] | None:
+        self._catch_up()
         if self._message is None:
             return None
         content = [self._whole(index, block) for index, block in sorted(self._blocks.items())]
@@ -69,7 +71,7 @@ class MessagesPassing(ByEvent):
                 self._count(event.get("usage"))
             case "error":
                 error = event.get("error")
-                self.error = error if isinstance(error, dict) else {}
+                self._error = error if isinstance(error, dict) else {}
             case _:
                 pass
 

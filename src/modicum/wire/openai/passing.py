@@ -5,23 +5,60 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from modicum.wire.hold import LONGEST_LINE, MOST_TEXT, Passing
+import msgspec
+
+from modicum.wire.hold import LONGEST_LINE, MOST_TEXT, Passing, cut
 from modicum.wire.openai.errors import LONGEST_MESSAGE
+
+
+class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    content: str
+
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    delta: _Text
+    index: int = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An event that brings text to one choice and nothing else, as most do."""
+
+    choices: tuple[_Part]
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    object: str | None = None
+    usage: None = None
+    obfuscation: str | None = None
+
+
+_HEAD = ("id", "created", "model", "service_tier", "system_fingerprint")
+_said = msgspec.json.Decoder(_Said).decode
 
 
 class ChatPassing(Passing):
     """`done`: `data: [DONE]` was seen."""
 
     named = "chat.completion"
+    tries = 8
+    """When so many events brought more than text, all are read in full at once."""
 
     def __init__(self) -> None:
         super().__init__()
         self._head: dict[str, Any] = {}
         self._named: set[str] = set()
         self._choices: dict[int, _Choice] = {}
+        self._odd = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be handed on now: whole lines, none from `[DONE]` on."""
+        if not self._held and chunk.endswith(b"\n") and b"[DONE]" not in chunk and not self.done:
+            self._keep(chunk)
+            return chunk
         data = self._held + chunk if self._held else chunk
         if self.done:
             self._held = data
@@ -36,23 +73,47 @@ class ChatPassing(Passing):
             self.done = True
         self._held = data[end:]
         if ready:
-            self._read(ready)
+            self._keep(ready)
         return ready
 
     @property
     def finished(self) -> bool:
+        self._catch_up()
         return bool(self._choices) and all(choice.finish_reason is not None for choice in self._choices.values())
 
     def response(self) -> dict[str, Any] | None:
+        self._catch_up()
         if not self._head:
             return None
         whole = {"id": None, "object": self.named, **self._head}
         whole["choices"] = [choice.plain(index) for index, choice in sorted(self._choices.items())]
         return whole
 
+    def _read(self, lines: bytes) -> None:
+        known = self._known()
+        for line in cut(lines):
+            if self._odd < self.tries and known[0] and line.startswith(b"data:"):
+                try:
+                    said = _said(line[5:])
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    self._odd += 1
+                else:
+                    (part,) = said.choices
+                    choice = self._choices.get(part.index)
+                    if choice is not None and (said.id, said.created, said.model, said.service_tier, said.system_fingerprint) == known:
+                        if self._text < MOST_TEXT:
+                            self._text += choice.say(part.delta.content)
+                        continue
+            if line:
+                super()._read(line)
+                known = self._known()
+
+    def _known(self) -> tuple[Any, ...]:
+        return tuple(map(self._head.get, _HEAD))
+
     def _take(self, event: dict[str, Any]) -> None:
         if error := event.get("error"):
-            self.error = error if isinstance(error, dict) else {"message": str(error)[:LONGEST_MESSAGE]}
+            self._error = error if isinstance(error, dict) else {"message": str(error)[:LONGEST_MESSAGE]}
             return
         # Chunks repeat the same fields; only what is new is worth a look (Azure's first chunk has an empty id and model).
         if not (event.keys() <= self._named and self._head.get("id")) or event.get("usage") is not None:
@@ -104,6 +165,11 @@ class _Choice:
     """Reasoning in pieces: LiteLLM's and OpenRouter's fields."""
     logprobs: dict[str, list[Any]] = field(default_factory=dict)
     finish_reason: str | None = None
+
+    def say(self, text: str) -> int:
+        """The same for a delta of `content` alone."""
+        self.texts.setdefault("content", []).append(text)
+        return len(text)
 
     def add(self, delta: dict[str, Any]) -> int:
         """Take one delta in; returns how many characters of text it brought."""
@@ -186,6 +252,7 @@ class CompletionsPassing(ChatPassing):
     """The same of the API before chats: the text stands in the choice."""
 
     named = "text_completion"
+    tries = 0
 
     def _new(self) -> _Choice:
         return _Completion()

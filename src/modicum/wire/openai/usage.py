@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modicum.types import Usage
+from modicum.types import UNKNOWN_USAGE, Usage
 
 _MOST_TOKENS = 1 << 40
 _PROMPT, _COMPLETION = "prompt_tokens_details", "completion_tokens_details"
@@ -47,7 +47,6 @@ def _places() -> dict[str, Any]:
 
 
 _BY_NAME = _places()
-_UNKNOWN = Usage()
 
 
 def _take(body: dict[str, Any], places: dict[str, Any], found: dict[str, Any], ranks: dict[str, int]) -> None:
@@ -68,14 +67,14 @@ def _take(body: dict[str, Any], places: dict[str, Any], found: dict[str, Any], r
 def read_usage(counts: Any) -> Usage:
     """The value of the field `usage`."""
     if type(counts) is not dict:
-        return _UNKNOWN
+        return UNKNOWN_USAGE
     found: dict[str, Any] = {}
     _take(counts, _BY_NAME, found, {})
     if found.get("reasoning_tokens") and "output_tokens" in found:
         beside = found["output_tokens"] + found["reasoning_tokens"]
         if counts.get("total_tokens") == found.get("input_tokens", 0) + beside:
             found["output_tokens"] = beside
-    return Usage(**found) if found else _UNKNOWN
+    return Usage(**found) if found else UNKNOWN_USAGE
 
 
 def write_usage(usage: Usage) -> dict[str, Any] | None:
