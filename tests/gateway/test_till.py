@@ -73,12 +73,12 @@ def test_revoked_and_expired_keys_are_told_so_and_the_door_stays_shut(tmp_path: 
 
 def test_where_the_secret_is_looked_for() -> None:
     forwarded = {b"authorization": b"Bearer sk-theirs", b"x-api-key": b"mk-ours"}
-    assert presented(forwarded) == "mk-ours"
-    assert presented(forwarded | {b"x-modicum-key": b"mk-own"}) == "mk-own"
-    assert presented({b"authorization": b"bearer mk-a", b"api-key": b"mk-b"}) == "mk-a"
-    assert presented({b"api-key": b"mk-b"}) == "mk-b"
-    assert presented({b"authorization": b"Bearer sk-theirs"}) == "sk-theirs"
-    assert presented({b"x-modicum-key": b"", b"api-key": b"mk-b"}) == ""
+    assert presented(forwarded) == b"mk-ours"
+    assert presented(forwarded | {b"x-modicum-key": b"mk-own"}) == b"mk-own"
+    assert presented({b"authorization": b"bearer mk-a", b"api-key": b"mk-b"}) == b"mk-a"
+    assert presented({b"api-key": b"mk-b"}) == b"mk-b"
+    assert presented({b"authorization": b"Bearer sk-theirs"}) == b"sk-theirs"
+    assert presented({b"x-modicum-key": b"", b"api-key": b"mk-b"}) == b""
 
 
 def test_models_are_matched_whole_or_to_their_star(tmp_path: Path) -> None:

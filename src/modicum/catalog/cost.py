@@ -7,6 +7,10 @@ from decimal import Decimal
 from modicum.types import Price, Usage
 
 MTOK = Decimal(1_000_000)
+PICO = 10**12
+"""Pico-dollars of a dollar: the cheapest listed token costs whole ones."""
+Rates = tuple[int, int, int]
+"""Pico-dollars for an input token, for an output token and for the call."""
 _NOTHING = Decimal(0)
 
 
@@ -64,6 +68,14 @@ def cost(price: Price | None, usage: Usage, *, calls: int = 1) -> Decimal | None
                 return None
             total += tokens * usd_mtok
     return total / MTOK + (price.request_usd or _NOTHING) * calls
+
+
+def rates(price: Price) -> Rates | None:
+    """What plain tokens cost, in whole numbers; None where they have no price in each direction, or one that is no whole number."""
+    if price.input_usd_mtok is None or price.output_usd_mtok is None:
+        return None
+    sent, got, call = price.input_usd_mtok * PICO / MTOK, price.output_usd_mtok * PICO / MTOK, (price.request_usd or _NOTHING) * PICO
+    return (int(sent), int(got), int(call)) if sent % 1 == got % 1 == call % 1 == 0 else None
 
 
 def _either(own: Decimal | None, plain: Decimal | None) -> Decimal | None:

@@ -7,11 +7,12 @@ requests and replies; whatever they are, a name without a price is None.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
-from modicum.catalog.cost import cost
+from modicum.catalog.cost import Rates, cost, rates
 from modicum.catalog.listed import LONGEST_NAME, PLAIN_TIERS, UNITS, Listed, Resolved, risen
 from modicum.config import Config, ProviderConfig
 from modicum.types import Price, Usage
@@ -38,13 +39,25 @@ GUESSED = frozenset({"", "litellm"})
 """Kinds that stand for several providers: there the model's name says whose price it is."""
 HUGGING_FACE = "huggingface"
 OPENAI = "https://api.openai.com/v1"
-
+STEP = timedelta(minutes=1)
+"""Prices change on whole minutes, in every list there is."""
 
 Overrides = Mapping[str, Mapping[str, str]]
 """Model -> {"input_usd_mtok": "0.5", ..., "source": "contract of 3 May"}, as `Config.prices` holds them."""
 NO_OVERRIDES: Overrides = MappingProxyType({})
 NO_KINDS: Mapping[str, str | None] = MappingProxyType({})
 NO_PROVIDERS: Mapping[str, ProviderConfig] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a name's price is from one whole minute to the next."""
+
+    since: datetime
+    until: datetime
+    price: Resolved | None
+    rates: Rates | None
+    """None too where the price rises with the length of the input."""
 
 
 class DailyPrices:
@@ -63,23 +76,32 @@ class DailyPrices:
         self._overrides, self._kinds, self._table, self._capacity, self._broken = overrides, kinds, table, capacity, broken
         self._listed: Listed | None = None
         self._read = False
-        self._recent: dict[tuple[str | None, str, str | None], tuple[int, Resolved | None]] = {}
+        self._recent: dict[tuple[str | None, str, str | None], _Found] = {}
 
     def price(
         self, provider: str | None, model: str, at: datetime, *, input_tokens: int = 0, service_tier: str | None = None
     ) -> Price | None:
         """The price of a model at a provider (as the configuration names both) at a moment. Provider None: the model's name says it."""
-        # What was found a moment ago holds for the second. Names come from requests, so few are remembered, and no long ones.
-        key, second = (provider, model, service_tier), int(at.timestamp())
-        recent = self._recent.get(key)
-        if recent is None or recent[0] != second:
-            recent = (second, self._resolved(provider, model, at, None if service_tier in PLAIN_TIERS else service_tier))
+        found = self._found(provider, model, at, service_tier).price
+        return None if found is None else found[0] if not found[1] else risen(found, input_tokens)
+
+    def rates(self, provider: str | None, model: str, at: datetime) -> Rates | None:
+        """The same for plain tokens of an input of any length, in pico-dollars; None where it takes the price to say."""
+        return self._found(provider, model, at, None).rates
+
+    def _found(self, provider: str | None, model: str, at: datetime, service_tier: str | None) -> _Found:
+        # Names come from requests, so few are remembered, and no long ones.
+        key = (provider, model, service_tier)
+        found = self._recent.get(key)
+        if found is None or not found.since <= at < found.until:
+            since = at.replace(second=0, microsecond=0)
+            price = self._resolved(provider, model, at, None if service_tier in PLAIN_TIERS else service_tier)
+            found = _Found(since, since + STEP, price, None if price is None or price[1] else rates(price[0]))
             if len(self._recent) >= self._capacity:
                 self._recent.clear()
             if len(model) + len(service_tier or "") <= LONGEST_NAME:
-                self._recent[key] = recent
-        found = recent[1]
-        return None if found is None else found[0] if not found[1] else risen(found, input_tokens)
+                self._recent[key] = found
+        return found
 
     def _resolved(self, provider: str | None, model: str, at: datetime, tier: str | None) -> Resolved | None:
         known, own = _own(self._overrides, provider, model, at, tier)

@@ -8,7 +8,7 @@ caller is who its key says, from wherever it calls, by one of the names of `serv
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from modicum.config import ServeConfig
 from modicum.errors import (
@@ -82,10 +82,11 @@ def check_caller(asked: Asked, *, keyed: bool = False, hosts: tuple[str, ...] = 
         raise RequestError(asked.odd)
     if b"upgrade" in asked.headers:
         raise RequestError("this server changes to no other protocol")
-    host = asked.header(b"host")
     if not keyed and exposed:
         raise UnauthorisedError("there is no key any more that would tell callers apart", hint="`modicum keys create NAME` makes one")
-    if not loopback(host) and (not keyed if not hosts else _bare(host) not in hosts):
+    named = asked.headers.get(b"host", b"")
+    if not (_meant(named, keyed, hosts) if len(named) <= LONGEST_HOST else keyed and not hosts):
+        host = asked.header(b"host")
         if not host or not keyed:
             raise ForbiddenError(f"Host {host[:80]!r} is not this machine", hint="call it as localhost, 127.0.0.1 or [::1]")
         raise ForbiddenError(f"Host {host[:80]!r} is none of this gateway's names", hint="serve.hosts lists them")
@@ -93,6 +94,13 @@ def check_caller(asked: Asked, *, keyed: bool = False, hosts: tuple[str, ...] = 
         scheme, colon, origin = asked.header(b"origin").partition("://")
         if not colon or scheme not in ("http", "https") or not loopback(origin):
             raise ForbiddenError("a page from elsewhere may not call this gateway")
+
+
+@functools.lru_cache(256)
+def _meant(named: bytes, keyed: bool, hosts: tuple[str, ...]) -> bool:
+    """Is a caller who asks for this Host one who means this gateway?"""
+    host = named.decode("latin-1").strip()
+    return loopback(host) or (_bare(host) in hosts if hosts else keyed)
 
 
 def _bare(host: str) -> str:
@@ -108,7 +116,7 @@ def check_form(asked: Asked, limits: ServeConfig) -> None:
         _check_kind(kind.decode("latin-1"))
     if b"content-encoding" in asked.headers and asked.header(b"content-encoding").lower() not in ("", "identity"):
         raise UnsupportedMediaError("a compressed body is not read", hint="send it without content-encoding")
-    length = asked.header(b"content-length")
+    length = asked.headers.get(b"content-length", b"").strip()
     if length.isdigit() and int(length) > limits.max_body_bytes:
         raise _too_large(limits)
 
@@ -122,9 +130,9 @@ def _check_kind(given: str) -> None:
         raise UnsupportedMediaError(f"charset {charset[:40]!r} is not read", hint="send UTF-8")
 
 
-async def read_body(asked: Asked, limits: ServeConfig) -> bytes:
+def read_body(asked: Asked, limits: ServeConfig) -> Awaitable[bytes]:
     """The body, whole. Raises RequestTooLargeError past `max_body_bytes`, RequestTimeoutError past `body_timeout_s`."""
-    return await asked.body(limits.max_body_bytes, limits.body_timeout_s)
+    return asked.body(limits.max_body_bytes, limits.body_timeout_s)
 
 
 async def refuse(

@@ -107,22 +107,18 @@ class Day:
             headers.append((b"request-id", call_id))
         if draft.key is not None:
             headers += self.till.headers(draft.key)
-        choice = draft.choice
+        choice, deployment = draft.choice, draft.deployment
         if choice is None:
             return headers
-        headers.append(_said(b"x-modicum-reason", choice.reason))
-        if choice.stage is not None:
-            live = choice.stage.live
-            headers.append(_said(b"x-modicum-workload", choice.stage.workload.name))
-            headers.append(_said(b"x-modicum-route", live.route.route_id))
-            headers.append(_said(b"x-modicum-certificate", live.route.certificate_id))
+        if choice.stage is None:
+            headers += _chosen(choice.reason)
+        else:
+            route = choice.stage.live.route
+            headers += _chosen(choice.reason, choice.stage.workload.name, route.route_id, route.certificate_id)
             if draft.own_usage is not None:
-                headers.append(_said(b"x-modicum-model", choice.stage.model))
-                headers.append((b"x-modicum-usage", b"estimated"))
-        if draft.deployment is not None:
-            headers.append(_said(b"x-modicum-provider", draft.deployment.provider))
-            headers.append(_said(b"x-modicum-deployment", draft.deployment.name))
-            headers.append((b"x-modicum-attempts", b"%d" % len(draft.tried)))
+                headers += _answered(choice.stage.model)
+        if deployment is not None:
+            headers += _asked(deployment.provider, deployment.name, len(draft.tried))
         if draft.setting.config.serve.explain:
             if choice.prediction is not None:
                 headers.append((b"x-modicum-confidence", b"%.6f" % choice.prediction.confidence))
@@ -131,6 +127,28 @@ class Day:
         return headers
 
 
+@lru_cache(256)
+def _chosen(reason: str, workload: str = "", route_id: str = "", certificate_id: str = "") -> tuple[Header, ...]:
+    said = (b"x-modicum-reason", text(reason))
+    if not workload:
+        return (said,)
+    return (
+        said,
+        (b"x-modicum-workload", text(workload)),
+        (b"x-modicum-route", text(route_id)),
+        (b"x-modicum-certificate", text(certificate_id)),
+    )
+
+
+@lru_cache(256)
+def _answered(model: str) -> tuple[Header, ...]:
+    return (b"x-modicum-model", text(model)), (b"x-modicum-usage", b"estimated")
+
+
 @lru_cache(1024)
-def _said(name: bytes, value: str) -> Header:
-    return name, text(value)
+def _asked(provider: str, deployment: str, attempts: int) -> tuple[Header, ...]:
+    return (
+        (b"x-modicum-provider", text(provider)),
+        (b"x-modicum-deployment", text(deployment)),
+        (b"x-modicum-attempts", b"%d" % attempts),
+    )

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,7 +37,8 @@ MOST_TOKENS = 1 << 40
 """More than this is not a number of tokens."""
 Header = tuple[bytes, bytes]
 BEARER = b"bearer "
-_OURS = b"Bearer " + PREFIX.encode()
+_OURS = PREFIX.encode()
+_BEARS_OURS = b"Bearer " + _OURS
 PLACES = (b"authorization", b"x-api-key", b"api-key")
 
 
@@ -150,10 +152,10 @@ class Till:
         if not self._keys:
             return None
         secret = presented(headers)
-        if not secret:
-            raise UnauthorisedError("no API key", hint="send one as `authorization: Bearer mk-...` or `x-modicum-key`")
-        key = self._keys.find(secret)
+        key = self._keys.find(secret) if secret else None
         if key is None:
+            if not secret:
+                raise UnauthorisedError("no API key", hint="send one as `authorization: Bearer mk-...` or `x-modicum-key`")
             raise UnauthorisedError("this API key is not known here", hint="`modicum keys create NAME` makes one")
         if key.revoked_at is not None:
             raise UnauthorisedError(f"the API key '{key.shown}…' was revoked")
@@ -236,11 +238,8 @@ class Till:
 
     def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str, worst: Worst | None) -> int:
         now = datetime.now(UTC)
-        if worst is None or worst.is_plain:
-            price = self._prices.price(provider, model, now, input_tokens=input_tokens)
-            usd = cost(price, Usage(input_tokens=input_tokens, output_tokens=output))
-            if usd is not None:
-                return pico(usd)
+        if (worst is None or worst.is_plain) and (rates := self._prices.rates(provider, model, now)) is not None:
+            return rates[0] * input_tokens + rates[1] * output + rates[2]
         tier = worst.tier if worst is not None else None
         usages = [Usage(input_tokens=input_tokens, output_tokens=output)]
         if worst is not None and worst.writes_cache:
@@ -270,39 +269,39 @@ class Till:
         if requests is None and tokens is None:
             return []
         account, resets_s = self._ledger.minute(key.key_id)
-        reset = b"%ds" % resets_s
         found = []
         if requests is not None:
-            found += [
-                (b"x-ratelimit-limit-requests", b"%d" % requests),
-                (b"x-ratelimit-remaining-requests", b"%d" % max(requests - account.requests, 0)),
-                (b"x-ratelimit-reset-requests", reset),
-            ]
+            left = requests - account.requests
+            limit, reset = _unchanging(b"requests", requests, resets_s)
+            found += [limit, (b"x-ratelimit-remaining-requests", b"%d" % left if left > 0 else b"0"), reset]
         if tokens is not None:
-            found += [
-                (b"x-ratelimit-limit-tokens", b"%d" % tokens),
-                (b"x-ratelimit-remaining-tokens", b"%d" % max(tokens - account.tokens, 0)),
-                (b"x-ratelimit-reset-tokens", reset),
-            ]
+            left = tokens - account.tokens
+            limit, reset = _unchanging(b"tokens", tokens, resets_s)
+            found += [limit, (b"x-ratelimit-remaining-tokens", b"%d" % left if left > 0 else b"0"), reset]
         return found
 
 
-def presented(headers: Mapping[bytes, bytes]) -> str:
+@lru_cache(1024)
+def _unchanging(what: bytes, limit: int, resets_s: int) -> tuple[Header, Header]:
+    return (b"x-ratelimit-limit-" + what, b"%d" % limit), (b"x-ratelimit-reset-" + what, b"%ds" % resets_s)
+
+
+def presented(headers: Mapping[bytes, bytes]) -> bytes:
     """The secret that a request carries: in `x-modicum-key`, else the first of the usual places that holds one of ours, else any."""
     own = headers.get(b"x-modicum-key")
     if own is not None:
-        return own.decode("latin-1").strip()
+        return own.strip()
     usual = headers.get(b"authorization")
-    if usual is not None and usual.startswith(_OURS):
-        return usual[7:].decode("latin-1").strip()
+    if usual is not None and usual.startswith(_BEARS_OURS):
+        return usual[7:].strip()
     found = []
     for place in PLACES:
         value = headers.get(place, b"").strip()
         if value[:7].lower() == BEARER:
             value = value[7:].strip()
         if value:
-            found.append(value.decode("latin-1"))
-    return next((secret for secret in found if secret.startswith(PREFIX)), found[0] if found else "")
+            found.append(value)
+    return next((secret for secret in found if secret.startswith(_OURS)), found[0] if found else b"")
 
 
 def may(key: Key, model: str) -> bool:

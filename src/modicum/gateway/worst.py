@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -61,22 +62,36 @@ def worst(request: Mapping[str, Any], body: bytes, endpoint: Endpoint, *, marks_
     writes = marks_cache or b'cache_control"' in body or b"cachePoint" in body
     if endpoint in SILENT:
         return Worst(output=0, tier=tier, free=endpoint in FREE)
-    longest = [_count(request[name]) for name in LIMITS.get(endpoint, ()) if request.get(name) is not None]
-    return Worst(
-        output=None if not longest or None in longest else max(filter(None, longest)),
-        answers=_answers(request, endpoint),
-        tier=tier,
-        writes_cache=writes,
-        for_an_hour=writes and b'"1h"' in body,
-        speaks=b'"audio"' in body,
-    )
+    output, answers, speaks = _longest(request, endpoint), _answers(request, endpoint), b'"audio"' in body
+    if tier is None and answers == 1 and not writes and not speaks:
+        return _plain(output)
+    return Worst(output=output, answers=answers, tier=tier, writes_cache=writes, for_an_hour=writes and b'"1h"' in body, speaks=speaks)
+
+
+@lru_cache(256)
+def _plain(output: int | None) -> Worst:
+    """Most requests are dear by their tokens alone."""
+    return Worst(output=output)
+
+
+def _longest(request: Mapping[str, Any], endpoint: Endpoint) -> int | None:
+    longest = 0
+    for name in LIMITS.get(endpoint, ()):
+        if (value := request.get(name)) is not None:
+            if (most := _count(value)) is None:
+                return None
+            longest = max(longest, most)
+    return longest or None
 
 
 def _answers(request: Mapping[str, Any], endpoint: Endpoint) -> int:
-    answers = max(_count(request.get("n")) or 1, _count(request.get("best_of")) or 1)
-    prompts = request.get("prompt")
-    if endpoint == "completions" and isinstance(prompts, list) and prompts and not isinstance(prompts[0], int):
-        answers *= len(prompts)  # each is answered; a list of numbers is one text in tokens
+    answers = 1
+    if "n" in request or "best_of" in request:
+        answers = max(_count(request.get("n")) or 1, _count(request.get("best_of")) or 1)
+    if endpoint == "completions":
+        prompts = request.get("prompt")
+        if isinstance(prompts, list) and prompts and not isinstance(prompts[0], int):
+            answers *= len(prompts)  # each is answered; a list of numbers is one text in tokens
     return answers
 
 

@@ -8,7 +8,6 @@ gateway whose last key was revoked stays shut. The record that the file is made 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
@@ -37,9 +36,9 @@ def new_secret() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def digest(secret: str) -> str:
+def digest(secret: str | bytes) -> str:
     """SHA-256 of the whole secret, in hex. A fast hash does: there are no 2^256 secrets to try."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def environment_key(variable: str) -> Key | None:
@@ -96,20 +95,22 @@ class Keys:
         self._home = home
         self._beside: Mapping[str, Key] = {} if beside is None else {beside.digest: beside}
         self._seen = self._stamp()
-        self._keys = read(home)
+        self._keys: Mapping[str, Key] = {**self._beside, **(read(home) or {})}
 
     def __bool__(self) -> bool:
         """Keys were made here."""
-        return bool(self._keys) or bool(self._beside)
+        return bool(self._keys)
 
     def all(self) -> tuple[Key, ...]:
-        return (*(self._keys or {}).values(), *self._beside.values())
+        return tuple(self._keys.values())
 
-    def find(self, secret: str) -> Key | None:
-        """The key with this secret, revoked and expired ones too. Takes as long for a wrong one as for a right one."""
-        wanted = digest(secret)
-        key = (self._keys or {}).get(wanted) or self._beside.get(wanted)
-        return key if key is not None and hmac.compare_digest(key.digest, wanted) else None
+    def find(self, secret: str | bytes) -> Key | None:
+        """The key with this secret, revoked and expired ones too.
+
+        Its time tells nothing: what is compared are digests, and nobody can make one that is like another. No secret is kept
+        for the next time.
+        """
+        return self._keys.get(digest(secret))
 
     def refresh(self) -> None:
         """Read the file again where it changed. Raises StoreError, and OSError where even that cannot be seen."""
@@ -120,7 +121,7 @@ class Keys:
         found = read(self._home)
         if found is None:
             raise StoreError(f"{path(self._home)} is gone; the keys that it held still count", hint="`modicum keys list` writes it anew")
-        self._keys = found
+        self._keys = {**self._beside, **found}
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
