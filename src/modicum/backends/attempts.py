@@ -120,10 +120,10 @@ class Ledger:
             self._states.move_to_end(key)
         return found
 
-    def order(self, target: Target, deployments: Sequence[Deployment]) -> list[Deployment]:
+    def order(self, target: Target, deployments: Sequence[Deployment]) -> Sequence[Deployment]:
         """A target's deployments in the order in which this call asks them."""
-        if target.strategy == "ordered" or len(deployments) < 2:
-            return list(deployments)
+        if len(deployments) < 2 or target.strategy == "ordered":
+            return deployments
         if target.strategy == "least_busy":
             return sorted(deployments, key=lambda one: (self.state(one).in_flight / max(one.weight, 1e-9), self.random()))
         return self._weighted(deployments)
@@ -165,7 +165,7 @@ class Attempts:
     @property
     def tried(self) -> tuple[str, ...]:
         """`provider/model` of each try, in order; one that was tried twice stands twice."""
-        return tuple(one.name for one in self._given if one.name not in self._unable)
+        return tuple([one.name for one in self._given if one.name not in self._unable])
 
     @property
     def tries(self) -> tuple[Deployment, ...]:
@@ -183,8 +183,9 @@ class Attempts:
         charged = not self._given
         if charged and self._waiting and self._waiting[0]:
             first = self._waiting[0][0]
-            if self._ledger.state(first).is_well and (self.deadline is None or self._ledger.clock() < self.deadline):
-                self._take(first)
+            state = self._ledger.state(first)
+            if state.is_well and (self.deadline is None or self._ledger.clock() < self.deadline):
+                self._take(first, state)
                 return first
         while (found := self._pick()) is not None:
             one, ready_at = found
@@ -192,7 +193,7 @@ class Attempts:
                 return None
             charged = True
             if (wait := ready_at - self._ledger.clock()) <= 0:
-                self._take(one)
+                self._take(one, self._ledger.state(one))
                 return one
             await self._ledger.sleep(wait)  # and look again: other calls may have found it ill meanwhile
         return None
@@ -225,7 +226,7 @@ class Attempts:
 
     def answered(self, one: Deployment) -> None:
         """Its reply has begun and is the caller's, whatever it says."""
-        state = self._ledger.state(one)
+        state = self._busy or self._ledger.state(one)
         state.failures = 0
         state.open_until = state.probing_until = 0.0
 
@@ -275,8 +276,7 @@ class Attempts:
                     late = best
         return cooling if cooling is not None else late
 
-    def _take(self, one: Deployment) -> None:
-        state = self._ledger.state(one)
+    def _take(self, one: Deployment, state: State) -> None:
         if state.open_until > 0:
             state.probing_until = self._ledger.clock() + max(
                 self._retry.cool_down_s, 1.0

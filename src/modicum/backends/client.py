@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from modicum.backends.connection import Connection
 from modicum.backends.dial import Names, Proxy, Trust, split_authority
@@ -31,13 +32,13 @@ _TARGET = re.compile(r"/[!-~]*")
 _METHOD = re.compile(r"[A-Z]+")
 _BODY_EXPECTED = frozenset(("POST", "PUT", "PATCH"))
 _MOST_NAMES = 1000
+_MOST_ADDRESSES = 256
 _MOST_HEADS = 64
 _JOINED_BYTES = 16 * 1024
 """A longer body is not copied behind its head."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """How long to wait, in seconds; 0: as long as it takes. A reply as a whole may take any time."""
 
     connect_s: float
@@ -55,6 +56,8 @@ class Client:
         self._names = Names()
         self._trust = Trust()
         self._ways: dict[tuple[str, Path | None, bool], _Way] = {}
+        self._known: dict[tuple[str, Path | None, bool], tuple[_Way, str]] = {}
+        """Way and target of addresses that were asked before."""
 
     async def send(
         self,
@@ -75,11 +78,7 @@ class Client:
         closing is sent once more, on a new one. Raises UpstreamError where the provider cannot be reached, does not speak
         HTTP, or the request cannot be written as one; UpstreamTimeoutError where it is too slow.
         """
-        cut = url.find("/", 8) if not url.startswith("unix:") else url.find(":/", 6) + 1
-        origin, target = (url[:cut], url[cut:]) if cut > 0 else (url, "/")
-        way = self._ways.get((origin, ca_file, proxied))
-        if way is None:
-            way = self._ways[origin, ca_file, proxied] = self._way(origin, ca_file, proxied)
+        way, target = self._known.get((url, ca_file, proxied)) or self._find(url, ca_file, proxied)
         request = way.request(method, target, headers, body)
         connection = way.pool.take()
         if connection is not None:
@@ -98,8 +97,21 @@ class Client:
     async def close(self) -> None:
         """Close all connections, those with a reply under way too."""
         ways, self._ways = self._ways, {}
+        self._known.clear()
         for way in ways.values():
             await way.pool.close()
+
+    def _find(self, url: str, ca_file: Path | None, proxied: bool) -> tuple[_Way, str]:
+        """The way to an address, and what is asked for there. Raises UpstreamError."""
+        cut = url.find("/", 8) if not url.startswith("unix:") else url.find(":/", 6) + 1
+        origin, target = (url[:cut], url[cut:]) if cut > 0 else (url, "/")
+        way = self._ways.get((origin, ca_file, proxied))
+        if way is None:
+            way = self._ways[origin, ca_file, proxied] = self._way(origin, ca_file, proxied)
+        if len(self._known) >= _MOST_ADDRESSES:
+            self._known.clear()
+        self._known[url, ca_file, proxied] = way, target
+        return way, target
 
     def _way(self, origin: str, ca_file: Path | None, proxied: bool) -> _Way:
         if origin.startswith("unix:"):

@@ -39,13 +39,18 @@ class Bound:
 
     def __init__(self, origin: str) -> None:
         self._origin = origin.lower()
+        self._within: str | None = None
+        """The address that was last found to be of that origin."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._origin})"
 
     def _only_for(self, url: str) -> None:
+        if url == self._within:
+            return
         if origin_of(url) != self._origin:
             raise UpstreamError(f"the key of {self._origin} was wanted for {origin_of(url)}; it was not given")
+        self._within = url
 
 
 class Nothing(Bound):

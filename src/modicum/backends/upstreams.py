@@ -27,10 +27,7 @@ class Upstreams:
     def __init__(self, names: Names, client: Client, ledger: Ledger) -> None:
         self._names, self._client, self._ledger = names, client, ledger
         self._known: dict[tuple[str, Endpoint], _Able] = {}
-        self._timeouts = {
-            name: Timeouts(one.config.connect_timeout_s, one.config.first_byte_timeout_s, one.config.read_timeout_s)
-            for name, one in names.providers.items()
-        }
+        self._errands: dict[tuple[str, str, Endpoint, bool], _Errand] = {}
 
     @classmethod
     def open(cls, config: Config, client: Client) -> Upstreams:
@@ -113,47 +110,32 @@ class Upstreams:
         is not looked at. Raises UpstreamError, UpstreamTimeoutError; RequestError for a name or a suffix that no path may
         hold.
         """
-        provider = self._provider(deployment.provider)
-        if body is not None and endpoint in IN_BODY and not (asked == deployment.model and provider.takes_as_is(endpoint)):
+        errand = self._errand(deployment, endpoint, stream)
+        if body is not None and endpoint in IN_BODY and not (errand.as_is and asked == deployment.model):
+            provider = errand.provider
             known, keep = provider.facts, not provider.model_in_path(endpoint)
             body = rewrite_model(body, deployment.model, name=known.model_field, keep=keep, adds=known.adds)
-        timeouts = self._timeouts[deployment.provider]
+        timeouts = errand.timeouts
         if deadline is not None:
             timeouts = _shorter(timeouts, deadline - time.monotonic())
-
-        if "waits" not in provider.facts.quirks:
-            return await self._ask(provider, deployment, endpoint, method, path_suffix, body, caller, stream, timeouts)
+        if not errand.waits:
+            return await errand.run(self._client, method, path_suffix, body, caller, timeouts)
 
         async def ask(method: str, suffix: str, body: bytes | None = None) -> Reply:
-            return await self._ask(provider, deployment, endpoint, method, suffix, body, caller, stream, timeouts)
+            return await errand.run(self._client, method, suffix, body, caller, timeouts)
 
         return await until_done(await ask(method, path_suffix, body), ask, timeouts.first_byte_s)
 
-    async def _ask(
-        self,
-        provider: Provider,
-        deployment: Deployment,
-        endpoint: Endpoint,
-        method: str,
-        suffix: str,
-        body: bytes | None,
-        caller: Sequence[tuple[str, str]],
-        stream: bool,
-        timeouts: Timeouts,
-    ) -> Reply:
-        url = provider.address(endpoint, deployment.model, stream=stream, suffix=suffix)
-        headers = provider.headers(caller, endpoint=endpoint, has_body=body is not None)
-        headers += await provider.credential.headers(method, url, headers, body)
-        config = provider.config
-        return await self._client.send(
-            method,
-            url,
-            headers,
-            body,
-            timeouts=timeouts,
-            ca_file=config.ca_file,
-            proxied=config.proxy == "environment",
-        )
+    def _errand(self, deployment: Deployment, endpoint: Endpoint, stream: bool) -> _Errand:
+        """Raises RequestError, UntranslatableError."""
+        key = (deployment.provider, deployment.model, endpoint, stream)
+        errand = self._errands.get(key)
+        if errand is None:
+            errand = _Errand(self._provider(deployment.provider), deployment.model, endpoint, stream)
+            if len(self._errands) >= MOST_RECENT:
+                self._errands.clear()
+            self._errands[key] = errand
+        return errand
 
     def _provider(self, name: str) -> Provider:
         return self._names.providers[name]
@@ -169,6 +151,38 @@ class _Able:
         every = ((one, [each for each in one.deployments if each.speaks(endpoint) is not None]) for one in (target, *target.fallbacks))
         self.rounds = [(one, deployments) for one, deployments in every if deployments]
         self.places = tuple((one.provider, one.model) for _, deployments in self.rounds for one in deployments)
+
+
+class _Errand:
+    """One model of one provider asked at one endpoint: what is the same in every call."""
+
+    __slots__ = ("_ca_file", "_endpoint", "_model", "_proxied", "_stream", "_url", "as_is", "provider", "timeouts", "waits")
+
+    def __init__(self, provider: Provider, model: str, endpoint: Endpoint, stream: bool) -> None:
+        config = provider.config
+        self.provider = provider
+        self.as_is = provider.takes_as_is(endpoint)
+        self.waits = "waits" in provider.facts.quirks
+        self.timeouts = Timeouts(config.connect_timeout_s, config.first_byte_timeout_s, config.read_timeout_s)
+        self._model, self._endpoint, self._stream = model, endpoint, stream
+        self._url = provider.address(endpoint, model, stream=stream)
+        self._ca_file, self._proxied = config.ca_file, config.proxy == "environment"
+
+    async def run(
+        self,
+        client: Client,
+        method: str,
+        suffix: str,
+        body: bytes | None,
+        caller: Sequence[tuple[str, str]],
+        timeouts: Timeouts,
+    ) -> Reply:
+        provider, url = self.provider, self._url
+        if suffix:
+            url = provider.address(self._endpoint, self._model, stream=self._stream, suffix=suffix)
+        headers = provider.headers(caller, endpoint=self._endpoint, has_body=body is not None)
+        headers += await provider.credential.headers(method, url, headers, body)
+        return await client.send(method, url, headers, body, timeouts=timeouts, ca_file=self._ca_file, proxied=self._proxied)
 
 
 def _shorter(timeouts: Timeouts, left: float) -> Timeouts:
