@@ -140,6 +140,10 @@ class Call:
     user_id: str | None = None
     """The end user, where the request names one."""
     conversation_id: str | None = None
+    trace_id: str | None = None
+    """The trace, or run of an agent, that it was a step of, as the log names it."""
+    tags: tuple[str, ...] = ()
+    """What the caller labelled it with, as the log names it."""
     started_at: datetime
     duration_ms: float | None = None
     time_to_first_chunk_ms: float | None = None

@@ -26,6 +26,9 @@ LATER = (
     "cache_write_1h_tokens",
     "audio_input_tokens",
     "audio_output_tokens",
+    "trace_id",
+    "tags",
+    "seen",
 )
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -57,6 +57,8 @@ class Head(msgspec.Struct, omit_defaults=True):
     deployments: tuple[str, ...] = ()
     view_version: str | None = None
     service_tier: str | None = None
+    trace_id: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 _encode = msgspec.json.Encoder().encode
@@ -105,6 +107,8 @@ def encode(call: Call) -> bytes:
         deployments=call.deployments,
         view_version=call.view_version,
         service_tier=call.service_tier,
+        trace_id=call.trace_id,
+        tags=call.tags,
     )
     payload = b"".join((_encode(head), b"\n", request or b"", response or b""))
     return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
@@ -151,6 +155,8 @@ def decode(payload: bytes, *, bodies: bool = True) -> Call:
         deployments=head.deployments,
         view_version=head.view_version,
         service_tier=head.service_tier,
+        trace_id=head.trace_id,
+        tags=head.tags,
     )
 
 

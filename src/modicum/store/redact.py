@@ -125,6 +125,6 @@ def _rows(home: Path, paths: list[str], redactor: Redactor, how: Keep, key: byte
     """A partition's calls as they are to be stored."""
     columns = ", ".join(rows.SELECTED)
     with reading(home), connected(home) as connection:
-        connection.execute(f"SELECT {columns}, stored_us FROM ({rows.SOURCE}) ORDER BY started_us, call_id", [paths])
+        connection.execute(f"SELECT {columns}, seen, stored_us FROM ({rows.SOURCE}) ORDER BY started_us, call_id", [paths])
         for values in fetch(connection):
-            yield rows.row(kept(rows.call(values[:-1]), how, redactor, key), values[-1])
+            yield rows.row(kept(rows.call(values[:-2]), how, redactor, key), values[-1], values[-2])

@@ -61,6 +61,9 @@ COLUMNS: dict[str, DataType] = {
     "cache_write_1h_tokens": _WHOLE,
     "audio_input_tokens": _WHOLE,
     "audio_output_tokens": _WHOLE,
+    "trace_id": _TEXT,
+    "tags": _TEXT,
+    "seen": _BOOL,
     "request": _BYTES,
     "response": _BYTES,
 }
@@ -78,8 +81,8 @@ _decode_decision = msgspec.json.Decoder(Decision).decode
 _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-def row(call: Call, stored_us: int) -> tuple[Any, ...]:
-    """The call's values in the order of COLUMNS."""
+def row(call: Call, stored_us: int, seen: bool | None = None) -> tuple[Any, ...]:
+    """The call's values in the order of COLUMNS. `seen`: what was asked came in with the call, whether it is still kept or not."""
     started_us, usage, decision = to_us(call.started_at), call.usage, call.decision
     return (
         call.call_id,
@@ -122,6 +125,9 @@ def row(call: Call, stored_us: int) -> tuple[Any, ...]:
         usage.cache_write_1h_tokens,
         usage.audio_input_tokens,
         usage.audio_output_tokens,
+        call.trace_id,
+        _encode(call.tags).decode() if call.tags else None,
+        call.request is not None if seen is None else seen,
         call.request,
         call.response,
     )
@@ -152,7 +158,7 @@ def batches(rows: Iterable[tuple[Any, ...]], *, most_bytes: int = 8 << 20, most_
         yield batch(held)
 
 
-SELECTED = tuple(name for name in COLUMNS if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist"))
+SELECTED = tuple(name for name in COLUMNS if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen"))
 """What a scan reads; `call` takes it in this order."""
 
 
@@ -193,6 +199,8 @@ def call(values: tuple[Any, ...]) -> Call:
         cache_write_1h_tokens,
         audio_input_tokens,
         audio_output_tokens,
+        trace_id,
+        tags,
         request,
         response,
     ) = values
@@ -235,4 +243,6 @@ def call(values: tuple[Any, ...]) -> Call:
         deployments=_decode_names(deployments) if deployments else (),
         view_version=view_version,
         service_tier=service_tier,
+        trace_id=trace_id,
+        tags=_decode_names(tags) if tags else (),
     )

@@ -30,6 +30,8 @@ class UsageRow:
     provider: str | None = None
     """As the configuration names it; None where the log did not say."""
     service_tier: str | None = None
+    seen: bool = True
+    """What was asked came in with them; a log of usage alone tells of calls that nobody here has seen."""
     calls: int
     failed: int
     """Status 400 and above."""
@@ -55,9 +57,9 @@ class UsageRow:
 _COLUMNS = (
     "scope", "day", "workload_id", "request_model", "response_model", "specialist", "reason", "status", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "provider", "service_tier",
-    "cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens",
+    "cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens", "seen",
 )  # fmt: skip
-_GROUP = "scope, workload_id, request_model, response_model, day, specialist, provider, service_tier"
+_GROUP = "scope, workload_id, request_model, response_model, day, specialist, provider, service_tier, seen"
 _SAME = " AND ".join(f"r.{name} IS NOT DISTINCT FROM s.{name}" for name in _GROUP.split(", "))
 _QUERY = f"""
 WITH figures AS ({{figures}}), counted AS (
@@ -81,9 +83,9 @@ WITH figures AS ({{figures}}), counted AS (
 SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
     s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
-    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens
+    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen
 FROM sums s LEFT JOIN reasons r ON {_SAME} ORDER BY s.scope, s.workload_id, s.day, s.request_model, s.response_model, s.specialist,
-    s.provider, s.service_tier
+    s.provider, s.service_tier, s.seen DESC
 """
 
 
@@ -93,12 +95,18 @@ def usage(home: Path) -> list[UsageRow]:
         return list(_rows(view))
 
 
+_NAMED = {
+    "workload_id": "coalesce(a.workload_id, c.workload_id) AS workload_id",
+    "seen": "coalesce(c.seen, true) AS seen",  # before there was the column, no log without texts was taken
+}
+
+
 def figures(view: View, columns: Sequence[str]) -> tuple[str, list[Any]]:
     """A query for these columns of every call, workloads as assigned, with its parameters; empty where there are no calls."""
     parts, values = [], []
     if view.files:
         source, paths = view.calls(view.files)
-        named = ", ".join(f"coalesce(a.{name}, c.{name}) AS {name}" if name == "workload_id" else f"c.{name}" for name in columns)
+        named = ", ".join(_NAMED.get(name, f"c.{name}") for name in columns)
         parts.append(f"SELECT {named} FROM {source}")
         values += paths
     if batches := list(_recent(view, columns)):
@@ -114,7 +122,7 @@ def _rows(view: View) -> Iterator[UsageRow]:
     found = view.connection.execute(_QUERY.format(figures=query), values).fetchall()
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
-        provider, tier, written_1h, audio_in, audio_out = more
+        provider, tier, written_1h, audio_in, audio_out, seen = more
         yield UsageRow(
             scope=scope,
             workload_id=workload_id,
@@ -124,6 +132,7 @@ def _rows(view: View) -> Iterator[UsageRow]:
             specialist=specialist,
             provider=provider,
             service_tier=tier,
+            seen=seen,
             calls=calls,
             failed=failed,
             reasons=tuple((row["reason"], row["calls"]) for row in reasons or ()),
