@@ -65,6 +65,9 @@ class Usage:
     estimated: bool = False
 
 
+UNKNOWN_USAGE = Usage()
+
+
 Reason = Literal[
     "answered",  # a stage was sure enough
     "shadow",  # the route is in shadow: computed beside the incumbent, never sent

@@ -28,6 +28,7 @@ from modicum.config.sections import ModelConfig, ProviderConfig, TelemetryConfig
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.log import Log
 from modicum.gateway.telemetry import Telemetry
+from modicum.store.codec import record
 from modicum.types import Call, Decision, Usage, new_call_id
 
 CANARIES = ("canary-prompt-1f", "canary-answer-2f", "sk-canary-3f0123456789", "canary.user@example.org", "canary-header-5f")
@@ -69,11 +70,13 @@ def test_prometheus_reads_what_was_counted(tmp_path: Path) -> None:
     with opened(tmp_path) as telemetry:
         telemetry.in_flight(+1)
         for _ in range(3):
-            telemetry.observe(called(streamed=True, time_to_first_chunk_ms=90.0), overhead_ms=0.4)
+            telemetry.observe(record(called(streamed=True, time_to_first_chunk_ms=90.0)), overhead_ms=0.4)
         specialist = Decision(answered_by="modicum/intents@abc", reason="answered")
-        telemetry.observe(called(decision=specialist, provider=None, deployments=(), duration_ms=1.0, cost_usd=None), overhead_ms=1.0)
-        telemetry.observe(called(status=502, error="upstream_failed", cost_usd=None, usage=Usage(), response=None), overhead_ms=0.1)
-        telemetry.observe(called(cost_usd=None), overhead_ms=0.1)
+        telemetry.observe(
+            record(called(decision=specialist, provider=None, deployments=(), duration_ms=1.0, cost_usd=None)), overhead_ms=1.0
+        )
+        telemetry.observe(record(called(status=502, error="upstream_failed", cost_usd=None, usage=Usage(), response=None)), overhead_ms=0.1)
+        telemetry.observe(record(called(cost_usd=None)), overhead_ms=0.1)
         telemetry.dropped()
         telemetry.alarm("route r-1")
         found = read(telemetry)
@@ -113,6 +116,8 @@ import asyncio, os, sys, time
 from pathlib import Path
 from modicum.config import Config
 from modicum.gateway.telemetry import Telemetry
+from modicum.store.codec import record
+from modicum.store.codec import record
 from tests.gateway.test_telemetry import called
 home = Path(sys.argv[1])
 ready_read, ready_write = os.pipe()
@@ -126,7 +131,7 @@ for number in range(3):
     telemetry = Telemetry.open(Config(), home)
     telemetry.in_flight(+1)
     for _ in range(10 * (number + 1)):
-        telemetry.observe(called(), overhead_ms=0.1)
+        telemetry.observe(record(called()), overhead_ms=0.1)
     os.write(ready_write, b"x")
     os.read(stay_read, 1)
     os._exit(0)
@@ -166,11 +171,11 @@ def test_labels_stay_few_whatever_callers_ask_for(tmp_path: Path) -> None:
         for number in range(10_000):
             model = f"m-{rng.random()}"
             priced = Decimal("0.1") if number % 2 else None
-            telemetry.observe(called(request_model=model, response_model=model, cost_usd=priced), overhead_ms=0.1)
+            telemetry.observe(record(called(request_model=model, response_model=model, cost_usd=priced)), overhead_ms=0.1)
             telemetry.alarm(f"kind{number}")
-        telemetry.observe(called(request_model="house-model", cost_usd=None), overhead_ms=0.1)
+        telemetry.observe(record(called(request_model="house-model", cost_usd=None)), overhead_ms=0.1)
         for number in range(1_000):
-            telemetry.observe(called(provider=f"p-{number}", deployments=(f"p-{number}/m",)), overhead_ms=0.1)
+            telemetry.observe(record(called(provider=f"p-{number}", deployments=(f"p-{number}/m",))), overhead_ms=0.1)
         text = asyncio.run(telemetry.render()).decode()
         found = read(telemetry)
     models = {dict(labels)["model"] for labels in found["modicum_tokens_total"]}
@@ -187,7 +192,7 @@ def test_observing_costs_microseconds(tmp_path: Path) -> None:
         for _ in range(5):
             began = time.process_time()
             for _ in range(2_000):
-                telemetry.observe(call, overhead_ms=0.1)
+                telemetry.observe(record(call), overhead_ms=0.1)
             rounds.append((time.process_time() - began) / 2_000)
     assert min(rounds) < 20e-6
 
@@ -265,14 +270,14 @@ async def test_a_collector_gets_spans_under_the_current_names(tmp_path: Path) ->
     async with collecting() as collector:
         with opened(tmp_path, collector_config(collector.url)) as telemetry:
             call = called(streamed=True, time_to_first_chunk_ms=90.0)
-            telemetry.observe(call, overhead_ms=0.4, traceparent=PARENT)
-            telemetry.observe(called(provider="claude", endpoint="messages", status=429, error="rate_limit_error"), overhead_ms=0.1)
+            telemetry.observe(record(call), overhead_ms=0.4, traceparent=PARENT)
+            telemetry.observe(record(called(provider="claude", endpoint="messages", status=429, error="rate_limit_error")), overhead_ms=0.1)
             specialist = Decision(
                 answered_by="modicum/intents@abc", reason="answered", route_id="r-1", certificate_id="c-1", confidence=0.9
             )
-            telemetry.observe(called(decision=specialist, provider=None), overhead_ms=0.1)
-            telemetry.observe(called(), overhead_ms=0.1, traceparent=PARENT[:-2] + "00")
-            telemetry.observe(called(endpoint="models"), overhead_ms=0.1)
+            telemetry.observe(record(called(decision=specialist, provider=None)), overhead_ms=0.1)
+            telemetry.observe(record(called()), overhead_ms=0.1, traceparent=PARENT[:-2] + "00")
+            telemetry.observe(record(called(endpoint="models")), overhead_ms=0.1)
             await sent(telemetry)
     (of_resource,) = collector.traces.resource_spans
     (of_scope,) = of_resource.scope_spans
@@ -299,7 +304,7 @@ async def test_a_collector_gets_the_convention_s_histograms(tmp_path: Path) -> N
     async with collecting() as collector:
         with opened(tmp_path, collector_config(collector.url)) as telemetry:
             for _ in range(3):
-                telemetry.observe(called(streamed=True, time_to_first_chunk_ms=90.0), overhead_ms=0.4)
+                telemetry.observe(record(called(streamed=True, time_to_first_chunk_ms=90.0)), overhead_ms=0.4)
             await sent(telemetry)
     metrics = {metric.name: metric for metric in collector.metrics.resource_metrics[0].scope_metrics[0].metrics}
     assert sorted(metrics) == [
@@ -319,12 +324,12 @@ async def test_a_collector_that_is_busy_for_a_moment_loses_nothing_and_one_that_
     async with collecting() as collector:
         collector.failing = 1
         with opened(tmp_path / "a", collector_config(collector.url)) as telemetry:
-            telemetry.observe(called(), overhead_ms=0.1)
+            telemetry.observe(record(called()), overhead_ms=0.1)
             await sent(telemetry)
         assert len(collector.traces.resource_spans) == 1
         away = collector.url
     telemetry = Telemetry.open(collector_config(away), tmp_path / "b", alarm=Alarm(errors))
-    telemetry.observe(called(), overhead_ms=0.1)
+    telemetry.observe(record(called()), overhead_ms=0.1)
     await sent(telemetry)
     text = (await telemetry.render()).decode()
     telemetry.close()
@@ -346,7 +351,7 @@ async def test_nothing_of_what_was_said_is_told_by_default(tmp_path: Path, monke
             {"status": 400, "error": "you said: canary-prompt-1f", "response_id": "canary prompt 1f"},
             {"provider": None, "status": 401, "error": "invalid_api_key", "decision": None},
         ):
-            telemetry.observe(called(**more), overhead_ms=0.1, traceparent="canary-header-5f")
+            telemetry.observe(record(called(**more)), overhead_ms=0.1, traceparent="canary-header-5f")
         await sent(telemetry)
         text = await telemetry.render()
         telemetry.close()
@@ -364,9 +369,9 @@ async def test_content_is_told_where_the_operator_wants_it_and_only_what_was_kep
     }
     async with collecting() as collector:
         with opened(tmp_path, collector_config(collector.url, content=True)) as telemetry:
-            telemetry.observe(called(request=json.dumps(asked).encode()), overhead_ms=0.1)
-            telemetry.observe(called(request=None, response=None), overhead_ms=0.1)
-            telemetry.observe(called(request=b"{", response=b"[]"), overhead_ms=0.1)
+            telemetry.observe(record(called(request=json.dumps(asked).encode())), overhead_ms=0.1)
+            telemetry.observe(record(called(request=None, response=None)), overhead_ms=0.1)
+            telemetry.observe(record(called(request=b"{", response=b"[]")), overhead_ms=0.1)
             await sent(telemetry)
     first, second, third = (told(span.attributes) for span in collector.traces.resource_spans[0].scope_spans[0].spans)
     assert json.loads(first["gen_ai.input.messages"]) == [

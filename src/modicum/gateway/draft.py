@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,9 +19,10 @@ from modicum.gateway.decide import Choice
 from modicum.gateway.live import NOTHING, Serving
 from modicum.gateway.speak import Question
 from modicum.gateway.worst import FREE
-from modicum.types import Call, Decision, Endpoint, Key, Usage, new_call_id
+from modicum.store.codec import Head, Record, to_us
+from modicum.types import UNKNOWN_USAGE, Call, Decision, Endpoint, Key, Reason, Usage, new_call_id
 from modicum.view import Seen
-from modicum.wire import canon, chat, completion
+from modicum.wire import canon, chat, completion, figures
 from modicum.wire import error as wire_error
 from modicum.wire.dialects import dialect
 from modicum.wire.gather import Gathered
@@ -93,18 +95,18 @@ class Draft:
     secrets: tuple[str, ...] = ()
     """Credentials that a provider might quote; blanked in the record."""
     kept: bool = False
-    call_kept: Call | None = None
+    record_kept: Record | None = None
     """The record, once it was made."""
     recorded: bool = False
     """The store has it."""
 
     def elapsed_ms(self) -> float:
-        return round((time.perf_counter() - self.began) * 1000, 3)
+        return _ms(time.perf_counter() - self.began)
 
     def begins(self) -> None:
         """The reply is about to begin: what was not waiting was ours."""
         if self.overhead_ms is None:
-            self.overhead_ms = round((time.perf_counter() - self.began - self.waited) * 1000, 3)
+            self.overhead_ms = _ms(time.perf_counter() - self.began - self.waited)
 
     def fail(self, error: ModicumError, *, started: bool = False) -> None:
         """One of our errors ended it. `started`: the caller had the head of another reply already."""
@@ -117,6 +119,10 @@ class Draft:
         self.error = self.error or ("stopped" if stopped else "client_left")
         if self.status is None:
             self.status = CLIENT_LEFT
+
+    @property
+    def call_kept(self) -> Call | None:
+        return self.record_kept.call() if self.record_kept is not None else None
 
     @property
     def streaming(self) -> bool:
@@ -134,57 +140,67 @@ class Draft:
         except InputError:
             return None
 
-    def call(self, alarm: Alarm) -> Call:
-        """The record of it."""
-        request, response, choice = self.request, self.response(), self.choice
+    def record(self, alarm: Alarm) -> Record:
+        """What is stored of it."""
+        setting, endpoint, request, choice, deployment = self.setting, self.endpoint, self.request, self.choice, self.deployment
+        words = setting.words
         status = self.status if self.status is not None else 500
-        told = canon.model(self.endpoint, response) if response is not None else None
+        response, said = None, figures.NOTHING
+        if self.streaming or status >= 400:
+            if (response := self.response()) is not None:
+                said = figures.of_response(endpoint, response)
+        elif self.response_body:
+            said = figures.of_body(endpoint, self.response_body)
         request_model = _text(request.get("model"))
-        usage = self._usage(response, status)
-        tier = self.service_tier or (canon.service_tier(self.endpoint, response) if response is not None else None)
-        self.cost_usd = self._cost(told, request_model, usage, tier)
+        usage = self._usage(said.usage, response, status)
+        if usage.input_tokens is None and usage == UNKNOWN_USAGE:
+            usage = UNKNOWN_USAGE
+        tier = self.service_tier or said.service_tier
+        self.cost_usd = cost_usd = self._cost(said.model, request_model, usage, tier)
         asked, body, viewed = self._bodies(response, alarm)
-        deployment, word = self.deployment, self.setting.word
-        named = _text(response.get("id")) if response else None
-        return Call(
+        named = said.response_id
+        head = Head(
             call_id=self.call_id,
-            response_id=named if named is None or _ID.fullmatch(named) else word(named),
+            started_us=to_us(self.started_at),
+            request_bytes=-1 if asked is None else len(asked),
+            response_bytes=-1 if body is None else len(body),
+            response_id=named if named is None or _ID.fullmatch(named) else words[named],
             scope=self.scope,
             key_id=self.key.key_id if self.key is not None else None,
-            endpoint=self.endpoint,
-            user_id=self.setting.pseudonym(chat.user_id(request)),
-            conversation_id=self.setting.pseudonym(chat.conversation_id(request)),
-            started_at=self.started_at,
+            endpoint=endpoint,
+            user_id=setting.pseudonym(chat.user_id(request)),
+            conversation_id=setting.pseudonym(chat.conversation_id(request)),
             duration_ms=self.elapsed_ms(),
             time_to_first_chunk_ms=self.time_to_first_chunk_ms,
             streamed=request.get("stream") is True,
             origin="live",
-            source=self.setting.source,
-            request_model=word(request_model),
-            response_model=word(told),
+            source=setting.source,
+            request_model=words[request_model],
+            response_model=words[said.model],
             provider=deployment.provider if deployment is not None else None,
-            deployments=tuple([word(one) or "" for one in self.tried]),
-            request=asked,
-            response=body,
-            view_version=self.setting.redactor.version if self.setting.keep_bodies == "redacted" else None,
+            deployments=tuple([words[one] or "" for one in self.tried]),
+            view_version=setting.redactor.version if setting.keep_bodies == "redacted" else None,
             status=status,
-            finish_reason=word(canon.finish_reason(self.endpoint, response)) if response is not None and not self.broken else None,
-            error=word(self._error(response, status)),
-            usage=usage,
-            cost_usd=self.cost_usd,
-            service_tier=word(tier),
-            decision=None if choice is None else self._decision(choice, viewed, told or request_model, alarm),
+            finish_reason=words[said.finish_reason] if not self.broken else None,
+            error=words[self._error(response, status)],
+            usage=None if usage is UNKNOWN_USAGE else usage,
+            cost_usd=cost_usd,
+            service_tier=words[tier],
+            decision=None if choice is None else self._decision(choice, viewed, said.model or request_model, alarm),
         )
+        return Record(head, asked, body)
 
-    def _usage(self, response: dict[str, Any] | None, status: int) -> Usage:
+    def _usage(self, counted: Usage, response: dict[str, Any] | None, status: int) -> Usage:
+        """`counted`: what the reply tells that the caller got."""
         usage = self.own_usage or self.usage
+        if not self.streaming:
+            return usage or counted
         if usage is None and self.gathered is not None and (whole := self.gathered.response()) is not None:
             usage = whole.usage
-        if usage is None:
-            usage = canon.usage(self.endpoint, response) if response is not None else Usage()
+        usage = usage or counted
         # A provider counts what it sent before a stream broke, and tells nobody; one that tells no usage at all counts too.
         broken = self.broken or (self.passing is not None and self.passing.error is not None)
-        if self.streaming and status < 400 and (broken or usage.output_tokens is None):
+        if status < 400 and (broken or usage.output_tokens is None):
             return self._estimated(usage, response)
         return usage
 
@@ -209,7 +225,7 @@ class Draft:
         """Nothing for what a stage or we ourselves answered; at the deployment's price else, unknown where that is."""
         if self.own_usage is not None or (self.endpoint in FREE and self.status is not None and self.status < 400):
             return Decimal(0)
-        if self.deployment is None or usage == Usage():
+        if self.deployment is None or usage is UNKNOWN_USAGE:
             return None
         model = self.deployment.model or asked
         return self.setting.till.cost(self.deployment.provider, told, model, usage, self.started_at, tier)
@@ -245,7 +261,7 @@ class Draft:
         stored = None if not keeps else redacted if keep == "redacted" else plain
         if not compares:
             return stored, None
-        return stored, response if redacted is plain else chat.loads(redacted)
+        return stored, (response or self.response()) if redacted is plain else chat.loads(redacted)
 
     def _error(self, response: dict[str, Any] | None, status: int) -> str | None:
         if self.error is not None:
@@ -257,24 +273,34 @@ class Draft:
         return wire_error.name(response, status) if status >= 400 else None
 
     def _decision(self, choice: Choice, viewed: dict[str, Any] | None, incumbent: str | None, alarm: Alarm) -> Decision:
-        live = choice.stage.live if choice.stage else None
         recognised, prediction = choice.recognised, choice.prediction
+        workload_id, version_id = (recognised.workload_id, recognised.version_id) if recognised is not None else (None, None)
+        named = self.setting.words[incumbent] or "upstream"
+        if choice.stage is None:
+            return _unrouted(named, choice.reason, choice.detail, workload_id, version_id)
+        live = choice.stage.live
         said = canon.chat_response(self.endpoint, viewed) if viewed is not None and self.error is None else None
         return Decision(
-            answered_by=choice.stage.model if choice.stage and self.own_usage is not None else self.setting.word(incumbent) or "upstream",
+            answered_by=choice.stage.model if self.own_usage is not None else named,
             reason=choice.reason,
             detail=choice.detail,
-            workload_id=recognised.workload_id if recognised else None,
-            version_id=recognised.version_id if recognised else None,
-            route_id=live.route.route_id if live else None,
-            certificate_id=live.route.certificate_id if live else None,
-            artefact_digest=live.route.artefact_digest if live else None,
+            workload_id=workload_id,
+            version_id=version_id,
+            route_id=live.route.route_id,
+            certificate_id=live.route.certificate_id,
+            artefact_digest=live.route.artefact_digest,
             confidence=prediction.confidence if prediction else None,
-            threshold=live.rule.accept_above if live else None,
+            threshold=live.rule.accept_above,
             value=prediction.value if prediction else None,
             would_answer=choice.would_answer,
             agreed=shadow.agreed(choice, said, alarm),
         )
+
+
+@lru_cache(1024)
+def _unrouted(answered_by: str, reason: Reason, detail: str, workload_id: str | None, version_id: str | None) -> Decision:
+    """Where no route is: most calls of an application have the same one."""
+    return Decision(answered_by=answered_by, reason=reason, detail=detail, workload_id=workload_id, version_id=version_id)
 
 
 def _written(speech: Dialect, told: Response) -> dict[str, Any]:
@@ -292,6 +318,10 @@ def blank(body: bytes, secrets: tuple[str, ...]) -> bytes:
         if len(secret) >= SHORTEST_SECRET:
             body = body.replace(secret.encode("latin-1", "replace"), b"[credential]")
     return body
+
+
+def _ms(seconds: float) -> float:
+    return int(seconds * 1e6) / 1e3
 
 
 def _text(value: Any) -> str | None:

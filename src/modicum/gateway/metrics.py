@@ -16,6 +16,7 @@ from typing import Literal
 
 from modicum.config import Config
 from modicum.gateway.counts import Counts
+from modicum.store.codec import Head
 from modicum.types import Call
 from modicum.version import __version__
 
@@ -23,8 +24,8 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 MOST_MODELS = 64
 MOST_PROVIDERS = 64
 MOST_KINDS = 32
-MOST_TRIES = 1024
-"""Deployments of which is kept where their tries are counted: names of models come from callers."""
+MOST_SERIES = 1024
+"""Kinds of calls of which is kept where they are counted: names of models come from callers."""
 LONGEST_LABEL = 100
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _KIND = re.compile(r"[a-z_]{1,24}")
@@ -72,6 +73,9 @@ class _Series:
     tokens: tuple[int, int, int, int, int]
     cost: int
     without_cost: int
+    """Where calls like this one lack a cost that they should have; else where nobody reads."""
+    tries: tuple[int, ...]
+    """One for each deployment that was tried."""
 
 
 class Metrics:
@@ -84,22 +88,29 @@ class Metrics:
         self._spare = self._counts.add("", 32) or 0
         """Where is counted what no room is left for; nobody reads it."""
         self._series: dict[tuple[object, ...], _Series] = {}
+        """By all of a call that chooses a series: callers name models, so few are kept."""
         self._known = {*config.models, *(d.model for model in config.models.values() for d in model.deployments), *config.prices}
         self._models: set[str] = set()
         self._providers = {"upstream", *config.providers}
         self._kinds: set[str] = set()
-        self._tries: dict[tuple[str, bool], int] = {}
         self._in_flight = self._at("modicum_in_flight_requests", "")
         self._dropped = self._at("modicum_records_dropped_total", "")
 
-    def observe(self, call: Call, overhead_ms: float) -> None:
+    def observe(self, call: Head, overhead_ms: float) -> None:
         """Count one call."""
-        decision = call.decision
-        answered_by = who(call)
-        reason = decision.reason if decision is not None else "none"
-        model = self.model(call) if answered_by != "specialist" else "specialist"
-        key = (call.endpoint, call.provider, answered_by, call.status // 100, reason, model)
-        series = self._series.get(key) or self._new(key)
+        decision, cost_usd = call.decision, call.cost_usd
+        key = (
+            call.endpoint,
+            call.provider,
+            call.status,
+            call.error,
+            call.request_model,
+            call.response_model,
+            call.deployments,
+            cost_usd is None,
+            None if decision is None else (decision.reason, decision.answered_by),
+        )
+        series = self._series.get(key) or self._new(key, call)
         numbers = self._numbers
         numbers[series.requests] += 1
         if call.duration_ms is not None:
@@ -108,25 +119,26 @@ class Metrics:
         if call.time_to_first_chunk_ms is not None and call.streamed:
             _count(numbers, series.first, _SECONDS, call.time_to_first_chunk_ms / 1000)
         usage = call.usage
-        sent, got, read, written, thought = series.tokens
-        if usage.input_tokens:
-            numbers[sent] += usage.input_tokens
-        if usage.output_tokens:
-            numbers[got] += usage.output_tokens
-        if usage.cache_read_tokens:
-            numbers[read] += usage.cache_read_tokens
-        if usage.cache_write_tokens:
-            numbers[written] += usage.cache_write_tokens
-        if usage.reasoning_tokens:
-            numbers[thought] += usage.reasoning_tokens
-        if call.cost_usd is not None:
-            numbers[series.cost] += float(call.cost_usd)
-        elif answered_by == "provider" and call.status < 400:
+        if usage is not None:
+            sent, got, read, written, thought = series.tokens
+            if usage.input_tokens:
+                numbers[sent] += usage.input_tokens
+            if usage.output_tokens:
+                numbers[got] += usage.output_tokens
+            if usage.cache_read_tokens:
+                numbers[read] += usage.cache_read_tokens
+            if usage.cache_write_tokens:
+                numbers[written] += usage.cache_write_tokens
+            if usage.reasoning_tokens:
+                numbers[thought] += usage.reasoning_tokens
+        if cost_usd is None:
             numbers[series.without_cost] += 1
-        if call.deployments:
-            self._attempts(call, answered_by)
+        else:
+            numbers[series.cost] += float(cost_usd)
+        for at in series.tries:
+            numbers[at] += 1
 
-    def model(self, call: Call) -> str:
+    def model(self, call: Call | Head) -> str:
         """A name that the operator wrote, or one that has a price and whose shape is a model's; else `other`. Few."""
         asked = call.request_model
         if asked is not None and asked in self._known:
@@ -158,29 +170,22 @@ class Metrics:
     def close(self) -> None:
         self._counts.close()
 
-    def _attempts(self, call: Call, answered_by: str) -> None:
+    def _new(self, key: tuple[object, ...], call: Head) -> _Series:
+        """Where calls like this one are counted."""
+        answered_by = who(call)
+        reason = call.decision.reason if call.decision is not None else "none"
+        model = self.model(call) if answered_by != "specialist" else "specialist"
+        provider = _escaped(self.provider(call.provider))
+        place = f'endpoint="{call.endpoint}",provider="{provider}"'
+        of_model = f'provider="{provider}",model="{_escaped(model)}"'
+        should_cost = answered_by == "provider" and call.status < 400
         last = len(call.deployments) - 1
-        for number, deployment in enumerate(call.deployments):
-            answered = number == last and answered_by == "provider" and call.status < 500
-            at = self._tries.get((deployment, answered))
-            self._numbers[self._tried(deployment, answered) if at is None else at] += 1
-
-    def _tried(self, deployment: str, answered: bool) -> int:
-        provider = _escaped(self.provider(deployment.partition("/")[0]))
-        at = self._at("modicum_upstream_attempts_total", f'provider="{provider}",outcome="{"answered" if answered else "failed"}"')
-        if len(self._tries) < MOST_TRIES:
-            self._tries[deployment, answered] = at
-        return at
-
-    def _new(self, key: tuple[object, ...]) -> _Series:
-        endpoint, name, answered_by, status, reason, model = key
-        provider = _escaped(self.provider(name if isinstance(name, str) else None))
-        place = f'endpoint="{endpoint}",provider="{provider}"'
-        of_model = f'provider="{provider}",model="{_escaped(str(model))}"'
-        series = self._series[key] = _Series(
-            requests=self._at("modicum_requests_total", f'{place},answered_by="{answered_by}",status="{status}xx",reason="{reason}"'),
+        series = _Series(
+            requests=self._at(
+                "modicum_requests_total", f'{place},answered_by="{answered_by}",status="{call.status // 100}xx",reason="{reason}"'
+            ),
             duration=self._at("modicum_request_duration_seconds", f'{place},answered_by="{answered_by}"'),
-            overhead=self._at("modicum_overhead_seconds", f'endpoint="{endpoint}",answered_by="{answered_by}"'),
+            overhead=self._at("modicum_overhead_seconds", f'endpoint="{call.endpoint}",answered_by="{answered_by}"'),
             first=self._at("modicum_time_to_first_chunk_seconds", f'{place},answered_by="{answered_by}"'),
             tokens=(
                 self._at("modicum_tokens_total", f'type="input",{of_model}'),
@@ -190,9 +195,20 @@ class Metrics:
                 self._at("modicum_tokens_total", f'type="reasoning",{of_model}'),
             ),
             cost=self._at("modicum_cost_usd_total", of_model),
-            without_cost=self._at("modicum_calls_without_cost_total", of_model),
+            without_cost=self._at("modicum_calls_without_cost_total", of_model) if should_cost else self._spare,
+            tries=tuple(
+                self._tried(deployment, answered=number == last and answered_by == "provider" and call.status < 500)
+                for number, deployment in enumerate(call.deployments)
+            ),
         )
+        if len(self._series) >= MOST_SERIES:
+            self._series.clear()
+        self._series[key] = series
         return series
+
+    def _tried(self, deployment: str, *, answered: bool) -> int:
+        provider = _escaped(self.provider(deployment.partition("/")[0]))
+        return self._at("modicum_upstream_attempts_total", f'provider="{provider}",outcome="{"answered" if answered else "failed"}"')
 
     def _at(self, name: str, labels: str) -> int:
         full = f"{name}{{{labels}}}"
@@ -226,7 +242,7 @@ class Metrics:
         return ("\n".join(lines) + "\n").encode()
 
 
-def who(call: Call) -> Literal["specialist", "provider", "nobody"]:
+def who(call: Call | Head) -> Literal["specialist", "provider", "nobody"]:
     """Who answered a call."""
     if call.decision is not None and call.decision.answered_by.startswith("modicum/"):
         return "specialist"

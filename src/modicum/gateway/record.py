@@ -14,7 +14,7 @@ from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.apart import LONG_BYTES, apart
 from modicum.gateway.draft import CLIENT_LEFT, Draft
 from modicum.gateway.telemetry import Telemetry
-from modicum.types import Call, Usage
+from modicum.types import UNKNOWN_USAGE
 
 SYNC_S = 1.0
 
@@ -22,7 +22,7 @@ SYNC_S = 1.0
 class Writer(Protocol):
     """What the recorder needs of `store.segments.SegmentWriter`."""
 
-    def append(self, call: Call) -> None: ...
+    def append_frame(self, frame: bytes) -> None: ...
     def sync(self) -> None: ...
     def close(self) -> None: ...
 
@@ -44,21 +44,34 @@ class Recorder:
         draft.kept = True
         try:
             draft.begins()
-            long = len(draft.response_body or b"") > LONG_BYTES or (draft.seen is None and len(draft.body or b"") > LONG_BYTES)
-            call = draft.call_kept = await apart(lambda: draft.call(self._alarm)) if long else draft.call(self._alarm)
+            if len(draft.response_body or b"") > LONG_BYTES or (draft.seen is None and len(draft.body or b"") > LONG_BYTES):
+                record = await apart(lambda: draft.record(self._alarm))
+            else:
+                record = draft.record(self._alarm)
+            draft.record_kept = record
         except Exception as error:
             self._lose(error)
             if draft.hold is not None:
-                draft.hold.settle(None, Usage()) if draft.tried else draft.hold.cancel()
+                draft.hold.settle(None, UNKNOWN_USAGE) if draft.tried else draft.hold.cancel()
             return
-        draft.recorded = await self.write(call)
+        try:
+            frame = record.frame()
+            if self._strict:
+                await asyncio.shield(asyncio.to_thread(self._writer.append_frame, frame))
+            else:
+                self._writer.append_frame(frame)
+        except Exception as error:
+            self._lose(error)
+        else:
+            draft.recorded, self.failed = True, False
         try:
             if draft.hold is not None:
-                if draft.own_usage is None and not draft.taken and not (draft.tried and call.status == CLIENT_LEFT):
+                head = record.head
+                if draft.own_usage is None and not draft.taken and not (draft.tried and head.status == CLIENT_LEFT):
                     draft.hold.cancel()  # nobody bills a refusal; whoever leaves before the answer is billed for what was asked
                 else:
-                    draft.hold.settle(call.cost_usd, call.usage)
-            self._telemetry.observe(call, overhead_ms=draft.overhead_ms or 0.0, traceparent=draft.traceparent)
+                    draft.hold.settle(head.cost_usd, head.usage or UNKNOWN_USAGE)
+            self._telemetry.observe(record, overhead_ms=draft.overhead_ms or 0.0, traceparent=draft.traceparent)
         except Exception as error:
             self._alarm.ring("recorder", f"{name(error)}; a call was recorded, and not settled or measured")
 
@@ -67,19 +80,6 @@ class Recorder:
         await self.keep(draft)
         if not draft.recorded and draft.setting.fail_closed:
             raise StoreUnavailableError("the call could not be recorded, and nothing may be answered unrecorded")
-
-    async def write(self, call: Call) -> bool:
-        """Write a call; False, with an alarm, where the store does not take it."""
-        try:
-            if self._strict:
-                await asyncio.shield(asyncio.to_thread(self._writer.append, call))
-            else:
-                self._writer.append(call)
-        except Exception as error:
-            self._lose(error)
-            return False
-        self.failed = False
-        return True
 
     def _lose(self, error: Exception) -> None:
         self.failed = True

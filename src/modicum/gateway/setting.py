@@ -16,6 +16,28 @@ from modicum.view import Redactor
 MOST_WORDS = 1024
 
 
+class Words(dict[str | None, str | None]):
+    """Words as they are recorded: a caller or a provider may have written anything there. What was looked at before is kept; None where
+    a word cannot be looked at, for no call is lost for that.
+    """
+
+    def __init__(self, redactor: Redactor, *, as_they_are: bool) -> None:
+        super().__init__({None: None})
+        self._redactor = redactor
+        self._as_they_are = as_they_are
+
+    def __missing__(self, word: str) -> str | None:
+        if self._as_they_are:
+            return word
+        try:
+            found = self._redactor.names().redact(word)
+        except Exception:
+            return None
+        if len(self) < MOST_WORDS:
+            self[word] = found
+        return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """Everything that a reload replaces at once."""
@@ -34,8 +56,8 @@ class Setting:
     """The operator wants some provider to keep the static beginning of prompts."""
     held: tuple[str, ...] = field(default=(), repr=False)
     """Providers' keys that stand in the environment."""
-    words: dict[str, str] = field(default_factory=dict, repr=False)
-    """What was looked at before."""
+    words: Words = field(repr=False)
+    """A model's name or an error's code as it is recorded."""
 
     @classmethod
     def open(cls, config: Config, client: Client, till: Till, *, source: str = "") -> Setting:
@@ -52,6 +74,7 @@ class Setting:
             keep_bodies=config.store.keep_bodies,
             fail_closed=config.store.on_failure == "fail_closed",
             marks_cache=any(row.cache_control == "auto" for row in (config.upstream, *config.providers.values())),
+            words=Words(redactor, as_they_are=config.store.keep_bodies == "full"),
             held=tuple(filter(None, (secret(row.api_key_env) for row in (config.upstream, *config.providers.values())))),
         )
 
@@ -60,19 +83,3 @@ class Setting:
         if name is None or self.keep_bodies == "full" or self.redactor.names().redact(name) == name:
             return name
         return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.salt, digest_size=12).hexdigest()
-
-    def word(self, text: str | None) -> str | None:
-        """A model's name or an error's code as it is recorded: a caller or a provider may have written anything there. None where that
-        cannot be looked at: no call is lost for a word.
-        """
-        if text is None or self.keep_bodies == "full":
-            return text
-        found = self.words.get(text)
-        if found is None:
-            try:
-                found = self.redactor.names().redact(text)
-            except Exception:
-                return None
-            if len(self.words) < MOST_WORDS:
-                self.words[text] = found
-        return found

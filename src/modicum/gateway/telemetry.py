@@ -8,7 +8,7 @@ from modicum.config import Config
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.export import Exporter
 from modicum.gateway.metrics import CONTENT_TYPE, Metrics
-from modicum.types import Call
+from modicum.store.codec import Record
 
 __all__ = ["CONTENT_TYPE", "Telemetry"]
 
@@ -26,11 +26,11 @@ class Telemetry:
         metrics = Metrics(config, home)
         return cls(metrics, Exporter.open(config, metrics, alarm or Alarm()))
 
-    def observe(self, call: Call, *, overhead_ms: float, traceparent: str = "") -> None:
+    def observe(self, record: Record, *, overhead_ms: float, traceparent: str = "") -> None:
         """Count a call that ended. `overhead_ms`: of its duration, what the gateway took itself. `traceparent`: the caller's header."""
-        self._metrics.observe(call, overhead_ms)
+        self._metrics.observe(record.head, overhead_ms)
         if self._exporter is not None:
-            self._exporter.take(call, overhead_ms, traceparent)
+            self._exporter.take(record.call(), overhead_ms, traceparent)
 
     def in_flight(self, change: int) -> None:
         """A call began (+1) or ended (-1)."""

@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from modicum.types import Call, Decision, Endpoint, Usage
+from modicum.types import UNKNOWN_USAGE, Call, Decision, Endpoint, Usage
 
 FRAME = struct.Struct("<II")
 """Length of the payload and its CRC32."""
@@ -25,7 +25,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-class Head(msgspec.Struct, omit_defaults=True):
+class Head(msgspec.Struct, omit_defaults=True, gc=False):
     """A call without its bodies, as it stands in a frame. Fields may be added; a reader ignores those it does not know."""
 
     call_id: str
@@ -49,6 +49,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     finish_reason: str | None = None
     error: str | None = None
     usage: Usage | None = None
+    """None where nothing is known of it."""
     cost_usd: Decimal | None = None
     decision: Decision | None = None
     key_id: str | None = None
@@ -63,7 +64,6 @@ class Head(msgspec.Struct, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Head).decode
-_UNKNOWN_USAGE = Usage()
 
 
 def to_us(moment: datetime) -> int:
@@ -75,8 +75,57 @@ def from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
-def encode(call: Call) -> bytes:
-    """The frame of a call."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A call as it is stored: what a frame holds."""
+
+    head: Head
+    request: bytes | None
+    response: bytes | None
+
+    def frame(self) -> bytes:
+        """The bytes that enter a segment."""
+        line, request, response = _encode(self.head) + b"\n", self.request or b"", self.response or b""
+        crc = zlib.crc32(response, zlib.crc32(request, zlib.crc32(line)))
+        return b"".join((FRAME.pack(len(line) + len(request) + len(response), crc), line, request, response))
+
+    def call(self) -> Call:
+        head = self.head
+        return Call(
+            call_id=head.call_id,
+            response_id=head.response_id,
+            scope=head.scope,
+            client_id=head.client_id,
+            user_id=head.user_id,
+            conversation_id=head.conversation_id,
+            started_at=from_us(head.started_us),
+            duration_ms=head.duration_ms,
+            time_to_first_chunk_ms=head.time_to_first_chunk_ms,
+            streamed=head.streamed,
+            origin=head.origin,
+            source=head.source,
+            request_model=head.request_model,
+            response_model=head.response_model,
+            request=self.request,
+            response=self.response,
+            status=head.status,
+            finish_reason=head.finish_reason,
+            error=head.error,
+            usage=head.usage or UNKNOWN_USAGE,
+            cost_usd=head.cost_usd,
+            decision=head.decision,
+            key_id=head.key_id,
+            endpoint=head.endpoint,
+            provider=head.provider,
+            deployments=head.deployments,
+            view_version=head.view_version,
+            service_tier=head.service_tier,
+            trace_id=head.trace_id,
+            tags=head.tags,
+        )
+
+
+def record(call: Call) -> Record:
+    """What is stored of a call: all of it."""
     request, response = call.request, call.response
     head = Head(
         call_id=call.call_id,
@@ -98,7 +147,7 @@ def encode(call: Call) -> bytes:
         status=call.status,
         finish_reason=call.finish_reason,
         error=call.error,
-        usage=None if call.usage.input_tokens is None and call.usage == _UNKNOWN_USAGE else call.usage,
+        usage=None if call.usage.input_tokens is None and call.usage == UNKNOWN_USAGE else call.usage,
         cost_usd=call.cost_usd,
         decision=call.decision,
         key_id=call.key_id,
@@ -110,8 +159,12 @@ def encode(call: Call) -> bytes:
         trace_id=call.trace_id,
         tags=call.tags,
     )
-    payload = b"".join((_encode(head), b"\n", request or b"", response or b""))
-    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+    return Record(head, request, response)
+
+
+def encode(call: Call) -> bytes:
+    """The frame of a call."""
+    return record(call).frame()
 
 
 def decode(payload: bytes, *, bodies: bool = True) -> Call:
@@ -126,38 +179,7 @@ def decode(payload: bytes, *, bodies: bool = True) -> Call:
             start += head.request_bytes
         if head.response_bytes >= 0:
             response = payload[start : start + head.response_bytes]
-    return Call(
-        call_id=head.call_id,
-        response_id=head.response_id,
-        scope=head.scope,
-        client_id=head.client_id,
-        user_id=head.user_id,
-        conversation_id=head.conversation_id,
-        started_at=from_us(head.started_us),
-        duration_ms=head.duration_ms,
-        time_to_first_chunk_ms=head.time_to_first_chunk_ms,
-        streamed=head.streamed,
-        origin=head.origin,
-        source=head.source,
-        request_model=head.request_model,
-        response_model=head.response_model,
-        request=request,
-        response=response,
-        status=head.status,
-        finish_reason=head.finish_reason,
-        error=head.error,
-        usage=head.usage or _UNKNOWN_USAGE,
-        cost_usd=head.cost_usd,
-        decision=head.decision,
-        key_id=head.key_id,
-        endpoint=head.endpoint,
-        provider=head.provider,
-        deployments=head.deployments,
-        view_version=head.view_version,
-        service_tier=head.service_tier,
-        trace_id=head.trace_id,
-        tags=head.tags,
-    )
+    return Record(head, request, response).call()
 
 
 def payloads(file: BinaryIO, size: int | None = None) -> Iterator[tuple[int, bytes]]:
