@@ -27,6 +27,7 @@ from modicum.errors import ModicumError
 from modicum.store import batches, compact, identity, keys, snapshot
 from modicum.store import home as store_home
 from modicum.store.calls import Calls
+from modicum.store.control import Control as Control_  # noqa: F401 (loaded once, and not in every child)
 from modicum.store.erase import erase
 from modicum.store.ledger import Ledger
 from modicum.store.ledger_rows import ROW, entries

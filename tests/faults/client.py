@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -219,6 +220,33 @@ async def load(
         tasks.append(asyncio.create_task(one(mix[number % len(mix)])))
     await asyncio.gather(*tasks, *chains)
     return found
+
+
+@dataclass(slots=True)
+class Others:
+    """How long calls without a fault took at p99, in seconds: before and during it, turn by turn."""
+
+    turns: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def usual(self) -> float:
+        return statistics.median(before for before, _ in self.turns)
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(during / max(before, 1e-6) for before, during in self.turns)
+
+    @property
+    def judged(self) -> bool:
+        """A machine that is full before any fault tells nothing of the fault."""
+        return self.usual < CROWDED_S
+
+    def __str__(self) -> str:
+        told = f"p99 of others x{self.ratio:.2f} ({self.usual * 1000:.0f} ms without the fault)"
+        return told if self.judged else f"{told}, not judged: the machine was full"
+
+
+CROWDED_S = 0.25
 
 
 def p99(answers: Sequence[Answer]) -> float:

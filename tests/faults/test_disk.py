@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.faults.conftest import Length, Report
 from tests.faults.shim import FOREVER, KILL, Control, Shim
 from tests.faults.world import World, clean_environment, world
 
+AT_ONCE = 50
 WAYS = {"EIO": (errno.EIO, False), "ENOSPC": (errno.ENOSPC, False), "full": (errno.ENOSPC, True), "kill": (KILL, False)}
 
 
@@ -53,14 +55,24 @@ def whole(tmp_path_factory: pytest.TempPathFactory, shim: Shim) -> tuple[Path, i
     return folder, quiet["changes"]
 
 
+def batched(drawn: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [drawn[at : at + size] for at in range(0, len(drawn), size)]
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_the_store_survives_a_failure_at_any_change(whole: tuple[Path, int], shim: Shim, length: Length, report: Report, way: str) -> None:
+def test_the_store_survives_a_failure_at_any_change(
+    whole: tuple[Path, int], shim: Shim, length: Length, report: Report, progress: Callable[[str], None], way: str
+) -> None:
     """Fail change k of the scenario in `broken.py`; open again; nothing acknowledged is gone."""
     folder, changes = whole
     error, stays = WAYS[way]
     # The short form takes a few of each kind of change, others every day.
-    drawn = range(1, changes + 1) if length.long else sorted(random.Random().sample(range(1, changes + 1), 3))
-    found = scenario(folder, shim, [[k, error, FOREVER if stays else k] for k in drawn])
+    every = range(1, changes + 1)
+    drawn = every[random.randrange(length.every) :: length.every] if length.long else sorted(random.sample(every, 3))
+    found = []
+    for some in batched(drawn, AT_ONCE):
+        found += scenario(folder, shim, [[k, error, FOREVER if stays else k] for k in some])
+        progress(f"{way}: {len(found)} of {len(drawn)}, {sum(bool(one['problem']) for one in found)} wrong")
     wrong = [one for one in found if one["problem"]]
     assert not wrong, f"{len(wrong)} of {len(found)}: {wrong[:3]}"
     told = f"{way}: at {len(found)} of {changes} changes, after each the store opened with every acknowledged call once"

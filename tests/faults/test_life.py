@@ -6,8 +6,10 @@ import asyncio
 import os
 import random
 import signal
+import statistics
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,10 +34,12 @@ def background(made: World, length: Length, seconds: float) -> tuple[threading.T
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path: Path, length: Length, report: Report, workers: int) -> None:
+def test_killed_at_any_moment_nothing_acknowledged_is_lost(
+    tmp_path: Path, length: Length, report: Report, progress: Callable[[str], None], workers: int
+) -> None:
     dice = random.Random(11)
     kills = length.of(2, 100)
-    starts = []
+    starts, usual = [], []
     with world(tmp_path / "home", workers=workers) as made:
         for number in range(kills):
             thread, found = background(made, length, 1.2)
@@ -51,7 +55,14 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path: Path, lengt
                 _gone(pids)
                 starts.append(made.start())
             made.log += found
-        assert max(starts) < 3.0 or not length.long, starts
+            if number % 10 == 0:
+                progress(f"F11 {workers} worker(s), {number + 1} of {kills} kills")
+                assert made.stop() == 0
+                usual.append(made.start())
+        # On a machine that is full every start is slow: then it is one without a kill that tells how slow.
+        most = max(3.0, 2 * statistics.median(usual))
+        late = [took for took in starts if took >= most]
+        assert len(late) <= len(starts) // 20 or not length.long, (starts, usual)
         assert made.ask("steady").done
         time.sleep(0.3)
         figures = made.check()
@@ -60,7 +71,8 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path: Path, lengt
         "F11",
         f"{workers} worker(s), {kills} kills under load: {figures['acknowledged']} acknowledged calls, each "
         f"stored once; {figures['cut']} cut off; "
-        f"serving again after {max(starts):.1f} s at most",
+        f"serving again after {statistics.median(starts):.1f} s, {max(starts):.1f} s at most "
+        f"({statistics.median(usual):.1f} s where nothing was killed)",
     )
 
 
@@ -140,7 +152,7 @@ def test_a_configuration_read_again_under_load_drops_nothing(tmp_path: Path, len
         assert "configuration" in made.errors()
         put(path, good + '\n[models."after"]\ndeployments = ["one/steady"]\n')
         os.kill(made.process.pid, signal.SIGHUP)  # type: ignore[union-attr]
-        until = time.monotonic() + 5
+        until = time.monotonic() + 15
         while not made.ask("after").done:
             assert time.monotonic() < until, made.errors()
         made.check()
