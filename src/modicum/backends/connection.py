@@ -181,13 +181,15 @@ class Connection(asyncio.Protocol):
             self._refuse("its head is too long")
         if b"\n" in values or b"\r" in values or b"\0" in values:
             self._refuse("a header holds a line break")
-        for name, value in self._headers:
-            if name == b"content-length":
-                if len(value) > 15 or int(value) > LONGEST_BODY:
-                    self._refuse("its length is absurd")
-                reply.framed = True
-            elif name == b"transfer-encoding":
-                reply.framed = value.lower().strip().endswith(b"chunked")
+        names = [name for name, _ in self._headers]
+        if b"content-length" in names:  # the parser takes no second one
+            length = self._headers[names.index(b"content-length")][1]
+            if len(length) > 15 or int(length) > LONGEST_BODY:
+                self._refuse("its length is absurd")
+            reply.framed = True
+        if b"transfer-encoding" in names:
+            last = [value for name, value in self._headers if name == b"transfer-encoding"][-1]
+            reply.framed = last.lower().strip().endswith(b"chunked")
         if status in (204, 304) or self._bodiless:
             reply.framed = True
         reply.headers = self._headers

@@ -69,6 +69,10 @@ class Reply:
         """All of the body has come, and was taken."""
         return self._whole and not self._pieces
 
+    def take_whole(self) -> bytes | None:
+        """The body, where all of it has come and nobody waits for more; None: read `chunks`."""
+        return self._take() if self._whole and self._pieces else None
+
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), empty where there is none."""
         if self._named is None:

@@ -7,7 +7,8 @@ what its own calls found out.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from modicum.backends.attempts import Attempts, Ledger
 from modicum.backends.client import Client, Reply, Timeouts
@@ -89,7 +90,7 @@ class Upstreams:
             self._known[target.name, endpoint] = able
         return able
 
-    async def send(
+    def send(
         self,
         deployment: Deployment,
         endpoint: Endpoint,
@@ -101,7 +102,7 @@ class Upstreams:
         path_suffix: str = "",
         deadline: float | None = None,
         asked: str = "",
-    ) -> Reply:
+    ) -> Coroutine[Any, Any, Reply]:
         """Ask one deployment at the provider's own `endpoint` and wait for the head of its reply.
 
         The deployment's model takes the place of the body's. Of `caller`, headers as they came, those pass that this provider may
@@ -118,13 +119,14 @@ class Upstreams:
         timeouts = errand.timeouts
         if deadline is not None:
             timeouts = _shorter(timeouts, deadline - time.monotonic())
+        first = errand.run(self._client, method, path_suffix, body, caller, timeouts)
         if not errand.waits:
-            return await errand.run(self._client, method, path_suffix, body, caller, timeouts)
+            return first
 
-        async def ask(method: str, suffix: str, body: bytes | None = None) -> Reply:
-            return await errand.run(self._client, method, suffix, body, caller, timeouts)
+        def again(method: str, suffix: str) -> Coroutine[Any, Any, Reply]:
+            return errand.run(self._client, method, suffix, None, caller, timeouts)
 
-        return await until_done(await ask(method, path_suffix, body), ask, timeouts.first_byte_s)
+        return until_done(first, again, timeouts.first_byte_s)
 
     def _errand(self, deployment: Deployment, endpoint: Endpoint, stream: bool) -> _Errand:
         """Raises RequestError, UntranslatableError."""

@@ -32,14 +32,16 @@ _READ = msgspec.json.Decoder(_Prediction)
 _leaving: set[asyncio.Task[None]] = set()
 
 
-async def until_done(reply: Reply, ask: Ask, limit_s: float) -> Reply:
-    """The reply whose prediction is no longer starting or processing, its body still to be read; other replies as they are.
+async def until_done(first: Awaitable[Reply], ask: Ask, limit_s: float) -> Reply:
+    """What `first` brings, or what is asked after it: the reply whose prediction is no longer starting or processing, its body
+    still to be read; other replies as they are.
 
     Raises UpstreamError for a prediction without a name or too long a body, UpstreamTimeoutError after `limit_s` (0: none).
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s if limit_s else None
     pause, name = FIRST_PAUSE_S, ""
+    reply = await first
     try:
         while reply.status in (200, 201, 202):
             body = await _whole(reply)

@@ -87,7 +87,7 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
                 last.answer.close()
                 last = None
             answer = found.answer
-            if not attempts.retryable(answer.status, answer.header("x-should-retry")):
+            if answer.status < 400 or not attempts.retryable(answer.status, answer.header("x-should-retry")):
                 attempts.answered(deployment)
                 return found
             last, error = found, None
@@ -109,7 +109,10 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
     request: talk.Request | None = None
     counted = plainly = False
     named = deployment.model
-    body, asked = without(draft.body or b"", draft.request, draft.setting.upstreams.settings(deployment.provider).leave_out)
+    upstreams = draft.setting.upstreams
+    body, asked = draft.body or b"", draft.request
+    if left_out := upstreams.settings(deployment.provider).leave_out:
+        body, asked = without(body, asked, left_out)
     if spoken == draft.endpoint:
         named = asked["model"]
         if streamed and spoken in COUNTED_STREAMS and not QUIET.intersection(deployment.facts.quirks):
@@ -125,7 +128,7 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
         body = _encode(written)
     began = time.perf_counter()
     try:
-        sending = draft.setting.upstreams.send(
+        sending = upstreams.send(
             deployment, spoken, body, caller=caller, stream=streamed and not plainly, deadline=attempts.deadline, asked=named
         )
         answer = await (sending if not _compares(draft) else _beside(day, draft, sending))
@@ -169,6 +172,8 @@ def translated(request: talk.Request, deployment: Deployment, spoken: Endpoint, 
 
 def static_chars(draft: Draft, deployment: Deployment) -> int:
     """How many characters of the system text every call of this kind begins with, where the operator wants them cached; else 0."""
+    if not draft.setting.marks_cache:
+        return 0
     config = draft.setting.config
     provider = config.providers.get(deployment.provider, config.upstream)
     recognised = draft.choice.recognised if draft.choice is not None else None

@@ -35,4 +35,4 @@ async def hand_on(day: Day, draft: Draft, found: Answering, reply: Reply) -> Non
 def is_stream(found: Answering) -> bool:
     """The reply is a stream of events that can be read on its way."""
     kind = found.answer.header("content-type")
-    return not found.answer.header("content-encoding") and kind.startswith(("text/event-stream", "application/vnd.amazon.eventstream"))
+    return kind.startswith(("text/event-stream", "application/vnd.amazon.eventstream")) and not found.answer.header("content-encoding")

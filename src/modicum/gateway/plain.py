@@ -58,6 +58,17 @@ def reply_headers(headers: Sequence[Header], ours: Iterable[Header]) -> list[Hea
 
 async def plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
     """A reply in one piece. Raises UpstreamError where it breaks off."""
+    came = answer.take_whole()
+    if came is None:
+        await _in_pieces(day, draft, answer, reply)
+        return
+    draft.response_body = unpacked(came, answer.header("content-encoding")) if len(came) <= KEEP_BYTES else None
+    await day.recorder.keep_or_refuse(draft)
+    await reply.whole(answer.status, came, reply_headers(answer.headers, day.headers(draft)))
+
+
+async def _in_pieces(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
+    """A reply that is not all there yet. Much of it is not held, but handed on."""
     kept: list[bytes] = []
     held: list[bytes] = []
     size = waiting = 0
