@@ -46,8 +46,8 @@ _FLAT = _kinds({_DIGITS: b"0", _UPPER: b"A", _UPPER.lower(): b"a", b"\n": b"\n",
 _SHAPE = _kinds({_DIGITS: b"0", _UPPER: b"A"})
 # The bytes of NO-BREAK SPACE and of the dashes and spaces from U+2000 on in UTF-8, besides what stands within numbers.
 _WITHIN = b" -./()+\xc2\xa0\xe2\x80\x81\x82\x83\x87\x89\x8a\x90\x91\x92\x93\xaf"
-_SEVEN, _NINO, _CODICE = b"0000000", b"A000000A", b"AAAAAA00A00A000A"
-"""Seven digits; six between letters, as in a NINO or a CURP; a codice fiscale."""
+_SIX, _SEVEN, _NINO, _CODICE = b"000000", b"0000000", b"A000000A", b"AAAAAA00A00A000A"
+"""Six digits; seven; six between letters, as in a NINO or a CURP; a codice fiscale."""
 _SHORT, _SPACED = (b"A000000", b"a0000000", b"000000A", b"000000 A", b"AAAAAA"), re.compile(rb"A ?00 ?00 ?00 ?A")
 """Letters and digits, all else a space: one of them stands in every shipped identity number with fewer than nine digits."""
 # Escapes of what could be part of a number or an address: ASCII from the space on, the no-break space, dashes.
@@ -61,14 +61,17 @@ def _rarest(mark: bytes) -> bytes:
 
 _MARKS = {letter: [mark for mark in secrets.MARKS if _rarest(mark) == letter] for letter in map(_rarest, secrets.MARKS)}
 """Marks of secrets by the rarest letter of each: a single byte is sought ten times faster than a word, and mostly in vain."""
-_NAMED = re.compile(
-    rb'"(?:created(?:_at)?": ?[0-9]{10}(?=[,}])|[a-z]++(?:[0-9]{0,3}+(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))++)++"'
-    rb'|(?<=[a-z][a-z])_[0-9a-z][A-Za-z0-9]{20,80}+"|(?<=fp)_(?=[0-9]*[a-f])[0-9a-f]{10}"))'
+_OURS = (
+    rb'[a-z]++(?:[0-9]{0,3}+(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))++)++"'
+    rb'|(?<=[a-z][a-z])_[0-9a-z][A-Za-z0-9]{20,80}+"|(?<=fp)_(?=[0-9]*[a-f])[0-9a-f]{10}")'
 )
+_NAMED = re.compile(rb'"(?:created(?:_at)?": ?[0-9]{10}(?=[,}])|' + _OURS + rb")")
 """Strings and numbers of JSON that are nobody's, whatever digits they hold: the names of models with their dates, the ids of answers, when
 one was made. No number that is taken out begins behind a hyphen that a letter or a digit stands before, none with two small letters, none
 of one word is that long; and a number of JSON is taken out only as a card's.
 """
+_HEAD = re.compile(rb'\{(?:"(?:created(?:_at)?": ?[0-9]{10}|[a-z_]++": ?(?:"(?:' + _OURS + rb'|[^"\\0-9]*+")|true|false|null)), ?)*+')
+"""The fields that a body begins with, as far as they are such or hold no digit: what only looks like a number mostly stands there."""
 
 
 class Finder:
@@ -92,7 +95,7 @@ class Finder:
         """What may stand in a JSON body (or a text), 0 where nothing would be taken out."""
         # One byte is found much faster than two, so the rarer one is asked for first.
         kinds = ADDRESSES if b"@" in body or (b"%" in body and b"%40" in body) else 0
-        if self._identities.searches_everything or (_may_hold_number(body) and _may_hold_number(_NAMED.sub(b"", body))):
+        if self._identities.searches_everything or (any(map(body.__contains__, _DIGITS)) and _may_hold_number(body)):
             kinds |= NUMBERS
         if _may_hold_key(body):
             kinds |= SECRETS
@@ -138,8 +141,15 @@ class Finder:
 
 
 def _may_hold_number(body: bytes) -> bool:
+    """Do digits stand close together that are not of what is nobody's?"""
+    if head := _HEAD.match(body):
+        body = body[head.end() :]
+    return _shows_number(body) and _shows_number(_NAMED.sub(b"", body))
+
+
+def _shows_number(body: bytes) -> bool:
     shape = body.translate(_SHAPE, _WITHIN)
-    return _SEVEN in shape or _NINO in shape or _CODICE in shape
+    return (_SIX in shape and (_SEVEN in shape or _NINO in shape)) or _CODICE in shape
 
 
 def _none_is_short(flat: bytes, regions: list[tuple[int, int]]) -> bool:
@@ -163,7 +173,7 @@ def _may_be_short(near: bytes) -> bool:
 
 def _may_hold_key(body: bytes) -> bool:
     """Does a long word hold the beginning of a key, or stand in a body with a word that tells of one? Many long words: it may."""
-    if secrets.PEM in body:
+    if b"V" in body and secrets.PEM in body:  # of PRIVATE
         return True
     tokens = body.translate(_TOKEN)
     at = tokens.find(_LONG)
