@@ -97,23 +97,23 @@ def test_what_may_not_follow_a_path(suffix: str) -> None:
 
 
 def test_headers_are_an_allow_list_and_no_key_of_the_callers_passes() -> None:
-    caller = [
-        ("Authorization", "Bearer caller"),
-        ("x-api-key", "caller"),
-        ("api-key", "caller"),
-        ("x-goog-api-key", "caller"),
-        ("cookie", "c=1"),
-        ("host", "evil.test"),
-        ("x-modicum-key", "mk-1"),
-        ("forwarded", "for=1"),
-        ("openai-organization", "org"),
-        ("content-length", "1"),
-        ("anthropic-beta", "b1"),
-        ("User-Agent", "me/1"),
-        ("idempotency-key", "i\r\nx: y"),
-        ("traceparent", "00-1"),
-        ("content-type", "text/plain"),
-    ]
+    caller = {
+        b"authorization": b"Bearer caller",
+        b"x-api-key": b"caller",
+        b"api-key": b"caller",
+        b"x-goog-api-key": b"caller",
+        b"cookie": b"c=1",
+        b"host": b"evil.test",
+        b"x-modicum-key": b"mk-1",
+        b"forwarded": b"for=1",
+        b"openai-organization": b"org",
+        b"content-length": b"1",
+        b"anthropic-beta": b"b1",
+        b"user-agent": b"me/1",
+        b"idempotency-key": b"i\r\nx: y",
+        b"traceparent": b"00-1",
+        b"content-type": b"text/plain",
+    }
     found = opened("anthropic").headers(caller, endpoint="messages")
     assert dict(found) == {
         "content-type": "application/json",
@@ -126,26 +126,26 @@ def test_headers_are_an_allow_list_and_no_key_of_the_callers_passes() -> None:
     assert "anthropic-beta" not in dict(opened("openai").headers(caller, endpoint="chat_completions"))
     assert dict(opened("openai").headers(caller, endpoint="files"))["content-type"] == "text/plain"
     assert "content-type" not in dict(opened("openai").headers(caller, endpoint="files", has_body=False))
-    version = opened("anthropic").headers([("anthropic-version", "2030-01-01")], endpoint="messages")
+    version = opened("anthropic").headers({b"anthropic-version": b"2030-01-01"}, endpoint="messages")
     assert dict(version)["anthropic-version"] == "2030-01-01"
-    assert dict(opened("anthropic", api_version="2031-01-01").headers([], endpoint="messages"))["anthropic-version"] == "2031-01-01"
-    assert dict(opened("openai", headers={"X-Team": "a"}).headers([], endpoint="models"))["x-team"] == "a"
+    assert dict(opened("anthropic", api_version="2031-01-01").headers({}, endpoint="messages"))["anthropic-version"] == "2031-01-01"
+    assert dict(opened("openai", headers={"X-Team": "a"}).headers({}, endpoint="models"))["x-team"] == "a"
 
 
 @pytest.mark.parametrize(
     ("kind", "caller", "expected"),
     [
-        ("openai", [("authorization", "Bearer sk-1")], ("authorization", "Bearer sk-1")),
-        ("openai", [("x-api-key", "sk-1")], ("authorization", "Bearer sk-1")),
-        ("anthropic", [("authorization", "Bearer sk-ant-api-1")], ("x-api-key", "sk-ant-api-1")),
-        ("anthropic", [("authorization", "Bearer sk-ant-oat01-1")], ("authorization", "Bearer sk-ant-oat01-1")),
-        ("anthropic", [("authorization", "Bearer other"), ("x-api-key", "sk-ant-1")], ("x-api-key", "sk-ant-1")),
-        ("gemini", [("authorization", "Bearer g")], ("x-goog-api-key", "g")),
-        ("azure", [("api-key", "a")], ("api-key", "a")),
-        ("openai", [("authorization", "Basic abc")], ("authorization", "Basic abc")),
+        ("openai", {b"authorization": b"Bearer sk-1"}, ("authorization", "Bearer sk-1")),
+        ("openai", {b"x-api-key": b"sk-1"}, ("authorization", "Bearer sk-1")),
+        ("anthropic", {b"authorization": b"Bearer sk-ant-api-1"}, ("x-api-key", "sk-ant-api-1")),
+        ("anthropic", {b"authorization": b"Bearer sk-ant-oat01-1"}, ("authorization", "Bearer sk-ant-oat01-1")),
+        ("anthropic", {b"authorization": b"Bearer other", b"x-api-key": b"sk-ant-1"}, ("x-api-key", "sk-ant-1")),
+        ("gemini", {b"authorization": b"Bearer g"}, ("x-goog-api-key", "g")),
+        ("azure", {b"api-key": b"a"}, ("api-key", "a")),
+        ("openai", {b"authorization": b"Basic abc"}, ("authorization", "Basic abc")),
     ],
 )
-def test_forwarded_keys_stand_where_their_provider_looks(kind: str, caller: list[tuple[str, str]], expected: tuple[str, str]) -> None:
+def test_forwarded_keys_stand_where_their_provider_looks(kind: str, caller: dict[bytes, bytes], expected: tuple[str, str]) -> None:
     provider = opened(kind, key="", auth="forward", **({"url": "https://me.openai.azure.com"} if kind == "azure" else {}))
     found = provider.headers(caller, endpoint=provider.facts.chat)  # type: ignore[arg-type]
     assert [row for row in found if row[0] in ("authorization", "x-api-key", "api-key", "x-goog-api-key")] == [expected]
@@ -153,7 +153,7 @@ def test_forwarded_keys_stand_where_their_provider_looks(kind: str, caller: list
 
 def test_keys_of_our_own_are_forwarded_to_nobody() -> None:
     provider = opened("openai", key="", auth="forward")
-    caller = [("authorization", "Bearer mk-" + "a" * 43), ("x-api-key", "mk-b"), ("openai-organization", "org")]
+    caller = {b"authorization": b"Bearer mk-" + b"a" * 43, b"x-api-key": b"mk-b", b"openai-organization": b"org"}
     found = dict(provider.headers(caller, endpoint="chat_completions"))
     assert "mk-" not in str(found) and found["openai-organization"] == "org"
 

@@ -205,7 +205,7 @@ async def test_the_deployments_model_takes_the_callers_place_and_the_rest_stays(
 async def test_files_batches_and_models_go_to_upstream_as_they_are(client: Client) -> None:
     async with Scripted() as server:
         upstreams = Upstreams.open(Config(upstream=UpstreamConfig(url=server.url + "/v1", auth="none")), client)
-        form = [("content-type", "multipart/form-data; boundary=x")]
+        form = {b"content-type": b"multipart/form-data; boundary=x"}
         await whole(await upstreams.send(upstreams.default(), "files", b"--x--", caller=form))
         await whole(await upstreams.send(upstreams.default(), "files", None, method="GET", path_suffix="/f-1/content?a=b"))
         await whole(await upstreams.send(upstreams.default(), "models", None, method="GET"))
@@ -214,7 +214,7 @@ async def test_files_batches_and_models_go_to_upstream_as_they_are(client: Clien
             ("GET", "/v1/files/f-1/content?a=b"),
             ("GET", "/v1/models"),
         ]
-        assert server.seen[0].headers["content-type"] == form[0][1] and server.seen[0].body == b"--x--"
+        assert server.seen[0].headers["content-type"] == form[b"content-type"].decode() and server.seen[0].body == b"--x--"
 
 
 async def test_a_call_falls_back_when_its_provider_is_gone(client: Client) -> None:
@@ -325,7 +325,7 @@ async def test_each_provider_sees_its_own_key_alone(client: Client, monkeypatch:
         }
         draw = random.Random(7)
         names = draw.choices("abcde", k=10_000)
-        caller = [("authorization", "Bearer canary-caller"), ("x-api-key", "canary-caller"), ("user-agent", "u")]
+        caller = {b"authorization": b"Bearer canary-caller", b"x-api-key": b"canary-caller", b"user-agent": b"u"}
 
         async def work(mine: list[str]) -> None:
             for name in mine:
@@ -442,7 +442,7 @@ async def test_no_body_model_or_path_chooses_a_host() -> None:
                     one = target.deployments[0]
                     endpoint: Endpoint = "files" if suffix else one.speaks("chat_completions") or "chat_completions"
                     body = json.dumps({"model": model, **more}).encode()
-                    await whole(await upstreams.send(one, endpoint, body, path_suffix=suffix, caller=[("host", trap.url)]))
+                    await whole(await upstreams.send(one, endpoint, body, path_suffix=suffix, caller={b"host": trap.url.encode()}))
                 except ModicumError:
                     continue
         assert len(all_of_them) >= 100 and tried >= 500

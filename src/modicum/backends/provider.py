@@ -43,7 +43,8 @@ IN_PATH = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+ -]*[A-Za-z0-9])?", re.ASCI
 LONGEST_MODEL = 256
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_NAMES = 256
-"""Names of headers of which is kept whether they pass: they come from callers."""
+OF_THE_CONNECTION = frozenset(("host", "connection", "content-length", "transfer-encoding", "accept-encoding"))
+"""No provider is ever told these of a caller's, nor what begins with `x-modicum-`."""
 SUFFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._:@-]*)*(?:\?[A-Za-z0-9._~=&%\[\]+:,-]*)?", re.ASCII)
 """What may follow the path of files, batches and models: an id, a word like `content`, a query."""
 
@@ -63,7 +64,8 @@ class Provider:
         self.forwards = config.auth == "forward"
         self._fixed = {name.lower(): value for name, value in facts.headers.items()}
         self._own = {name.lower(): value for name, value in config.headers.items()}
-        self._passes: dict[str, bool] = {}
+        self._silent: set[bytes] = set()
+        """Names of callers' headers that it is not told. Few are kept: they come from callers."""
 
     def __repr__(self) -> str:
         return f"Provider({self.name!r}, kind={self.facts.kind!r}, url={self.url!r})"
@@ -94,31 +96,40 @@ class Provider:
         """A body that names the right model needs no change."""
         return self.facts.model_field == "model" and not self.facts.adds and not self.model_in_path(endpoint)
 
-    def headers(self, caller: Sequence[tuple[str, str]], *, endpoint: Endpoint, has_body: bool = True) -> Headers:
-        """What the provider is told: an allow-list of the caller's headers, the kind's and the operator's; no key of ours."""
+    def headers(self, caller: Mapping[bytes, bytes], *, endpoint: Endpoint, has_body: bool = True) -> Headers:
+        """What the provider is told: an allow-list of the caller's headers, the kind's and the operator's; no key of ours.
+
+        `caller`: names in lower case.
+        """
         told = {"content-type": "application/json"} if has_body else {}
         told["accept-encoding"] = "identity"
         told |= self._fixed
         key: tuple[str, str] | None = None
-        for name, value in caller:
-            name = name.lower()
-            if name in CREDENTIALS:
-                if self.forwards and (found := self._forwarded(name, value)) and (key is None or name == self.facts.key_header):
+        for each in [each for each in caller if each not in self._silent]:
+            name, value = each.decode("latin-1"), caller[each].decode("latin-1")
+            if name in CREDENTIALS and self.forwards:
+                if (found := self._forwarded(name, value)) and (key is None or name == self.facts.key_header):
                     key = found
-            elif (self._tells(name) or (name == "content-type" and has_body and endpoint not in IN_BODY)) and _fits(value):
+            elif name == "content-type":
+                if has_body and endpoint not in IN_BODY and _fits(value):
+                    told[name] = value
+            elif not self._tells(name):
+                if len(self._silent) < MOST_NAMES:
+                    self._silent.add(each)
+            elif _fits(value):
                 told[name] = value
         told |= self._own
         return [*told.items(), key] if key else list(told.items())
 
     def _tells(self, name: str) -> bool:
         """The provider is told this header of the caller's."""
-        found = self._passes.get(name)
-        if found is None:
-            found = name in TOLD or (self.forwards and name in ACCOUNTS)
-            found = found or any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in self.facts.passes)
-            if len(self._passes) < MOST_NAMES:
-                self._passes[name] = found
-        return found
+        if name in TOLD:
+            return True
+        if name in CREDENTIALS or name in OF_THE_CONNECTION or name.startswith("x-modicum-"):
+            return False
+        if self.forwards and name in ACCOUNTS:
+            return True
+        return any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in self.facts.passes)
 
     def _forwarded(self, name: str, value: str) -> tuple[str, str] | None:
         """The caller's own key as this provider wants to see it."""

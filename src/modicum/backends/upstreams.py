@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from modicum.backends.attempts import Attempts, Ledger
@@ -96,7 +97,7 @@ class Upstreams:
         endpoint: Endpoint,
         body: bytes | None,
         *,
-        caller: Sequence[tuple[str, str]] = (),
+        caller: Mapping[bytes, bytes] = MappingProxyType({}),
         stream: bool = False,
         method: str = "POST",
         path_suffix: str = "",
@@ -105,8 +106,8 @@ class Upstreams:
     ) -> Coroutine[Any, Any, Reply]:
         """Ask one deployment at the provider's own `endpoint` and wait for the head of its reply.
 
-        The deployment's model takes the place of the body's. Of `caller`, headers as they came, those pass that this provider may
-        be told. `path_suffix` follows the path of files, batches and models ("/file-1/content"). `deadline`: on the monotonic
+        The deployment's model takes the place of the body's. Of `caller`, headers by their names in lower case, those pass that this
+        provider may be told. `path_suffix` follows the path of files, batches and models ("/file-1/content"). `deadline`: on the monotonic
         clock (`Attempts.deadline`). `asked`: the model that the body names, where that is known: if it is the deployment's, the body
         is not looked at. Raises UpstreamError, UpstreamTimeoutError; RequestError for a name or a suffix that no path may
         hold.
@@ -176,7 +177,7 @@ class _Errand:
         method: str,
         suffix: str,
         body: bytes | None,
-        caller: Sequence[tuple[str, str]],
+        caller: Mapping[bytes, bytes],
         timeouts: Timeouts,
     ) -> Reply:
         provider, url = self.provider, self._url

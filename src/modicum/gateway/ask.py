@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 WANTS_USAGE = b',"stream_options":{"include_usage":true}}'
 COUNTED_STREAMS = frozenset(("chat_completions", "completions"))
 """Endpoints whose streams tell their usage only where they are asked to."""
-OF_THE_CONNECTION = frozenset((b"host", b"connection", b"content-length", b"transfer-encoding", b"accept-encoding"))
-"""No provider is ever told these."""
 NEEDED = frozenset(("model", "messages", "input", "stream"))
 QUIET = frozenset(("usage_always", "no_stream_options"))
 
@@ -63,7 +62,6 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
     """The first provider that answers, or the last one's refusal; close it. Raises UpstreamError, UntranslatableError."""
     upstreams = draft.setting.upstreams
     attempts = upstreams.attempts(target, draft.endpoint)
-    caller = told(asked)
     last: Answering | None = None
     error: UpstreamError | None = None
     unable: UntranslatableError | None = None
@@ -71,7 +69,7 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
         while (deployment := await attempts.next()) is not None:
             draft.deployment, draft.tried = deployment, attempts.tried
             try:
-                found = await _send(day, draft, attempts, deployment, caller)
+                found = await _send(day, draft, attempts, deployment, asked.headers)
             except UntranslatableError as refusal:  # the next one may speak the caller's dialect
                 unable = unable or refusal
                 attempts.unable(deployment)
@@ -103,7 +101,7 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
         raise
 
 
-async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployment, caller: list[tuple[str, str]]) -> Answering:
+async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployment, caller: Mapping[bytes, bytes]) -> Answering:
     spoken = deployment.speaks(draft.endpoint) or draft.endpoint
     streamed = draft.request.get("stream") is True
     request: talk.Request | None = None
@@ -205,12 +203,3 @@ def with_usage(body: bytes, request: dict[str, Any]) -> tuple[bytes, bool]:
     fields = _read_fields(body)
     fields["stream_options"] = msgspec.Raw(_encode({**(options or {}), "include_usage": True}))
     return _encode(fields), True
-
-
-def told(asked: Asked) -> list[tuple[str, str]]:
-    """The caller's headers; `Upstreams.send` lets those through that a provider may see. Nothing of ours is among them."""
-    return [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in asked.headers.items()
-        if name not in OF_THE_CONNECTION and not name.startswith(b"x-modicum-")
-    ]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from modicum.errors import NotFoundError
 from modicum.gateway import admit
-from modicum.gateway.ask import told
 from modicum.gateway.decide import NO_WORKLOADS
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import Asked, Reply
@@ -26,7 +25,7 @@ async def pass_on(day: Day, asked: Asked, draft: Draft, reply: Reply, rest: str)
     body = await admit.read_body(asked, draft.setting.config.serve) if asked.unread else None
     suffix = rest + ("?" + asked.query.decode("latin-1") if asked.query else "")
     answer = await draft.setting.upstreams.send(
-        deployment, draft.endpoint, body, caller=told(asked), method=asked.method, path_suffix=suffix
+        deployment, draft.endpoint, body, caller=asked.headers, method=asked.method, path_suffix=suffix
     )
     draft.tried = (deployment.provider,)
     try:

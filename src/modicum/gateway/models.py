@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modicum.errors import InputError, ModicumError, NotFoundError, UpstreamError
-from modicum.gateway.ask import told
 from modicum.gateway.exchange import JSON, Asked, Header, Reply
 from modicum.gateway.plain import reply_headers
 from modicum.gateway.translate import whole
@@ -101,7 +100,7 @@ async def _theirs(day: Day, asked: Asked, model: str, *, anthropic: bool) -> tup
     suffix = "/" + (deployment.model or model) if model else ""
     if asked.query and not model:
         suffix += "?" + asked.query.decode("latin-1")
-    answer = await upstreams.send(deployment, "models", None, caller=told(asked), method="GET", path_suffix=suffix)
+    answer = await upstreams.send(deployment, "models", None, caller=asked.headers, method="GET", path_suffix=suffix)
     try:
         return answer.status, answer.headers, await whole(answer), (deployment.speaks("messages") == "messages") is anthropic
     finally:

@@ -26,34 +26,27 @@ HOP_BY_HOP = frozenset(
     + (b"transfer-encoding", b"upgrade")
 )
 NOT_PASSED = HOP_BY_HOP | {b"alt-svc", b"content-length", b"set-cookie", b"strict-transport-security"}
+REQUEST_IDS = frozenset((b"x-request-id", b"request-id"))
 """Headers of the provider's that speak of its own host or connection, or that are written anew."""
 
 
 def reply_headers(headers: Sequence[Header], ours: Iterable[Header]) -> list[Header]:
     """The provider's headers less those of its connection, then ours. Its own request id stays beside ours."""
     ours = list(ours)
-    passed = []
-    named: set[bytes] = set()
-    limited: bool | None = None
-    for header in headers:
-        name = header[0]
-        if name in NOT_PASSED:
-            if name == b"connection":
-                named |= {token.strip() for token in header[1].lower().split(b",")}
-            continue
-        if name == b"x-request-id" or name == b"request-id":
-            header = (b"x-upstream-request-id", header[1])
-        elif name[:2] == b"x-":
-            if name.startswith(b"x-modicum-"):
-                continue
-            if name.startswith(b"x-ratelimit-"):
-                limited = any(one.startswith(b"x-ratelimit-") for one, _ in ours) if limited is None else limited
-                if limited:
-                    continue
-        passed.append(header)
-    if named:
+    passed = [header for header in headers if header[0] not in NOT_PASSED]
+    names = dict(headers)
+    if b"request-id" in names or b"x-" in b" ".join(names):
+        limited = any(name.startswith(b"x-ratelimit-") for name, _ in ours)
+        dropped = (b"x-modicum-", b"x-ratelimit-") if limited else b"x-modicum-"
+        passed = [_renamed(header) for header in passed if not header[0].startswith(dropped)]
+    if b"connection" in names:
+        named = {token.strip() for name, value in headers if name == b"connection" for token in value.lower().split(b",")}
         passed = [header for header in passed if header[0] not in named]
     return passed + ours
+
+
+def _renamed(header: Header) -> Header:
+    return (b"x-upstream-request-id", header[1]) if header[0] in REQUEST_IDS else header
 
 
 async def plain(day: Day, draft: Draft, answer: Answer, reply: Reply) -> None:
