@@ -2,8 +2,9 @@
 
 A segment is `ID.open` while its writer appends, `ID.seg` once it is sealed. **Anybody may seal an open segment**: the eraser
 and the compactor must not wait for a gateway to roll. Both sides hold the file's own `flock` for the moment of the
-change: the writer around each append, the sealer around its rename. A writer that finds its file locked or no longer under its name
-starts another segment and appends there; it never waits, and no frame ever enters a file that has been sealed.
+change: the writer around each append, the sealer around its rename. Before it renames, the sealer makes the file a byte longer: a zero, at
+which readers stop. A writer that finds its file locked, or longer than it left it, starts another segment and appends there; it never
+waits, and no frame ever enters a file that has been sealed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,17 @@ ROLL_S = 600.0
 SHORT_WAIT_S = 0.01
 """Nobody who appends waits longer to seal what is full."""
 STATES = ("open", "seg", "zst")
+_TAKE = fcntl.LOCK_EX | fcntl.LOCK_NB
+_forks = 0
+"""How often this process, and those that it comes from, were forked."""
+
+
+def _forked() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class SegmentWriter:
@@ -46,7 +58,8 @@ class SegmentWriter:
         self._lock = threading.Lock()
         self._fd = -1
         self._path = ""
-        self._inode = self._size = self._pid = 0
+        self._inode = self._size = 0
+        self._forks = _forks
         self._started = 0.0
         self._dirty = False
 
@@ -62,9 +75,8 @@ class SegmentWriter:
                 raise StoreError(f"cannot record a call in {self._folder}: {error.strerror}") from None
 
     def _append(self, frame: bytes) -> None:
-        if self._fd >= 0 and self._pid != os.getpid():
-            os.close(self._fd)
-            self._fd = -1
+        if self._forks != _forks:
+            self._forget()
         if self._fd >= 0 and (self._size >= self._roll_bytes or time.monotonic() - self._started >= self._roll_s):
             with suppress(OSError, StoreBusyError):  # it stays open then, and whoever compacts seals it
                 self._roll(wait_s=SHORT_WAIT_S)
@@ -97,15 +109,21 @@ class SegmentWriter:
             self._path = os.path.join(self._folder, f"{new_call_id()}.open")
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._inode = os.fstat(self._fd).st_ino
-            self._size, self._started, self._pid = 0, time.monotonic(), os.getpid()
+            self._size, self._started, self._forks = 0, time.monotonic(), _forks
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.stat(self._path).st_ino == self._inode:
+            fcntl.flock(self._fd, _TAKE)
+            if os.lseek(self._fd, 0, os.SEEK_END) == self._size:
                 return True
-        except (BlockingIOError, FileNotFoundError):
+        except BlockingIOError:
             pass
         self._leave()
         return False
+
+    def _forget(self) -> None:
+        """What is open here is the parent's."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._dirty, self._forks = -1, False, _forks
 
     def _leave(self) -> None:
         try:
@@ -123,7 +141,7 @@ class SegmentWriter:
     def sync(self) -> None:
         """Bring what was appended to the disk, and seal a segment that is old enough. Call it about once a second."""
         with self._lock:
-            if self._fd < 0 or self._pid != os.getpid():
+            if self._fd < 0 or self._forks != _forks:
                 return
             # The disk may take its time: it is waited for on a second descriptor, so that nobody waits to append.
             waiting = os.dup(self._fd) if self._dirty else -1
@@ -137,18 +155,27 @@ class SegmentWriter:
             if waiting >= 0:
                 os.close(waiting)
         with self._lock:
-            if self._fd < 0 or self._pid != os.getpid():
+            if self._fd < 0 or self._forks != _forks:
                 return
             try:
                 if time.monotonic() - self._started >= self._roll_s:
                     self._roll()
+                elif not self._named():
+                    self._leave()
             except OSError as error:
                 raise StoreError(f"cannot write {self._path}: {error.strerror}") from None
+
+    def _named(self) -> bool:
+        """Is the file still found under its name? Whoever takes it away without sealing it (a backup that is put back) is noticed here."""
+        try:
+            return os.stat(self._path).st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Seal the current segment. The writer may be used again. Raises StoreError: what was written is there all the same."""
         with self._lock:
-            if self._fd >= 0 and self._pid == os.getpid():
+            if self._fd >= 0 and self._forks == _forks:
                 try:
                     self._roll()
                 except OSError as error:
@@ -165,19 +192,22 @@ def seal(path: Path, *, wait_s: float = 5.0) -> None:
         until = time.monotonic() + wait_s
         while True:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(fd, _TAKE)
                 break
             except BlockingIOError:
                 if time.monotonic() >= until:
                     raise StoreBusyError(f"another process keeps {path}", hint="is its writer stopped?") from None
                 time.sleep(0.001)
+        found = os.fstat(fd)
         try:
-            same = os.stat(path).st_ino == os.fstat(fd).st_ino
+            if os.stat(path).st_ino != found.st_ino:
+                return
         except FileNotFoundError:
             return
-        if same and os.fstat(fd).st_size:
+        os.ftruncate(fd, found.st_size + 1)
+        if found.st_size:
             os.rename(path, path.with_suffix(".seg"))
-        elif same:
+        else:
             os.unlink(path)
     finally:
         os.close(fd)
