@@ -56,7 +56,7 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     if on_its_way.done and not answer.read:
         await reply.write(rest)
         rest = b""
-        await _after_done(answer, reply)
+        await after_done(answer, reply)
     await reply.write(rest, last=True)
 
 
@@ -70,7 +70,7 @@ class WithoutUsage:
 
     def feed(self, data: bytes) -> bytes:
         """What may be handed on of whole lines."""
-        if not self._blank and _COUNT.search(data) is None:
+        if not self._blank and (b'"usage"' not in data or _COUNT.search(data) is None):
             return data
         kept = []
         for line in data.splitlines(keepends=True):
@@ -91,11 +91,17 @@ def _tells_only_usage(data: bytes) -> bool:
     return isinstance(event, dict) and isinstance(event.get("usage"), dict) and event.get("choices") == []
 
 
-async def _after_done(answer: Answer, reply: Reply) -> None:
-    """Hand on what may follow the last event; the answer is whole, so nothing that happens here is an error."""
+async def after_done(answer: Answer, reply: Reply | None = None) -> None:
+    """Hand on what may follow the last event, or leave it; the answer is whole, so nothing that happens here is an error.
+
+    A stream that is read to its end leaves a connection that can be used again.
+    """
+    if answer.read:
+        return
     try:
         async with asyncio.timeout(AFTER_DONE_S):
             async for chunk in answer.chunks():
-                await reply.write(chunk)
+                if reply is not None:
+                    await reply.write(chunk)
     except (TimeoutError, UpstreamError):
         return

@@ -11,6 +11,7 @@ import msgspec
 
 from modicum.backends.client import Reply as Answer
 from modicum.errors import InputError, UpstreamError
+from modicum.gateway import through
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import JSON, Header, Reply
 from modicum.gateway.plain import unpacked
@@ -86,31 +87,42 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     kind = (b"content-type", ours.content_type.encode())
     draft.begins()
     await reply.start(answer.status, reply_headers(answer.headers, (STREAM, *day.headers(draft)), kind))
-    async for chunk in answer.chunks():
+    rest = b""
+
+    def over() -> bool:
+        return gathered.ended or gathered.failed is not None
+
+    def tell(events: Sequence[talk.Event]) -> bool:
+        nonlocal rest
+        gathered.take(events)
+        # Several events that came together leave together.
+        ready = b"".join([writer.write(event) for event in events])
+        if over():
+            rest = ready
+            return False
+        return not ready or reply.push(ready)
+
+    def take(chunk: bytes) -> bool:
         if draft.time_to_first_chunk_ms is None:
             draft.time_to_first_chunk_ms = draft.elapsed_ms()
-        if await _tell(day, draft, reader.feed(chunk), writer, gathered, reply):
-            return
-    if not await _tell(day, draft, reader.end(), writer, gathered, reply):
+        events = reader.feed(chunk)
+        return not events or tell(events)
+
+    # Events are told in the turn of the loop in which they came.
+    while await answer.pour(take) and not over():
+        await reply.room()
+    if not over():
+        tell(reader.end())
+    if not over():
         draft.broken = True
         raise UpstreamError("the provider's stream ended before the answer did")
-
-
-async def _tell(day: Day, draft: Draft, events: Sequence[talk.Event], writer: talk.StreamWriter, gathered: Gathered, reply: Reply) -> bool:
-    """Hand events on; True where the stream is over, well or not."""
-    if not events:
-        return False
-    gathered.take(events)
-    over = gathered.ended or gathered.failed is not None
-    if over:
-        draft.broken = not gathered.ended
-        await day.recorder.keep_or_refuse(draft)
-    # Several events that came together leave together.
-    if ready := b"".join([writer.write(event) for event in events]):
-        await reply.write(ready)
+    draft.broken = not gathered.ended
+    await day.recorder.keep_or_refuse(draft)
+    if rest:
+        await reply.write(rest)
     if gathered.ended:
+        await through.after_done(answer)
         await reply.write(b"", last=True)
-    return over
 
 
 def error(draft: Draft, found: Answering, body: bytes) -> bytes:
