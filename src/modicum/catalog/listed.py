@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -151,6 +151,24 @@ class Listed:
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
         return found
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """(provider, the list's own name of a model) of everything in it."""
+        for provider in self._providers:
+            yield from ((provider, model.id) for model in self._of(provider))
+
+    def changed(self, until: date) -> date | None:
+        """The latest day on which a price changed, as the list knows it, up to `until`."""
+        last = until.isoformat()
+        days = (
+            when
+            for provider in self._providers
+            for model in self._of(provider)
+            for when, _ in model.prices
+            if isinstance(when, str) and when <= last
+        )
+        found = max(days, default=None)
+        return None if found is None else date.fromisoformat(found)
 
     def _find(self, name: str, provider: str | None) -> tuple[str, Model] | None:
         if provider is not None:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
 from modicum.catalog.daily import NO_KINDS, NO_OVERRIDES, DailyPrices, Overrides
+from modicum.catalog.listed import Listed
 from modicum.types import Price
 
 
@@ -31,6 +32,12 @@ class Catalogue:
         """
         at = datetime.combine(day, time(12), tzinfo=UTC)
         return self._prices.price(provider, model, at, input_tokens=input_tokens, service_tier=service_tier)
+
+
+@lru_cache(maxsize=1)
+def listed() -> Listed:
+    """The whole list, for whoever wants to know all that is sold."""
+    return Listed(_table())
 
 
 @lru_cache(maxsize=1)
