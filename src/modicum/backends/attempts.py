@@ -151,7 +151,6 @@ class Attempts:
         self._ledger = ledger
         self._retry = ledger.retry
         self._waiting = [ledger.order(one, deployments) for one, deployments in rounds]
-        self._tries: dict[str, int] = {}
         self._given: list[Deployment] = []
         self._unable: set[str] = set()
         self._ready_at: dict[str, float] = {}
@@ -165,7 +164,8 @@ class Attempts:
     @property
     def tried(self) -> tuple[str, ...]:
         """`provider/model` of each try, in order; one that was tried twice stands twice."""
-        return tuple([one.name for one in self._given if one.name not in self._unable])
+        names = [one.name for one in self._given]
+        return tuple([name for name in names if name not in self._unable] if self._unable else names)
 
     @property
     def tries(self) -> tuple[Deployment, ...]:
@@ -203,7 +203,7 @@ class Attempts:
         state, now = self._ledger.state(one), self._ledger.clock()
         self._release()
         state.probing_until = 0.0
-        tries = self._tries.get(one.name, 1)
+        tries = self._times(one) or 1
         asked_for = seconds(retry_after)
         if asked_for is not None:
             state.cooling_until = now + min(asked_for, self._retry.longest_wait_s)
@@ -256,7 +256,7 @@ class Attempts:
             best: tuple[Deployment, float] | None = None
             for rank in range(self._most):
                 for one in deployments:
-                    if self._tries.get(one.name, 0) != rank:
+                    if self._times(one) != rank:
                         continue
                     state = self._ledger.state(one)
                     ready_at = max(now, self._ready_at.get(one.name, 0.0))
@@ -283,8 +283,11 @@ class Attempts:
             )  # one call tries it; if that one is never told of, another
         state.in_flight += 1
         self._busy = state
-        self._tries[one.name] = self._tries.get(one.name, 0) + 1
         self._given.append(one)
+
+    def _times(self, one: Deployment) -> int:
+        """How often this call has asked it."""
+        return [given.name for given in self._given].count(one.name)
 
     def _release(self) -> None:
         if self._busy is not None:

@@ -174,25 +174,24 @@ class Connection(asyncio.Protocol):
             self._interim = True
             self._headers = []
             return
-        reply = self._reply
+        reply, headers = self._reply, self._headers
         assert reply is not None
-        values = b"".join([value for _, value in self._headers])
+        values = b"".join([value for _, value in headers])
         if len(values) > LONGEST_HEAD:
             self._refuse("its head is too long")
         if b"\n" in values or b"\r" in values or b"\0" in values:
             self._refuse("a header holds a line break")
-        names = [name for name, _ in self._headers]
-        if b"content-length" in names:  # the parser takes no second one
-            length = self._headers[names.index(b"content-length")][1]
-            if len(length) > 15 or int(length) > LONGEST_BODY:
-                self._refuse("its length is absurd")
-            reply.framed = True
-        if b"transfer-encoding" in names:
-            last = [value for name, value in self._headers if name == b"transfer-encoding"][-1]
-            reply.framed = last.lower().strip().endswith(b"chunked")
-        if status in (204, 304) or self._bodiless:
-            reply.framed = True
-        reply.headers = self._headers
+        last = dict(headers)
+        length = last.get(b"content-length")  # the parser takes no second one
+        if length is not None and (len(length) > 15 or int(length) > LONGEST_BODY):
+            self._refuse("its length is absurd")
+        coding = last.get(b"transfer-encoding")
+        reply.framed = (
+            (length is not None if coding is None else coding.lower().strip().endswith(b"chunked"))
+            or self._bodiless
+            or status in (204, 304)
+        )
+        reply.headers = headers
         reply.status = status
         self._body_due = True
         self._between = 0

@@ -97,7 +97,7 @@ async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
     """Read the request, and take it in: form, limits, what the key may, what it may cost. Raises ModicumError."""
     setting, serve = draft.setting, draft.setting.config.serve
     admit.check_form(asked, serve)
-    body = await admit.read_body(asked, serve)
+    body = asked.whole(serve.max_body_bytes) if asked.arrived else await admit.read_body(asked, serve)
     draft.request = request = limits.read(body, serve, draft.endpoint)
     draft.body = body
     if setting.fail_closed and day.recorder.failed:

@@ -104,12 +104,16 @@ class Asked:
     async def body(self, most: int, within_s: float) -> bytes:
         """The body, whole. Raises RequestTooLargeError past `most` bytes, RequestTimeoutError, RequestError where it is no HTTP.
 
-        `within_s`: seconds that it may still take, 0 for any time.
+        `within_s`: seconds that it may still take, 0 for any time. Where it has `arrived`, `whole` does the same without waiting.
         """
         if not self.arrived and self._error is None and self._size <= most:
             self._most = most
             if not await self._arrive(within_s):
                 raise RequestTimeoutError("the body did not arrive in time", hint="serve.body_timeout_s says how long to wait")
+        return self.whole(most)
+
+    def whole(self, most: int) -> bytes:
+        """The body that has arrived. Raises RequestTooLargeError, RequestError."""
         if self._error is not None:
             raise self._error
         pieces = self._pieces

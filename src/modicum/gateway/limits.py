@@ -58,6 +58,7 @@ NEEDED: Mapping[Endpoint, str] = MappingProxyType(
 )
 """A list that an endpoint needs."""
 
+_LIMITED = MOST_ITEMS.keys() | GREATEST.keys() | {"model"}
 _NAME = re.compile(rb'"\s*:')
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _IMAGE_KINDS = frozenset(("image", "image_url", "input_image"))
@@ -140,7 +141,8 @@ def _check(request: dict[str, Any], endpoint: Endpoint) -> None:
     needed = NEEDED.get(endpoint)
     if needed is not None and not (isinstance(request.get(needed), list) and request[needed]):
         raise RequestError(f"'{needed}' must be a list with at least one {needed.removesuffix('s')}")
-    for name, value in request.items():
+    for name in [name for name in request if name in _LIMITED]:
+        value = request[name]
         kind = type(value)
         if kind is list or kind is dict:
             most = MOST_ITEMS.get(name)
@@ -161,6 +163,6 @@ def _images(turns: list[Any]) -> int:
     found = 0
     for turn in turns:
         parts = turn.get("content") if type(turn) is dict else None
-        if type(parts) is list and len(parts) > 0:
+        if type(parts) is list and parts:
             found += sum(1 for part in parts if type(part) is dict and type(kind := part.get("type")) is str and kind in _IMAGE_KINDS)
     return found
