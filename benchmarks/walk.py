@@ -43,7 +43,7 @@ from modicum.gateway.day import Day
 from modicum.gateway.exchange import Asked
 from modicum.gateway.library import Kept
 from modicum.gateway.server import COLLECT
-from modicum.gateway.till import prepare_prices
+from modicum.catalog.prepared import prepare_prices
 from modicum.store import keys
 from modicum.store.segments import SegmentWriter
 from modicum.types import Key

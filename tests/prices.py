@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from modicum.catalog.compiled import compiled
-from modicum.gateway.till import price_table
+from modicum.catalog.prepared import price_table
 
 
 def put(home: Path) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from modicum.catalog.prepared import price_table
 from modicum.config import Config, StoreConfig
 from modicum.errors import BudgetError, ForbiddenError, LimitError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm
-from modicum.gateway.till import NOTHING_HELD, Till, presented, price_table
+from modicum.gateway.till import NOTHING_HELD, Till, presented
 from modicum.store import keys
 from modicum.store.home import prepare
 from modicum.types import Key, Usage, new_call_id

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,7 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     use_one_thread()
     from modicum.backends.client import Client  # not at start-up: these load arrays, the HTTP client and the server
     from modicum.backends.upstreams import Upstreams
-    from modicum.gateway import admit, server
-    from modicum.gateway.log import Log
-    from modicum.gateway.till import prepare_prices
+    from modicum.gateway import admit
 
     config = _absolute(config)
     upstreams = Upstreams.open(config, Client())
@@ -124,8 +123,13 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     admit.listener(config.serve.listen, keyed=keyed)
     home.prepare(config.home)
     held = home.begin_serving(config.home)
-    with contextlib.suppress(OSError, subprocess.SubprocessError):  # a worker tries again, and says what is wrong
-        prepare_prices(config.home)  # once for a version of the price list; no call should wait for it
+    compiling = threading.Thread(target=_compile_prices, args=(config.home,), daemon=True)
+    compiling.start()
+    from modicum.gateway import server  # beside it, for this takes as long
+    from modicum.gateway.log import Log
+
+    if config.serve.workers > 1:
+        compiling.join()  # a process with threads must not be forked
     bound = server.bind(config.serve.listen, keyed=keyed)
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     about = announcement(config, models=upstreams.names(), keyed=keyed)
@@ -138,6 +142,14 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
             log.started(url=about["url"], upstream=about["upstream"], workers=config.serve.workers, observe=about["observe"])
 
     server.run(opening, bound, config.serve, announce=announce, held=held, log=log)
+
+
+def _compile_prices(home: Path) -> None:
+    """Once for a version of the price list. A worker that has to know a price before this is over waits for it, and says what is wrong."""
+    from modicum.catalog.prepared import prepare_prices
+
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        prepare_prices(home)
 
 
 def tell(about: dict[str, Any], *, as_json: bool) -> None:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 from modicum.backends.priced import priced
 from modicum.catalog.cost import cost
 from modicum.catalog.daily import DailyPrices
+from modicum.catalog.prepared import COMPILE_S, prepare_prices, price_table
 from modicum.config import Config
 from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm, name
@@ -32,7 +31,6 @@ from modicum.types import Key, Usage
 
 POLL_S = 0.2
 REAP_S = 5.0
-COMPILE_S = 60.0
 MOST_TOKENS = 1 << 40
 """More than this is not a number of tokens."""
 Header = tuple[bytes, bytes]
@@ -317,17 +315,3 @@ def limited(key: Key) -> bool:
         or key.budget_day_usd is not None
         or key.budget_month_usd is not None
     )
-
-
-def price_table(home: Path) -> Path:
-    """The compiled list prices of the installed version."""
-    return home / f"prices-{version('genai-prices')}.json"
-
-
-def prepare_prices(home: Path) -> None:
-    """Compile the list prices in a process of its own where that was not done yet. Raises OSError and SubprocessError."""
-    table = price_table(home)
-    if not table.exists():
-        command = [sys.executable, "-m", "modicum.catalog.compiled", str(table)]
-        quiet = subprocess.DEVNULL
-        subprocess.run(command, check=True, timeout=COMPILE_S, stdin=quiet, stdout=quiet, stderr=quiet)
