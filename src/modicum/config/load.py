@@ -9,6 +9,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,7 +155,9 @@ def _prices(body: Any, where: str) -> Mapping[str, Mapping[str, str]]:
     for model, row in body.items():
         for key, value in row.items():
             _known(key, list(PRICE_KEYS), f'key in [prices."{model}"]:')
-            if key != "source" and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            if key == "read" and type(value) is not date:
+                raise ConfigError(f'[prices."{model}"] read = {value!r} is not a day', hint="read = 2026-11-22")
+            if key not in ("source", "read") and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
                 raise ConfigError(
                     f'[prices."{model}"] {key} = {value!r} is not a price', hint="US dollars per million tokens, a number >= 0"
                 )

@@ -224,7 +224,7 @@ class Config:
     """[models."NAME"]: names that callers may ask for. Any other goes to `upstream`, or by its prefix `provider/`."""
     prices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """[prices."MODEL"], or "PROVIDER/MODEL", each also with "@TIER": input_usd_mtok, output_usd_mtok, cache_read_usd_mtok, ...
-    (PRICE_KEYS), source."""
+    (PRICE_KEYS), source, read (the day on which it was read)."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """section.key -> default, file, environment or flag."""
 
@@ -255,4 +255,5 @@ PRICE_KEYS = (
     "audio_output_usd_mtok",
     "request_usd",
     "source",
+    "read",
 )
