@@ -107,9 +107,8 @@ def main() -> int:
         part.replace(into / "results.json")
     for node, why in found["failed"].items():
         say(f"FAILED {node}: {why.splitlines()[0] if why else ''}")
-    say(
-        f"{len(found['passed'])} passed, {len(found['failed'])} failed in {(time.monotonic() - began) / 60:.1f} minutes: {into / 'results.json'}"
-    )
+    took = (time.monotonic() - began) / 60
+    say(f"{len(found['passed'])} passed, {len(found['failed'])} failed in {took:.1f} minutes: {into / 'results.json'}")
     return int(any(code not in (0, 5) for code in ended.values()))  # 5: all of it had passed before
 
 

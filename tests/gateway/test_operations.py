@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -229,3 +230,48 @@ def test_an_emptied_configuration_is_not_taken(upstream: Upstream, tmp_path: Pat
         until(lambda: "is empty or gone" in served.errors())
         assert json.loads(served.post(ask("alias"))[1])["model"] == "gpt-there"
         assert served.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sighup_while_it_begins_is_heeded_when_it_has_begun(upstream: Upstream, tmp_path: Path, workers: str) -> None:
+    """It ends nothing, is not lost, and holds for a worker that is begun anew."""
+    file = tmp_path / "m.toml"
+    file.write_text("[serve]\nexplain = false\n")
+    home, errors = tmp_path / "home", tmp_path / "stderr.txt"
+    command = [sys.executable, "-m", "modicum", "serve", "--home", str(home), "--listen", "127.0.0.1:0", "--workers", workers]
+    command += ["--upstream", upstream.url, "--config", str(file)]
+    with errors.open("w") as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
+    assert process.stdout is not None
+
+    def named() -> bool:
+        response, body = begun.post(ask("alias"))
+        return response.status == 200 and b'"gpt-there"' in body
+
+    try:
+        until(lambda: _held_back(process.pid, signal.SIGHUP))
+        process.send_signal(signal.SIGHUP)
+        until(home.exists)  # by now the configuration was read
+        file.write_text('[models."alias"]\ndeployments = ["openai/gpt-there"]\n')
+        process.send_signal(signal.SIGHUP)
+        begun = Gateway(process, home, process.stdout.readline(), errors)
+        until(lambda: all(named() for _ in range(6)))
+        if workers == "2":
+            first = children(process.pid)
+            os.kill(first[0], signal.SIGKILL)
+            until(lambda: len(found := children(process.pid)) == 2 and first[0] not in found)
+            assert all(named() for _ in range(20)), begun.errors()
+        assert begun.stop() == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _held_back(pid: int, number: int) -> bool:
+    blocked = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigBlk"))
+    return bool(int(blocked.split()[1], 16) >> (number - 1) & 1)
+
+
+def children(pid: int) -> list[int]:
+    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

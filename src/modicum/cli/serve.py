@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,20 @@ def _flags(function: Any) -> Any:
             "upstream.url": upstream,
             "upstream.auth": auth,
         }
-        return function(flags=flags, given=flags, **rest)
+        with _sighup_waits():
+            return function(flags=flags, given=flags, **rest)
 
     return wrapped
+
+
+@contextlib.contextmanager
+def _sighup_waits() -> Iterator[None]:
+    """A SIGHUP that comes while the configuration is read and the server begins is kept until it listens for one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @click.command("serve", epilog=EXAMPLES)

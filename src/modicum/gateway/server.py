@@ -36,6 +36,8 @@ COLLECT = (20_000, 20, 20)
 """When cycles are looked for. A call leaves none, and with hundreds of them in flight looking through them took a tenth of the time."""
 FIRST_S = 0.3
 """A worker that is told to stop before it began accepts connections for so long."""
+HEEDED_S = 0.02
+"""A signal that a worker sends itself is heeded within so long."""
 
 Opening = Callable[[], AbstractAsyncContextManager[App]]
 """Opens what a worker needs, in the worker's own loop, and closes it after the last request."""
@@ -71,13 +73,15 @@ def gateway(config: Config, reread: Callable[[], Config] | None = None) -> Openi
         writer = SegmentWriter(config.home, durability=config.store.durability)
         day = Day.open(config, writer, exposed=admit.reachable(config.serve.listen))
         day.start()
-        loop = asyncio.get_running_loop()
+        loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGHUP)
         if reread is not None:
             loop.add_signal_handler(signal.SIGHUP, day.reload, reread)
         try:
             yield application(day)
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
+            if reread is not None:
+                loop.remove_signal_handler(signal.SIGHUP)
+                signal.signal(signal.SIGHUP, before)  # one that comes now must not end what is still to be written
             await day.close()
 
     return opening
@@ -95,6 +99,7 @@ def run(
     for number in _ENDING:
         signal.signal(number, stop.ask)
     signal.signal(signal.SIGHUP, stop.reread)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))  # it may have been kept waiting while we began
     announce()
     if limits.workers > 1:
         _supervise(opening, bound, limits, stop, held, log or Log())
@@ -123,6 +128,10 @@ def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _St
         async with opening() as app:
             for number in _ENDING:
                 loop.add_signal_handler(number, stopped.set)
+            if stop.reload:  # nobody listened when it came
+                stop.reload = False
+                os.kill(os.getpid(), signal.SIGHUP)
+                await asyncio.sleep(HEEDED_S)
             if stop.asked:  # who connected before the signal came is served all the same
                 loop.call_later(FIRST_S, stopped.set)
             if parent is not None:
@@ -155,6 +164,7 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
     """Keep `limits.workers` workers alive until a signal, then let them drain."""
     alive_read, alive_write = os.pipe()
     workers: dict[int, float] = {}
+    reloaded = False
 
     def start() -> None:
         sys.stdout.flush()
@@ -167,6 +177,7 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
             os.close(alive_write)
             if held >= 0:
                 os.close(held)
+            stop.reload |= reloaded  # what we began with holds no more
             _work(opening, bound, limits, stop, alive_read)
             code = 0
         except BaseException as error:  # a forked child must never return into its parent's code
@@ -187,7 +198,7 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
             if not stop.asked:
                 start()
         if stop.reload:
-            stop.reload = False
+            stop.reload, reloaded = False, True
             for pid in workers:
                 _kill(pid, signal.SIGHUP)
         time.sleep(0.05)
