@@ -58,7 +58,6 @@ NEEDED: Mapping[Endpoint, str] = MappingProxyType(
 )
 """A list that an endpoint needs."""
 
-_LIMITED = MOST_ITEMS.keys() | GREATEST.keys() | {"model"}
 _NAME = re.compile(rb'"\s*:')
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _IMAGE_KINDS = frozenset(("image", "image_url", "input_image"))
@@ -96,14 +95,10 @@ def _names(value: Any, levels: int) -> int:
         depth += 1
         if depth > levels:
             raise RequestError(f"the body is nested deeper than {levels} levels")
-        inner = []
-        for outer in layer:
-            if type(outer) is dict:
-                names += len(outer)
-                inner += [one for one in outer.values() if type(one) is dict or type(one) is list]
-            else:
-                inner += [one for one in outer if type(one) is dict or type(one) is list]
-        layer = inner
+        names += sum([len(one) for one in layer if type(one) is dict])
+        layer = [
+            one for outer in layer for one in (outer.values() if type(outer) is dict else outer) if type(one) is dict or type(one) is list
+        ]
     return names
 
 
@@ -141,8 +136,7 @@ def _check(request: dict[str, Any], endpoint: Endpoint) -> None:
     needed = NEEDED.get(endpoint)
     if needed is not None and not (isinstance(request.get(needed), list) and request[needed]):
         raise RequestError(f"'{needed}' must be a list with at least one {needed.removesuffix('s')}")
-    for name in [name for name in request if name in _LIMITED]:
-        value = request[name]
+    for name, value in request.items():
         kind = type(value)
         if kind is list or kind is dict:
             most = MOST_ITEMS.get(name)
