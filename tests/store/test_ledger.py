@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -113,6 +114,81 @@ def test_killed_at_any_moment_nothing_settled_is_lost_or_doubled(tmp_path: Path)
     assert all(some[0].pico_usd == upstream[call] for call, some in found.items() if some[0].kind == "settled")
 
 
+def test_a_call_that_ended_is_settled_though_its_worker_is_killed_before_it_appends(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        ledger, calls = Ledger(tmp_path), [new_call_id() for _ in range(120)]
+        for call_id in calls:
+            ledger.reserve(dataclasses.replace(KEY, concurrency=200), call_id, 1000, 50)
+        for call_id in calls[:100]:  # more than there is room to note
+            ledger.settle(call_id, 7, 9, estimated=True)
+        os.write(writing, "".join(calls).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    body = os.read(reading, 1 << 16).decode()
+    calls = [body[at : at + 36] for at in range(0, len(body), 36)]
+    os.close(reading)
+    os.close(writing)
+    noted = {entry.call_id: entry for entry in entries(tmp_path)}
+    assert noted.keys() == set(calls[:100]), "what was noted is on record before anybody looks after the dead"
+    again = Ledger(tmp_path)
+    found = {entry.call_id: entry for entry in entries(tmp_path)}
+    assert all(found[call] == noted[call] and (found[call].pico_usd, found[call].estimated) == (7, True) for call in calls[:100])
+    assert all((found[call].kind, found[call].pico_usd) == ("lost", 1000) for call in calls[100:])
+    assert sum(again.account("key_1").days.values()) == 100 * 7 + 20 * 1000
+    assert len(list(entries(tmp_path))) == 120
+    again.close()
+
+
+def test_what_one_worker_settled_counts_at_once_where_another_would_refuse(tmp_path: Path) -> None:
+    key = dataclasses.replace(KEY, concurrency=1, budget_day_usd=Decimal(1), tokens_minute=100)
+    one, other = Ledger(tmp_path), Ledger(tmp_path)
+    for number in range(20):
+        first, second = (one, other) if number % 2 else (other, one)
+        call_id = new_call_id()
+        first.reserve(key, call_id, PICO * 9 // 10, 50)
+        with pytest.raises(LimitError):
+            second.reserve(key, new_call_id(), 0, 0)
+        first.cancel(call_id) if number % 3 else first.settle(call_id, 5, 1)
+    assert one.flush() and other.flush()
+    found = list(entries(tmp_path))
+    assert len(found) == len({entry.call_id for entry in found}) == 7, "whoever heard of it appended it, once"
+    one.reap()
+    other.reap()
+    assert one.account("key_1").days == other.account("key_1").days == {one._today(): 35}
+    one.close()
+    other.close()
+
+
+def test_what_cost_more_than_was_held_is_told_at_once(tmp_path: Path) -> None:
+    key = dataclasses.replace(KEY, budget_day_usd=Decimal(1), tokens_minute=1000)
+    for cost, tokens in ((PICO, 5), (0, 995)):
+        home = tmp_path / str(tokens)
+        home.mkdir()
+        one, other = Ledger(home), Ledger(home)
+        call_id = new_call_id()
+        one.reserve(key, call_id, 10, 10)
+        one.settle(call_id, cost, tokens)
+        with pytest.raises(LimitError):
+            other.reserve(key, new_call_id(), 10, 10)
+        one.close()
+        other.close()
+
+
+def test_a_note_that_cannot_be_written_is_appended_instead(tmp_path: Path) -> None:
+    key = dataclasses.replace(KEY, concurrency=5)
+    ledger, call_id = Ledger(tmp_path), new_call_id()
+    ledger.reserve(key, call_id, 10, 10)
+    full = os.open("/dev/full", os.O_RDWR)
+    os.dup2(full, ledger._alive._fd)
+    os.close(full)
+    ledger.settle(call_id, 5, 5)
+    log = rows.file(tmp_path / "ledger", 1).read_bytes()
+    assert list(log[4 :: rows.ROW.size]) == [rows.HEAD, rows.RESERVE, rows.SETTLE]
+    ledger.close()
+
+
 def test_a_torn_row_is_cut_off_and_a_damaged_one_skipped(tmp_path: Path) -> None:
     key = dataclasses.replace(KEY, budget_day_usd=Decimal(1))
     ledger = Ledger(tmp_path)
@@ -120,6 +196,7 @@ def test_a_torn_row_is_cut_off_and_a_damaged_one_skipped(tmp_path: Path) -> None
         call_id = new_call_id()
         ledger.reserve(key, call_id, PICO // 10, 5)
         ledger.settle(call_id, PICO // 10, 5)
+    assert ledger.flush()
     log = rows.file(tmp_path / "ledger", 1)
     size = log.stat().st_size
     with log.open("ab") as file:
@@ -328,7 +405,7 @@ class Spending(RuleBasedStateMachine):
         if gracefully:
             gone.close()
         else:
-            for fd in (gone._alive._fd, gone._lock, gone._fd):  # what a kill leaves
+            for fd in (gone._alive._fd, gone._lock, gone._log._fd):  # what a kill leaves
                 os.close(fd)
         for call_id in [call_id for call_id, held in self.held.items() if held.ledger == worker]:
             held = self.held.pop(call_id)

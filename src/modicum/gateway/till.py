@@ -125,8 +125,8 @@ class Till:
             try:
                 self._keys.refresh()
                 if self._ledger is not None:
+                    self._ledger.flush()
                     if round_ % round(1 / POLL_S) == 0:
-                        self._ledger.flush()
                         await asyncio.to_thread(self._ledger.sync)
                     if round_ % round(REAP_S / POLL_S) == 0:
                         self._ledger.reap()
@@ -210,8 +210,10 @@ class Till:
         if key is None or not limited(key):
             return NOTHING_HELD
         output = key.reserve_output_tokens if max_output is None else max_output
-        output *= worst.answers if worst is not None else 1
-        input_tokens, output = min(max(input_tokens, 0), MOST_TOKENS), min(max(output, 0), MOST_TOKENS)
+        if worst is not None:
+            output *= worst.answers
+        if not (0 <= input_tokens <= MOST_TOKENS and 0 <= output <= MOST_TOKENS):
+            input_tokens, output = min(max(input_tokens, 0), MOST_TOKENS), min(max(output, 0), MOST_TOKENS)
         if worst is not None and worst.free:
             amount = 0
         else:

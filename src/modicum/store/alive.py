@@ -1,6 +1,7 @@
 """Which processes live: each holds the lock of a file of its own, so that it vanishes with it, however it ends.
 
-A process id would not do: they are reused, and in containers they are always the same.
+A process id would not do: they are reused, and in containers they are always the same. In its file a process notes what others must
+know of it when it can no longer tell them: a note outlives it, costs one `pwrite` and takes no lock.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterable
 from pathlib import Path
+
+NOTES_BYTES = 4096
 
 
 class Alive:
@@ -21,8 +25,16 @@ class Alive:
             self.number = int.from_bytes(os.urandom(4))
             with contextlib.suppress(FileExistsError):
                 self._fd = os.open(folder / str(self.number), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
-                return
+                break
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        os.pwrite(self._fd, bytes(NOTES_BYTES), 0)  # so that a full disk refuses no note later
+
+    def note(self, body: bytes, at: int) -> bool:
+        """Write a note; False where that cannot be, or there is no room left."""
+        try:
+            return at + len(body) <= NOTES_BYTES and os.pwrite(self._fd, body, at) == len(body)
+        except OSError:
+            return False
 
     def is_dead(self, number: int) -> bool:
         """Does the process with this number live no more?"""
@@ -47,3 +59,20 @@ class Alive:
             self.forget(self.number)
         finally:
             os.close(self._fd)
+
+
+def notes(folder: Path, number: int) -> bytes:
+    """What a process noted last, whether it lives or not; a note may be old, or half written. Empty where there is none."""
+    try:
+        fd = os.open(folder / str(number), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.pread(fd, NOTES_BYTES, 0)
+    finally:
+        os.close(fd)
+
+
+def members(folder: Path) -> Iterable[int]:
+    """The numbers of all that have a file."""
+    return [int(name) for name in os.listdir(folder) if name.isdigit()] if folder.is_dir() else []

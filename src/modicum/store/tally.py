@@ -57,6 +57,11 @@ class Account:
     """[second, requests, tokens] of the last minute, oldest first."""
     requests: int = 0
     tokens: int = 0
+    key: Key | None = None
+    """As it was when it was asked for last,"""
+    a_day: int | None = None
+    a_month: int | None = None
+    """... and its budgets in pico-dollars."""
 
     def spend(self, day: int, amount: int) -> None:
         if amount:
@@ -111,7 +116,6 @@ class Tally:
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
         self.open: dict[bytes, Open] = {}
-        self._budgets: dict[str, tuple[Key, int | None, int | None]] = {}
 
     def account(self, key_id: str) -> Account:
         found = self.accounts.get(key_id)
@@ -123,8 +127,8 @@ class Tally:
         """A call begins. `counts`: in the running minute too."""
         if call in self.open:
             return
-        account = self.account(one.key_id)
         self.open[call] = one
+        account = self.account(one.key_id)
         account.spend(one.day, one.pico)
         account.held += one.pico
         account.in_flight += 1
@@ -136,7 +140,7 @@ class Tally:
         one = self.open.pop(call, None)
         if one is None:
             return
-        account = self.account(one.key_id)
+        account = self.accounts[one.key_id]
         account.spend(one.day, amount - one.pico)
         account.held -= one.pico
         account.in_flight -= 1
@@ -158,12 +162,10 @@ class Tally:
                 raise LimitError(f"{said}; this request alone may take {tokens:,}", hint="send less, or set a lower max_tokens")
             wait = account.wait_s(now, 2, account.tokens + tokens - key.tokens_minute)
             raise LimitError(f"{said}; this request may take {tokens:,}", retry_after_s=wait)
-        known = self._budgets.get(key.key_id)
-        if known is None or known[0] is not key:
-            by_day, by_month = key.budget_day_usd, key.budget_month_usd
-            known = (key, None if by_day is None else pico(by_day), None if by_month is None else pico(by_month))
-            self._budgets[key.key_id] = known
-        _, a_day, a_month = known
+        if account.key is not key:
+            account.key, by_day, by_month = key, key.budget_day_usd, key.budget_month_usd
+            account.a_day, account.a_month = None if by_day is None else pico(by_day), None if by_month is None else pico(by_month)
+        a_day, a_month = account.a_day, account.a_month
         if a_day is not None and (spent := account.days.get(day, 0)) + amount > a_day:
             raise _exceeded(key, "a day", key.budget_day_usd, spent, amount, a_day)
         if a_month is not None and (spent := account.months.get(month_of(day), 0)) + amount > a_month:
