@@ -24,6 +24,7 @@ from modicum.gateway.day import Day
 from modicum.gateway.exchange import Asked
 from modicum.gateway.library import Kept
 from modicum.gateway.live import World as Served
+from modicum.gateway.pace import IN_A_ROW, REST_S, Pace
 from modicum.store import snapshot
 from modicum.store.segments import SegmentWriter
 from modicum.types import Prediction
@@ -141,10 +142,50 @@ async def test_one_that_is_ten_times_as_slow_still_answers(tmp_path: Path, repor
             assert not provider.seen
         finally:
             await day.close()
+    report("F18", "a specialist that fails in 5 ways, 30 calls: the incumbent answered each; one that takes 5 ms answers")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_one_that_holds_everybody_up_rests_and_is_tried_again(tmp_path: Path, fails: bool, report: Report) -> None:
+    publish(tmp_path)
+    heard = io.StringIO()
+    now, takes_s, asked = 1000.0, 0.06, 0
+    with Provider() as provider:
+        day = opened(tmp_path, provider, heard)
+        try:
+            serving = day.live.now.of("default")
+            ((name, stage),) = serving.stages.items()
+
+            def slowly() -> Prediction:
+                nonlocal asked
+                asked += 1
+                time.sleep(takes_s)
+                return crash() if fails and takes_s else Prediction(value="up", confidence=1.0)
+
+            assert stage.pace.limit_s == 0.05
+            slow = dataclasses.replace(stage, specialist=Odd(slowly), pace=Pace(0.05, clock=lambda: now))  # type: ignore[arg-type]
+            day.live.now = Served(version="slow", scopes={"default": dataclasses.replace(serving, stages={name: slow})})
+
+            async def ask(times: int) -> list[str]:
+                found = [dict((await post(day, headline(UP)))[1]) for _ in range(times)]
+                return ["stage" if b"x-modicum-model" in headers else headers[b"x-modicum-reason"].decode() for headers in found]
+
+            assert await ask(6) == ["failed" if fails else "stage"] * IN_A_ROW + ["failed"] * 3 and asked == IN_A_ROW
+            assert "alarm: slow r1: slow: " in heard.getvalue() and "50 are allowed" in heard.getvalue()
+            now += REST_S
+            assert (await ask(3))[1:] == ["failed"] * 2 and asked == IN_A_ROW + 1  # still slow: it rests twice as long
+            now += REST_S
+            assert await ask(1) == ["failed"] and asked == IN_A_ROW + 1
+            now += REST_S
+            takes_s = 0.0
+            assert await ask(3) == ["stage"] * 3
+        finally:
+            await day.close()
+    calls = recorded(tmp_path).values()
+    assert len(calls) == 13 and all(call.status == 200 for call in calls)
+    assert sum("route.slow_ms" in call.decision.detail for call in calls if call.decision) == 6
     report(
-        "F18",
-        "a specialist that fails in 5 ways, 30 calls: the incumbent answered each; there is no time limit for "
-        "one: its work is bounded by its size",
+        "F18", f"a specialist that takes 60 ms{' and fails' if fails else ''} is asked 3 times, rests, is tried again, rests twice as long"
     )
 
 

@@ -170,6 +170,8 @@ class RouteConfig:
     """Share of conversations that a recorded coin keeps with the incumbent once a route is on."""
     degraded: bool = False
     """In an outage of every provider, let a live route answer below its threshold, marked `degraded`."""
+    slow_ms: float = 50.0
+    """A stage that takes longer three times in a row rests for 10 s or more; its calls go to a provider. 0: it may take any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ class Day:
         client = Client()
         till = Till.open(config.home, config, alarm)
         setting = Setting.open(config, client, till, source=source)
-        live = Live(config.home, alarm)
+        live = Live(config.home, alarm, slow_ms=config.route.slow_ms)
         live.now = live.load()
         recorder = Recorder(writer, telemetry, alarm, strict=config.store.durability == "strict")
         return cls(
@@ -97,6 +97,7 @@ class Day:
         if config.home != before.home or any(getattr(config.serve, one) != getattr(before.serve, one) for one in NOT_RELOADED):
             self.alarm.ring("configuration", "home, listen, workers, max_connections and header_timeout_s change with a restart only")
         self.setting = setting
+        self.live.slow(config.route.slow_ms)
         return True
 
     def headers(self, draft: Draft) -> list[Header]:

@@ -57,28 +57,35 @@ def decide(serving: Serving, question: Question, *, bypass: bool, observe: bool,
     stage = serving.stages.get(recognised.workload_id)
     if stage is None:
         return Choice(reason="no_route", recognised=recognised)
+    rests = stage.pace.rests()
     try:
-        return _ask(stage, recognised, question, control_share)
+        choice = _ask(stage, recognised, question, control_share, rests=rests)
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; the call went upstream")
-        return Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage)
+        choice = Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage)
+    # An answer that is there is given, however late; this is for those to come.
+    if not rests and (slow := stage.pace.rests()):
+        alarm.ring(f"slow {stage.live.route.route_id}", f"{slow}; its calls go upstream")
+    return choice
 
 
-def _ask(stage: Stage, recognised: Recognised, question: Question, control_share: float) -> Choice:
+def _ask(stage: Stage, recognised: Recognised, question: Question, control_share: float, *, rests: str) -> Choice:
     live, request = stage.live, question.chat
     parts = chat.segments(request)
     expired = datetime.now(UTC) >= live.expires_at
     outside = uncovered(live.cover, recognised, request, parts, view_version=question.view_version)
     # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
     if stage.on and keeps_control(conversation(request, parts), control_share, salt=live.route.route_id):
-        return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None)
+        return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None and not rests)
     if expired:
         return Choice(reason="expired", detail=f"on {live.expires_at:%Y-%m-%d}", recognised=recognised, stage=stage)
     # In shadow the incumbent answers whatever is asked: all of it is a fair sample, and says so by its reason.
     if not stage.on:
-        return Choice(reason="shadow", detail=outside or "", recognised=recognised, stage=stage, compare=outside is None)
+        return Choice(reason="shadow", detail=outside or rests, recognised=recognised, stage=stage, compare=outside is None and not rests)
     if outside is not None:
         return Choice(reason="not_covered", detail=outside, recognised=recognised, stage=stage)
+    if rests:
+        return Choice(reason="failed", detail=rests, recognised=recognised, stage=stage)
     said = say(stage, recognised, question)
     answers = said.reason == "answered"
     return Choice(

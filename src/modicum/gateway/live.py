@@ -18,7 +18,9 @@ from types import MappingProxyType
 
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist
+from modicum.config import RouteConfig
 from modicum.gateway.alarm import Alarm, name
+from modicum.gateway.pace import Pace
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.types import Version, Workload
@@ -39,6 +41,7 @@ class Stage:
     specialist: Specialist
     model: str
     """What the caller is told: `modicum/<workload>@<first digits of the artefact's digest>`."""
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def on(self) -> bool:
@@ -77,8 +80,11 @@ NOTHING = Serving()
 class Live:
     """The present state; `now` is replaced as a whole."""
 
-    def __init__(self, home: Path, alarm: Alarm) -> None:
+    def __init__(self, home: Path, alarm: Alarm, *, slow_ms: float = RouteConfig().slow_ms) -> None:
         self._home = home
+        self._slow_s = slow_ms / 1000
+        self._paces: dict[str, Pace] = {}
+        """By route: what is read anew does not make a slow one quick."""
         self._alarm = alarm
         self._artefacts = Artefacts(home / "artefacts")
         self._specialists: dict[str, Specialist] = {}
@@ -99,6 +105,12 @@ class Live:
                     self.now = await asyncio.to_thread(self.load)
             except Exception as error:  # whatever it is, this task must go on looking
                 self.now = self._nothing("snapshot", error)
+
+    def slow(self, ms: float) -> None:
+        """A stage may take so long from now on."""
+        self._slow_s = ms / 1000
+        for pace in self._paces.values():
+            pace.limit_s = self._slow_s
 
     def due(self) -> bool:
         """The file is another than was last read, or that went wrong a while ago. Raises OSError."""
@@ -122,6 +134,7 @@ class Live:
             by_scope.setdefault(workload.scope, []).append(workload)
         scopes = {scope: self._serving(read, scope, workloads) for scope, workloads in by_scope.items()}
         self._specialists = {stage.live.route.artefact_digest: stage.specialist for one in scopes.values() for stage in one.stages.values()}
+        self._paces = {stage.live.route.route_id: stage.pace for one in scopes.values() for stage in one.stages.values()}
         return World(version=read.version, scopes=MappingProxyType(scopes))
 
     def _serving(self, read: Snapshot, scope: str, of_scope: list[Workload]) -> Serving:
@@ -163,7 +176,13 @@ class Live:
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
         digest = live.route.artefact_digest
         specialist = self._specialists.get(digest) or Specialist(self._artefacts.read(digest))
-        return Stage(live=live, workload=workload, specialist=specialist, model=f"modicum/{workload.name}@{digest.rpartition(':')[2][:6]}")
+        return Stage(
+            live=live,
+            workload=workload,
+            specialist=specialist,
+            model=f"modicum/{workload.name}@{digest.rpartition(':')[2][:6]}",
+            pace=self._paces.get(live.route.route_id) or Pace(self._slow_s),
+        )
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

@@ -23,6 +23,8 @@ def predict(choice: Choice, question: Question, alarm: Alarm) -> Choice:
         return choice
     try:
         said = say(stage, recognised, question)
+        if slow := stage.pace.rests():
+            alarm.ring(f"slow {stage.live.route.route_id}", f"{slow}; nothing is compared")
         return dataclasses.replace(choice, prediction=said.prediction, would_answer=said.reason == "answered")
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; nothing was compared")

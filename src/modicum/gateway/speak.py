@@ -68,7 +68,11 @@ class Written:
 
 def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool = False) -> Said:
     """Ask the stage. The same for an answer that is sent and for one that is only compared. `below`: its threshold does not hold."""
-    prediction = stage.specialist.predict(recognised.slots)
+    began = time.perf_counter()
+    try:
+        prediction = stage.specialist.predict(recognised.slots)
+    finally:
+        stage.pace.took(time.perf_counter() - began)
     refused = refusal(stage.live.rule, prediction)
     if refused and not (below and refused == "below_threshold"):
         return Said(prediction=prediction, reason=refused)
