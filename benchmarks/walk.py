@@ -37,13 +37,13 @@ from benchmarks.gateway.upstream import ANSWER, STREAM, Provider
 from modicum.backends.connection import Connection
 from modicum.backends.dial import Names, Trust
 from modicum.backends.pool import Place, Pool
+from modicum.catalog.prepared import prepare_prices
 from modicum.config import load
 from modicum.gateway.app import application
 from modicum.gateway.day import Day
 from modicum.gateway.exchange import Asked
 from modicum.gateway.library import Kept
 from modicum.gateway.server import COLLECT
-from modicum.catalog.prepared import prepare_prices
 from modicum.store import keys
 from modicum.store.segments import SegmentWriter
 from modicum.types import Key
@@ -63,12 +63,12 @@ PARTS = (
     "gateway.plain:plain",
     "gateway.through:stream",
     "gateway.record:Recorder.keep",
-    "gateway.draft:Draft.call",
+    "gateway.draft:Draft.record",
     "gateway.draft:Draft._usage",
     "gateway.draft:Draft._cost",
     "gateway.draft:Draft._stored",
-    "store.segments:SegmentWriter.append",
-    "store.codec:encode",
+    "store.segments:SegmentWriter.append_frame",
+    "store.codec:Record.frame",
     "gateway.till:Hold.settle",
     "gateway.telemetry:Telemetry.observe",
 )

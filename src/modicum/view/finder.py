@@ -95,7 +95,7 @@ class Finder:
         """What may stand in a JSON body (or a text), 0 where nothing would be taken out."""
         # One byte is found much faster than two, so the rarer one is asked for first.
         kinds = ADDRESSES if b"@" in body or (b"%" in body and b"%40" in body) else 0
-        if self._identities.searches_everything or (any(map(body.__contains__, _DIGITS)) and _may_hold_number(body)):
+        if self._identities.searches_everything or _may_hold_number(body):
             kinds |= NUMBERS
         if _may_hold_key(body):
             kinds |= SECRETS
@@ -144,7 +144,7 @@ def _may_hold_number(body: bytes) -> bool:
     """Do digits stand close together that are not of what is nobody's?"""
     if head := _HEAD.match(body):
         body = body[head.end() :]
-    return _shows_number(body) and _shows_number(_NAMED.sub(b"", body))
+    return any(map(body.__contains__, _DIGITS)) and _shows_number(body) and _shows_number(_NAMED.sub(b"", body))
 
 
 def _shows_number(body: bytes) -> bool:
