@@ -82,6 +82,46 @@ def test_whoever_seals_an_open_segment_the_writer_goes_on_in_another(tmp_path: P
     assert names(tmp_path) == ["after"]
 
 
+def test_a_sealed_segment_ends_where_its_calls_do(tmp_path: Path) -> None:
+    """The mark of a seal is no call, even where whoever sealed was stopped half way and another seals again."""
+    writer = SegmentWriter(tmp_path)
+    writer.append(call("a"))
+    path = segments(tmp_path)[0].path
+    whole = path.read_bytes()
+    for mark in range(10):
+        path.write_bytes(whole + bytes(mark))
+        assert names(tmp_path) == ["a"]
+    writer.append(call("b"))
+    seal(path)
+    assert path.with_suffix(".seg").read_bytes() == whole + bytes(10)
+    writer.close()
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_a_segment_that_was_taken_away_is_left_within_the_second(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(call("a"))
+    segments(tmp_path)[0].path.unlink()
+    writer.sync()
+    writer.append(call("b"))
+    writer.close()
+    assert names(tmp_path) == ["b"]
+
+
+def test_a_forked_child_begins_a_segment_of_its_own(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.append(call("a"))
+    if not (child := os.fork()):
+        writer.append(call("child"))
+        writer.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    writer.append(call("b"))
+    assert sorted(states(tmp_path)) == ["open", "seg"]
+    writer.close()
+    assert sorted(map(str, names(tmp_path))) == ["a", "b", "child"]
+
+
 def test_a_writer_never_waits_for_who_holds_its_segment(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path)
     writer.append(call("a"))
