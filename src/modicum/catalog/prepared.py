@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
 COMPILE_S = 60.0
+_one_at_a_time = threading.Lock()
 
 
 def price_table(home: Path) -> Path:
@@ -21,7 +23,8 @@ def prepare_prices(home: Path) -> None:
     Where somebody else is at it, this waits for what they make.
     """
     table = price_table(home)
-    if not table.exists():
-        command = [sys.executable, "-m", "modicum.catalog.compiled", str(table)]
-        quiet = subprocess.DEVNULL
-        subprocess.run(command, check=True, timeout=COMPILE_S, stdin=quiet, stdout=quiet, stderr=quiet)
+    with _one_at_a_time:
+        if not table.exists():
+            command = [sys.executable, "-m", "modicum.catalog.compiled", str(table)]
+            quiet = subprocess.DEVNULL
+            subprocess.run(command, check=True, timeout=COMPILE_S, stdin=quiet, stdout=quiet, stderr=quiet)

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from modicum.artefact import Artefacts
-from modicum.backends.specialist import Specialist
 from modicum.config import RouteConfig
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.pace import Pace
@@ -25,6 +25,9 @@ from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.types import Version, Workload
 from modicum.workload import Recogniser
+
+if TYPE_CHECKING:
+    from modicum.backends.specialist import Specialist
 
 POLL_S = 0.2
 RETRY_S = 1.0
@@ -174,6 +177,8 @@ class Live:
         return World()
 
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
+        from modicum.backends.specialist import Specialist  # it loads arrays, which whoever only records can do without
+
         digest = live.route.artefact_digest
         specialist = self._specialists.get(digest) or Specialist(self._artefacts.read(digest))
         return Stage(
