@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +19,7 @@ from modicum.pipeline import keys
 from modicum.store.home import prepare
 from modicum.store.ledger import Ledger
 from modicum.store.segments import SegmentWriter
-from modicum.types import Call, Decision, Key, Usage, new_call_id
+from modicum.types import UNKNOWN_USAGE, Call, Decision, Key, Usage, new_call_id
 
 NOW = datetime.now(UTC)
 
@@ -27,18 +28,18 @@ def run(home: Path, *arguments: str) -> Result:
     return CliRunner().invoke(cli, ["spend", *arguments, "--home", str(home)])
 
 
-def call(key: Key | None = None, *, usd: str | None = "0.001", model: str = "gpt-4o", tokens: int = 1000, **more: object) -> Call:
-    return Call(
-        call_id=new_call_id(),
-        origin="live",
-        started_at=NOW,
-        key_id=key.key_id if key else None,
-        provider="upstream",
-        request_model=model,
-        usage=Usage(input_tokens=tokens, output_tokens=100, cache_read_tokens=50),
-        cost_usd=None if usd is None else Decimal(usd),
-        **more,  # type: ignore[arg-type]
-    )
+def call(key: Key | None = None, *, usd: str | None = "0.001", model: str = "gpt-4o", tokens: int = 1000, **more: Any) -> Call:
+    about: dict[str, Any] = {
+        "call_id": new_call_id(),
+        "origin": "live",
+        "started_at": NOW,
+        "key_id": key.key_id if key else None,
+        "provider": "upstream",
+        "request_model": model,
+        "usage": Usage(input_tokens=tokens, output_tokens=100, cache_read_tokens=50),
+        "cost_usd": None if usd is None else Decimal(usd),
+    }
+    return Call(**about | more)
 
 
 @pytest.fixture
@@ -55,6 +56,22 @@ def record(home: Path, *calls: Call) -> None:
 
 def make_key(home: Path, name: str) -> Key:
     return keys.create(Config(store=StoreConfig(home=home)), name, actor="me", budget_day_usd=Decimal(5))[0]
+
+
+def test_what_nobody_answered_costs_nothing(home: Path) -> None:
+    refused: dict[str, Any] = {"usd": None, "usage": UNKNOWN_USAGE}
+    record(
+        home,
+        call(),
+        call(**refused, status=429, error="rate_limited"),
+        call(**refused, status=503, error="upstream_unavailable", deployments=("one/gpt-4o",)),
+        call(**refused, status=499, error="client_left"),
+        call(**refused, model="never-answered", status=403),
+    )
+    lines = {line["model"]: line for line in json.loads(run(home, "--by", "model", "--format", "json").stdout)}
+    assert [lines["gpt-4o"][name] for name in ("calls", "calls_refused", "calls_of_unknown_cost", "cost_usd")] == [4, 2, 1, 0.001]
+    assert [lines["never-answered"][name] for name in ("calls", "calls_refused", "calls_of_unknown_cost", "cost_usd")] == [1, 1, 0, 0]
+    assert "1 calls of unknown cost" in run(home).stdout
 
 
 def test_spend_by_key_and_model(home: Path) -> None:

@@ -28,7 +28,8 @@ def test_in_anthropic_s_words() -> None:
         assert json.loads(error.body(kind("x"), "messages"))["error"]["type"] == word
     assert json.loads(error.body(StoreError("x"), "count_tokens"))["error"]["type"] == "api_error"
     assert error.event(b"{}", "messages").startswith(b"\n\nevent: error\ndata: {}")
-    assert json.loads(error.body(UnauthorisedError("no key"), "rerank")) == {"message": "no key"}
+    told = json.loads(error.body(UnauthorisedError("no key"), "rerank"))
+    assert told["message"] == "no key" == told["error"]["message"] and told["error"]["type"] == "authentication_error"
     assert json.loads(error.body(UnauthorisedError("no key"), "embeddings"))["error"]["code"] == "invalid_api_key"
     assert b"event: error" in error.event(error.body(StoreError("x"), "responses"), "responses")
 

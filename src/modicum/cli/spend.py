@@ -95,7 +95,7 @@ def figures(line: SpendLine) -> dict[str, object]:
 
 def _print_lines(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
     print_table(
-        (*by, "calls", "input", "output", "cached", "cost", "cost unknown", "estimated"),
+        (*by, "calls", "input", "output", "cached", "cost", "cost unknown", "refused", "estimated"),
         [
             (
                 *(line.names[name] or "-" for name in by),
@@ -105,11 +105,12 @@ def _print_lines(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
                 f"{line.cache_read_tokens:,}",
                 "unknown" if line.cost_usd is None else f"${line.cost_usd:,.6f}",
                 f"{line.calls_of_unknown_cost:,}",
+                f"{line.calls_refused:,}",
                 f"{line.calls_estimated:,}",
             )
             for line in lines
         ],
-        right=range(len(by), len(by) + 7),
+        right=range(len(by), len(by) + 8),
     )
     total = sum((line.cost_usd for line in lines if line.cost_usd is not None), start=Decimal(0))
     unknown = sum(line.calls_of_unknown_cost for line in lines)

@@ -36,8 +36,10 @@ class SpendLine:
     output_tokens: int
     cache_read_tokens: int
     cost_usd: Decimal | None
-    """Of the calls whose cost is known; None where none is."""
+    """Of the calls whose cost is known; None where none is. Those that were refused cost nothing."""
     calls_of_unknown_cost: int
+    calls_refused: int
+    """Nobody answered them, and they cost nothing: over a limit, not allowed, a provider's error."""
     calls_estimated: int
     """Their tokens are estimates: a stream that broke, an answer of our own."""
 
@@ -67,7 +69,7 @@ def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None,
 
 
 def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: Catalogue) -> SpendLine:
-    calls = unknown = estimated = inputs = outputs = cached = 0
+    calls = unknown = refused = estimated = inputs = outputs = cached = 0
     total = Decimal(0)
     for row in rows:
         calls += row.calls
@@ -75,6 +77,9 @@ def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: 
         inputs += row.input_tokens
         outputs += row.output_tokens
         cached += row.cache_read_tokens
+        if row.refused:
+            refused += row.calls
+            continue
         usd = row.cost_usd if row.costed else _priced(row, catalogue)
         if usd is None:
             unknown += row.calls
@@ -86,8 +91,9 @@ def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: 
         input_tokens=inputs,
         output_tokens=outputs,
         cache_read_tokens=cached,
-        cost_usd=total if unknown < calls else None,
+        cost_usd=total if unknown + refused < calls or not unknown else None,
         calls_of_unknown_cost=unknown,
+        calls_refused=refused,
         calls_estimated=estimated,
     )
 

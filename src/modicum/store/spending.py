@@ -28,6 +28,8 @@ class SpendRow:
     """What they cost was written down when they were made."""
     counted: bool
     """Input and output tokens are known."""
+    refused: bool
+    """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
     calls: int
     estimated: int
     """Calls whose tokens are estimates."""
@@ -52,7 +54,8 @@ _SUMS = (
     "audio_input_tokens",
     "audio_output_tokens",
 )
-_COLUMNS = (*_GROUP, *_SUMS, "cost_usd", "usage_estimated", "started_us")
+_COLUMNS = (*_GROUP, *_SUMS, "cost_usd", "usage_estimated", "started_us", "status")
+_LEFT = 499
 
 
 def spending(home: Path, *, since: datetime | None = None, until: datetime | None = None) -> list[SpendRow]:
@@ -70,9 +73,11 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
         found = view.connection.execute(
             f"SELECT {', '.join(_GROUP)}, cost_usd IS NOT NULL AS costed,"
             " input_tokens IS NOT NULL AND output_tokens IS NOT NULL AS counted,"
+            " coalesce(status >= 400 AND status <> ?, false)"
+            " AND coalesce(input_tokens, output_tokens) IS NULL AND cost_usd IS NULL AS refused,"
             f" count(*), count(*) FILTER (usage_estimated), {sums}, coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
             f" FROM ({query}) WHERE {' AND '.join(conditions)} GROUP BY ALL ORDER BY ALL",
-            [*values, *bounds],
+            [_LEFT, *values, *bounds],
         ).fetchall()
-    names = (*_GROUP, "costed", "counted", "calls", "estimated", *_SUMS)
+    names = (*_GROUP, "costed", "counted", "refused", "calls", "estimated", *_SUMS)
     return [SpendRow(**dict(zip(names, row[:-1], strict=True)), cost_usd=Decimal(row[-1])) for row in found]

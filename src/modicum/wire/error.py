@@ -31,7 +31,8 @@ def told(message: str, *, status: int, code: str, endpoint: Endpoint = "chat_com
     if endpoint in _ANTHROPIC:
         return anthropic.DIALECT.write_error(message, status=status, code=code, request_id=request_id)
     if endpoint == "rerank":
-        return msgspec.json.encode({"message": message})
+        # Cohere's clients read the message alone; who asks what kind it is finds that where the other dialects have it.
+        return msgspec.json.encode({"message": message, **msgspec.json.decode(envelope(message, status=status, code=code))})
     return openai.DIALECT.write_error(message, status=status, code=code, request_id=request_id)
 
 
