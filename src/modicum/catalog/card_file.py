@@ -91,7 +91,7 @@ def _card(row: Any, where: str, laboratory: str, sold_as: str, sources: Mapping[
     return made
 
 
-def _group(record: type[Any], row: Any, where: str, sources: Mapping[str, Source], used: set[str]) -> Any:
+def _group(record: Any, row: Any, where: str, sources: Mapping[str, Source], used: set[str]) -> Any:
     hints = _hints(record)
     if not isinstance(row, dict):
         raise ConfigError(f"{where} is not a table")

@@ -15,6 +15,7 @@ COMMANDS = {
     "import": ("modicum.cli.import_", "Bring recorded calls in from logs."),
     "workloads": ("modicum.cli.workloads", "Find the workloads in the calls; list, show and correct them."),
     "report": ("modicum.cli.report", "What the calls cost, what could take them over, what that saves."),
+    "models": ("modicum.cli.models", "List, show and search models: limits, licences, prices, each with its source."),
     "fit": ("modicum.cli.fit", "Build a small model for each workload and prove what it may answer."),
     "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),

@@ -3,7 +3,7 @@
 The only room that reads the environment. Secrets are named here (`api_key_env`), never written.
 """
 
-from modicum.config.environment import secret, use_one_thread
+from modicum.config.environment import hub, secret, use_one_thread
 from modicum.config.load import load
 from modicum.config.sections import (
     NAMED,
@@ -39,6 +39,7 @@ __all__ = [
     "StoreConfig",
     "TelemetryConfig",
     "UpstreamConfig",
+    "hub",
     "load",
     "secret",
     "use_one_thread",
