@@ -81,6 +81,8 @@ def test_fail_closed_answers_nothing_unrecorded(upstream: Upstream, tmp_path: Pa
     with gateway(tmp_path / "home", upstream.url, env={"MODICUM_STORE__ON_FAILURE": "fail_closed"}) as served:
         assert served.post(ask())[0].status == 200
         (served.home / "segments").rename(served.home / "elsewhere")
+        # What is open stays open; that its name is gone is noticed within a second.
+        until(lambda: served.post(ask())[0].status == 503)
         first, body = served.post(ask())
         assert first.status == 503 and b"echo" not in body and json.loads(body)["error"]["code"] == "store_unavailable"
         before = len(upstream.bodies)
