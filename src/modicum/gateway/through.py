@@ -35,13 +35,15 @@ async def stream(day: Day, draft: Draft, found: Answering, reply: Reply) -> None
     # Without a length: if the stream breaks off, an error event is added to it.
     await reply.start(answer.status, reply_headers(answer.headers, day.headers(draft)))
 
+    feed, push = on_its_way.feed, reply.push
+
     def take(chunk: bytes) -> bool:
         if draft.time_to_first_chunk_ms is None:
             draft.time_to_first_chunk_ms = draft.elapsed_ms()
-        ready = on_its_way.feed(chunk)
+        ready = feed(chunk)
         if counts is not None:
             ready = counts.feed(ready)
-        return not (ready and not reply.push(ready)) and not on_its_way.done
+        return (not ready or push(ready)) and not on_its_way.done
 
     # Events that came together leave together, in the turn of the loop in which they came.
     while await answer.pour(take) and not on_its_way.done:

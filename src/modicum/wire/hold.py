@@ -117,9 +117,13 @@ class ByEvent(Passing):
         self._ending = False
 
     def feed(self, chunk: bytes) -> bytes:
-        if not self._held and chunk.endswith(b"\n") and not any(map(chunk.__contains__, self.ends)) and not (self._ending or self.done):
-            self._keep(chunk)  # whole lines, and no end among them
-            return chunk
+        if not self._held and chunk.endswith(b"\n") and not (self._ending or self.done):
+            for name in self.ends:
+                if name in chunk:
+                    break
+            else:  # whole lines, and no end among them
+                self._keep(chunk)
+                return chunk
         data = self._held + chunk if self._held else chunk
         if self.done:
             self._held = data
