@@ -105,7 +105,7 @@ def test_an_error_is_a_call_without_its_message() -> None:
     ("line", "why"),
     [
         (b"not json\n", "not JSON"),
-        (b"[]\n", "not a JSON object"),
+        (b"[[]]\n", "not a JSON object"),
         (b'"x"\n', "not a JSON object"),
         ({}, "no format we know"),
         (flywheel(request={"model": "x"}), "messages"),

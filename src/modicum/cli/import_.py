@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
 
 from modicum.cli.options import Config, common, print_json, printable
 from modicum.cli.progress import bar
+from modicum.cli.spend import day
+from modicum.errors import InputError
 from modicum.intake import FORMATS, Options, Refusal, check_scope
+from modicum.intake.columns import mapping
+from modicum.intake.langfuse_api import share_of
 from modicum.pipeline.bring_in import bring_in
 from modicum.report.words import count
 
@@ -18,28 +21,52 @@ SHOWN_IN_JSON = 1_000
 NAMED_IN_A_ROW = 100
 
 
+def share(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A share on the command line: 0.1 or 10%."""
+    try:
+        return share_of(value)
+    except InputError as error:
+        raise click.BadParameter(error.message) from None
+
+
 @click.command(epilog="Example:  modicum import calls.jsonl    or    zcat calls-*.gz | modicum import --scope team-a -")
-@click.argument("logs", metavar="LOG...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--from", "form", type=click.Choice(list(FORMATS)), help="The logs' format. [default: recognised line by line]")
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True)
+@click.option("--from", "form", type=click.Choice(list(FORMATS)), help="The logs' format. [default: recognised record by record]")
+@click.option("--columns", metavar="FIELD=COLUMN,...", help="Which column of a table is which: model=Model,input_tokens=Tokens in.")
 @click.option("--scope", help="The scope (team, tenant, project) of the calls: a wall between workloads. [default: default]")
 @click.option("--scope-from", metavar="FIELD", help="Take each call's scope from this top-level field, e.g. client_id.")
-@click.option("--strict", is_flag=True, help="Leave a log out whole if any of its lines is refused.")
+@click.option("--since", metavar="DAY", callback=day, help="From an API: calls from this day or time on, UTC. [default: 30 days ago]")
+@click.option(
+    "--sample", metavar="SHARE", callback=share, default="1", help="Keep the text of this share of the calls, e.g. 10%; figures of all."
+)
+@click.option("--strict", is_flag=True, help="Leave a log out whole if any of its records is refused.")
 @common
 def command(
-    logs: tuple[Path, ...], form: str | None, scope: str | None, scope_from: str | None, strict: bool, config: Config, as_json: bool
+    logs: tuple[str, ...],
+    form: str | None,
+    columns: str | None,
+    scope: str | None,
+    scope_from: str | None,
+    since: datetime | None,
+    sample: float,
+    strict: bool,
+    config: Config,
+    as_json: bool,
 ) -> None:
-    """Bring recorded calls in from JSON lines: plain, .gz, .zst, or - for standard input.
+    """Bring recorded calls in from logs: JSON lines, JSON or CSV, plain, .gz, .zst, - for standard input, or langfuse://HOST.
 
-    A line is {"timestamp", "client_id", "request", "response", "duration_ms"} with OpenAI's bodies, or a fine-tuning row
-    {"messages": [...]}; or what LiteLLM's callbacks or an OpenTelemetry collector wrote to a file. A line without a time takes its
-    response's `created`, else the time its file was last changed.
+    Told apart by what they hold: OpenAI's bodies (data flywheel, fine-tuning rows, batches), LiteLLM's callbacks and spend logs,
+    Langfuse's exports, OpenTelemetry's spans, exports of Helicone and OpenRouter, usage and cost exports of OpenAI and Anthropic; any
+    other table with --columns. docs/formats has a page on each. langfuse:// asks the API with LANGFUSE_PUBLIC_KEY and
+    LANGFUSE_SECRET_KEY, and goes on where it stopped.
 
-    Importing again adds nothing: a call is known by its response's id, else by its line. Calls that were erased here are not taken
-    again. Each refused line is named on standard error with its reason, the rest goes in; the exit code is then 1.
+    Importing again adds nothing: a call is known by its response's id, else by its line. Logs that tell of the same calls are joined:
+    usage from one, text from another. Calls that were erased here are not taken again. Each refused record is named on standard error
+    with its reason, the rest goes in; the exit code is then 1.
 
     Bodies are kept for [store] keep_days after they came in, figures stay.
     """
-    options = reading(form, scope, scope_from)
+    options = reading(form, scope, scope_from, columns)
     refusals: list[Refusal] = []
     told = Told()
 
@@ -49,21 +76,31 @@ def command(
         told(refusal)
 
     with bar("importing") as progress:
-        logs_in = bring_in(config, logs, options, strict=strict, refused=hear, progress=progress)
+        logs_in = bring_in(config, logs, options, strict=strict, since=since, sample=sample, refused=hear, progress=progress)
     told.end()
-    added, known, erased, refused = (sum(getattr(log, name) for log in logs_in) for name in ("added", "known", "erased", "refused"))
+    names = ("added", "known", "joined", "erased", "refused", "totals", "totals_known")
+    added, known, joined, erased, refused, totals, totals_known = (sum(getattr(log, name) for log in logs_in) for name in names)
     left_out = [log.source for log in logs_in if not log.taken]
     if as_json:
-        totals = {"added": added, "known": known, "erased": erased, "refused": refused}
-        print_json(totals | {"logs": logs_in, "refusals": refusals})
+        sums = {"added": added, "known": known, "joined": joined, "erased": erased, "refused": refused, "totals": totals}
+        print_json(sums | {"logs": logs_in, "refusals": refusals})
     else:
         parts = [f"{count(added, 'call')} added"]
+        parts += [f"{joined:,} joined with what another log told of them"] if joined else []
         parts += [f"{known:,} known already"] if known else []
         parts += [f"{erased:,} erased here before and not taken again"] if erased else []
+        parts += [f"{count(totals, 'total')} of providers kept"] if totals else []
+        parts += [f"{count(totals_known, 'total')} of providers known already"] if totals_known else []
         parts += [f"{count(refused, 'line')} refused"] if refused else []
         click.echo(", ".join(parts) + ".")
         for source in left_out:
             click.echo(printable(f"{source} was left out whole (--strict)."))
+        for log in logs_in:
+            if log.passed:
+                what = ", ".join(f"{number:,} {name}" for name, number in log.passed[:5])
+                click.echo(printable(f"{log.source}: left aside, for they are no calls to a model: {what}."))
+            for note in log.notes:
+                click.echo(printable(f"{log.source}: {note}"))
         if added:
             until = datetime.now(UTC) + timedelta(days=min(config.store.keep_days, 36_500))
             whose = "Its bodies are" if added == 1 else "Their bodies are"
@@ -72,13 +109,16 @@ def command(
         sys.exit(1)
 
 
-def reading(form: str | None, scope: str | None, scope_from: str | None) -> Options:
-    """How logs are read. Raises UsageError where a scope is both given and to be taken from a field."""
+def reading(form: str | None, scope: str | None, scope_from: str | None, columns: str | None = None) -> Options:
+    """How logs are read. Raises UsageError where options contradict each other, InputError where --columns cannot be read."""
+    if columns is not None and form not in (None, "columns"):
+        raise click.UsageError("--columns says how a table of no known format is read: leave --from out")
     if scope is not None and scope_from is not None:
         raise click.UsageError(
             "--scope and --scope-from do not go together: say one scope for all calls, or the field that names each one's"
         )
-    return Options(scope=check_scope("default" if scope is None else scope), scope_from=scope_from, form=form)
+    named = mapping(columns) if columns is not None else {}
+    return Options(scope=check_scope("default" if scope is None else scope), scope_from=scope_from, form=form, columns=named)
 
 
 class Told:

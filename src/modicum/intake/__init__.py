@@ -1,7 +1,9 @@
-"""Logs from elsewhere as calls: open and unpack, split into lines, recognise the format, read a line. Opens no store and prints nothing."""
+"""Logs from elsewhere as calls: open and unpack, split into records, recognise the format, read each. Opens no store and prints nothing."""
 
 from modicum.intake.formats import FORMATS, check_scope
-from modicum.intake.read import Options, Refusal, read
+from modicum.intake.pairs import Pairs
+from modicum.intake.read import Options, Refusal, read, tell
 from modicum.intake.sources import Source, opened
+from modicum.intake.told import Passed, Told
 
-__all__ = ["FORMATS", "Options", "Refusal", "Source", "check_scope", "opened", "read"]
+__all__ = ["FORMATS", "Options", "Pairs", "Passed", "Refusal", "Source", "Told", "check_scope", "opened", "read", "tell"]

@@ -1,15 +1,19 @@
-"""Read a log line by line: a call for each that is one, a refusal with number and reason for each that is not."""
+"""Read a log record by record: what each tells of, a refusal with number and reason for each that tells of nothing we know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from modicum.errors import InputError
-from modicum.intake.formats import calls_of, fallback
-from modicum.intake.lines import LONGEST_BYTES, lines
+from modicum.errors import InputError, LogFormatError
+from modicum.intake import formats
+from modicum.intake.lines import LONGEST_BYTES
+from modicum.intake.pairs import Pairs
+from modicum.intake.records import records
 from modicum.intake.sources import Broken, Source
-from modicum.types import Call
+from modicum.intake.told import Line, Passed, Told
+from modicum.types import Call, ProviderTotal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +25,14 @@ class Options:
     """The top-level field that names each line's scope."""
     form: str | None = None
     """The format, where it shall not be recognised by content."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Our fields -> the log's columns; empty: the log is of a format that we know."""
     longest_bytes: int = LONGEST_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A line that did not go in."""
+    """A record that did not go in."""
 
     source: str
     line: int
@@ -36,30 +42,61 @@ class Refusal:
         return f"{self.source}:{self.line}: {self.reason}"
 
 
-def read(source: Source, options: Options, occurrence: Callable[[bytes], int]) -> Iterator[Call | Refusal]:
-    """What each line of a log is: a call, several of them, or a refusal; blank lines are nothing. Memory: the longest line allowed.
+def tell(
+    source: Source, options: Options, occurrence: Callable[[bytes], int], pairs: Pairs | None = None
+) -> Iterator[Told | ProviderTotal | Passed | Refusal]:
+    """What each record of a log tells of; blank lines are nothing. Memory: the longest record allowed.
 
-    `occurrence` tells how often it has been asked for a digest, this time included; give a fresh one to each log.
+    `occurrence` tells how often it has been asked for a digest, this time included; give a fresh one to each log, and the same `pairs` to
+    all logs of an import.
     """
+    pairs = pairs or Pairs()
+    columns = dict(options.columns)
+    form = "columns" if columns else options.form
+    missing: set[str] = set()
+
+    def is_head(names: Mapping[str, Any]) -> bool:
+        missing.update(column for column in columns.values() if column not in names)
+        return not missing if columns else form is not None or formats.is_known(names)
+
     number = 0
     try:
-        for number, line, ended in lines(source.pieces(), longest=options.longest_bytes):
-            if line is None:
+        for one in records(source.pieces(), longest=options.longest_bytes, is_head=is_head):
+            number = one.number
+            if missing:
+                named = ", ".join(f"'{column[:40]}'" for column in sorted(missing))
+                yield Refusal(source=source.name, line=number, reason=f"--columns names {named}: the table has no such column")
+                return
+            if one.body is None:
                 yield Refusal(source=source.name, line=number, reason=f"longer than {options.longest_bytes >> 20} MiB")
                 continue
-            if not line or line.isspace():
+            if isinstance(one.body, LogFormatError):
+                yield Refusal(source=source.name, line=number, reason=one.body.message)
+                continue
+            if not one.body or one.body.isspace():
                 continue
             try:
-                yield from calls_of(
-                    line,
-                    scope=options.scope,
-                    scope_from=options.scope_from,
-                    form=options.form,
-                    fallback_time=fallback(source.modified_at, number),
+                line = Line(
+                    body=one.body,
+                    fields=formats.fields_of(one.body),
+                    fallback_time=formats.fallback(source.modified_at, number),
                     occurrence=occurrence,
+                    columns=columns,
+                    pairs=pairs,
+                    source=source.name,
                 )
+                yield from formats.told(line, scope=options.scope, scope_from=options.scope_from, form=form)
             except InputError as error:
-                cut = "" if ended or line.rstrip().endswith(b"}") else "the log breaks off in this line; "
+                cut = "" if one.ended or one.body.rstrip().endswith(b"}") else "the log breaks off in this line; "
                 yield Refusal(source=source.name, line=number, reason=cut + error.message)
     except Broken as error:
         yield Refusal(source=source.name, line=number + 1, reason=str(error))
+
+
+def read(source: Source, options: Options, occurrence: Callable[[bytes], int]) -> Iterator[Call | Refusal]:
+    """The calls of a log, and the refusals."""
+    for one in tell(source, options, occurrence):
+        if isinstance(one, Told):
+            yield one.call
+        elif isinstance(one, Refusal):
+            yield one

@@ -1,15 +1,19 @@
 """Open a log: plain, gzip or zstd by its first bytes, from a file or from standard input, never more of it in memory than a piece.
 
+UTF-16, as spreadsheets write it, is read as UTF-8.
+
 What unpacks to far more than any log would is taken for an attack and ends there; what breaks off in the middle gives all that came before.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
+import itertools
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +32,9 @@ RATIO_FROM_BYTES = 64 << 20
 """The ratio counts from so many unpacked bytes on."""
 ZSTD_WINDOW_BYTES = 128 << 20
 """What zstd's own command line accepts without being asked; a larger one would be ours to allocate."""
+
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Broken(Exception):
@@ -50,6 +57,8 @@ class Source:
     """Packed size, where it is known."""
     read_bytes: int = 0
     """Packed bytes read so far."""
+    generated: Callable[[], Iterator[bytes]] | None = None
+    """Gives the bytes in place of `stream`, once, where they come from elsewhere than a file."""
 
     def read(self, size: int, /) -> bytes:
         chunk = self.stream.read(size)
@@ -57,7 +66,14 @@ class Source:
         return chunk
 
     def pieces(self) -> Iterator[bytes]:
-        """The unpacked bytes. Raises Broken where they end too early, or never would."""
+        """The unpacked bytes, as UTF-8 where a mark says that they are UTF-16. Raises Broken where they end too early, or never would."""
+        pieces = self._unpacked() if self.generated is None else self.generated()
+        start = b""
+        while len(start) < 2 and (piece := next(pieces, None)) is not None:
+            start += piece
+        yield from _as_utf8(start, pieces) if start[:2] in _UTF16 else itertools.chain((start,), pieces)
+
+    def _unpacked(self) -> Iterator[bytes]:
         start = b""
         while len(start) < 4 and (more := self.read(4 - len(start))):
             start += more
@@ -76,6 +92,16 @@ class Source:
             if unpacked > RATIO_FROM_BYTES and unpacked > MOST_RATIO * self.read_bytes:
                 raise Broken(f"unpacks to over {MOST_RATIO} times its size: refused as a decompression bomb")
             yield piece
+
+
+def _as_utf8(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    decode = codecs.getincrementaldecoder("utf-16")().decode
+    try:
+        for piece in itertools.chain((start,), pieces):
+            yield decode(piece).encode()
+        yield decode(b"", final=True).encode()
+    except UnicodeError as error:
+        raise Broken(f"begins like UTF-16 and is none: {error}") from None
 
 
 def _gzip(source: Source, start: bytes) -> Iterator[bytes]:

@@ -1,21 +1,36 @@
-"""Bring logs in: read them line by line, keep each call exactly once, say which lines were refused and why."""
+"""Bring logs in: read them record by record, keep each call exactly once, say which records were refused and why.
+
+Logs that tell of the same calls are joined: each call is there once, with what all of them know of it.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import io
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from modicum.config import Config
-from modicum.intake import Options, Refusal, Source, opened, read
-from modicum.store.calls import Calls
+from modicum.errors import InputError
+from modicum.intake import Options, Pairs, Passed, Refusal, Source, Told, opened, tell
+from modicum.intake.batch import is_request
+from modicum.intake.lacking import notes
+from modicum.intake.langfuse_api import LangfuseLog, is_langfuse
+from modicum.store import identity
+from modicum.store.bookmarks import Bookmarks
+from modicum.store.calls import Calls, Met, Supplements
 from modicum.store.home import prepare
 from modicum.store.key import evidence_key
 from modicum.store.occurrences import Occurrences
-from modicum.types import Call
+from modicum.store.totals import Totals
+from modicum.types import Call, ProviderTotal
 from modicum.view import Redactor
 from modicum.view.keeping import kept
 
@@ -23,6 +38,7 @@ Progress = Callable[[float, str], None]
 """(share done, what is being done)."""
 _REPORT_EACH = 500
 """Lines."""
+_PEEKED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,85 +49,213 @@ class BroughtIn:
     added: int = 0
     known: int = 0
     """Brought in before."""
+    joined: int = 0
+    """Brought in before by another log; now with what this one knows of them too."""
     erased: int = 0
     """Erased here before, and not taken again."""
     refused: int = 0
-    """Lines that are no calls."""
+    """Records that are no calls."""
+    passed: tuple[tuple[str, int], ...] = ()
+    """Records of something else than a call to a model, by what they are of."""
+    totals: int = 0
+    """Totals of a provider's, new or with other figures than before."""
+    totals_known: int = 0
+    with_text: int = 0
+    """Calls that came with what was asked."""
+    without_text: int = 0
+    notes: tuple[str, ...] = ()
+    """What the log did not hold, and how the next one would."""
     taken: bool = True
     """False where `strict` refused the log whole."""
 
 
+@dataclass(slots=True)
+class _Hands:
+    """What all logs of an import share."""
+
+    home: Path
+    calls: Calls
+    totals: Totals
+    options: Options
+    keep: Callable[[Call], Call]
+    hear: Callable[[Refusal], None]
+    pairs: Pairs
+    waiting: Supplements
+
+
 def bring_in(
     config: Config,
-    logs: Sequence[Path],
+    logs: Sequence[Path | str],
     options: Options | None = None,
     *,
     strict: bool = False,
+    since: datetime | None = None,
+    sample: float = 1.0,
     refused: Callable[[Refusal], None] | None = None,
     progress: Progress | None = None,
 ) -> list[BroughtIn]:
-    """Bring every log in (`-` is standard input), then tidy the store; one result a log. `refused` hears of each refused line as it is met.
+    """Bring every log in (`-` is standard input, `langfuse://HOST` an API), then tidy the store; one result a log.
 
-    `[store] keep_bodies` says what is kept of their bodies. A kill loses and doubles nothing: run it again. `strict`: a log with a refused
-    line is left out whole. Raises LogFormatError where a log cannot be opened, before anything goes in.
+    `refused` hears of each refused record as it is met. `[store] keep_bodies` says what is kept of bodies, `sample` of how many calls: the
+    figures of all are kept. A kill loses and doubles nothing: run it again. `strict`: a log with a refused record is left out whole.
+    `since`: from when on an API is asked. Raises LogFormatError where a log cannot be opened, before anything goes in.
     """
-    options = options or Options()
-    hear = refused or (lambda refusal: None)
     home = prepare(config.home)
-    calls = Calls(home)
     redactor, key = Redactor.open(config.redact.table), evidence_key(home)
 
     def keep(call: Call) -> Call:
+        if sample < 1 and call.request is not None and not _chosen(call, sample):
+            call = dataclasses.replace(call, request=None, response=None)
         return kept(call, config.store.keep_bodies, redactor, key)
 
-    for log in logs:
-        with opened(log):
-            pass
-    results = []
-    for number, log in enumerate(logs):
-        with opened(log) as source, tempfile.TemporaryFile(dir=home / "tmp") as spooled:
+    remote = {log: LangfuseLog(log, since=since, sample=sample) for log in logs if isinstance(log, str) and is_langfuse(log)}
+    if remote and strict:
+        raise InputError("--strict takes files: what an API gives is stored as it comes")
+    files = [log if log in remote else Path(log) for log in logs]
+    for file in files:
+        if isinstance(file, Path):
+            with opened(file):
+                pass
+    # The requests of a batch are read before its answers, an API last.
+    order = sorted(range(len(files)), key=lambda number: _turn(files[number]) if len(files) > 1 else 0)
+    results: dict[int, BroughtIn] = {}
+    with ExitStack() as stack:
+        calls = Calls(home)
+        waiting, pairs = stack.enter_context(calls.supplements()), stack.enter_context(Pairs(home / "tmp"))
+        hear = refused or (lambda refusal: None)
+        hands = _Hands(home, calls, Totals(home), options or Options(), keep, hear, pairs, waiting)
+        try:
+            for done, number in enumerate(order):
 
-            def tell(source: Source = source, number: int = number) -> None:
-                if progress is not None and source.size_bytes:
-                    progress((number + min(1.0, source.read_bytes / source.size_bytes)) / len(logs), source.name)
+                def tell_of(share: float, name: str, done: int = done) -> None:
+                    if progress is not None:
+                        progress((done + min(1.0, share)) / (len(logs) + 1), name)
 
-            if strict:
-                source, bad = _checked(home, source, spooled, options, hear, tell)
-                if bad:
-                    results.append(BroughtIn(source=source.name, refused=bad, taken=False))
-                    continue
-            results.append(_take(calls, source, options, keep, hear, tell))
+                file = files[number]
+                results[number] = _file(hands, file, strict, tell_of) if isinstance(file, Path) else _remote(hands, remote[file], tell_of)
+        finally:
+            # What was brought in before something broke is joined all the same.
+            waiting.join((lambda share: progress((len(logs) + share) / (len(logs) + 1), "joining")) if progress is not None else _silent)
+        if pairs.unanswered:
+            told = f"{pairs.unanswered:,} requests of a batch have no answer in these logs"
+            results[order[-1]] = dataclasses.replace(results[order[-1]], notes=(*results[order[-1]].notes, told))
     if progress is not None:
         progress(1.0, "storing")
     calls.compact()
     calls.expire_bodies(config.store.keep_days)
-    return results
+    return [results[number] for number in range(len(files))]
 
 
-def _take(
-    calls: Calls, source: Source, options: Options, keep: Callable[[Call], Call], hear: Callable[[Refusal], None], tell: Callable[[], None]
-) -> BroughtIn:
-    refused = 0
+def _silent(share: float) -> None:
+    pass
 
-    def good(found: Iterator[Call | Refusal]) -> Iterator[Call]:
-        nonlocal refused
+
+def _file(hands: _Hands, log: Path, strict: bool, tell_of: Callable[[float, str], None]) -> BroughtIn:
+    with opened(log) as source, tempfile.TemporaryFile(dir=hands.home / "tmp") as spooled:
+
+        def on(source: Source = source) -> None:
+            if source.size_bytes:
+                tell_of(source.read_bytes / source.size_bytes, source.name)
+
+        if strict:
+            source, bad = _checked(hands, source, spooled, on)
+            if bad:
+                return BroughtIn(source=source.name, refused=bad, taken=False)
+        return _take(hands, source, on)
+
+
+def _remote(hands: _Hands, log: LangfuseLog, tell_of: Callable[[float, str], None]) -> BroughtIn:
+    marks = Bookmarks(hands.home)
+    total = BroughtIn(source=log.name)
+    for source, bookmark, share in log.slices(marks.get(log.place)):
+        found = _take(hands, source, lambda share=share: tell_of(share, log.name))  # type: ignore[misc]
+        total = _plus(total, found)
+        mark = bookmark()
+        if mark is None:
+            marks.drop(log.place)
+        else:
+            marks.put(log.place, mark)
+    return total
+
+
+def _plus(left: BroughtIn, right: BroughtIn) -> BroughtIn:
+    passed = Counter(dict(left.passed)) + Counter(dict(right.passed))
+    counts = ("added", "known", "joined", "erased", "refused", "totals", "totals_known", "with_text", "without_text")
+    summed = {name: getattr(left, name) + getattr(right, name) for name in counts}
+    told = tuple(dict.fromkeys((*left.notes, *right.notes)))
+    return dataclasses.replace(left, passed=tuple(passed.most_common()), notes=told, **summed)
+
+
+def _take(hands: _Hands, source: Source, on: Callable[[], None]) -> BroughtIn:
+    refused = texts = 0
+    lacking: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    totals: list[ProviderTotal] = []
+    taken = 0
+
+    def good(found: Iterator[Told | ProviderTotal | Passed | Refusal]) -> Iterator[Call | Met]:
+        nonlocal refused, texts, taken
         for number, one in enumerate(found):
             if number % _REPORT_EACH == 0:
-                tell()
-            if isinstance(one, Refusal):
+                on()
+            if isinstance(one, Told):
+                call = hands.keep(one.call)
+                taken += 1
+                texts += one.call.request is not None
+                if one.lacks:
+                    lacking[one.lacks] += 1
+                yield Met(call=call, form=call.source, also=_keys(call.scope, one.also), near=_keys(call.scope, one.near))
+            elif isinstance(one, Refusal):
                 refused += 1
-                hear(one)
+                hands.hear(one)
+            elif isinstance(one, Passed):
+                passed[one.what] += 1
             else:
-                yield keep(one)
+                totals.append(one)
 
-    with Occurrences(calls.home) as occurrence:
-        done = calls.add(good(read(source, options, occurrence)))
-    return BroughtIn(source=source.name, added=done.added, known=done.known, erased=done.erased, refused=refused)
+    with Occurrences(hands.home) as occurrence:
+        done = hands.calls.add(good(tell(source, hands.options, occurrence, hands.pairs)), supplements=hands.waiting)
+    kept_totals = hands.totals.put(totals) if totals else None
+    return BroughtIn(
+        source=source.name,
+        added=done.added,
+        known=done.known,
+        joined=done.joined,
+        erased=done.erased,
+        refused=refused,
+        passed=tuple(passed.most_common()),
+        totals=kept_totals.added + kept_totals.changed if kept_totals else 0,
+        totals_known=kept_totals.known if kept_totals else 0,
+        with_text=texts,
+        without_text=taken - texts,
+        notes=notes(lacking.items()),
+    )
 
 
-def _checked(
-    home: Path, source: Source, spooled: io.BufferedRandom, options: Options, hear: Callable[[Refusal], None], tell: Callable[[], None]
-) -> tuple[Source, int]:
+def _keys(scope: str, names: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(identity.name(scope, name) for name in names)
+
+
+def _chosen(call: Call, sample: float) -> bool:
+    """Is this call's text among the sample? Steps of one trace or conversation are chosen together."""
+    whose = call.conversation_id or call.trace_id or call.call_id
+    digest = hashlib.blake2b(whose.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) < sample * 2**64
+
+
+def _turn(file: Path | str) -> int:
+    """When a log is read: the requests of a batch first."""
+    if not isinstance(file, Path):
+        return 2
+    if str(file) == "-":
+        return 1
+    with opened(file) as source:
+        start = next(source.pieces(), b"")[:_PEEKED_BYTES]
+    names = {name for name in ("custom_id", "url", "body", "params") if f'"{name}"'.encode() in start}
+    return 0 if is_request(names) else 1
+
+
+def _checked(hands: _Hands, source: Source, spooled: io.BufferedRandom, on: Callable[[], None]) -> tuple[Source, int]:
     """Read a log once for its refusals alone: how many there are, and the source to read it again from.
 
     Standard input cannot be read twice; it is kept in a file without a name.
@@ -121,12 +265,12 @@ def _checked(
         spooled.seek(0)
         source = Source(source.name, spooled, source.modified_at, None)
     bad = 0
-    with Occurrences(home) as occurrence:
-        for number, one in enumerate(read(source, options, occurrence)):
+    with Occurrences(hands.home) as occurrence, Pairs(hands.home / "tmp") as pairs:
+        for number, one in enumerate(tell(source, hands.options, occurrence, pairs)):
             if number % _REPORT_EACH == 0:
-                tell()
+                on()
             if isinstance(one, Refusal):
                 bad += 1
-                hear(one)
+                hands.hear(one)
     source.stream.seek(0)
     return Source(source.name, source.stream, source.modified_at, source.size_bytes), bad

@@ -15,12 +15,14 @@ from modicum.store.batches import Added
 from modicum.store.compact import compact, expire_bodies
 from modicum.store.erase import erase
 from modicum.store.home import changing, prepare
+from modicum.store.meeting import Met
 from modicum.store.scan import Wanted, assigned, find, scan
 from modicum.store.spending import SpendRow, spending
+from modicum.store.supplements import Supplements
 from modicum.store.usage import UsageRow, usage
 from modicum.types import Call
 
-__all__ = ["Added", "Calls", "SpendRow", "UsageRow"]
+__all__ = ["Added", "Calls", "Met", "SpendRow", "Supplements", "UsageRow"]
 
 
 class Calls:
@@ -32,9 +34,16 @@ class Calls:
             with contextlib.suppress(StoreBusyError), changing(self.home, wait_s=1.0):
                 batches.recover(self.home)
 
-    def add(self, calls: Iterable[Call]) -> Added:
-        """Bring imported calls in, exactly once by identity (`store.identity`); a kill loses and doubles nothing. Streams."""
-        return batches.add(self.home, calls)
+    def add(self, calls: Iterable[Call | Met], *, supplements: Supplements | None = None) -> Added:
+        """Bring imported calls in, exactly once by identity (`store.identity`); a kill loses and doubles nothing. Streams.
+
+        What knows more of a call that is in already waits in `supplements` to be joined.
+        """
+        return batches.add(self.home, calls, supplement=supplements)
+
+    def supplements(self) -> Supplements:
+        """A place where records wait for their calls: a context manager, with `join`."""
+        return Supplements(self.home)
 
     def scan(
         self,

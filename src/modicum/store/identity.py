@@ -35,6 +35,12 @@ def call_id(started_at: datetime, identity: bytes) -> str:
     return str(uuid.UUID(int=milliseconds << 80 | _FORM | int.from_bytes(identity[:KEY_BYTES]) & _RANDOM_BITS))
 
 
+def name(scope: str, text: str) -> bytes:
+    """The key of a call that is known by this name: the same as that of a call whose response has it for an id."""
+    digest = int.from_bytes(of_response(scope, text)[:KEY_BYTES])
+    return (_FORM | digest & _RANDOM_BITS).to_bytes(KEY_BYTES)
+
+
 def key(call_id: str) -> bytes:
     """What is left of a call id without its time: the same for one identity even where the log's times were rewritten."""
     try:

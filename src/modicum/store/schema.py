@@ -93,6 +93,18 @@ audit = Table(
     Column("detail", Text, nullable=False),
 )
 
+totals = Table(
+    "totals",
+    metadata,
+    Column("identity", String, primary_key=True),
+    Column("scope", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("day", String, nullable=False, index=True),
+    Column("shape", String, nullable=False),
+    Column("figures", Text, nullable=False),
+)
+
 
 def _first_tables(connection: Connection) -> None:
     metadata.create_all(connection)
@@ -102,7 +114,11 @@ def _keys(connection: Connection) -> None:
     keys.create(connection, checkfirst=True)
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys]
+def _totals(connection: Connection) -> None:
+    totals.create(connection, checkfirst=True)
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals]
 
 
 def migrate(connection: Connection) -> None:

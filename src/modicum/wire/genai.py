@@ -20,7 +20,7 @@ import msgspec
 from modicum.errors import InputError
 from modicum.types import Call, Endpoint, Usage
 from modicum.wire import told
-from modicum.wire.observed import SHORTEST_ID, Observed, check_depth, code, count, moment, text
+from modicum.wire.observed import SHORTEST_ID, Observed, check_depth, code, count, moment, step, text
 from modicum.wire.otlp import Span
 
 OURS = "modicum"
@@ -107,6 +107,7 @@ def observe(span: Span) -> Observed | None:
         client_id=text(span.resource.get("service.name")),
         user_id=_text(values, _USER),
         conversation_id=_text(values, _CONVERSATION),
+        trace_id=span.trace_id,
         started_at=started_at,
         duration_ms=(span.end_ns - span.start_ns) / 1e6 if span.end_ns >= span.start_ns else None,
         time_to_first_chunk_ms=_milliseconds(values.get("gen_ai.response.time_to_first_chunk")),
@@ -126,7 +127,15 @@ def observe(span: Span) -> Observed | None:
         service_tier=_text(values, ("gen_ai.openai.response.service_tier", "openai.response.service_tier")),
     )
     known = response_id if response_id is not None and len(response_id) >= SHORTEST_ID else None
-    return Observed(call=call, identity=known or f"span {span.trace_id} {span.span_id}")
+    own = f"span {span.trace_id} {span.span_id}"
+    also, near = step(span.trace_id, started_at)
+    return Observed(
+        call=call,
+        identity=known or own,
+        also=(own, *also) if known else also,
+        near=near,
+        lacks="" if request is not None else "otlp_no_bodies",
+    )
 
 
 def _usage(values: Mapping[str, Any]) -> Usage:

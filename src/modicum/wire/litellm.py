@@ -15,11 +15,11 @@ import msgspec
 
 from modicum.errors import InputError
 from modicum.types import Call, Endpoint, Usage
-from modicum.wire.observed import SHORTEST_ID, Observed, check_depth, code, count, moment, text
+from modicum.wire.observed import SHORTEST_ID, Observed, check_depth, code, count, moment, step, text
 from modicum.wire.told import finish
 
 _encode = msgspec.json.Encoder().encode
-_ENDPOINTS: Mapping[str, Endpoint] = {
+ENDPOINTS: Mapping[str, Endpoint] = {
     "completion": "chat_completions",
     "acompletion": "chat_completions",
     "text_completion": "completions",
@@ -33,7 +33,7 @@ _ENDPOINTS: Mapping[str, Endpoint] = {
     "arerank": "rerank",
 }
 """By `call_type`. Other types (images, speech, files, the proxy's own requests) are no calls that are kept."""
-_REDACTED = "redacted-by-litellm"
+REDACTED = "redacted-by-litellm"
 
 
 def looks_like(payload: Mapping[str, Any]) -> bool:
@@ -45,7 +45,7 @@ def observe(payload: Any) -> Observed | None:
     """The call in a payload; None where it tells of something that is not kept. Raises InputError for what is no payload."""
     if not isinstance(payload, dict):
         raise InputError("a payload is a JSON object")
-    endpoint = _ENDPOINTS.get(str(payload.get("call_type")).removeprefix("litellm."))
+    endpoint = ENDPOINTS.get(str(payload.get("call_type")).removeprefix("litellm."))
     if endpoint is None:
         return None
     check_depth(payload)
@@ -69,6 +69,8 @@ def observe(payload: Any) -> Observed | None:
         client_id=text(metadata.get("user_api_key_alias")) or text(metadata.get("user_api_key_team_alias")),
         user_id=text(payload.get("end_user")) or text(metadata.get("user_api_key_end_user_id")) or text(settings.get("user")),
         conversation_id=_conversation(payload, metadata),
+        trace_id=text(payload.get("trace_id")),
+        tags=_tags(payload.get("request_tags")),
         started_at=started_at,
         duration_ms=max(0.0, (ended - started) * 1000) if ended is not None else None,
         time_to_first_chunk_ms=max(0.0, (first - started) * 1000) if streamed and first is not None else None,
@@ -93,7 +95,14 @@ def observe(payload: Any) -> Observed | None:
     if known is None:
         said = hashlib.blake2b((call.request or b"") + b"\0" + (call.response or b""), digest_size=16)
         known = f"at {started!r} {said.hexdigest()}"
-    return Observed(call=call, identity=known)
+    own = text(payload.get("litellm_call_id"))
+    also, near = step(call.trace_id, started_at)
+    names = (*also, *((own,) if own is not None and own != known else ()))
+    return Observed(call=call, identity=known, also=names, near=near, lacks="" if request is not None else "litellm_redacted")
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for one in value if isinstance(one, str) and one)) if isinstance(value, list) else ()
 
 
 def _request(payload: dict[str, Any], endpoint: Endpoint, response: dict[str, Any] | None) -> tuple[Endpoint, dict[str, Any] | None]:
@@ -101,7 +110,7 @@ def _request(payload: dict[str, Any], endpoint: Endpoint, response: dict[str, An
     said = payload.get("messages")
     if response is not None and "choices" in response and endpoint in ("messages", "responses"):
         endpoint = "chat_completions"  # LiteLLM tells of some calls as the chat completion that it made of them
-    if not said or (isinstance(said, list) and len(said) == 1 and _record(said[0]).get("content") == _REDACTED):
+    if not said or (isinstance(said, list) and len(said) == 1 and _record(said[0]).get("content") == REDACTED):
         return endpoint, None
     settings = {name: value for name, value in _record(payload.get("model_parameters")).items() if value is not None and name[:1] != "_"}
     asked: dict[str, Any] = {"model": text(payload.get("model_group")) or text(payload.get("model")) or ""}

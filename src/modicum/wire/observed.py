@@ -26,6 +26,20 @@ class Observed:
     """Without its id and scope: who takes it in gives them."""
     identity: str
     """The same text whenever the same call is told of again, and another for every other call."""
+    also: tuple[str, ...] = ()
+    """Other names that the call has: another log may know it by one of them."""
+    near: tuple[str, ...] = ()
+    """Names that another log may have for it, whose clock cut a millisecond differently."""
+    lacks: str = ""
+    """Why it came without what was asked, as a code; empty where nothing is missing that this format could hold."""
+
+
+def step(trace_id: str | None, started_at: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(`also`, `near`) of a call that is a step of a trace: logs that share a trace's id agree on when a step began, to the millisecond."""
+    if trace_id is None or len(trace_id) < SHORTEST_ID:
+        return (), ()
+    ms = round(started_at.timestamp() * 1000)
+    return (f"trace {trace_id} at {ms}",), tuple(f"trace {trace_id} at {ms + by}" for by in (-1, 1))
 
 
 def moment(seconds: float) -> datetime:
