@@ -337,6 +337,31 @@ class OperatorDecision:
     actor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTotal:
+    """What a provider says of a day: a row of its usage or cost export. No call, and never added to calls without asking what they cover."""
+
+    scope: str = "default"
+    day: str
+    """YYYY-MM-DD, UTC."""
+    provider: str
+    source: str
+    """The kind of export: openai-usage, anthropic-costs, ..."""
+    model: str | None = None
+    line_item: str | None = None
+    """What was charged for, in the provider's words."""
+    project: str | None = None
+    """Its project or workspace."""
+    key: str | None = None
+    """Its API key, by id or name."""
+    service_tier: str | None = None
+    part: str = ""
+    """What else tells it from its siblings: an hour, a context window."""
+    requests: int | None = None
+    usage: Usage = Usage()
+    cost_usd: Decimal | None = None
+
+
 # ----------------------------------------------------------------------------------------------------------- candidates
 
 
