@@ -194,3 +194,16 @@ def test_any_bytes_only_fail_the_reply(said: list[bytes]) -> None:
         except UpstreamError:
             assert owner.given == 0 or not connection.alive
         assert not wire.open
+
+
+def test_a_reply_is_taken_in_one_piece_only_once_it_is_whole() -> None:
+    with connected() as (connection, _, _, _):
+        reply = ask(connection)
+        connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab")
+        assert reply.take_whole() is None
+        connection.data_received(b"cd")
+        assert reply.take_whole() == b"abcd" and reply.read and reply.take_whole() is None
+        broken = ask(connection)
+        connection.data_received(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab")
+        connection.eof_received()
+        assert broken.take_whole() is None

@@ -264,3 +264,11 @@ def test_no_repr_tells_a_key() -> None:
     provider = opened("openai")
     assert KEY not in repr(provider) + repr(provider.credential) + str(vars(provider))
     assert issubclass(RequestError, ModicumError)
+
+
+def test_names_that_callers_make_up_hide_no_header_that_is_told() -> None:
+    provider = opened("openai")
+    for number in range(1000):
+        assert "x" not in dict(provider.headers({b"x-%d" % number: b"x"}, endpoint="chat_completions")).values()
+    found = dict(provider.headers({b"x-1": b"x", b"x-999": b"x", b"user-agent": b"u"}, endpoint="chat_completions"))
+    assert found["user-agent"] == "u" and "x" not in found.values()
