@@ -58,6 +58,7 @@ class Scripted:
     got: list[Got] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
     port: int = 0
+    connections: int = 0
 
     def on(self, path: str, *replies: Sequence[Step]) -> None:
         """What is sent at a path, for the first request, the second, ..."""
@@ -102,6 +103,7 @@ class Scripted:
         await asyncio.sleep(0.05)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while await self._exchange(reader, writer):
                 pass

@@ -155,6 +155,16 @@ def test_its_stream(served: Gateway, provider: Scripted) -> None:
     assert not call.usage.estimated
 
 
+def test_a_stream_whose_end_comes_late_leaves_its_connection(served: Gateway, provider: Scripted) -> None:
+    provider.on("/claude/v1/messages", streamed(*sse(*CLAUDE_EVENTS, names=True), 0.05))
+    served.post(chat_ask("smart", stream=True))
+    before = provider.connections
+    for _ in range(3):
+        _, body = served.post(chat_ask("smart", stream=True))
+        assert body.endswith(b"data: [DONE]\n\n") and texts(body) == "Hello wörld"
+    assert provider.connections == before
+
+
 def test_anthropic_s_caller_before_openai(served: Gateway, provider: Scripted) -> None:
     provider.on("/v1/chat/completions", plain(CHAT))
     response, body = served.post(claude_ask("gpt-x"), {"anthropic-version": "2023-06-01", "x-api-key": "theirs"}, path="/v1/messages")
