@@ -16,6 +16,7 @@ COMMANDS = {
     "workloads": ("modicum.cli.workloads", "Find the workloads in the calls; list, show and correct them."),
     "report": ("modicum.cli.report", "What the calls cost, what could take them over, what that saves."),
     "models": ("modicum.cli.models", "List, show and search models: limits, licences, prices, each with its source."),
+    "plan": ("modicum.cli.plan", "Own hardware: what a model takes, how fast it is there, what that costs, when it pays."),
     "fit": ("modicum.cli.fit", "Build a small model for each workload and prove what it may answer."),
     "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
