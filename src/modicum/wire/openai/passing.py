@@ -90,23 +90,24 @@ class ChatPassing(Passing):
         return whole
 
     def _read(self, lines: bytes) -> None:
-        known = self._known()
+        known, choices = self._known(), self._choices
         for line in cut(lines):
-            if self._odd < self.tries and known[0] and line.startswith(b"data:"):
+            if not line:
+                continue
+            if known[0] and self._odd < self.tries and line.startswith(b"data:"):
                 try:
                     said = _said(line[5:])
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     self._odd += 1
                 else:
-                    (part,) = said.choices
-                    choice = self._choices.get(part.index)
+                    part = said.choices[0]
+                    choice = choices.get(part.index)
                     if choice is not None and (said.id, said.created, said.model, said.service_tier, said.system_fingerprint) == known:
                         if self._text < MOST_TEXT:
                             self._text += choice.say(part.delta.content)
                         continue
-            if line:
-                super()._read(line)
-                known = self._known()
+            super()._read(line)
+            known = self._known()
 
     def _known(self) -> tuple[Any, ...]:
         return tuple(map(self._head.get, _HEAD))
