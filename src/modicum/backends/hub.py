@@ -1,7 +1,8 @@
 """Search the Hugging Face Hub for open weights, through `huggingface_hub`. What was found is kept for a day under the home.
 
-What leaves this machine are the words of the search and its filters, when somebody asks for it, and no key. Nothing is downloaded but the
-list. Where the Hub cannot be reached, what was found before is shown with its day, or it is said that nothing was.
+What leaves this machine are the words of the search and its filters, when somebody asks for it, and no key; the library's telemetry is
+off. Nothing is downloaded but the list. Where the Hub cannot be reached, what was found before is shown with its day, or it is said that
+nothing was.
 """
 
 from __future__ import annotations
@@ -139,16 +140,18 @@ def _check(asked: Asked) -> None:
 
 def _ask(asked: Asked, endpoint: str) -> tuple[HubModel, ...]:
     try:
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, constants
         from huggingface_hub.errors import HfHubHTTPError
     except ImportError:
         raise MissingExtraError.of(EXTRA, "searching the Hugging Face Hub") from None
+    # Else it asks the Hub for a list of coding agents first, looks for them in the environment and says in each request what it found.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     _reach(endpoint)
     api = HfApi(endpoint=endpoint, token=False, library_name="modicum", library_version=__version__)
     tags = [f"license:{asked.licence}"] if asked.licence else []
     tags += ["safetensors"] if asked.safetensors else []
 
-    def ask() -> list[HubModel]:
+    def ask() -> list[Any]:
         rows = api.list_models(
             search=asked.text or None,
             pipeline_tag=PIPELINES.get(asked.task, asked.task) or None,  # type: ignore[call-overload]
@@ -159,7 +162,7 @@ def _ask(asked: Asked, endpoint: str) -> tuple[HubModel, ...]:
             expand=["pipeline_tag", "tags", "safetensors", "downloads", "gated", "lastModified"],
             token=False,
         )
-        return [_model(row) for row in itertools.islice(rows, asked.limit)]
+        return list(itertools.islice(rows, asked.limit))
 
     host = urlsplit(endpoint).hostname
     try:
@@ -171,7 +174,10 @@ def _ask(asked: Asked, endpoint: str) -> tuple[HubModel, ...]:
         raise UpstreamError(f"{host} did not answer within {ANSWER_S:g} s") from None
     except Exception as error:  # whatever client the library has, its errors are about this one request
         raise UpstreamError(f"{host} could not be asked: {type(error).__name__}") from None
-    return tuple(one for one in found if asked.most_parameters is None or one.parameters is None or one.parameters <= asked.most_parameters)
+    models = map(_model, found)
+    return tuple(
+        one for one in models if asked.most_parameters is None or one.parameters is None or one.parameters <= asked.most_parameters
+    )
 
 
 def _reach(endpoint: str) -> None:
@@ -209,16 +215,18 @@ def _within(seconds: float, ask: Callable[[], T]) -> T:
 
 
 def _model(row: Any) -> HubModel:
-    licence = next((tag.removeprefix("license:") for tag in row.tags or () if tag.startswith("license:")), None)
-    total = getattr(row.safetensors, "total", None)
+    """A row of the library's, which has no attribute for what the Hub did not say."""
+    tags = getattr(row, "tags", None) or ()
+    total = getattr(getattr(row, "safetensors", None), "total", None)
+    downloads, modified = getattr(row, "downloads", None), getattr(row, "last_modified", None)
     return HubModel(
-        id=str(row.id)[:200],
-        task=row.pipeline_tag,
-        licence=licence,
+        id=str(row.id)[:LONGEST_TEXT],
+        task=getattr(row, "pipeline_tag", None),
+        licence=next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None),
         parameters=total if isinstance(total, int) else None,
-        downloads=row.downloads,
-        gated=bool(row.gated),
-        modified=None if row.last_modified is None else row.last_modified.date().isoformat(),
+        downloads=downloads if isinstance(downloads, int) else None,
+        gated=bool(getattr(row, "gated", False)),
+        modified=modified.date().isoformat() if isinstance(modified, datetime) else None,
     )
 
 

@@ -98,7 +98,7 @@ def _group(record: Any, row: Any, where: str, sources: Mapping[str, Source], use
     _known(row, (*(name for name in hints if name != "sources"), "source"), where)
     said = row.get("source", [])
     named = [said] if isinstance(said, str) else said
-    if not isinstance(named, list) or not named or any(name not in sources for name in named):
+    if not isinstance(named, list) or not named or any(not isinstance(name, str) or name not in sources for name in named):
         raise ConfigError(f"{where} names no source", hint=f'source = "..." must be one of [sources]: {", ".join(sources) or "none"}')
     used.update(named)
     values = {key: _checked(hints[key], value, f"{where}.{key}") for key, value in row.items() if key != "source"}

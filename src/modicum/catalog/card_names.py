@@ -15,7 +15,7 @@ REGION = re.compile(r"(?:us-gov|us|eu|apac|global|jp|au|ca|amer|emea)\.")
 VENDOR = re.compile(
     r"(?:anthropic|amazon|meta|mistral|cohere|openai|deepseek|qwen|google|moonshotai|moonshot|zai|minimax|xai|nvidia|writer|ai21)\."
 )
-BEDROCK = re.compile(r"-v\d{1,2}(?::\d{1,3}){0,1}(?::\d{1,5}k)?$|:\d{1,3}$|-\d:0$")
+BEDROCK = re.compile(r"-v\d{1,2}(?::\d{1,3})?(?::\d{1,5}k)?$|:\d{1,3}$|-1:0$")
 DAY = re.compile(r"[-@](?:20\d{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|20\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))$")
 WHEREVER = re.compile(
     r"(?:[-@:](?:latest|default|maas)|:(?:free|nitro|floor|online|beta|extended)|-(?:fp8|bf16|fp4|nvfp4|awq|tee|turbo-fp8))$"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import resources
@@ -34,6 +34,7 @@ FIRST_PARTY: Mapping[str, str] = MappingProxyType(
         "cohere": "Cohere",
         "deepseek": "DeepSeek",
         "xai": "xAI",
+        "bedrock": "Amazon",
     }
 )
 """Kind of provider -> the laboratory whose own it is."""
@@ -63,13 +64,14 @@ class Cards:
         """Raises ConfigError where two cards share an id or a name. `overrides`: the operator's own prices."""
         self._cards = tuple(sorted(cards, key=lambda card: card.id))
         self._names: dict[str, Card] = {}
-        for card in self._cards:
+        for card in sorted(self._cards, key=lambda card: card.own):  # an operator's names take the place of ours
             for name in (card.id, *card.names):
-                other = self._names.setdefault(fold(name), card)
-                if other is not card:
+                other = self._names.get(fold(name), card)
+                if other is not card and other.own == card.own:
                     raise ConfigError(
                         f"two models are called '{name}': '{other.id}' ({other.laboratory}) and '{card.id}' ({card.laboratory})"
                     )
+                self._names[fold(name)] = card
         self.offers = Offers(lambda name: self.of(None, name), overrides)
         """What they cost, and where."""
 
@@ -82,9 +84,9 @@ class Cards:
             if file.name.endswith(".toml")
             for card in cards_of(file.read_bytes(), f"models/{file.name}")
         )
-        own = {fold(card.id): card for card in _own(home)}
-        taken = own.keys() | {fold(name) for card in own.values() for name in card.names}
-        return cls((*(_without(card, taken) for card in shipped if fold(card.id) not in own), *own.values()), overrides)
+        own = tuple(_own(home))
+        taken = {fold(card.id) for card in own}
+        return cls((*(card for card in shipped if fold(card.id) not in taken), *own), overrides)
 
     def all(self) -> tuple[Card, ...]:
         """Every card, by id."""
@@ -110,7 +112,7 @@ class Cards:
         if card is None:
             return None
         at = CLOUDS.get(provider or "", provider or "")
-        own = FIRST_PARTY.get(at, "") == card.laboratory or not at
+        own = not at or FIRST_PARTY.get(at) == card.laboratory
         asked = {fold(form) for pair in forms(model) for form in pair}
         hits = [
             row for row in card.retires if (row.provider == at or (own and not row.provider)) and asked & {fold(name) for name in row.names}
@@ -132,7 +134,7 @@ class Cards:
 
     def is_gone(self, card: Card, day: date) -> bool:
         """The laboratory's own name of it has stopped answering by `day`; weights that are open never do."""
-        own = [row for row in card.retires if not row.provider and fold(card.id) in {fold(name) for name in row.names}]
+        own = [row for row in card.retires if _is_own(row, card) and fold(card.id) in {fold(name) for name in row.names}]
         return not card.is_open and any(row.day <= day for row in own)
 
     def smaller(self, card: Card, day: date | None = None) -> list[Card]:
@@ -152,6 +154,10 @@ class Cards:
             if is_smaller or (mine is not None and price is not None and _is_cheaper(price, mine)):
                 found.append((dollars(price) if price is not None else NOT_SOLD, its_size or 0, other.id, other))
         return [row[-1] for row in sorted(found, key=lambda row: row[:3])]
+
+
+def _is_own(row: Retirement, card: Card) -> bool:
+    return not row.provider or FIRST_PARTY.get(row.provider) == card.laboratory
 
 
 def _size(card: Card) -> int | None:
@@ -174,9 +180,3 @@ def _own(home: Path | None) -> Iterable[Card]:
         except OSError as error:
             raise ConfigError(f"cannot read {path}: {error.strerror}") from None
         yield from cards_of(text, str(path), own=True)
-
-
-def _without(card: Card, taken: set[str]) -> Card:
-    """A card without the names that an operator's card has."""
-    kept = tuple(name for name in card.names if fold(name) not in taken)
-    return card if len(kept) == len(card.names) else replace(card, names=kept)
