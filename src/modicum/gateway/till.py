@@ -222,7 +222,7 @@ class Till:
                 if one != model or sold_by != provider:
                     amount = max(amount, self._worst(key, input_tokens, output, one, sold_by, worst))
         try:
-            ledger = self._counted()
+            ledger = self._ledger or self._counted()
             ledger.reserve(key, call_id, amount, input_tokens + output)
         except StoreError as error:
             self._alarm.ring("ledger", f"{name(error)}; {'a call is served uncounted' if self._fail_open else 'a call was refused'}")
@@ -232,8 +232,7 @@ class Till:
         return Hold(ledger, call_id)
 
     def _counted(self) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger(self._home, keep_days=self._keep_days)
+        self._ledger = self._ledger or Ledger(self._home, keep_days=self._keep_days)
         return self._ledger
 
     def _worst(self, key: Key, input_tokens: int, output: int, model: str, provider: str, worst: Worst | None) -> int:

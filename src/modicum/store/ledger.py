@@ -117,7 +117,9 @@ class Ledger:
         self._begin(WAIT_S)
         try:
             wall_us, steady_us = self._wall_us(), self._steady_us()
-            day, second = self._today(wall_us), steady_us // SECOND_US
+            day, second = wall_us // DAY_US, steady_us // SECOND_US
+            if day != self._day:
+                day = self._today(wall_us)
             try:
                 self._tally.check(key, pico, tokens, day=day, now=second)
             except LimitError:

@@ -71,7 +71,8 @@ class Account:
 
     def count(self, second: int, requests: int, tokens: int) -> None:
         """Add to a second of the running minute."""
-        if self.seconds and (last := self.seconds[-1])[0] == second:
+        seconds = self.seconds
+        if seconds and (last := seconds[-1])[0] == second:
             last[1] += requests
             last[2] += tokens
             self.requests += requests
@@ -96,8 +97,9 @@ class Account:
 
     def advance(self, now: int) -> None:
         """Forget what is more than a minute old. A second counts until a whole minute after its end: never too little."""
-        while self.seconds and now - self.seconds[0][0] > WINDOW_S:
-            _, requests, tokens = self.seconds.popleft()
+        seconds = self.seconds
+        while seconds and now - seconds[0][0] > WINDOW_S:
+            _, requests, tokens = seconds.popleft()
             self.requests -= requests
             self.tokens -= tokens
 
