@@ -201,6 +201,8 @@ COVERED: dict[str, Row] = {
         "400 or 413 before anything is done",
         (
             f"{F}test_bodies.py::test_bombs_are_refused_before_anything_is_done_with_them",
+            f"{F}test_bodies.py::test_a_body_full_of_numbers_is_passed_on_and_keeps_nobody_waiting",
+            "tests/view/test_allowance.py::test_ten_million_characters_of_numbers_take_no_time",
             "tests/gateway/test_limits.py::test_bombs_are_refused",
         ),
     ),

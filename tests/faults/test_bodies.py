@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modicum.store.calls import Calls
 from tests.faults.conftest import Length, Report
 from tests.faults.raw import chat, request, send, status
 from tests.faults.world import World, resident_kb, world
@@ -58,6 +62,41 @@ def endless(made: World) -> bytes:
             pass
         received = connection.recv(65536)
     return received
+
+
+def test_a_body_full_of_numbers_is_passed_on_and_keeps_nobody_waiting(tmp_path: Path, report: Report) -> None:
+    """Looking at each of nine million digits in every way would take a core a quarter of a minute: it is recorded without its text."""
+    with world(tmp_path / "home") as made:
+        made.together(*["steady"] * 8)
+        before = sum(map(processor_s, made.pids()))
+        numbers = request(made, chat("123456789012 4111111111111111 " * 300_000))
+        found: list[bytes] = []
+        sender = threading.Thread(target=lambda: found.append(send(made.port, numbers, timeout_s=60)))
+        sender.start()
+        others = []
+        while sender.is_alive():
+            others.append(made.ask("steady"))
+        sender.join()
+        took = sum(map(processor_s, made.pids())) - before
+        assert status(found[0]) == 200 and all(one.done for one in others)
+        assert any(len(one.body) > 9_000_000 for one in made.provider.seen), "it did not reach the provider as it was"
+        assert took < 5, took
+        assert "redaction" in made.errors()
+        (call,) = (call for call in Calls(made.home).scan() if call.request is None)
+        assert call.status == 200 and call.usage.output_tokens and call.response is None
+        made.check()
+    report(
+        "W6",
+        f"9 MB of numbers: passed on, recorded without text, {took:.1f} s of processor time; {len(others)} others meanwhile, "
+        f"{max((one.took_s for one in others), default=0) * 1000:.0f} ms at most",
+    )
+
+
+def processor_s(pid: int) -> float:
+    """What a process has used so far."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_bodies_without_measure_are_refused_before_they_are_held(made: World, report: Report) -> None:

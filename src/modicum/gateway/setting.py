@@ -80,6 +80,6 @@ class Setting:
 
     def pseudonym(self, name: str | None) -> str | None:
         """An end user's or a conversation's id as it is recorded: where it is an address, a number or the like, a word that hides it."""
-        if name is None or self.keep_bodies == "full" or self.redactor.names().redact(name) == name:
+        if name is None or self.keep_bodies == "full" or not self.redactor.hides(name):
             return name
         return "hidden-" + hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self.salt, digest_size=12).hexdigest()

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from modicum.view import addresses, identities, numbers, phones, secrets
+from modicum.view.allowance import Allowance
 from modicum.view.identities import Identities
 from modicum.view.secrets import disjoint
 
@@ -101,22 +102,29 @@ class Finder:
             kinds |= SECRETS
         return ALL if b"\\" in body and b"\\u" in body and _ESCAPED.search(body) else kinds
 
-    def find(self, text: str, kinds: int) -> list[Span]:
-        """(start, end, type) of all that is taken out, in order, none within another. Secrets go before addresses before numbers."""
+    def find(self, text: str, kinds: int, allowance: Allowance | None = None) -> list[Span]:
+        """(start, end, type) of all that is taken out, in order, none within another. Secrets go before addresses before numbers.
+
+        Raises InputError where more may be numbers than `allowance` lets look through.
+        """
         taken = secrets.find(text) if kinds & SECRETS else []
         if kinds & ADDRESSES:
             taken = merged(taken, addresses.find(text))
         if not kinds & NUMBERS:
             return taken
-        return merged(taken, self._numbers(text))
+        return merged(taken, self._numbers(text, allowance))
 
-    def _numbers(self, text: str) -> list[Span]:
+    def _numbers(self, text: str, allowance: Allowance | None) -> list[Span]:
         """Accounts, cards, identity and telephone numbers: around each run of digits, what could have so many."""
         if len(text) < _A_WORD and not _RUN.search(text) and not self._identities.searches_everything:
             return []
         taken: list[Span] = []
         flat = text.encode("latin-1", "replace").translate(_FLAT)
-        regions = [found.span() for found in _REGION.finditer(flat)]
+        regions: list[tuple[int, int]] = []
+        for found in _REGION.finditer(flat):
+            regions.append(region := found.span())
+            if allowance is not None:
+                allowance.take(region[1] - region[0])
         announced = bool(regions) and phones.announced(text, regions)
         few = not announced and not self._identities.has_short and _none_is_short(flat, regions)
         for low, high in regions:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from modicum.view import tree
+from modicum.view.allowance import Allowance
 
 MOST_PASSES = 16
 """What is taken out can bare what stood against it. More passes than two are only needed by texts that are made to need them."""
@@ -35,7 +36,7 @@ class Finds(Protocol):
     longest_placeholder: int
 
     def glance(self, body: bytes) -> int: ...
-    def find(self, text: str, kinds: int) -> list[Span]: ...
+    def find(self, text: str, kinds: int, allowance: Allowance | None = None) -> list[Span]: ...
 
 
 class Names:
@@ -45,10 +46,11 @@ class Names:
     equal numbers. A placeholder that stood in the request by itself is left alone, and its number stands for nothing else.
     """
 
-    __slots__ = ("_body", "_finder", "_literals", "_numbers", "_of", "_values")
+    __slots__ = ("_allowance", "_body", "_finder", "_literals", "_numbers", "_of", "_values")
 
-    def __init__(self, finder: Finds, body: bytes) -> None:
+    def __init__(self, finder: Finds, body: bytes, allowance: Allowance | None = None) -> None:
         self._finder = finder
+        self._allowance = allowance
         self._body = body
         self._values: dict[str, str] = {}
         self._of: dict[tuple[str, str], str] = {}
@@ -104,7 +106,8 @@ class Names:
     ) -> str:
         """`plain`: what is looked at in place of each `escape`, of the same length."""
         for _ in range(MOST_PASSES):
-            spans = self._finder.find(text if escape is None or plain is None else escape.sub(plain, text), kinds)
+            looked_at = text if escape is None or plain is None else escape.sub(plain, text)
+            spans = self._finder.find(looked_at, kinds, self._allowance)
             if not spans:
                 break
             text = self._replaced(text, spans)
@@ -113,7 +116,7 @@ class Names:
     def _redacted_number(self, number: int) -> int | str:
         """A JSON number: a placeholder where all of it is a card's number, else itself."""
         text = str(number)
-        return self._placeholder("CARD", text) if self._finder.find(text, NUMBERS) == [(0, len(text), "CARD")] else number
+        return self._placeholder("CARD", text) if self._finder.find(text, NUMBERS, self._allowance) == [(0, len(text), "CARD")] else number
 
     def redact_json(self, body: bytes) -> bytes:
         """A JSON body with placeholders, every string of it; the same object where there is nothing to take out. Other bytes are text."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from modicum.errors import InputError
 from modicum.types import Call
+from modicum.view.allowance import Allowance
 from modicum.view.finder import Finder
 from modicum.view.names import Names
 
@@ -42,8 +44,11 @@ class Redactor:
         return cls(finder, f"{VIEW_VERSION}+{digest}" if digest else VIEW_VERSION)
 
     def see(self, body: bytes, request: dict[str, Any]) -> Seen:
-        """The view of a request. `request` is what `body` holds; it is left as it is, and shares with the view what is the same in both."""
-        names = Names(self._finder, body)
+        """The view of a request. `request` is what `body` holds; it is left as it is, and shares with the view what is the same in both.
+
+        Somebody waits for it: raises InputError where more may be numbers than `allowance` says (the response counts with it).
+        """
+        names = Names(self._finder, body, Allowance())
         kinds = self._finder.glance(body)
         if not kinds:
             return Seen(body, request, names)
@@ -61,14 +66,21 @@ class Redactor:
         response = None if call.response is None else names.redact_json(call.response)
         return replace(call, request=request, response=response, view_version=self.version), names
 
+    def hides(self, name: str) -> bool:
+        """Is something taken out of it? What is too long to be looked through is hidden too."""
+        try:
+            return self.names().redact(name) != name
+        except InputError:
+            return True
+
     def alias(self, name: str, key: bytes) -> str:
         """What stands in a record for a user or a conversation whose id is itself taken out: the same for the same id, by a key of the
         home. Any other id is itself.
         """
-        if self.names().redact(name) == name:
+        if not self.hides(name):
             return name
         return f"alias-{hashlib.blake2b(name.encode('utf-8', 'surrogatepass'), key=key, digest_size=10).hexdigest()}"
 
     def names(self) -> Names:
-        """Names of a text or a body that belongs to no request."""
-        return Names(self._finder, b"")
+        """Names of a text or a body that belongs to no request; somebody waits, as in `see`."""
+        return Names(self._finder, b"", Allowance())
