@@ -146,6 +146,7 @@ def test_what_is_not_known_of_a_cache_is_none(cards: Cards) -> None:
         ("mistral-large-2512", "mistral-large-3"),
         ("BAAI/bge-m3", "bge-m3"),
         ("cohere.rerank-v3-5:0", "rerank-v3.5"),
+        ("accounts/fireworks/models/glm-4p7", "glm-4.7"),
     ],
 )
 def test_names_as_logs_spell_them(cards: Cards, named: str, card: str) -> None:
@@ -189,7 +190,7 @@ def test_smaller_ones_of_the_same_laboratory(cards: Cards) -> None:
 
     assert {"gpt-4o-mini", "gpt-5-nano", "gpt-6-luna"} <= set(ids("gpt-4o"))
     assert not {"gpt-4", "gpt-4.1-nano", "o1"} & set(ids("gpt-4o"))  # no longer answer
-    assert ids("llama-3.1-70b") == ["llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b"]
+    assert ids("llama-3.1-70b") == ["llama-3.2-1b", "llama-3.2-3b", "llama-3-8b", "llama-3.1-8b"]
     assert ids("claude-haiku-5-5") == [] and ids("gpt-4o-mini")[0] != "gpt-4o"
     assert all(cards.get(one).laboratory == "Anthropic" for one in ids("claude-opus-4-8"))
 

@@ -20,6 +20,8 @@ DAY = re.compile(r"[-@](?:20\d{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|20\d
 WHEREVER = re.compile(
     r"(?:[-@:](?:latest|default|maas)|:(?:free|nitro|floor|online|beta|extended)|-(?:fp8|bf16|fp4|nvfp4|awq|tee|turbo-fp8))$"
 )
+DECIMAL = re.compile(r"(?<=\d)p(?=\d)")
+"""Fireworks writes glm-4.7 as glm-4p7."""
 _FOLDED = re.compile(r"[-._:@ ]+")
 
 
@@ -67,4 +69,6 @@ def _undressed(form: str) -> Iterator[tuple[str, str]]:
         yield form, plain
     form = DAY.sub("", form)
     yield form, plain
-    yield WHEREVER.sub("", form), plain
+    form = WHEREVER.sub("", form)
+    yield form, plain
+    yield DECIMAL.sub(".", form), plain
