@@ -50,7 +50,10 @@ def tell(
     `occurrence` tells how often it has been asked for a digest, this time included; give a fresh one to each log, and the same `pairs` to
     all logs of an import.
     """
-    pairs = pairs or Pairs()
+    if pairs is None:
+        with Pairs() as own:
+            yield from tell(source, options, occurrence, own)
+        return
     columns = dict(options.columns)
     form = "columns" if columns else options.form
     missing: set[str] = set()
@@ -68,7 +71,8 @@ def tell(
                 yield Refusal(source=source.name, line=number, reason=f"--columns names {named}: the table has no such column")
                 return
             if one.body is None:
-                yield Refusal(source=source.name, line=number, reason=f"longer than {options.longest_bytes >> 20} MiB")
+                rest = "" if one.ended else "; what follows it was not read"
+                yield Refusal(source=source.name, line=number, reason=f"longer than {options.longest_bytes >> 20} MiB{rest}")
                 continue
             if isinstance(one.body, LogFormatError):
                 yield Refusal(source=source.name, line=number, reason=one.body.message)
@@ -76,6 +80,8 @@ def tell(
             if not one.body or one.body.isspace():
                 continue
             try:
+                if form is None and one.names is not None:
+                    form = formats.recognise(dict.fromkeys(one.names))  # a row leaves out its empty cells
                 line = Line(
                     body=one.body,
                     fields=formats.fields_of(one.body),

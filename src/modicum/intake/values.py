@@ -19,7 +19,8 @@ _OPENS = b"[{"
 
 
 def values(pieces: Iterable[bytes], *, longest: int = LONGEST_BYTES) -> Iterator[tuple[int, bytes | None, bool]]:
-    """(line that the record begins in, its bytes, whether it has an end); None for one that is too long: nothing is read after it."""
+    """(line that the record begins in, its bytes, whether it has an end); None for one that is too long; what has no end by
+    then is the last that is read."""
     held = b""
     line, level = 1, 0
     """Records begin at this depth: 1 within an array."""
@@ -48,7 +49,7 @@ def values(pieces: Iterable[bytes], *, longest: int = LONGEST_BYTES) -> Iterator
             depth += 1 if opens else -1
             if not opens and depth == level:
                 line, counted = line + held.count(b"\n", counted, start), start
-                yield line, held[start : found.end()], True
+                yield line, held[start : found.end()] if found.end() - start <= longest else None, True
                 start, done = -1, found.end()
             elif depth < level:
                 if not level:
@@ -59,7 +60,7 @@ def values(pieces: Iterable[bytes], *, longest: int = LONGEST_BYTES) -> Iterator
         line += held.count(b"\n", counted, keep)
         held = held[keep:]
         if len(held) > longest:
-            yield line, None, True
+            yield line, None, False
             return
     if rest := held.strip(_BETWEEN):
         yield line, rest, False

@@ -77,7 +77,9 @@ class _Hands:
     calls: Calls
     totals: Totals
     options: Options
-    keep: Callable[[Call], Call]
+    keep: Callable[[Call, float], Call]
+    """Of a call, what is kept where this share of them keeps its text."""
+    sample: float
     hear: Callable[[Refusal], None]
     pairs: Pairs
     waiting: Supplements
@@ -103,7 +105,7 @@ def bring_in(
     home = prepare(config.home)
     redactor, key = Redactor.open(config.redact.table), evidence_key(home)
 
-    def keep(call: Call) -> Call:
+    def keep(call: Call, sample: float) -> Call:
         if sample < 1 and call.request is not None and not _chosen(call, sample):
             call = dataclasses.replace(call, request=None, response=None)
         return kept(call, config.store.keep_bodies, redactor, key)
@@ -123,7 +125,7 @@ def bring_in(
         calls = Calls(home)
         waiting, pairs = stack.enter_context(calls.supplements()), stack.enter_context(Pairs(home / "tmp"))
         hear = refused or (lambda refusal: None)
-        hands = _Hands(home, calls, Totals(home), options or Options(), keep, hear, pairs, waiting)
+        hands = _Hands(home, calls, Totals(home), options or Options(), keep, sample, hear, pairs, waiting)
         try:
             for done, number in enumerate(order):
 
@@ -168,7 +170,8 @@ def _remote(hands: _Hands, log: LangfuseLog, tell_of: Callable[[float, str], Non
     marks = Bookmarks(hands.home)
     total = BroughtIn(source=log.name)
     for source, bookmark, share in log.slices(marks.get(log.place)):
-        found = _take(hands, source, lambda share=share: tell_of(share, log.name))  # type: ignore[misc]
+        # The API was asked for the text of a sample already.
+        found = _take(hands, source, lambda share=share: tell_of(share, log.name), sample=1.0)  # type: ignore[misc]
         total = _plus(total, found)
         mark = bookmark()
         if mark is None:
@@ -186,7 +189,7 @@ def _plus(left: BroughtIn, right: BroughtIn) -> BroughtIn:
     return dataclasses.replace(left, passed=tuple(passed.most_common()), notes=told, **summed)
 
 
-def _take(hands: _Hands, source: Source, on: Callable[[], None]) -> BroughtIn:
+def _take(hands: _Hands, source: Source, on: Callable[[], None], sample: float | None = None) -> BroughtIn:
     refused = texts = 0
     lacking: Counter[str] = Counter()
     passed: Counter[str] = Counter()
@@ -199,7 +202,7 @@ def _take(hands: _Hands, source: Source, on: Callable[[], None]) -> BroughtIn:
             if number % _REPORT_EACH == 0:
                 on()
             if isinstance(one, Told):
-                call = hands.keep(one.call)
+                call = hands.keep(one.call, hands.sample if sample is None else sample)
                 taken += 1
                 texts += one.call.request is not None
                 if one.lacks:
@@ -250,7 +253,11 @@ def _turn(file: Path | str) -> int:
     if str(file) == "-":
         return 1
     with opened(file) as source:
-        start = next(source.pieces(), b"")[:_PEEKED_BYTES]
+        start = b""
+        for piece in source.pieces():
+            start += piece
+            if len(start) >= _PEEKED_BYTES:
+                break
     names = {name for name in ("custom_id", "url", "body", "params") if f'"{name}"'.encode() in start}
     return 0 if is_request(names) else 1
 

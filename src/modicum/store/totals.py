@@ -60,7 +60,8 @@ class Totals:
                 shape = "+".join(name for name in _DIMENSIONS if any(getattr(one, name) is not None for one in its.values()))
                 rows = (table.c.scope == scope) & (table.c.source == source) & (table.c.provider == provider) & (table.c.day == day)
                 replaced += connection.execute(delete(table).where(rows & (table.c.shape != shape))).rowcount
-                before = dict(connection.execute(select(table.c.identity, table.c.figures).where(rows)).tuples().all())
+                found = connection.execute(select(table.c.identity, table.c.figures).where(rows)).all()
+                before = {row.identity: row.figures for row in found}
                 fresh = []
                 for name, one in its.items():
                     figures = msgspec.json.encode(one).decode()
