@@ -53,38 +53,45 @@ class Length:
         return 6 if self.long else 1
 
 
+def length_of(config: pytest.Config) -> Length:
+    options = config.option
+    return Length(float(getattr(options, "seconds", SHORT_S)), max(int(getattr(options, "every", 1)), 1))
+
+
 @pytest.fixture(scope="session")
 def length(request: pytest.FixtureRequest) -> Length:
-    options = request.config.option
-    return Length(float(getattr(options, "seconds", SHORT_S)), max(int(getattr(options, "every", 1)), 1))
+    return length_of(request.config)
 
 
 class Results:
     """What was measured and what passed so far, on disk after each test."""
 
-    def __init__(self, path: Path | None, *, resume: bool) -> None:
+    def __init__(self, path: Path | None, length: Length, *, resume: bool) -> None:
         self._path = path
+        self._length = {"seconds": length.seconds, "every": length.every}
         self.measured: dict[str, list[str]] = {}
         self.passed: dict[str, float] = {}
         """Seconds, by node id."""
         self.failed: dict[str, str] = {}
         if path is not None and resume and path.exists():
             found = json.loads(path.read_text())
-            self.passed = found.pop("passed", {})
-            found.pop("failed", None)
-            self.measured = found
+            if found.pop("length", None) == self._length:  # what a shorter run tried does not count
+                self.passed = found.pop("passed", {})
+                found.pop("failed", None)
+                self.measured = found
 
     def write(self) -> None:
         if self._path is None:
             return
+        found = {**self.measured, "passed": self.passed, "failed": self.failed, "length": self._length}
         part = self._path.with_suffix(".part")
-        part.write_text(json.dumps({**self.measured, "passed": self.passed, "failed": self.failed}, indent=1, sort_keys=True) + "\n")
+        part.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
         part.replace(self._path)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     options = config.option
-    config.stash[_KEY] = Results(getattr(options, "results", None), resume=getattr(options, "resume", False))
+    config.stash[_KEY] = Results(getattr(options, "results", None), length_of(config), resume=getattr(options, "resume", False))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

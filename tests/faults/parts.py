@@ -62,7 +62,7 @@ def merged(into: Path) -> dict[str, Any]:
     for name in PARTS:
         for key, value in read(into / f"{name}.json").items():
             if isinstance(value, dict):
-                found[key] |= value
+                found[key] = found.get(key, {}) | value
             else:
                 found.setdefault(key, []).extend(value)
     return found
