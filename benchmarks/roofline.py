@@ -128,7 +128,7 @@ def _half(seen: Collection[str], asked: Mapping[str, Any]) -> str:
 
 SHARED = ("bandwidth", "layer_us", "sequence_us", "experts")
 """What the generations of chips have in common under vLLM; `compute` is each one's own."""
-LIMITS = {"bandwidth": (0.3, 0.95), "compute": (0.05, 1.0), "layer_us": (1.0, 200.0), "sequence_us": (1.0, 50.0), "experts": (0.1, 1.0)}
+LIMITS = {"bandwidth": (0.3, 0.95), "compute": (0.05, 1.0), "layer_us": (1.0, 400.0), "sequence_us": (1.0, 50.0), "experts": (0.1, 1.0)}
 
 
 def fit(found: Sequence[Row]) -> dict[tuple[Engine, str], Efficiency]:

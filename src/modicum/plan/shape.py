@@ -7,7 +7,7 @@ Only shapes: nothing here knows what a model can do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +211,6 @@ def from_config(config: Mapping[str, Any], *, name: str = "model") -> Shape:
         precision=_precision(config),
     )
     return shape
-
-
-def named(shape: Shape, name: str) -> Shape:
-    return replace(shape, name=name)
 
 
 class _Reader:

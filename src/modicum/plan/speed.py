@@ -44,7 +44,7 @@ EFFICIENCY: dict[tuple[Engine, str], Efficiency] = {
     ("vllm", "hopper"): Efficiency(bandwidth=0.86, compute=0.29, layer_us=30, sequence_us=50),
     ("tensorrt-llm", "any"): Efficiency(bandwidth=0.83, compute=0.71, layer_us=51, sequence_us=1),
     ("llama.cpp", "cuda"): Efficiency(bandwidth=0.80, compute=0.68, layer_us=82, sequence_us=100),
-    ("llama.cpp", "metal"): Efficiency(bandwidth=0.67, compute=0.55, layer_us=195, sequence_us=100),
+    ("llama.cpp", "metal"): Efficiency(bandwidth=0.68, compute=0.55, layer_us=200, sequence_us=100),
     ("llama.cpp", "rocm"): Efficiency(bandwidth=0.70, compute=0.41, layer_us=76, sequence_us=100),
     ("llama.cpp", "vulkan"): Efficiency(bandwidth=0.70, compute=0.25, layer_us=49, sequence_us=100),
     ("llama.cpp", "cpu"): Efficiency(bandwidth=0.70, compute=0.29, layer_us=58, sequence_us=100),

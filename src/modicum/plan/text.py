@@ -253,10 +253,14 @@ def _small_bar(footprint: Footprint, width: int = 12) -> str:
 
 
 def _share(parts: Sequence[int], whole: int, width: int) -> list[int]:
-    """Cells of a bar; what is there at all has one, and the sum never passes the width."""
-    cells = [max(1, round(part / whole * width)) if part else 0 for part in parts]
-    while sum(cells) > width:
+    """Cells of a bar, rounded so that together they are as long as their sum; what is there at all has one."""
+    cells = [max(1, int(part / whole * width)) if part else 0 for part in parts]
+    length = min(width, round(sum(parts) / whole * width))
+    while sum(cells) > length and max(cells) > 1:
         cells[cells.index(max(cells))] -= 1
+    short = sorted(range(len(parts)), key=lambda index: parts[index] / whole * width - cells[index], reverse=True)
+    for index in short[: max(0, length - sum(cells))]:
+        cells[index] += 1
     return cells
 
 

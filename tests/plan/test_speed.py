@@ -1,0 +1,107 @@
+"""The roofline: held against published speeds, and right where physics leaves no choice."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import roofline as published
+from modicum.plan.machines import machine
+from modicum.plan.precision import of_name
+from modicum.plan.speed import EFFICIENCY, TESTED, Efficiency, engine_for, measured_as, read_bytes, roofline
+from tests.plan.shapes import shape
+
+PERFECT = Efficiency(bandwidth=1, compute=1, layer_us=0, sequence_us=0, experts=1)
+
+
+def test_half_of_the_published_speeds_it_was_not_fitted_on_lie_within_thirty_per_cent() -> None:
+    tested = [row for row in published.rows() if row.half == "test"]
+    asked = [row for row in tested if row.kind in ("vllm", "llama.cpp")]
+    assert len(asked) >= 10 and {"vLLM", "SGLang", "llama.cpp"} <= {row.engine.split()[0] for row in asked}
+    assert statistics.median(abs(row.error()) for row in asked) <= 0.30
+    assert statistics.median(abs(row.error()) for row in tested) <= 0.30
+
+
+def test_what_the_plan_says_of_its_errors_is_what_they_are() -> None:
+    name, rows, median, within = published.summary(published.rows())[0]
+    assert (name, rows, round(median, 2), round(within, 2)) == ("test", *TESTED)
+
+
+def test_no_fit_is_better_than_the_factors() -> None:
+    found = [row for row in published.rows() if row.half == "fit"]
+    fitted = published.fit(published.rows())
+
+    def size(row: published.Row, reached: Efficiency) -> float:
+        return abs(math.log(row.predicted(reached) / row.measured))
+
+    now = sum(size(row, EFFICIENCY[row.key]) for row in found)
+    best = sum(size(row, fitted[row.key]) for row in found)
+    assert best <= now <= best * 1.02
+    assert set(fitted) == set(EFFICIENCY), "every factor has measurements behind it"
+
+
+def test_the_test_half_has_no_pair_of_machine_and_model_that_was_fitted() -> None:
+    halves: dict[str, set[tuple[str, str, str]]] = {"fit": set(), "test": set(), "aside": set()}
+    for row in published.rows():
+        halves[row.half].add((row.kind, row.machine.id, row.model))
+    assert not halves["fit"] & halves["test"]
+    assert halves["aside"] <= halves["fit"], "what stands aside is what was on a machine of the fit"
+    assert all(row.url.startswith("https://") and row.date for row in published.rows())
+
+
+def test_one_caller_waits_for_the_weights() -> None:
+    line = roofline(shape("llama-3.1-8b"), machine("a100-80gb"), of_name("bf16"), reached=PERFECT)
+    read = (8.03e9 - 128256 * 4096) * 2  # a table of embeddings is looked up, not read
+    assert line.step_s(1, 0) == pytest.approx(read / 2039e9, rel=0.001)
+
+
+def test_a_prompt_waits_for_the_arithmetic() -> None:
+    llama = shape("llama-3.1-8b")
+    line = roofline(llama, machine("a100-80gb"), of_name("bf16"), reached=PERFECT)
+    linear = 2 * (llama.parameters - 2 * 128256 * 4096) * 2048
+    attention = 4 * 32 * 128 * 32 * 2048 * 1024
+    assert line.prefill_s(2048) == pytest.approx((linear + attention) / 312e12, rel=0.001)
+    assert line.prefill_s(1) == pytest.approx(read_bytes(llama, of_name("bf16"), 1) / 2039e9, rel=0.001), "one token waits for the weights"
+
+
+def test_a_batch_answers_more_together_and_each_of_them_more_slowly() -> None:
+    line = roofline(shape("qwen3-8b"), machine("h100"), of_name("bf16"))
+    steps = [line.step_s(many, 1000) for many in (1, 8, 64, 512)]
+    assert steps == sorted(steps)
+    rates = [many / step for many, step in zip((1, 8, 64, 512), steps, strict=True)]
+    assert rates == sorted(rates) and rates[1] > 6 * rates[0]
+
+
+def test_a_longer_context_is_slower() -> None:
+    line = roofline(shape("qwen3-8b"), machine("rtx-3090"), of_name("q4_k_m"))
+    assert line.step_s(1, 100) < line.step_s(1, 10_000) < line.step_s(1, 100_000)
+    assert line.prefill_s(1000) < line.prefill_s(1000, before=30_000)
+    assert line.engine == "llama.cpp"
+
+
+def test_a_step_of_few_tokens_reads_few_experts_and_one_of_many_reads_all() -> None:
+    mixture, bits = shape("qwen3-30b-a3b"), of_name("bf16")
+    one, all_of_them = read_bytes(mixture, bits, 1), read_bytes(mixture, bits, 100_000)
+    table = 2048 * 151936 * 2
+    assert one == pytest.approx(mixture.active * 2 - table) and all_of_them == pytest.approx(mixture.parameters * 2 - table, rel=1e-6)
+    between = [read_bytes(mixture, bits, tokens) for tokens in (1, 2, 8, 32, 128)]
+    assert between == sorted(between) and between[1] < 2 * between[0]
+    unknown = replace(mixture, experts=None, experts_active=None)
+    assert one * 0.9 < read_bytes(unknown, bits, 1) < read_bytes(unknown, bits, 8) < all_of_them * 1.01
+
+
+def test_two_cards_are_at_most_twice_as_fast() -> None:
+    single, double = (roofline(shape("qwen3-8b"), machine("rtx-3090"), of_name("awq"), cards=cards) for cards in (1, 2))
+    assert single.step_s(8, 1000) / 2 < double.step_s(8, 1000) < single.step_s(8, 1000)
+
+
+def test_the_engine_is_one_that_runs_there() -> None:
+    assert engine_for(machine("rtx-3090"), of_name("awq")) == "vllm"
+    assert engine_for(machine("rtx-3090"), of_name("q4_k_m")) == "llama.cpp"
+    assert engine_for(machine("mac-mini-m4-16gb"), of_name("bf16")) == "llama.cpp"
+    assert engine_for(machine("rx-7900-xtx"), of_name("awq")) == "llama.cpp"
+    assert engine_for(machine("mi300x"), of_name("fp8")) == "vllm"
+    assert measured_as("vllm", machine("mi300x")) == ("vllm", "hopper"), "not measured: taken as Hopper, and said so"
