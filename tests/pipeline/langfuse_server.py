@@ -76,11 +76,11 @@ class Langfuse:
                 one["providedModelName"] = one.pop("model")
                 for name in ("input", "output"):
                     one[name] = json.dumps(one[name]) if "io" in asked["fields"].split(",") else None
-            meta = {"cursor": str(at + self.page)} if at + self.page < len(listed) else {}
+            meta: dict[str, Any] = {"cursor": str(at + self.page)} if at + self.page < len(listed) else {}
             return 200, {}, json.dumps({"data": page, "meta": meta}).encode()
         if found.path == "/api/public/observations":
             number = int(asked["page"])
             page = listed[(number - 1) * self.page : number * self.page]
-            meta: dict[str, Any] = {"page": number, "limit": self.page, "totalItems": len(listed), "totalPages": -(-len(listed) // self.page)}
+            meta = {"page": number, "limit": self.page, "totalItems": len(listed), "totalPages": -(-len(listed) // self.page)}
             return 200, {}, json.dumps({"data": page, "meta": meta}, indent=1).encode()
         return 404, {}, b"{}"
