@@ -67,7 +67,7 @@ def test_a_name_that_is_near_is_named(tmp_path: Path) -> None:
 
 
 def test_a_search_here(tmp_path: Path) -> None:
-    found = [line["card"]["id"] for line in listed(tmp_path, "search", "mistral small")]  # type: ignore[index]
+    found = [line["card"]["id"] for line in listed(tmp_path, "search", "mistral small-4")]  # type: ignore[index]
     assert found == ["mistral-small-4"]
 
 
