@@ -20,7 +20,7 @@ export TMPDIR := $(CACHE)/tmp
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := check
-.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo bench bench-gateway faults clean
+.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo bench bench-gateway faults faults-long clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -52,8 +52,12 @@ unit: $(VENV)/.test | .cache/tmp ## tests alone; ARGS="tests/store -x" narrows t
 peers: $(VENV)/.test $(PEERS)/.litellm $(PEERS)/.hf $(PEERS)/.node | .cache/tmp ## official clients, LangChain, LiteLLM, llama.cpp, transformers
 	@MODICUM_PEERS=$(PEERS) $(PY) -m pytest --basetemp=.cache/pytest-peers -o cache_dir=.cache/pytest_cache tests/peers $(ARGS)
 
-faults: $(VENV)/.test | .cache/tmp ## the fault suite (docs/reliability.md); ARGS="--seconds 60" is its long form, some hours
+faults: $(VENV)/.test | .cache/tmp ## the fault suite's short form (docs/reliability.md)
 	@$(PY) -m pytest --basetemp=.cache/pytest-faults -o cache_dir=.cache/pytest_cache tests/faults $(ARGS)
+
+faults-long: $(VENV)/.test | .cache/tmp ## its long form in parts, resumable, half an hour; ARGS="--every 1" tries every change to the disk
+	@$(PY) -m tests.faults.parts --into .cache/faults --seconds 60 --every 5 --jobs 2 $(ARGS)
+	@$(PY) -m tests.faults.table .cache/faults/results.json
 
 fix: $(VENV)/.test | .cache/tmp ## format, repair what can be repaired, write the generated docs again
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
