@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
     "keys": ("modicum.cli.keys", "Create, list and revoke virtual keys with limits and budgets."),
     "spend": ("modicum.cli.spend", "What the calls cost by key, scope, model, provider, workload or day."),
+    "reconcile": ("modicum.cli.reconcile", "Hold recorded spend against a provider's invoice."),
     "replay": ("modicum.cli.replay", "Answer from recorded calls, for demos and tests."),
     "calls": ("modicum.cli.calls", "Show or export recorded calls."),
     "why": ("modicum.cli.why", "Explain in five lines who answered a call."),

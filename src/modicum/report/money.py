@@ -12,6 +12,7 @@ from typing import Literal
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
+from modicum.report import tiers
 from modicum.store.calls import Calls, SpendRow
 from modicum.store.control import Control
 from modicum.store.ledger_rows import Entry, entries
@@ -113,7 +114,7 @@ def _priced(row: SpendRow, catalogue: Catalogue) -> Decimal | None:
     day, length = date.fromisoformat(row.day), row.input_tokens // row.calls
     for model in dict.fromkeys((row.response_model, row.request_model)):
         if model:
-            price = catalogue.price(model, day, input_tokens=length, provider=row.provider, service_tier=row.service_tier)
+            price = tiers.price(catalogue, model, day, input_tokens=length, provider=row.provider, service_tier=row.service_tier)
             if price is not None:
                 return cost(price, usage, calls=row.calls)
     return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
+from modicum.report import tiers
 from modicum.report.records import ModelSpend
 from modicum.types import Price, Usage
 
@@ -36,7 +37,7 @@ def price_of(row: UsageRow, catalogue: Catalogue) -> Price | None:
     length = row.input_tokens // known if known > 0 else 0
     for model in dict.fromkeys((row.response_model, row.request_model)):
         if model:
-            price = catalogue.price(model, day_of(row), input_tokens=length, provider=row.provider, service_tier=row.service_tier)
+            price = tiers.price(catalogue, model, day_of(row), input_tokens=length, provider=row.provider, service_tier=row.service_tier)
             if price is not None:
                 return price
     return None

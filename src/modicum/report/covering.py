@@ -1,0 +1,113 @@
+"""What of a provider's totals the recorded calls do not cover: the only part of them that may be added to the calls' spend.
+
+Calls go before totals. Where calls and a total tell of the same provider, day and model, only what the total has more is counted; where
+there are no calls, all of it. So no dollar is counted twice, whatever logs were brought in beside.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from modicum.catalog import Catalogue, cost
+from modicum.report import tiers
+from modicum.report.invoice import ALL, InvoiceLine, lines, plain_name
+from modicum.report.recorded import RecordedLine, is_of, recorded
+from modicum.types import Price, ProviderTotal, Usage
+
+if TYPE_CHECKING:
+    from modicum.store.calls import SpendRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncovered:
+    """What a provider says of one day and model beyond the recorded calls."""
+
+    day: str
+    provider: str
+    model: str
+    usd: Decimal | None
+    """None where neither the export nor the list has a price."""
+    requests: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    whole: bool
+    """There are no calls of that day and model at all."""
+
+
+def uncovered(totals: Iterable[ProviderTotal], rows: Iterable[SpendRow], catalogue: Catalogue) -> tuple[Uncovered, ...]:
+    """The part of these totals that these calls (of the same scope and period) do not cover, by day, provider and model."""
+    invoice = lines(totals)
+    calls = recorded(rows, catalogue)
+    models: dict[str, set[str]] = defaultdict(set)
+    for line in invoice:
+        models[line.provider].add(line.model)
+    found = []
+    for line in invoice:
+        its = [one for one in calls if one.day == line.day and is_of(line.provider, one, frozenset(models[line.provider]))]
+        if line.model != ALL:
+            its = [one for one in its if one.model == line.model]
+        if (rest := _rest(line, its, catalogue)) is not None:
+            found.append(rest)
+    return tuple(found)
+
+
+def _rest(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue) -> Uncovered | None:
+    usd = line.usd if line.usd is not None else list_price(line, catalogue)
+    sent, got = (_sum(getattr(tokens.usage, name) for tokens in line.tiers.values()) for name in ("input_tokens", "output_tokens"))
+    requests = line.requests
+    if calls:
+        held = [tokens for one in calls for tokens in one.tiers.values()]
+        usd = None if usd is None else max(Decimal(0), usd - sum((one.usd for one in calls), Decimal(0)))
+        requests = None if requests is None else max(0, requests - sum(one.calls for one in calls))
+        sent = None if sent is None else max(0, sent - sum(tokens.usage.input_tokens or 0 for tokens in held))
+        got = None if got is None else max(0, got - sum(tokens.usage.output_tokens or 0 for tokens in held))
+        if not (usd or requests or sent or got):
+            return None
+    return Uncovered(
+        day=line.day,
+        provider=line.provider,
+        model=line.spelled,
+        usd=usd,
+        requests=requests,
+        input_tokens=sent,
+        output_tokens=got,
+        whole=not calls,
+    )
+
+
+def list_price(line: InvoiceLine, catalogue: Catalogue, *, tiered: bool = True, cached: bool = True) -> Decimal | None:
+    """What the tokens on a line cost by the list; None where some have no price there.
+
+    Not `tiered`: as if nothing were a batch. Not `cached`: as if nothing came from a cache.
+    """
+    total = Decimal(0)
+    for (spelled, tier), tokens in line.tiers.items():
+        usage, length = tokens.usage, 0
+        if tokens.requests:
+            length = (usage.input_tokens or 0) // tokens.requests
+        if not cached:
+            usage = Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+        usd = cost(_price(line, spelled, tier if tiered else None, length, catalogue), usage, calls=tokens.requests or 0)
+        if usd is None:
+            return None
+        total += usd
+    return total if line.tiers else None
+
+
+def _price(line: InvoiceLine, spelled: str, tier: str | None, length: int, catalogue: Catalogue) -> Price | None:
+    day = date.fromisoformat(line.day)
+    for name in dict.fromkeys((spelled, plain_name(spelled))):
+        found = tiers.price(catalogue, name, day, input_tokens=length, provider=line.provider, service_tier=tier)
+        if found is not None:
+            return found
+    return None
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

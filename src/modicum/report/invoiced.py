@@ -1,0 +1,45 @@
+"""Read a provider's export and hold the recorded spend of a home against it. Stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from modicum.backends.priced import priced
+from modicum.catalog import Catalogue
+from modicum.config import Config
+from modicum.errors import NotEnoughDataError
+from modicum.intake import Options, Pairs, Refusal, opened, tell
+from modicum.report.reconcile import Reconciled, reconcile
+from modicum.store.calls import Calls
+from modicum.store.occurrences import Occurrences
+from modicum.types import ProviderTotal
+
+
+def held_against(config: Config, invoice: Sequence[Path], *, scope: str | None = None) -> tuple[Reconciled, list[Refusal]]:
+    """(what was found, records of the export that could not be read). Raises NotEnoughDataError where the export holds no totals."""
+    totals: list[ProviderTotal] = []
+    refused: list[Refusal] = []
+    others = 0
+    for path in invoice:
+        with opened(path) as source, Occurrences(config.home) as occurrence, Pairs() as pairs:
+            for one in tell(source, Options(), occurrence, pairs):
+                if isinstance(one, ProviderTotal):
+                    totals.append(one)
+                elif isinstance(one, Refusal):
+                    refused.append(one)
+                else:
+                    others += 1
+    if not totals:
+        names = ", ".join(str(path) for path in invoice)
+        why = f"its {others:,} records are calls, not totals: `modicum import` takes those" if others else ""
+        why = why or (refused[0].reason if refused else "it is empty")
+        raise NotEnoughDataError(
+            f"{names} is no usage or cost export of a provider: {why}", hint="docs/formats/totals.md shows which are read"
+        )
+    first, last = (date.fromisoformat(pick(total.day for total in totals)) for pick in (min, max))
+    since = datetime.combine(first, time(), UTC)
+    spend = Calls(config.home).spending(since=since, until=datetime.combine(last, time(), UTC) + timedelta(days=1))
+    rows = [row for row in spend if scope in (None, row.scope)]
+    return reconcile(totals, rows, Catalogue(*priced(config))), refused

@@ -1,0 +1,96 @@
+"""Recorded spend as an invoice sees it: calls by day, provider and model, with their tokens by tier and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from modicum.catalog import Catalogue, cost
+from modicum.report import tiers
+from modicum.report.invoice import Priced, Tokens, plain_name
+from modicum.types import Price, Usage
+
+if TYPE_CHECKING:
+    from modicum.store.calls import SpendRow
+
+NO_MODEL = "(no model named)"
+
+
+@dataclass(slots=True)
+class RecordedLine:
+    """Calls of one day to one model."""
+
+    day: str
+    provider: str | None
+    """As the calls say, else whose list has the model; None where neither is known."""
+    model: str
+    spelled: str
+    calls: int = 0
+    usd: Decimal = Decimal(0)
+    """Of those whose cost is known."""
+    calls_of_unknown_cost: int = 0
+    calls_without_tokens: int = 0
+    tiers: dict[Priced, Tokens] = field(default_factory=dict)
+
+
+def recorded(rows: Iterable[SpendRow], catalogue: Catalogue) -> list[RecordedLine]:
+    """The calls that a provider answered, by day, provider and model; a specialist's own answers are no provider's, and what was refused
+    is on no invoice."""
+    found: dict[tuple[str, str | None, str], RecordedLine] = {}
+    for row in rows:
+        spelled = row.response_model or row.request_model or NO_MODEL
+        if spelled.startswith("modicum/") or row.refused:
+            continue
+        price = price_of(row, catalogue)
+        provider = row.provider or (price.provider if price is not None else None)
+        name = plain_name(spelled)
+        line = found.setdefault((row.day, provider, name), RecordedLine(row.day, provider, name, spelled))
+        line.calls += row.calls
+        usage = usage_of(row)
+        usd = row.cost_usd if row.costed else cost(price, usage, calls=row.calls) if row.counted else None
+        if usd is None:
+            line.calls_of_unknown_cost += row.calls
+        else:
+            line.usd += usd
+        if row.counted:
+            line.tiers.setdefault((spelled, tier_of(row.service_tier)), Tokens()).add(row.calls, usage)
+        else:
+            line.calls_without_tokens += row.calls
+    return sorted(found.values(), key=lambda line: (line.day, line.provider or "", line.model))
+
+
+def tier_of(word: str | None) -> str | None:
+    return None if word in (None, "default", "standard", "auto") else word
+
+
+def usage_of(row: SpendRow) -> Usage:
+    return Usage(
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        cache_read_tokens=row.cache_read_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        cache_write_1h_tokens=row.cache_write_1h_tokens,
+        audio_input_tokens=row.audio_input_tokens,
+        audio_output_tokens=row.audio_output_tokens,
+    )
+
+
+def price_of(row: SpendRow, catalogue: Catalogue) -> Price | None:
+    day, length = date.fromisoformat(row.day), row.input_tokens // max(row.calls, 1)
+    for model in dict.fromkeys((row.response_model, row.request_model)):
+        if model:
+            found = tiers.price(catalogue, model, day, input_tokens=length, provider=row.provider, service_tier=row.service_tier)
+            if found is not None:
+                return found
+    return None
+
+
+def is_of(provider: str, line: RecordedLine, models: frozenset[str]) -> bool:
+    """Did this provider charge for these calls? `models`: those on its invoice, for calls that do not say who answered."""
+    if line.provider is None:
+        return line.model in models
+    named = line.provider.lower()
+    return provider in named and not any(other in named for other in ("azure", "bedrock", "vertex") if other not in provider)

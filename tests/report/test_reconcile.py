@@ -1,0 +1,199 @@
+"""What an invoice and the record differ by, taken apart; and what of a provider's totals calls do not cover."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modicum.catalog import Catalogue
+from modicum.errors import NotEnoughDataError
+from modicum.report.covering import uncovered
+from modicum.report.invoice import ALL, lines, plain_name
+from modicum.report.reconcile import Reconciled, reconcile
+from modicum.report.tiers import price
+from modicum.store.calls import SpendRow
+from modicum.types import Price, ProviderTotal, Usage
+
+MODEL = "gpt-4o-2024-08-06"
+PRICE = Price(provider="openai", model=MODEL, input_usd_mtok=Decimal(2), output_usd_mtok=Decimal(10), cache_read_usd_mtok=Decimal(1))
+
+
+class Prices(Catalogue):
+    """Two models' prices, whatever the package says today."""
+
+    def price(self, model: str, day: object, **how: Any) -> Price | None:  # type: ignore[override]
+        if how.get("service_tier") not in (None, "default"):
+            return None
+        return PRICE if plain_name(model) in ("gpt-4o", "gpt-4o-mini") else None
+
+
+PRICES = Prices()
+DAY = "2026-10-01"
+
+
+def calls(number: int = 10, *, sent: int = 1_000_000, got: int = 100_000, read: int = 0, **rest: Any) -> SpendRow:
+    row: dict[str, Any] = {
+        "key_id": None,
+        "scope": "default",
+        "workload_id": None,
+        "request_model": "gpt-4o",
+        "response_model": MODEL,
+        "provider": "openai",
+        "service_tier": None,
+        "day": DAY,
+        "costed": False,
+        "counted": True,
+        "refused": False,
+        "calls": number,
+        "estimated": 0,
+        "input_tokens": sent,
+        "output_tokens": got,
+        "cache_read_tokens": read,
+        "cache_write_tokens": 0,
+        "cache_write_1h_tokens": 0,
+        "audio_input_tokens": 0,
+        "audio_output_tokens": 0,
+        "cost_usd": Decimal(0),
+    } | rest
+    return SpendRow(**row)
+
+
+def usage(requests: int = 10, *, sent: int = 1_000_000, got: int = 100_000, read: int = 0, **rest: Any) -> ProviderTotal:
+    told = Usage(input_tokens=sent, output_tokens=got, cache_read_tokens=read)
+    return ProviderTotal(
+        **({"day": DAY, "provider": "openai", "source": "openai-usage", "model": MODEL, "requests": requests, "usage": told} | rest)
+    )
+
+
+def costs(usd: str, **rest: Any) -> ProviderTotal:
+    return ProviderTotal(**({"day": DAY, "provider": "openai", "source": "openai-costs", "model": MODEL, "cost_usd": Decimal(usd)} | rest))
+
+
+def kinds(found: Reconciled) -> dict[str, Decimal]:
+    return {cause.kind: cause.usd for cause in found.causes}
+
+
+def test_they_agree() -> None:
+    found = reconcile([usage(), costs("3")], [calls()], PRICES)
+    assert (found.explained, found.difference_usd, found.causes) == (1.0, 0, ())
+    assert found.headline.startswith("100 % explained: the invoice says $3.00, the record $3.00") and found.headline.endswith("they agree.")
+
+
+@pytest.mark.parametrize(
+    ("totals", "record", "wanted"),
+    [
+        ([usage(12, sent=1_200_000, got=120_000), costs("3.6")], [calls()], {"missing calls": "0.6"}),
+        ([usage(8, sent=800_000, got=80_000), costs("2.4")], [calls()], {"extra calls": "-0.6"}),
+        ([usage(read=500_000), costs("2.5")], [calls()], {"cached tokens": "-0.5"}),
+        ([usage(service_tier="batch"), costs("1.5")], [calls()], {"batch discount": "-1.5"}),
+        ([usage(), costs("2.7")], [calls()], {"other price": "-0.3"}),
+        ([usage(), costs("3")], [calls(costed=True, cost_usd=Decimal(2))], {"recorded otherwise": "1"}),
+        ([usage(), costs("3")], [calls(costed=True, cost_usd=Decimal(2)), calls(0, sent=0, got=0)], {"recorded otherwise": "1"}),
+        ([usage(), costs("3")], [], {"missing calls": "3"}),
+        ([costs("3")], [], {"missing calls": "3"}),
+        ([costs("1.2", model=None, line_item="web search calls")], [], {"other charges": "1.2"}),
+        (
+            [usage(12, sent=1_200_000, got=120_000, read=600_000), costs("2.7")],
+            [calls()],
+            {"missing calls": "0.6", "cached tokens": "-0.6", "other price": "-0.3"},
+        ),
+    ],
+)
+def test_each_cause_is_named_and_they_add_up(totals: list[ProviderTotal], record: list[SpendRow], wanted: dict[str, str]) -> None:
+    found = reconcile(totals, record, PRICES)
+    assert kinds(found) == {kind: Decimal(usd) for kind, usd in wanted.items()}
+    assert sum(kinds(found).values()) == found.difference_usd
+    assert found.explained == 1.0
+
+
+def test_what_is_on_one_side_alone_or_has_no_price() -> None:
+    found = reconcile([costs("3"), usage()], [calls(), calls(response_model="gpt-4o-mini", request_model="gpt-4o-mini")], PRICES)
+    assert kinds(found) == {"not on the invoice": Decimal(-3)} and found.explained == 0.5
+    odd = reconcile([costs("3", model="house-model")], [calls(response_model="house-model", request_model="house-model")], PRICES)
+    assert kinds(odd) == {"unknown model": Decimal(3)}
+    other = reconcile([costs("3"), usage()], [calls(), calls(provider="azure"), calls(response_model="modicum/x@1")], PRICES)
+    assert other.difference_usd == 0
+
+
+def test_dollars_alone_are_explained_where_they_keep_a_proportion() -> None:
+    days = [f"2026-10-0{number}" for number in range(1, 6)]
+    steady = reconcile([costs("2.4", day=one) for one in days], [calls(day=one) for one in days], PRICES)
+    assert kinds(steady) == {"other price": Decimal(-3)} and steady.explained == 1.0
+    assert steady.rows[0].causes[0].detail == "20.0% below what the tokens cost by the list"
+    jumpy = reconcile(
+        [costs(usd, day=one) for usd, one in zip(("2.4", "2.4", "9", "2.4", "2.4"), days, strict=True)],
+        [calls(day=one) for one in days],
+        PRICES,
+    )
+    assert kinds(jumpy)["unexplained"] == Decimal(6) and jumpy.explained == pytest.approx(1 - 6 / 18.6)
+    assert any("usage export" in note for note in jumpy.notes)
+    one = reconcile([costs("2.4")], [calls()], PRICES)
+    assert kinds(one) == {"unexplained": Decimal("-0.6")}
+
+
+def test_tokens_alone_are_priced_by_the_list() -> None:
+    found = reconcile([usage(11, sent=1_100_000, got=110_000)], [calls()], PRICES)
+    assert (found.invoice_usd, kinds(found)) == (Decimal("3.3"), {"missing calls": Decimal("0.3")})
+    assert found.rows[0].causes[0].detail == "1 more on the invoice" and "priced by the list" in found.notes[0]
+
+
+def test_costs_without_models_are_held_day_by_day() -> None:
+    totals = [costs("6", model=None), usage(), usage(model="gpt-4o-mini")]
+    (line,) = lines(totals)
+    assert (line.model, line.usd, line.requests) == (ALL, Decimal(6), 20)
+    found = reconcile(totals, [calls(), calls(response_model="gpt-4o-mini", request_model="gpt-4o-mini")], PRICES)
+    assert (found.explained, found.difference_usd) == (1.0, 0)
+    with pytest.raises(NotEnoughDataError):
+        reconcile([], [calls()], PRICES)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 10**7), st.integers(0, 10**6), st.integers(0, 10**6), st.booleans()), max_size=6),
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 10**7), st.integers(0, 10**6), st.decimals(0, 100, places=4)), min_size=1, max_size=6
+    ),
+)
+def test_causes_always_add_up(record: list[tuple[int, int, int, int, bool]], totals: list[tuple[int, int, int, Decimal]]) -> None:
+    told: list[ProviderTotal] = []
+    for number, sent, got, usd in totals:
+        told += [usage(5, sent=sent, got=got, day=f"2026-10-1{number}"), costs(str(usd), day=f"2026-10-1{number}")]
+    rows = [
+        calls(4, sent=sent, got=got, read=min(read, sent), day=f"2026-10-1{number}", service_tier="batch" if batch else None)
+        for number, sent, got, read, batch in record
+    ]
+    found = reconcile(told, rows, PRICES)
+    assert 0 <= found.explained <= 1
+    for row in found.rows:
+        assert sum((cause.usd for cause in row.causes), Decimal(0)) == row.difference_usd == row.invoice_usd - row.recorded_usd
+    assert found.difference_usd == found.invoice_usd - found.recorded_usd
+    covered = sum((one.usd for one in uncovered(told, rows, PRICES) if one.usd is not None), Decimal(0))
+    assert 0 <= covered <= found.invoice_usd
+
+
+def test_totals_count_only_where_calls_do_not() -> None:
+    alone = uncovered([usage(), costs("3")], [], PRICES)
+    assert [(one.usd, one.requests, one.whole) for one in alone] == [(Decimal(3), 10, True)]
+    assert uncovered([usage(), costs("3")], [calls()], PRICES) == ()
+    (rest,) = uncovered([usage(), costs("3")], [calls(4, sent=400_000, got=40_000)], PRICES)
+    assert (rest.usd, rest.requests, rest.input_tokens, rest.whole) == (Decimal("1.8"), 6, 600_000, False)
+    (other,) = uncovered([usage(), usage(model="gpt-4o-mini")], [calls()], PRICES)
+    assert (other.model, other.usd) == ("gpt-4o-mini", Decimal(3))
+    (unpriced,) = uncovered([usage(model="house-model")], [], PRICES)
+    assert unpriced.usd is None
+    assert uncovered([costs("3", model=None)], [calls()], PRICES) == ()
+
+
+def test_names_and_batches() -> None:
+    for spelled in ("gpt-4o", "openai/gpt-4o-2024-08-06", "GPT-4o", "gpt-4o-latest"):
+        assert plain_name(spelled) == "gpt-4o"
+    assert plain_name("Claude Haiku 4.5") == plain_name("claude-haiku-4-5-20251001") == "claude-haiku-4-5"
+    assert plain_name("deepseek-v3") != plain_name("deepseek-v2")
+    half = price(PRICES, MODEL, date(2026, 10, 1), service_tier="batch")
+    assert half is not None and (half.input_usd_mtok, half.output_usd_mtok) == (Decimal(1), Decimal(5))
+    assert price(PRICES, MODEL, date(2026, 10, 1), service_tier="flex") is None
