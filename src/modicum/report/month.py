@@ -79,11 +79,19 @@ class Month:
 
     def draws(self, by_day: Floats, coverage: Coverage) -> Floats:
         """Plausible values of (dollars a month x coverage), shape (DRAWS,)."""
-        spend = np.maximum(self._weights @ by_day, 0.0)
-        posterior = self._rng.beta(coverage.accepted + 0.5, max(0, coverage.groups - coverage.accepted) + 0.5, DRAWS)
-        centre = coverage.accepted / coverage.groups if coverage.groups else coverage.share
-        shares: Floats = np.clip(posterior + (coverage.share - centre), 0.0, 1.0)
-        return spend * shares
+        return self.paces(by_day) * shares(coverage, self._rng)
+
+    def paces(self, by_day: Floats) -> Floats:
+        """Plausible dollars a month, shape (DRAWS,). Draws of two calls belong together, one by one."""
+        return np.maximum(self._weights @ by_day, 0.0)
+
+
+def shares(coverage: Coverage, rng: np.random.Generator) -> Floats:
+    """Plausible values of a coverage, shape (DRAWS,)."""
+    posterior = rng.beta(coverage.accepted + 0.5, max(0, coverage.groups - coverage.accepted) + 0.5, DRAWS)
+    centre = coverage.accepted / coverage.groups if coverage.groups else coverage.share
+    found: Floats = np.clip(posterior + (coverage.share - centre), 0.0, 1.0)
+    return found
 
 
 def interval(draws: Floats, days: int) -> tuple[float, float] | None:

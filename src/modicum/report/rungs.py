@@ -87,3 +87,82 @@ class Ladder:
     rungs: tuple[Rung, ...]
     left_out: tuple[str, ...] = ()
     """What was looked at and is not shown, with why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baselines:
+    """What the same calls cost a month under simple rules, side by side: calls whose tokens and cost are both known, no others."""
+
+    calls: int
+    """Those compared, of the period."""
+    calls_left_out: int
+    """Their tokens or their cost are unknown: they stand in none of the four."""
+    naive_usd_month: Decimal | None
+    """All of them on the dearest model that was called."""
+    naive_model: str | None
+    honest_usd_month: Decimal | None
+    """All of them on the one cheap model with evidence for every workload, else on the cheapest that was called."""
+    honest_model: str | None
+    honest_evidence: Evidence
+    today_usd_month: Decimal | None
+    ours_usd_month: Decimal | None
+    """Today's, with what the certificates in force save."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of everything, counted twice: in calls, and in what the incumbents charge for them or would."""
+
+    calls: float
+    spend: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """How much runs, and could run, on what is almost free beside the incumbent. A call counts once, under the strongest evidence."""
+
+    cheaper: float
+    """1 - the price of a call over the incumbent's: at least this."""
+    runs: Part
+    certified: Part
+    """What certificates in force cover, that which runs already included."""
+    measured: Part
+    published: Part
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetiringModel:
+    """A model that is called today and stops answering soon, or has."""
+
+    model: str
+    provider: str
+    """Empty: at the laboratory itself."""
+    day: date
+    gone: bool
+    replacement: str
+    """What the provider recommends; empty: nothing."""
+    source: str
+    calls: int
+    spend_usd_month: Decimal | None
+    workloads: tuple[tuple[str, str, Decimal | None], ...]
+    """(id, name, dollars a month on this model), the dearest first."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """Whether anything here is worth changing."""
+
+    changing: bool
+    """Something certified or measured passes the threshold."""
+    trying: bool
+    """Something passes it if it should turn out good enough, which nothing here shows."""
+    saving: Saving | None
+    """A month, of the rungs named, each workload once."""
+    one_off_usd: Decimal | None
+    rungs: tuple[tuple[str, str], ...]
+    """(workload id, name of the rung)."""
+    threshold: str
+    sentence: str
