@@ -209,6 +209,22 @@ class FitConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportConfig:
+    """How `modicum report` counts money. Prices are in dollars; a rate is never fetched."""
+
+    currency: str = ""
+    """Show money in this currency (ISO 4217: MYR, EUR); dollars where empty."""
+    rate: str = ""
+    """Units of it for one US dollar: "4.7"."""
+    rate_source: str = ""
+    """Where the rate is from; it stands beside the figures."""
+    rate_as_of: str = ""
+    """The day of the rate, YYYY-MM-DD."""
+    threshold: str = ""
+    """What a month may cost, with its currency: "MYR 3000"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything together, and where each value came from."""
 
@@ -220,6 +236,7 @@ class Config:
     route: RouteConfig = RouteConfig()
     fit: FitConfig = FitConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+    report: ReportConfig = ReportConfig()
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
     """[providers.NAME], beside `upstream`."""
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
@@ -244,6 +261,7 @@ SECTIONS = {
     "route": RouteConfig,
     "fit": FitConfig,
     "telemetry": TelemetryConfig,
+    "report": ReportConfig,
 }
 NAMED = {"providers": ProviderConfig, "models": ModelConfig}
 """Sections that hold one record a name."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.report import headline, words
+from modicum.report.currency import shown
 from modicum.report.lines import line
 from modicum.report.month import Month, observed_days
 from modicum.report.records import IN_FORCE, Period, Report, ShadowCounts
@@ -19,6 +20,7 @@ from modicum.report.saving import Projection, project
 from modicum.report.spend import day_of, spend_by_model, spend_by_workload
 from modicum.report.standing import best_routes, standing
 from modicum.report.totals import notes, total
+from modicum.report.trend import spend_by_scope, trend
 from modicum.types import Certificate, Route, Verdict, Workload
 from modicum.version import __version__
 
@@ -43,7 +45,8 @@ def summarise(
     """The report on these calls.
 
     `usage` must not be empty; `verdicts` holds the latest of each workload; `shadow` what was counted, by workload. A
-    workload without calls is left out; calls of a workload that is no more count as those of none.
+    workload without calls is left out; calls of a workload that is no more count as those of none. Sentences with money in
+    them are written in the currency in force.
     """
     by_scope: dict[str, list[UsageRow]] = defaultdict(list)
     by_workload: dict[str | None, list[UsageRow]] = defaultdict(list)
@@ -99,4 +102,8 @@ def summarise(
         workloads=tuple(lines),
         models=spend_by_model(usage, catalogue),
         notes=notes(lines, totals, periods, control_share),
+        currency=shown(),
+        scopes=spend_by_scope(usage, lines, {scope: month.days for scope, month in months.items()}, catalogue),
+        trend=trend(usage, lines, {scope: days for scope, (days, _) in windows.items()}, catalogue),
+        seen_calls=sum(row.calls for row in usage if row.seen),
     )

@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
+from modicum.report.compare import compare
 from modicum.report.figures import summarise
+from modicum.report.period import EVER, Span
 from modicum.report.records import Report, ShadowCounts
+from modicum.report.spend import day_of
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
 
 
-def gather(config: Config, *, scope: str | None = None, now: datetime | None = None) -> Report:
-    """The report on everything under the home, or on one scope. Raises NotEnoughDataError where there are no calls."""
+def gather(
+    config: Config, *, scope: str | None = None, now: datetime | None = None, span: Span = EVER, against: Span | None = None
+) -> Report:
+    """The report on everything under the home, on one scope, on the days of `span`, held `against` those of another.
+
+    Raises NotEnoughDataError where there are no calls.
+    """
     calls = Calls(config.home)
-    usage = [row for row in calls.usage() if scope in (None, row.scope)]
+    found = [row for row in calls.usage() if scope in (None, row.scope)]
+    usage = [row for row in found if span.holds(day_of(row))]
     if not usage:
         where = f"scope '{scope}' of {config.home}" if scope else str(config.home)
-        raise NotEnoughDataError(f"no calls in {where}", hint="`modicum report LOG` brings a log in and reports on it")
+        hint = "`modicum report LOG` brings a log in and reports on it"
+        if found:
+            days = [day_of(row) for row in found]
+            hint = f"there are calls from {min(days)} to {max(days)}"
+            where += f" between {span.first} and {span.last}"
+        raise NotEnoughDataError(f"no calls in {where}", hint=hint)
     control = Control(config.home)
-    return summarise(
+    catalogue = Catalogue(*priced(config))
+    report = summarise(
         usage,
         workloads=control.workloads(scope),
         verdicts=control.verdicts(),
         certificates=control.certificates(),
         routes=control.routes(),
         shadow=count_shadow(calls, usage),
-        catalogue=Catalogue(*priced(config)),
+        catalogue=catalogue,
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
     )
+    if against is not None:
+        compared = compare(found, control.workloads(scope), before=against, after=span, catalogue=catalogue)
+        if compared is None:
+            raise NotEnoughDataError(f"no calls between {against.first} and {against.last} to compare with")
+        report = replace(report, comparison=compared)
+    return report
 
 
 def count_shadow(calls: Calls, usage: Iterable[UsageRow]) -> dict[str, ShadowCounts]:

@@ -7,6 +7,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from modicum.report.budget import Budget
+from modicum.report.currency import DOLLARS, Currency
+from modicum.report.history import Comparison, ScopeSpend, Trend
+from modicum.report.traffic import Traffic
 from modicum.types import Certificate, ContractKind, Price, Saving, TaskKind, Verdict
 
 State = Literal[
@@ -202,3 +206,15 @@ class Report:
     """All models called, dearest first, unknown prices last."""
     notes: tuple[str, ...]
     """How the figures were made, and what is not in them."""
+    currency: Currency = DOLLARS
+    """What money is shown in; every figure here is dollars."""
+    budget: Budget | None = None
+    scopes: tuple[ScopeSpend, ...] = ()
+    """Dearest first."""
+    trend: Trend | None = None
+    seen_calls: int = 0
+    """Calls that came in with what was asked; of the others only figures are known."""
+    comparison: Comparison | None = None
+    traffic: Traffic | None = None
+    refused_lines: int | None = None
+    """Lines of the logs brought in for this report that are no calls; None where none was."""

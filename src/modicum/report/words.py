@@ -6,8 +6,9 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
+from modicum.report.currency import written
 from modicum.report.records import WorkloadFigures
 from modicum.types import Saving
 
@@ -29,14 +30,10 @@ JOINERS = "\u200c\u200d"
 
 
 def money(value: Decimal | None) -> str:
-    """$1,240 · $12.40 · under $0.01; whole dollars from 100 on, whole cents below."""
+    """$1,240 · RM 12.40 · under $0.01, in the currency in force; whole units from 100 on, whole cents below."""
     if value is None:
         return UNKNOWN
-    if value < 0:
-        return f"−{money(-value)}"
-    if 0 < value < Decimal("0.005"):
-        return "under $0.01"
-    return f"${value.quantize(Decimal(1) if value >= 100 else Decimal('0.01'), ROUND_HALF_UP):,}" if value else "$0"
+    return written(value)
 
 
 def saving(value: Saving | None) -> str:
