@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from modicum.catalog.cards import Cards
 from modicum.errors import InputError
-from modicum.plan.memory import cache_bytes
-from modicum.plan.shape import Shape, from_card, from_config, from_file, from_numbers, looks_like_numbers
+from modicum.plan.memory import cache_bytes, weight_bytes
+from modicum.plan.precision import of_name
+from modicum.plan.shape import Shape, from_card, from_config, from_file, from_numbers, looks_like_numbers, widths
 from tests.plan.shapes import CONFIGS, shape
 
 
@@ -135,3 +136,22 @@ def test_any_config_is_a_shape_or_refused(fields: dict[str, Any], base: str) -> 
 def test_any_text_is_numbers_or_refused(text: str) -> None:
     with contextlib.suppress(InputError):
         assert from_numbers(text).parameters > 0
+
+
+def test_widths_fit_the_cards_they_belong_to() -> None:
+    cards = Cards.open()
+    for model, wide in widths().items():
+        card = cards.get(model)
+        made = from_card(card)
+        assert set(wide) <= {"hidden", "inner", "vocabulary", "heads", "experts", "taken", "tied"}, model
+        assert made.vocabulary == wide["vocabulary"] and made.hidden == wide["hidden"] and made.tied == wide.get("tied", False)
+        tables = made.embedding * (1 if made.tied else 2)
+        assert tables < made.parameters * 0.45, model
+        assert (made.dense and not made.experts) or (made.experts or 0) > (made.experts_active or 0) > 0
+
+
+def test_four_bits_leave_the_tables_in_sixteen() -> None:
+    """About 6 GB: https://tomodahinata.com/en/blog/qwen3-8b-awq-self-hosting-reasoning-production-guide, read 2026-11-22."""
+    eight = from_card(Cards.open().get("qwen3-8b"))
+    assert weight_bytes(eight, of_name("awq")) == pytest.approx(6.1e9, rel=0.03)
+    assert weight_bytes(eight, of_name("int4")) == pytest.approx(8.19e9 / 2, rel=0.001), "bare"

@@ -65,3 +65,11 @@ def test_declared_calls_are_spread_over_the_busy_hours() -> None:
     assert (found.tokens_in, found.tokens_out) == (800, 120)
     assert 500 / 60 < found.peak_minute < 30
     assert declared(3, 10, 10).calls == 3 and declared(0.2, 10, 10).calls == 1
+
+
+def test_a_day_says_that_it_is_not_a_week() -> None:
+    short = gather([call(0), call(60, None)])
+    assert [doubt.split()[0] for doubt in short.doubts] == ["2", "1"]
+    assert "less than a week" in short.doubts[0] and "no known length" in short.doubts[1]
+    assert gather([call(0), call(6 * 24 * 60), call(9 * 24 * 60)]).doubts == ()
+    assert declared(100, 800, 120).doubts == ()

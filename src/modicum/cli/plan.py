@@ -159,6 +159,7 @@ def command(
     wanted = of_name(precision) if precision else None
     found, notes = _machines(names, here)
     came = _traffic(config, workload, all_calls, calls_a_day, tokens, busy_hours)
+    notes += came.traffic.doubts if came else ()
     given = Assumptions(
         **{
             name: value

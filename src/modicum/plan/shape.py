@@ -6,8 +6,11 @@ Only shapes: nothing here knows what a model can do.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +113,8 @@ def from_card(card: Card) -> Shape:
             f"the catalogue does not know {', '.join(missing)} of {card.id}", hint="give its config.json, or its numbers: 8b:32x8x128"
         )
     sliding = min(weights.window_layers or 0, layers) if weights.window_tokens else 0
+    wide = widths().get(card.id, {})
+    experts = wide.get("experts")
     return Shape(
         name=card.id,
         parameters=weights.parameters,
@@ -120,9 +125,23 @@ def from_card(card: Card) -> Shape:
         latent=latent,
         window=weights.window_tokens if sliding else None,
         windowed_layers=sliding,
+        heads=wide.get("heads"),
+        hidden=wide.get("hidden"),
+        inner=wide["inner"] * wide.get("taken", 1) if "inner" in wide else None,
+        vocabulary=wide.get("vocabulary"),
+        tied=bool(wide.get("tied")),
+        experts=experts,
+        experts_active=wide.get("taken") if experts else None,
         context=card.limits.context_tokens if card.limits else None,
         precision=weights.precision,
     )
+
+
+@lru_cache(maxsize=1)
+def widths() -> Mapping[str, Mapping[str, int]]:
+    """Widths by the id of a card, from `widths.toml`, which says where they were read."""
+    text = (resources.files("modicum.plan") / "widths.toml").read_text(encoding="utf-8")
+    return {model: row for read in tomllib.loads(text)["read"] for model, row in read["models"].items()}
 
 
 def from_numbers(text: str) -> Shape:
@@ -144,8 +163,8 @@ def from_numbers(text: str) -> Shape:
 
 
 def looks_like_numbers(text: str) -> bool:
-    size, colon, rest = text.partition(":")
-    return bool(colon) and rest.count("x") == 2 and size[:1].isdigit()
+    size, colon, _ = text.partition(":")
+    return bool(colon) and size[:1].isdigit()
 
 
 def from_file(path: Path) -> Shape:

@@ -140,14 +140,9 @@ def trust() -> str:
 def traffic_line(traffic: Traffic) -> str:
     """What was laid on the machines, in a sentence."""
     how = "declared" if traffic.declared else f"recorded over {traffic.span_hours:,} hours, {traffic.silent_hours:,} of them silent"
-    unknown = (
-        f"; {traffic.calls_of_unknown_length:,} of unknown length, taken to be as long as the others"
-        if traffic.calls_of_unknown_length
-        else ""
-    )
     return (
         f"{traffic.calls:,} calls {how}: {traffic.tokens_in:,.0f} tokens in and {traffic.tokens_out:,.0f} out on the mean,"
-        f" {traffic.peak_hour:,} in the busiest hour, {traffic.peak_minute:,} in the busiest minute{unknown}."
+        f" {traffic.peak_hour:,} in the busiest hour, {traffic.peak_minute:,} in the busiest minute."
     )
 
 

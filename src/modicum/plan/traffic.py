@@ -15,7 +15,8 @@ from modicum.errors import NotEnoughDataError
 from modicum.types import Call
 
 HOUR = timedelta(hours=1)
-LONGEST_SILENCE_HOURS = 7 * 24
+WEEK_HOURS = 7 * 24
+LONGEST_SILENCE_HOURS = WEEK_HOURS
 """A longer silence is taken as a time when nobody recorded."""
 MONTH_HOURS = 30.44 * 24
 
@@ -80,6 +81,20 @@ class Traffic:
     @property
     def months(self) -> float:
         return self.span_hours / MONTH_HOURS
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What these hours do not tell."""
+        found = []
+        if not self.declared and self.span_hours < WEEK_HOURS:
+            found.append(
+                f"{self.span_hours} recorded hours are less than a week: without its nights and weekends, own machines look busier"
+            )
+        if self.calls_of_unknown_length:
+            found.append(
+                f"{self.calls_of_unknown_length:,} of {self.calls:,} calls have no known length, taken as long as the others"
+            )
+        return tuple(found)
 
     @property
     def _unseen(self) -> float:
