@@ -51,7 +51,7 @@ def compare(
     if not old:
         return None
     days = [len(observed_days(day_of(row) for row in usage if span.holds(day_of(row)))[0]) for span in (before, after)]
-    both = {own for own in _owners(old) & _owners(new)}
+    both = _owners(old) & _owners(new)
     total = _effects(old, new, both)
     moved = []
     for own in _owners(old) | _owners(new):

@@ -10,6 +10,7 @@ from typing import Literal
 from modicum.report.budget import Budget
 from modicum.report.currency import DOLLARS, Currency
 from modicum.report.history import Comparison, ScopeSpend, Trend
+from modicum.report.rungs import Baselines, Ladder, RetiringModel, Shares, Worth
 from modicum.report.traffic import Traffic
 from modicum.types import Certificate, ContractKind, Price, Saving, TaskKind, Verdict
 
@@ -218,3 +219,9 @@ class Report:
     traffic: Traffic | None = None
     refused_lines: int | None = None
     """Lines of the logs brought in for this report that are no calls; None where none was."""
+    ladders: tuple[Ladder, ...] = ()
+    """What could answer each workload, the smallest first."""
+    baselines: Baselines | None = None
+    shares: Shares | None = None
+    retiring: tuple[RetiringModel, ...] = ()
+    worth: Worth | None = None
