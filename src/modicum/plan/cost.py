@@ -1,9 +1,8 @@
 """What tokens cost on a machine of one's own, at the load that it really has: it costs as much at night as at noon.
 
 Every hour of the traffic is laid on as many machines as its busiest minute needs. They are paid for in every hour, silent ones too; power
-is drawn while a call is in work (with arrivals as random as calls are, the share of time without any is exp(-rate x time a call takes),
-M/G/infinity) and idle power otherwise; somebody looks after them for so many hours a month. What all that is for the tokens that came is
-the price of a million.
+is drawn while a call is in work (how much of the time that is, `waiting` says) and idle power otherwise; somebody looks after them for so
+many hours a month. What all that is for the tokens that came is the price of a million.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ from decimal import Decimal
 from modicum.plan.machines import Machine
 from modicum.plan.speed import Roofline
 from modicum.plan.traffic import MONTH_HOURS, Traffic
+from modicum.plan.waiting import settle
 
 HEADROOM = 0.7
 """Of its capacity, a machine is not given more: close to it, waiting grows without bound."""
 IDLE_SHARE = 0.2
 """Of its most power, what a machine of unknown idle power draws without work."""
 MOST_MACHINES = 4096
-LEVELS = 48
+LEVELS = 24
 """Of how busy an hour is, told apart."""
 MILLION = 1_000_000
 
@@ -55,12 +55,12 @@ class Running:
     """Of what they could do, on the mean over all hours, silent ones too."""
     utilisation_peak: float
     """In the busiest hour."""
-    sequences_peak: float
-    """At once on one machine in the busiest minute."""
+    sequences_peak: int
+    """At once on one machine; exceeded in one per cent of a time that is all like the busiest minute."""
     seconds_a_call: float
-    """From start to end in a mean hour with calls."""
+    """From arrival to end, waiting included, on the mean over all calls."""
     seconds_a_call_peak: float
-    """In the busiest minute."""
+    """Of those in a time like the busiest minute."""
     machine_usd_month: Decimal
     power_usd_month: Decimal
     care_usd_month: Decimal
@@ -111,12 +111,11 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
     busy_hours = seconds = 0.0
     for calls, hours in _levels(traffic):
         rate = calls / 3600 / number
-        took = line.round_s(_sequences(line, at, rate, tokens_in, tokens_out), tokens_in, tokens_out)
-        busy_hours += (1 - math.exp(-rate * took)) * hours
-        seconds += took * calls * hours
+        settled = settle(line, at, tokens_in, tokens_out, rate)
+        busy_hours += settled.busy * hours
+        seconds += settled.seconds * calls * hours
     busy = busy_hours / span
-    peak_rate = traffic.peak_minute / 60 / number
-    at_peak = _sequences(line, at, peak_rate, tokens_in, tokens_out)
+    at_peak = settle(line, at, tokens_in, tokens_out, traffic.peak_minute / 60 / number)
     kilowatts = (idle + (full - idle) * busy) / 1000 * number
     power = Decimal(kilowatts * MONTH_HOURS) * given.power_usd_kwh
     machine = _machine_usd_month(line.machine, line.cards, given, buying) * number
@@ -135,9 +134,9 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
         most_sequences=at,
         utilisation=traffic.calls / (best * number * 3600 * span),
         utilisation_peak=traffic.peak_hour / (best * number * 3600),
-        sequences_peak=at_peak,
+        sequences_peak=at_peak.often,
         seconds_a_call=seconds / traffic.calls,
-        seconds_a_call_peak=line.round_s(at_peak, tokens_in, tokens_out),
+        seconds_a_call_peak=at_peak.seconds,
         machine_usd_month=_cents(machine),
         power_usd_month=_cents(power),
         care_usd_month=_cents(care),
@@ -191,11 +190,11 @@ def _cost_of_multiple(
     """Dollars a month of so many machines under a multiple of the traffic."""
     idle, full = _power(line.machine, line.cards)
     busy = 0.0
-    if multiple > 0:
+    if multiple > 0 and buying:
+        tokens_in, tokens_out = traffic.tokens_in, traffic.tokens_out
         for calls, hours in _levels(traffic):
             rate = calls * multiple / 3600 / number
-            took = line.round_s(_sequences(line, most, rate, traffic.tokens_in, traffic.tokens_out), traffic.tokens_in, traffic.tokens_out)
-            busy += (1 - math.exp(-rate * took)) * hours
+            busy += settle(line, most, tokens_in, tokens_out, rate).busy * hours
         busy /= traffic.span_hours
     power = (idle + (full - idle) * busy) / 1000 * number * MONTH_HOURS * float(given.power_usd_kwh) if buying else 0.0
     return (
@@ -209,19 +208,6 @@ def _levels(traffic: Traffic) -> list[tuple[float, int]]:
     size = max(1, math.ceil(len(ordered) / LEVELS))
     parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     return [(sum(part) / len(part), len(part)) for part in parts]
-
-
-def _sequences(line: Roofline, most: int, rate: float, tokens_in: float, tokens_out: float) -> float:
-    """Calls at once (Little's law): the fewest with which as many end as come."""
-    if rate * line.round_s(1, tokens_in, tokens_out) <= 1:
-        return 1.0
-    low, high = 1.0, float(max(1, most))
-    if line.calls_a_second(high, tokens_in, tokens_out) <= rate:
-        return high
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if line.calls_a_second(middle, tokens_in, tokens_out) >= rate else (middle, high)
-    return high
 
 
 def _machine_usd_month(machine: Machine, cards: int, given: Assumptions, buying: bool) -> Decimal:

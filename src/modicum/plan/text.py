@@ -196,7 +196,7 @@ def _running(found: Plan, money: Money) -> Table:
         ),
         (
             "a call takes",
-            f"{own.seconds_a_call:.2f} s, {own.seconds_a_call_peak:.2f} s in the busiest minute ({own.sequences_peak:.0f} at once)",
+            f"{own.seconds_a_call:.2f} s, {own.seconds_a_call_peak:.2f} s in the busiest minute (up to {own.sequences_peak} at once)",
         ),
         (
             "a month",

@@ -91,9 +91,7 @@ class Traffic:
                 f"{self.span_hours} recorded hours are less than a week: without its nights and weekends, own machines look busier"
             )
         if self.calls_of_unknown_length:
-            found.append(
-                f"{self.calls_of_unknown_length:,} of {self.calls:,} calls have no known length, taken as long as the others"
-            )
+            found.append(f"{self.calls_of_unknown_length:,} of {self.calls:,} calls have no known length, taken as long as the others")
         return tuple(found)
 
     @property
