@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modicum.backends import hub
 from modicum.backends.hub import Asked
@@ -166,6 +170,21 @@ def test_a_damaged_cache_is_asked_again(scripted: Scripted, folder: Path) -> Non
     for path in folder.iterdir():
         path.write_bytes(b"{")
     assert not hub.search(asked, folder, now=NOW).cached
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=300) | st.lists(st.text(max_size=20) | st.integers(), max_size=3)
+
+
+@given(
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("id", "tags", "pipeline_tag", "safetensors", "downloads", "gated", "last_modified"), VALUES)
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_hub_says_of_a_model_can_be_kept(row: dict[str, Any]) -> None:
+    one = hub._model(SimpleNamespace(**row))
+    assert msgspec.json.decode(msgspec.json.encode(one), type=hub.HubModel) == one
+    assert len(one.id) <= 200
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def test_terms_hold_where_they_were_agreed_to(cards: Cards) -> None:
     openai = terms_for("openai", cards.get("gpt-4o"))
     assert openai is not None and openai.training == "restricted" and "classify" in openai.note
     assert terms_for("azure", cards.get("gpt-4o")) is None and terms_for(None, None) is None
+    bedrock = terms_for("bedrock", cards.get("claude-haiku-4-5"))
+    assert bedrock is not None and bedrock.provider == "Amazon Bedrock"
     llama = terms_for("groq", cards.get("llama-3.3-70b"))
     assert llama is not None and llama.training == "allowed"
     with pytest.raises(ConfigError, match="lacks"):

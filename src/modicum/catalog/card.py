@@ -15,8 +15,6 @@ from modicum.types import TaskKind
 Kind = Literal["llm", "encoder", "embedder", "reranker", "extractor", "guard"]
 Medium = Literal["text", "image", "audio", "video", "pdf", "vector", "score", "labels"]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "mxfp4", "int4"]
-BITS: dict[Precision, float] = {"fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "mxfp4": 4.25, "int4": 4}
-"""Bits a weight; MXFP4 has one scale of 8 bits for 32 weights (OCP Microscaling Formats 1.0)."""
 
 TASKS: dict[Kind, tuple[TaskKind, ...]] = {
     "llm": ("classify", "extract", "score", "tool", "summarise", "translate", "retrieve-and-answer", "generate"),

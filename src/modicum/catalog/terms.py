@@ -32,7 +32,7 @@ class Terms:
     kinds: tuple[str, ...]
     """Kinds of provider (openai, anthropic, ...) whose customers agreed to them."""
     laboratories: tuple[str, ...]
-    """Whose models they speak of."""
+    """Whose models they speak of; empty: of all that are sold there."""
     families: tuple[str, ...] = ()
     """Of their families, these alone; empty: all that are not open weights."""
     training: Training
@@ -73,7 +73,7 @@ def terms_for(kind: str | None, card: Card | None) -> Terms | None:
         if row.families:
             if card is not None and card.laboratory in row.laboratories and card.family in row.families:
                 return row
-        elif kind in row.kinds and (card is None or card.laboratory in row.laboratories):
+        elif kind in row.kinds and (card is None or not row.laboratories or card.laboratory in row.laboratories):
             return row
     return None
 

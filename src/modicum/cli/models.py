@@ -15,9 +15,10 @@ from modicum.backends import hub
 from modicum.backends.priced import priced
 from modicum.catalog.card import Card, Kind
 from modicum.catalog.card_names import fold
-from modicum.catalog.cards import Cards
+from modicum.catalog.cards import FIRST_PARTY, Cards
 from modicum.catalog.offers import OLD_DAYS, Offer, dollars
 from modicum.catalog.terms import NOT_ADVICE, Terms, terms_for
+from modicum.cli import model_page
 from modicum.cli.keys import dollars as amount
 from modicum.cli.options import Config, common, print_json, print_table, printable
 from modicum.errors import RequestError
@@ -33,14 +34,8 @@ SORTS: dict[str, Callable[[Line], Any]] = {
     "context": lambda line: (-(line.context or 0), line.card.id),
     "laboratory": lambda line: (line.card.laboratory.lower(), line.card.id),
 }
-KINDS_OF_LABORATORIES = {
-    "OpenAI": "openai",
-    "Anthropic": "anthropic",
-    "Google": "gemini",
-    "Mistral AI": "mistral",
-    "xAI": "xai",
-    "DeepSeek": "deepseek",
-}
+KINDS = {laboratory: kind for kind, laboratory in FIRST_PARTY.items()}
+"""Laboratory -> the kind of provider that is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +123,7 @@ def show(model: str, config: Config, as_json: bool) -> None:
         card=card,
         tasks=card.tasks,
         offers=cards.offers.of(card, today),
-        terms=terms_for(KINDS_OF_LABORATORIES.get(card.laboratory), card),
+        terms=terms_for(KINDS.get(card.laboratory), card),
         smaller=tuple(other.id for other in cards.smaller(card, today)),
     )
     if as_json:
@@ -308,8 +303,6 @@ def _price(offer: Offer) -> str:
 
 
 def _show(shown: Shown, today: date) -> None:
-    from modicum.cli.model_page import lines
-
-    for line in lines(shown.card, shown.offers, shown.terms, shown.smaller, today):
+    for line in model_page.lines(shown.card, shown.offers, shown.terms, shown.smaller, today):
         click.echo(printable(line))
     click.echo(f"Terms and licences: {NOT_ADVICE}.")
