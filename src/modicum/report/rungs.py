@@ -51,8 +51,8 @@ class Rung:
     model: str | None = None
     """As it is asked for at `provider`; None for what is no model of anybody's."""
     provider: str | None = None
-    share: float = 1.0
-    """Of the workload's calls that it would answer; the others stay with the incumbent."""
+    share: float | None = 1.0
+    """Of the workload's calls that it would answer; the others stay with the incumbent. None: nobody knows yet."""
     usd_call: Decimal | None = None
     """What a call that it answers costs. None: unknown."""
     usd_month: Decimal | None = None
