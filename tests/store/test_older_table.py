@@ -12,6 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from modicum.store import rows
 from modicum.store.calls import Calls
+from modicum.store.marks import NAMES
 from modicum.store.segments import SegmentWriter
 from modicum.store.table import CONFIGURATION, WRITER
 from modicum.types import Call, Usage, new_call_id
@@ -29,6 +30,7 @@ LATER = (
     "trace_id",
     "tags",
     "seen",
+    *NAMES,
 )
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
@@ -12,6 +12,7 @@ from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
 from modicum.report.figures import summarise
+from modicum.report.look import traffic
 from modicum.report.period import EVER, Span
 from modicum.report.records import Report, ShadowCounts
 from modicum.report.spend import day_of
@@ -50,12 +51,21 @@ def gather(
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
     )
+    since, until = _moments(span)
+    report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=usage))
     if against is not None:
         compared = compare(found, control.workloads(scope), before=against, after=span, catalogue=catalogue)
         if compared is None:
             raise NotEnoughDataError(f"no calls between {against.first} and {against.last} to compare with")
         report = replace(report, comparison=compared)
     return report
+
+
+def _moments(span: Span) -> tuple[datetime | None, datetime | None]:
+    """When the span begins, and when it is over."""
+    first = None if span.first == date.min else datetime.combine(span.first, time(), tzinfo=UTC)
+    last = None if span.last == date.max else datetime.combine(span.last + timedelta(days=1), time(), tzinfo=UTC)
+    return first, last
 
 
 def count_shadow(calls: Calls, usage: Iterable[UsageRow]) -> dict[str, ShadowCounts]:

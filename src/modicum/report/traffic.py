@@ -59,7 +59,8 @@ class Conversation:
 class Traffic:
     """Of everything in a report."""
 
-    workloads: Mapping[str | None, WorkloadTraffic]
+    workloads: Mapping[str, WorkloadTraffic]
+    """By id; "" holds the calls that belong to none."""
     conversations: tuple[Conversation, ...]
     """The dearest first, no more than twenty."""
     conversations_seen: int

@@ -21,6 +21,8 @@ from modicum.store import batches
 from modicum.store.codec import to_us
 from modicum.store.engine import connected
 from modicum.store.home import changing, deleting, prepare, sync_folder
+from modicum.store.key import evidence_key
+from modicum.store.marks import Marker
 from modicum.store.segments import Segment, open_all, seal, segments
 from modicum.store.table import Table, guarded, rows_of
 
@@ -55,13 +57,14 @@ def absorb(home: Path, *, all_of_it: bool = False) -> int:
                 if all_of_it:
                     raise
     entered = 0
+    marker = Marker(evidence_key(home))
     for group in _groups([segment for segment in segments(home) if segment.state != "open"]):
         table = Table(home)
         wanted = {segment.segment_id for segment in group if not table.has(segment.segment_id)}
         if wanted:
             opened = open_all(home, wanted)
             try:
-                rows = itertools.chain.from_iterable(rows_of(segment) for segment in opened)
+                rows = itertools.chain.from_iterable(rows_of(segment, marker) for segment in opened)
                 with guarded(home):
                     table.append(rows, sorted(wanted))
             finally:

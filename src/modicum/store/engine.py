@@ -18,21 +18,20 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "memory_limit": MEMORY,
     "threads": "1",
     "preserve_insertion_order": "false",
 }
 
 
 @contextmanager
-def connected(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(home: Path, *, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database of its own in memory that may read below `home` and spill there, and nowhere else."""
     root = home.resolve()
     try:
         spill = tempfile.mkdtemp(prefix="duckdb-", dir=root / "tmp")
     except OSError as error:
         raise StoreError(f"the calls in {home} cannot be read: {error.strerror}") from None
-    connection = duckdb.connect(":memory:", config=_CLOSED | {"temp_directory": spill})
+    connection = duckdb.connect(":memory:", config=_CLOSED | {"temp_directory": spill, "memory_limit": memory})
     try:
         # The allowed folder must be named before access is closed: after that nothing more is allowed.
         connection.execute("SET allowed_directories = [" + _literal(f"{root}/") + "]")

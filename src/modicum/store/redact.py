@@ -19,6 +19,7 @@ from modicum.store.engine import connected, fetch
 from modicum.store.erase import clean, silence
 from modicum.store.home import changing, deleting, prepare, reading
 from modicum.store.key import evidence_key
+from modicum.store.marks import Marker
 from modicum.store.scan import Wanted, scan
 from modicum.store.table import Table, guarded
 from modicum.view import Redactor
@@ -123,8 +124,9 @@ def _is_due(home: Path, paths: list[str], version: str, how: Keep) -> bool:
 
 def _rows(home: Path, paths: list[str], redactor: Redactor, how: Keep, key: bytes) -> Iterator[tuple[Any, ...]]:
     """A partition's calls as they are to be stored."""
-    columns = ", ".join(rows.SELECTED)
+    columns, marker = ", ".join(rows.SELECTED), Marker(key)
     with reading(home), connected(home) as connection:
         connection.execute(f"SELECT {columns}, seen, stored_us FROM ({rows.SOURCE}) ORDER BY started_us, call_id", [paths])
         for values in fetch(connection):
-            yield rows.row(kept(rows.call(values[:-2]), how, redactor, key), values[-1], values[-2])
+            call = kept(rows.call(values[:-2]), how, redactor, key)
+            yield rows.row(call, values[-1], values[-2], marks=marker.of(call))

@@ -17,6 +17,8 @@ import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from modicum.store.codec import from_us, to_us
+from modicum.store.marks import NAMES as MARKS
+from modicum.store.marks import UNKNOWN, Marks
 from modicum.types import Call, Decision, Usage
 
 _TEXT, _WHOLE, _REAL, _BOOL, _BYTES = DataType.string(), DataType.int64(), DataType.float64(), DataType.bool(), DataType.binary()
@@ -64,6 +66,15 @@ COLUMNS: dict[str, DataType] = {
     "trace_id": _TEXT,
     "tags": _TEXT,
     "seen": _BOOL,
+    "request_mark": _WHOLE,
+    "messages_mark": _WHOLE,
+    "prior_mark": _WHOLE,
+    "head_mark": _WHOLE,
+    "input_chars": _WHOLE,
+    "prior_chars": _WHOLE,
+    "head_chars": _WHOLE,
+    "has_tools": _BOOL,
+    "has_media": _BOOL,
     "request": _BYTES,
     "response": _BYTES,
 }
@@ -76,13 +87,18 @@ SOURCE = (
 """A query over files of the table that has every column, also those that came after the files were written."""
 SCHEMA = Schema([Field(name, kind, nullable=True) for name, kind in COLUMNS.items()])
 BODIES = ("request", "response")
+MARKED = frozenset(MARKS)
+"""Columns that are made of the bodies."""
 _encode = msgspec.json.Encoder().encode
 _decode_decision = msgspec.json.Decoder(Decision).decode
 _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-def row(call: Call, stored_us: int, seen: bool | None = None) -> tuple[Any, ...]:
-    """The call's values in the order of COLUMNS. `seen`: what was asked came in with the call, whether it is still kept or not."""
+def row(call: Call, stored_us: int, seen: bool | None = None, *, marks: Marks = UNKNOWN) -> tuple[Any, ...]:
+    """The call's values in the order of COLUMNS. `seen`: what was asked came in with the call, whether it is still kept or not.
+
+    `marks`: what `store.marks` says of its request.
+    """
     started_us, usage, decision = to_us(call.started_at), call.usage, call.decision
     return (
         call.call_id,
@@ -128,6 +144,7 @@ def row(call: Call, stored_us: int, seen: bool | None = None) -> tuple[Any, ...]
         call.trace_id,
         _encode(call.tags).decode() if call.tags else None,
         call.request is not None if seen is None else seen,
+        *marks,
         call.request,
         call.response,
     )
@@ -158,7 +175,9 @@ def batches(rows: Iterable[tuple[Any, ...]], *, most_bytes: int = 8 << 20, most_
         yield batch(held)
 
 
-SELECTED = tuple(name for name in COLUMNS if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen"))
+SELECTED = tuple(
+    name for name in COLUMNS if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen", *MARKS)
+)
 """What a scan reads; `call` takes it in this order."""
 
 

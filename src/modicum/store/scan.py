@@ -20,7 +20,7 @@ import duckdb
 
 from modicum.store import codec, rows
 from modicum.store.codec import to_us
-from modicum.store.engine import connected, fetch
+from modicum.store.engine import MEMORY, connected, fetch
 from modicum.store.home import reading
 from modicum.store.segments import Opened, open_all
 from modicum.store.table import File, Table, day_of
@@ -110,9 +110,9 @@ class View:
 
 
 @contextmanager
-def viewed(home: Path) -> Iterator[View]:
-    """Look at the calls; while the block runs, nothing it may read is deleted."""
-    with reading(home), connected(home) as connection:
+def viewed(home: Path, *, memory: str = MEMORY) -> Iterator[View]:
+    """Look at the calls; while the block runs, nothing it may read is deleted. `memory`: what the database may use before it spills."""
+    with reading(home), connected(home, memory=memory) as connection:
         opened = open_all(home)
         try:
             table = Table(home)

@@ -21,6 +21,8 @@ from modicum.store import batches, codec, identity, rows
 from modicum.store.compact import absorb
 from modicum.store.engine import connected, fetch
 from modicum.store.home import changing, deleting, reading
+from modicum.store.key import evidence_key
+from modicum.store.marks import NAMES, Marker
 from modicum.store.meeting import together
 from modicum.store.table import File, Table, guarded
 
@@ -114,11 +116,12 @@ class Supplements:
     def _rows(self, paths: list[str], done: list[tuple[bytes, int]]) -> Iterator[tuple[Any, ...]]:
         """A partition's calls, completed; `done` gets the keys of those that were, and what is known of them now."""
         assert self._index is not None and self._file is not None
-        columns = ", ".join(rows.SELECTED)
+        columns, width = ", ".join((*rows.SELECTED, *NAMES)), len(rows.SELECTED)
+        marker = Marker(evidence_key(self._home))
         with reading(self._home), connected(self._home) as connection:
             connection.execute(f"SELECT {columns}, seen, stored_us FROM ({rows.SOURCE}) ORDER BY started_us, call_id", [paths])
             for values in fetch(connection):
-                call, seen, stored_us = rows.call(values[:-2]), values[-2], values[-1]
+                call, seen, stored_us = rows.call(values[:width]), values[-2], values[-1]
                 key = identity.key(call.call_id)
                 found = self._index.execute("SELECT held, at, bytes FROM records WHERE key = ? ORDER BY at", (key,)).fetchall()
                 for held, at, size in found:
@@ -129,7 +132,8 @@ class Supplements:
                         seen, stored_us = True, max(stored_us, time.time_ns() // 1000)
                     call = together(call, other)
                     done.append((key, held))
-                yield rows.row(call, stored_us, seen)
+                marks = marker.of(call) if call.request is not None else values[width:-2]
+                yield rows.row(call, stored_us, seen, marks=marks)
 
     def _forget(self, done: list[tuple[bytes, int]]) -> None:
         assert self._index is not None

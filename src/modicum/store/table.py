@@ -33,6 +33,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from modicum.errors import StoreError
 from modicum.store import rows
 from modicum.store.home import make_private, privately
+from modicum.store.marks import Marker
 from modicum.store.segments import Opened
 
 CONFIGURATION = {
@@ -205,11 +206,11 @@ class Table:
         self._delta = DeltaTable(self._path)
 
 
-def rows_of(segment: Opened) -> Iterator[tuple[Any, ...]]:
+def rows_of(segment: Opened, marker: Marker) -> Iterator[tuple[Any, ...]]:
     """The rows of a segment's calls, as they come. Its id says when it began to be stored."""
     stored_us = int(segment.segment_id.replace("-", "")[:12], 16) * 1000
     for _, call in segment.calls():
-        yield rows.row(call, stored_us)
+        yield rows.row(call, stored_us, marks=marker.of(call))
 
 
 @contextmanager

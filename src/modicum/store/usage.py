@@ -11,6 +11,8 @@ from typing import Any
 from arro3.core import Array, Field, RecordBatch, Schema, Table
 
 from modicum.store import rows
+from modicum.store.key import evidence_key
+from modicum.store.marks import UNKNOWN, Marker
 from modicum.store.scan import View, viewed
 from modicum.types import Call
 
@@ -97,6 +99,7 @@ def usage(home: Path) -> list[UsageRow]:
 
 _NAMED = {
     "workload_id": "coalesce(a.workload_id, c.workload_id) AS workload_id",
+    "version_id": "coalesce(a.version_id, c.version_id) AS version_id",
     "seen": "coalesce(c.seen, true) AS seen",  # before there was the column, no log without texts was taken
 }
 
@@ -154,8 +157,9 @@ def _rows(view: View) -> Iterator[UsageRow]:
 def _recent(view: View, columns: Sequence[str]) -> Iterator[RecordBatch]:
     """The figures of the calls that are not in the table yet, with their assigned workloads."""
     held: list[Call] = []
+    marked = not rows.MARKED.isdisjoint(columns)
     for segment in view.fresh:
-        for _, call in segment.calls(bodies=False):
+        for _, call in segment.calls(bodies=marked):
             held.append(call)
             if len(held) >= 8_192:
                 yield _batch(view, held, columns)
@@ -166,8 +170,10 @@ def _recent(view: View, columns: Sequence[str]) -> Iterator[RecordBatch]:
 
 def _batch(view: View, calls: list[Call], columns: Sequence[str]) -> RecordBatch:
     assigned = view.assignments_of([call.call_id for call in calls])
-    values = dict(zip(rows.COLUMNS, zip(*(rows.row(call, 0) for call in calls), strict=True), strict=True))
-    decided = values["workload_id"]
-    values["workload_id"] = tuple(assigned.get(call.call_id, (mine, ""))[0] for call, mine in zip(calls, decided, strict=True))
+    marker = None if rows.MARKED.isdisjoint(columns) else Marker(evidence_key(view.home))
+    listed = (rows.row(call, 0, marks=marker.of(call) if marker else UNKNOWN) for call in calls)
+    values = dict(zip(rows.COLUMNS, zip(*listed, strict=True), strict=True))
+    decided = zip(calls, values["workload_id"], values["version_id"], strict=True)
+    values["workload_id"], values["version_id"] = zip(*(assigned.get(call.call_id, mine) for call, *mine in decided), strict=True)
     schema = Schema([Field(name, rows.COLUMNS[name], nullable=True) for name in columns])
     return RecordBatch([Array(values[name], rows.COLUMNS[name]) for name in columns], schema=schema)
