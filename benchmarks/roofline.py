@@ -128,22 +128,30 @@ def _half(seen: Collection[str], asked: Mapping[str, Any]) -> str:
 
 SHARED = ("bandwidth", "layer_us", "sequence_us", "experts")
 """What the generations of chips have in common under vLLM; `compute` is each one's own."""
-LIMITS = {"bandwidth": (0.3, 0.95), "compute": (0.05, 1.0), "layer_us": (1.0, 400.0), "sequence_us": (1.0, 50.0), "experts": (0.1, 1.0)}
+LIMITS = {
+    "bandwidth": (0.3, 0.95),
+    "compute": (0.05, 1.0),
+    "layer_us": (1.0, 400.0),
+    "sequence_us": (1.0, 50.0),
+    "experts": (0.1, 1.0),
+    "beside": (0.02, 10.0),
+}
 
 
 def fit(found: Sequence[Row]) -> dict[tuple[Engine, str], Efficiency]:
     """Factors with the least absolute logarithmic error on the rows that are to be fitted; the others are not looked at.
 
-    What no row of a kind can tell stays as it is: `experts` outside vLLM, `sequence_us` under llama.cpp, where nothing ran side by side.
-    `sequence_us` ends at 50: left free, it grows until it explains how runs start and end.
+    What no row of a kind can tell stays as it is: `experts` outside vLLM, `sequence_us` where nothing ran side by side. Under the serving
+    engines `sequence_us` ends at 50: left free, it grows until it explains how runs start and end.
     """
     seen: dict[tuple[Engine, str], list[Row]] = defaultdict(list)
     for row in found:
         if row.half == "fit":
             seen[row.key].append(row)
     now = {key: EFFICIENCY[key] for key in EFFICIENCY if seen[key]}
-    own = {"vllm": ("compute",), "llama.cpp": ("bandwidth", "compute", "layer_us")}
-    knobs = [([key], name) for key in now for name in own.get(key[0], ("bandwidth", "compute", "layer_us", "sequence_us"))]
+    together = {key for key in now if any(row.asked.get("at_once", 1) != 1 for row in seen[key])}
+    knobs = [([key], name) for key in now for name in (("compute",) if key[0] == "vllm" else ("bandwidth", "compute", "layer_us"))]
+    knobs += [([key], "beside" if key[0] == "llama.cpp" else "sequence_us") for key in now if key[0] != "vllm" and key in together]
     knobs += [([key for key in now if key[0] == "vllm"], name) for name in SHARED]
     step = 0.4
     while step > 0.004:
@@ -212,6 +220,8 @@ def main() -> None:
             print(
                 f"({engine!r}, {stack!r}): bandwidth={reached.bandwidth:.2f}, compute={reached.compute:.2f},"
                 f" layer_us={reached.layer_us:.0f}, sequence_us={reached.sequence_us:.0f}, experts={reached.experts:.2f}"
+                + (f", beside={reached.beside:.2f}" if reached.beside else "")
+                + f"; error {_cost(reached, [row for row in found if row.half == 'fit' and row.key == (engine, stack)]):.2f}"
             )
         return
     if asked.markdown:

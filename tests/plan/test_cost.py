@@ -54,6 +54,11 @@ def test_the_same_calls_in_fewer_hours_want_more_machines() -> None:
     assert dense.machines_if_waiting <= dense.machines
 
 
+def test_each_further_machine_takes_a_quarter_of_the_care() -> None:
+    found = run(LINE, 16, times(1_000_000), GIVEN, buying=True)
+    assert found.machines > 4 and found.care_usd_month == 50 + Decimal("12.5") * (found.machines - 1)
+
+
 def test_no_minute_is_given_more_than_its_headroom() -> None:
     for calls in (10, 5_000, 200_000, 3_000_000):
         traffic = times(calls)

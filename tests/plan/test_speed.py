@@ -105,3 +105,13 @@ def test_the_engine_is_one_that_runs_there() -> None:
     assert engine_for(machine("rx-7900-xtx"), of_name("awq")) == "llama.cpp"
     assert engine_for(machine("mi300x"), of_name("fp8")) == "vllm"
     assert measured_as("vllm", machine("mi300x")) == ("vllm", "hopper"), "not measured: taken as Hopper, and said so"
+
+
+def test_many_callers_of_llama_cpp_are_told_from_one() -> None:
+    tested = [row for row in published.rows() if row.half == "test" and row.kind == "llama.cpp" and row.asked.get("at_once", 1) > 4]
+    assert {row.machine.id for row in tested} == {"dgx-spark", "m2-ultra"} and len(tested) == 12
+    assert statistics.median(abs(row.error()) for row in tested) <= 0.30
+    here = roofline(shape("llama-3.1-8b"), machine("mac-mini-m4-16gb"), of_name("q4_k_m"))
+    alone = here.step_s(1, 1000)
+    assert here.step_s(8, 1000) > 2 * alone, "eight do not ride along with one"
+    assert replace(here, reached=replace(here.reached, beside=None)).step_s(1, 1000) == alone

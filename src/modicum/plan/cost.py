@@ -20,6 +20,7 @@ HEADROOM = 0.7
 """Of its capacity, a machine is not given more: close to it, waiting grows without bound."""
 IDLE_SHARE = 0.2
 """Of its most power, what a machine of unknown idle power draws without work."""
+CARE_MORE = Decimal("0.25")
 MOST_MACHINES = 4096
 LEVELS = 24
 """Of how busy an hour is, told apart."""
@@ -36,6 +37,7 @@ class Assumptions:
     years: float = 3.0
     """After which a bought machine is worth nothing."""
     care_hours_month: float = 2.0
+    """Of somebody's time for the first machine; each further one takes a quarter of it."""
     hour_usd: Decimal = Decimal(60)
     headroom: float = HEADROOM
 
@@ -121,7 +123,7 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
     machine = _machine_usd_month(line.machine, line.cards, given, buying) * number
     if not buying:
         power = Decimal(0)  # the rent has it in
-    care = Decimal(given.care_hours_month) * given.hour_usd
+    care = _care_usd_month(given, number)
     total = machine + power + care
     month = 1 / traffic.months
     tokens = (traffic.input_tokens + traffic.output_tokens) * month
@@ -197,9 +199,7 @@ def _cost_of_multiple(
             busy += settle(line, most, tokens_in, tokens_out, rate).busy * hours
         busy /= traffic.span_hours
     power = (idle + (full - idle) * busy) / 1000 * number * MONTH_HOURS * float(given.power_usd_kwh) if buying else 0.0
-    return (
-        float(_machine_usd_month(line.machine, line.cards, given, buying)) * number + power + given.care_hours_month * float(given.hour_usd)
-    )
+    return float(_machine_usd_month(line.machine, line.cards, given, buying) * number + _care_usd_month(given, number)) + power
 
 
 def _levels(traffic: Traffic) -> list[tuple[float, int]]:
@@ -215,6 +215,10 @@ def _machine_usd_month(machine: Machine, cards: int, given: Assumptions, buying:
         price = (machine.buy_usd or Decimal(0)) * cards + machine.host_usd
         return price / Decimal(given.years * 12)
     return (machine.rent_usd_hour or Decimal(0)) * cards * Decimal(MONTH_HOURS)
+
+
+def _care_usd_month(given: Assumptions, machines: int) -> Decimal:
+    return Decimal(given.care_hours_month) * given.hour_usd * (1 + CARE_MORE * (machines - 1))
 
 
 def _power(machine: Machine, cards: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from modicum.plan.machines import Machine
 from modicum.plan.memory import Footprint, footprint
 from modicum.plan.precision import Precision, of_name
 from modicum.plan.shape import Shape
-from modicum.plan.speed import Engine, Roofline, roofline
+from modicum.plan.speed import BESIDE_MEASURED, Engine, Roofline, roofline
 from modicum.plan.traffic import Traffic
 
 PROMPT_TOKENS = 1000
@@ -88,7 +88,7 @@ def plan(
     needs = footprint(shape, machine, taken, context=context, concurrency=concurrency, cache=cache, cards=cards)
     line = roofline(shape, machine, taken, engine=engine, cache=cache, cards=cards)
     buying = machine.price_usd is not None or machine.rent_usd_hour is None
-    notes = list(_notes(shape, machine, taken, line, context))
+    notes = list(_notes(shape, machine, taken, line, context, together=concurrency > 1 or traffic is not None))
     speeds: dict[str, float] = {}
     if needs.fits:
         reading = line.prefill_s(prompt_tokens)
@@ -157,7 +157,7 @@ def _finest(shape: Shape, machine: Machine, *, context: int, concurrency: int, c
     return next(fitting, tried[-1])
 
 
-def _notes(shape: Shape, machine: Machine, precision: Precision, line: Roofline, context: int) -> Iterable[str]:
+def _notes(shape: Shape, machine: Machine, precision: Precision, line: Roofline, context: int, *, together: bool) -> Iterable[str]:
     if shape.context is not None and context > shape.context:
         yield f"{shape.name} was made for {shape.context:,} tokens; {context:,} are more"
     if precision.name == "int4":
@@ -168,5 +168,7 @@ def _notes(shape: Shape, machine: Machine, precision: Precision, line: Roofline,
         yield "the width and vocabulary of the model are unknown here: its tables are taken at the bits of its other weights"
     if machine.stack == "rocm" and line.engine == "vllm":
         yield "no measurement of a serving engine on ROCm is behind its speed: it is taken as Hopper's"
+    if together and line.engine == "llama.cpp" and machine.stack not in BESIDE_MEASURED:
+        yield "no measurement of several callers of llama.cpp on such a machine is behind its speed: they are taken as on Apple's"
     if line.cards > 1:
         yield "several cards: what they say to each other takes no time here, so the speed is the most that it could be"
