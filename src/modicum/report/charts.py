@@ -94,7 +94,7 @@ class Fall:
 def columns(trend: Trend) -> Columns:
     """Stacked columns, the dearest workload at the bottom, on an axis of round amounts in the currency in force."""
     rate = float(shown().rate)
-    sums = [sum(map(float, one.parts)) * rate for one in trend.slices]
+    sums = [sum(map(float, one.parts_usd)) * rate for one in trend.slices]
     step, top = round_axis(max(sums, default=0.0))
     n = len(trend.slices)
     pitch = 100 / max(n, 1)
@@ -104,7 +104,7 @@ def columns(trend: Trend) -> Columns:
     for number, one in enumerate(trend.slices):
         base = 0.0
         pieces = []
-        for series, part in enumerate(one.parts):
+        for series, part in enumerate(one.parts_usd):
             size = float(part) * rate / top * HEIGHT if top else 0.0
             if size > 0:
                 pieces.append(Piece(at=round(HEIGHT - base - size, 2), size=round(size, 2), series=series))

@@ -16,11 +16,11 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from modicum.errors import InputError
 
-SYMBOLS = dict(
-    USD="$", EUR="€", GBP="£", JPY="¥", INR="₹", KRW="₩", VND="₫", PHP="₱", THB="฿", ILS="₪", NGN="₦", UAH="₴", TRY="₺", KZT="₸", GEL="₾",
-    CNY="CN¥", SGD="S$", AUD="A$", CAD="C$", HKD="HK$", NZD="NZ$", TWD="NT$", BRL="R$", MXN="MX$",
-    MYR="RM\u00a0", IDR="Rp\u00a0", ZAR="R\u00a0",
-)  # fmt: skip
+SYMBOLS = {
+    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "VND": "₫", "PHP": "₱", "THB": "฿", "ILS": "₪", "NGN": "₦",
+    "UAH": "₴", "TRY": "₺", "KZT": "₸", "GEL": "₾", "CNY": "CN¥", "SGD": "S$", "AUD": "A$", "CAD": "C$", "HKD": "HK$", "NZD": "NZ$",
+    "TWD": "NT$", "BRL": "R$", "MXN": "MX$", "MYR": "RM\u00a0", "IDR": "Rp\u00a0", "ZAR": "R\u00a0",
+}  # fmt: skip
 """What stands before the number; any other code stands there itself."""
 WHOLE = frozenset("JPY KRW VND IDR CLP ISK HUF PYG UGX RWF XAF XOF XPF".split())
 """Currencies in which nobody writes a smaller unit (ISO 4217: exponent 0, or out of use)."""

@@ -21,7 +21,7 @@ class Slice:
     unpriced_calls: int
     spend_usd: Decimal | None
     """Of the calls whose cost is known; None where there are calls and none's is."""
-    parts: tuple[Decimal, ...]
+    parts_usd: tuple[Decimal, ...]
     """The same by `Trend.names`."""
     observed: bool = True
     """False where nobody was looking: a silence of more than a week."""

@@ -58,7 +58,7 @@ def evidence_of(line: WorkloadFigures, ladder: Ladder | None) -> Evidence:
 
 def is_smaller(rung: Rung) -> bool:
     """It does some of the work, for less than the incumbent where both prices are known."""
-    return rung.kind in SMALLER and rung.share > 0 and (rung.cheaper_share is None or rung.cheaper_share > 0)
+    return rung.kind in SMALLER and rung.share != 0 and (rung.cheaper_share is None or rung.cheaper_share > 0)
 
 
 def best_rung(ladder: Ladder) -> Rung | None:

@@ -52,7 +52,7 @@ def trend(
                 calls=whole.calls,
                 unpriced_calls=whole.unpriced_calls,
                 spend_usd=whole.known_usd,
-                parts=tuple(part.usd for part in (parts if rest else parts[:-1])),
+                parts_usd=tuple(part.usd for part in (parts if rest else parts[:-1])),
                 observed=any(start + timedelta(days=n) in looked for n in range((end - start).days + 1)),
             )
         )

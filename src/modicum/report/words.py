@@ -36,6 +36,24 @@ def money(value: Decimal | None) -> str:
     return written(value)
 
 
+def signed(value: Decimal | None) -> str:
+    """A change: +$12.40 · −$3.00 · $0."""
+    return f"+{money(value)}" if value is not None and value > 0 else money(value)
+
+
+def thousand(usd_call: Decimal | None) -> str:
+    """What a thousand calls cost, as one call of a small model costs less than anybody can read."""
+    return UNKNOWN if usd_call is None else money(usd_call * 1000)
+
+
+def seconds(ms: float | None) -> str:
+    """0.34 · 2.1 · 14: two digits are all that a latency deserves."""
+    if ms is None:
+        return "–"
+    value = ms / 1000
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.995 else f"{value:.2g}" if value >= 0.001 else "under 0.001"
+
+
 def saving(value: Saving | None) -> str:
     """The interval where there is one, else the estimate."""
     if value is None or value.usd_month is None:

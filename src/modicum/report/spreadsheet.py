@@ -1,0 +1,69 @@
+"""Tables as CSV that no spreadsheet takes for anything but text and numbers: rows in, text out.
+
+A text that begins with one of = + - @, a tab or a line break (in their full-width forms too, and behind spaces) is a formula to some
+spreadsheet: it gets an apostrophe in front, as OWASP advises ("CSV Injection"). Numbers are ours and stand bare. What would steer a
+terminal or turn the reading direction around is written as an escape; letters of all scripts stay as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from modicum.errors import ModicumError
+from modicum.report import words
+from modicum.report.sheets import Cell, Sheet
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+BOM = "\ufeff"
+LONGEST_CELL = 32_000
+"""A spreadsheet's cell ends at 32,767 characters."""
+
+
+def text(sheet: Sheet, *, bom: bool = False) -> str:
+    """One table, lines ended as RFC 4180 has them. `bom`: what makes some versions of Excel read UTF-8."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([safe(name) for name in sheet.head])
+    writer.writerows([[cell(value) for value in row] for row in sheet.rows])
+    return (BOM if bom else "") + out.getvalue()
+
+
+def cell(value: Cell) -> str:
+    """A number with all its digits and no exponent, a day as 2026-10-01, nothing for what is unknown, or a safe text."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:.10f}".rstrip("0").rstrip(".")
+    return str(value) if isinstance(value, int) else safe(value)
+
+
+def safe(value: str) -> str:
+    """A text that no spreadsheet runs."""
+    shown = words.visible(value, LONGEST_CELL)
+    return f"'{shown}" if shown.lstrip(" \u00a0\u3000").startswith(FORMULAS) or shown.startswith(FORMULAS) else shown
+
+
+def write(sheets: tuple[Sheet, ...], path: Path, *, bom: bool = False) -> tuple[Path, ...]:
+    """Write the first table to a file, or where `path` is a folder (or has no ending) each to a file in it. Which were written."""
+    try:
+        if path.suffix and not path.is_dir():
+            _put(path, text(sheets[0], bom=bom))
+            return (path,)
+        path.mkdir(parents=True, exist_ok=True)
+        for sheet in sheets:
+            _put(path / f"{sheet.name}.csv", text(sheet, bom=bom))
+        return tuple(path / f"{sheet.name}.csv" for sheet in sheets)
+    except OSError as error:
+        raise ModicumError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _put(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8", newline="")
