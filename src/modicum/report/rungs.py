@@ -129,6 +129,8 @@ class Shares:
     """What certificates in force cover, that which runs already included."""
     measured: Part
     published: Part
+    unproven: Part
+    """By price alone."""
     sentence: str
 
 

@@ -1,0 +1,24 @@
+"""From workloads to a shortlist: everything that could answer a workload, the smallest first, with what it costs, saves and lacks.
+
+    settings    what is assumed where no record says
+    bill, net   the same calls at two prices; the saving with its interval
+    needs       what a workload needs of a model, and what stands against one
+    market      which models to look at, and where they are sold
+    ours        exact cache and specialist
+    models      a smaller model of the laboratory, an open one at a provider
+    own         an open model on own hardware
+    same        today's model: cached, in batches, with a shorter prompt, as it is
+    build       the ladders
+    whole       baselines, shares, what retires
+    worth       whether anything is worth changing
+
+Pure: records in, records out. How each row is computed: docs/ladder.md.
+"""
+
+from modicum.report.ladder.build import ladders
+from modicum.report.ladder.fill import with_ladders
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.ladder.whole import baselines, retiring, shares
+from modicum.report.ladder.worth import worth
+
+__all__ = ["LadderSettings", "baselines", "ladders", "retiring", "shares", "with_ladders", "worth"]

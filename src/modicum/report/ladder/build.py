@@ -1,0 +1,185 @@
+"""The ladders of all workloads: records in, records out. Opens nothing, prints nothing."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from modicum.catalog import Catalogue
+from modicum.catalog.cards import Cards
+from modicum.report import words
+from modicum.report.ladder.bill import bill
+from modicum.report.ladder.case import Case, kind_of
+from modicum.report.ladder.market import Market
+from modicum.report.ladder.models import open_hosted, same_laboratory
+from modicum.report.ladder.needs import needs_of
+from modicum.report.ladder.ours import exact_cache, specialist
+from modicum.report.ladder.own import own_hardware
+from modicum.report.ladder.same import as_it_is, batched, cached, trimmed
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.month import Month, observed_days
+from modicum.report.records import ModelSpend, WorkloadFigures
+from modicum.report.rungs import Ladder, Rung, RungKind
+from modicum.report.spend import day_of
+from modicum.report.traffic import Traffic
+
+if TYPE_CHECKING:
+    from modicum.plan.traffic import Traffic as Hours
+    from modicum.store.calls import UsageRow
+
+ORDER: tuple[RungKind, ...] = (
+    "exact_cache",
+    "specialist",
+    "same_laboratory",
+    "open_hosted",
+    "open_own",
+    "incumbent_cached",
+    "incumbent_batch",
+    "incumbent_trimmed",
+    "incumbent",
+)
+SECOND: tuple[RungKind, ...] = ("open_hosted", "same_laboratory")
+"""Where there are too many rungs, the second of these go, in this order, then what is least sure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A scope's observed days, resampled once."""
+
+    days: tuple[date, ...]
+    month: Month
+
+
+def windows(usage: Sequence[UsageRow]) -> dict[str, Window]:
+    """By scope, drawn as the rest of the report draws them."""
+    found: dict[str, set[date]] = defaultdict(set)
+    for row in usage:
+        found[row.scope].add(day_of(row))
+    observed = {scope: observed_days(days)[0] for scope, days in found.items()}
+    return {scope: Window(days, Month(len(days), seed=zlib.crc32(scope.encode()))) for scope, days in observed.items()}
+
+
+def ladders(
+    lines: Sequence[WorkloadFigures],
+    usage: Sequence[UsageRow],
+    *,
+    traffic: Traffic | None = None,
+    cards: Cards,
+    catalogue: Catalogue,
+    settings: LadderSettings | None = None,
+    hours: Mapping[str, Hours] = MappingProxyType({}),
+    now: datetime,
+) -> tuple[Ladder, ...]:
+    """One a line, in their order; lines without rows have none.
+
+    `usage`: all rows of the report, for a scope's days are those of all its calls. `traffic`: what the calls tell beyond their price;
+    None: nothing. `hours`: when a workload's calls came, where that was gathered; else `traffic` tells it, else they come evenly.
+    """
+    given = settings or LadderSettings()
+    market = Market(cards, now.date(), given)
+    by_workload: dict[str | None, list[UsageRow]] = defaultdict(list)
+    for row in usage:
+        by_workload[row.workload_id].append(row)
+    of_scope = windows(usage)
+    found = []
+    for line in lines:
+        rows = by_workload.get(line.workload_id)
+        if rows:
+            told = traffic.workloads.get(line.workload_id) if traffic is not None else None
+            window = of_scope[line.scope]
+            its = bill(rows, window.days, catalogue)
+            main = max(line.incumbents, key=lambda model: model.calls, default=None)
+            card = None if main is None else cards.of(None, main.model)
+            case = Case(
+                line=line,
+                bill=its,
+                month=window.month,
+                traffic=told,
+                hours=hours.get(line.workload_id),
+                needs=needs_of(line, told, its.tokens),
+                tokens=its.tokens,
+                incumbent=card,
+                kind=kind_of(_seller(rows, main), card) or kind_of(None, card),
+                market=market,
+                catalogue=catalogue,
+                settings=given,
+                today=now.date(),
+            )
+            found.append(ladder(case))
+    return tuple(found)
+
+
+def _seller(rows: Sequence[UsageRow], main: ModelSpend | None) -> str | None:
+    """The provider of most calls, as the log or else the price list names it."""
+    named = Counter[str]()
+    for row in rows:
+        if row.provider and not row.specialist:
+            named[row.provider] += row.calls
+    if named:
+        return named.most_common(1)[0][0]
+    return main.price.provider if main is not None and main.price is not None else None
+
+
+def ladder(case: Case) -> Ladder:
+    """One workload's."""
+    if case.line.state == "ignored":
+        return Ladder(workload_id=case.line.workload_id, rungs=(as_it_is(case),), left_out=("everything else: left out by the operator",))
+    rungs: list[Rung] = []
+    left: list[str] = []
+
+    def take(answer: tuple[Rung | None, str]) -> None:
+        rung, why = answer
+        if rung is not None:
+            rungs.append(rung)
+        elif why:
+            left.append(why)
+
+    take(exact_cache(case))
+    take(specialist(case))
+    found, said = same_laboratory(case)
+    rungs += found
+    left += said
+    picks = case.market.open(case.needs, case.tokens) if case.tokens is not None else []
+    found, said = open_hosted(case, picks)
+    rungs += found
+    left += said
+    take(own_hardware(case, picks))
+    left += other_kinds(case)
+    for answer in (cached, batched, trimmed):
+        take(answer(case))
+    rungs.append(as_it_is(case))
+    shown, dropped = shortened(rungs, case.settings.most_rungs)
+    left += [f"{rung.name}: the list is long enough without it" for rung in dropped]
+    ordered = sorted(shown, key=lambda rung: ORDER.index(rung.kind))
+    return Ladder(workload_id=case.line.workload_id, rungs=tuple(ordered), left_out=tuple(left))
+
+
+def shortened(rungs: Sequence[Rung], most: int) -> tuple[list[Rung], list[Rung]]:
+    """(shown, dropped): no more than `most`, the second model of a kind going first, then what is least sure."""
+    shown, dropped = list(rungs), []
+    for kind in SECOND:
+        alike = [rung for rung in shown if rung.kind == kind]
+        if len(shown) > most and len(alike) > 1:
+            dropped.append(alike[-1])
+            shown.remove(alike[-1])
+    for last in ("incumbent_trimmed", "open_own", "incumbent_batch"):
+        for rung in [rung for rung in shown if rung.kind == last and len(shown) > most]:
+            dropped.append(rung)
+            shown.remove(rung)
+    return shown, dropped
+
+
+def other_kinds(case: Case) -> list[str]:
+    """Small models of other kinds that the task is put to, which this release does not run."""
+    cards = [card for card in case.market.cards.all() if card.kind in ("encoder", "extractor") and case.needs.task in card.tasks]
+    if not cards:
+        return []
+    scored = [(card, score) for card in cards for score in card.scores if score.task == case.needs.task]
+    best = max(scored, key=lambda one: one[1].score, default=None)
+    like = f", like {best[0].id} ({best[1].benchmark}: {best[1].score:g}, {best[1].metric})" if best is not None else ""
+    return [f"{words.count(len(cards), 'encoder or extractor', 'encoders and extractors')} of the catalogue{like}: this release runs none"]

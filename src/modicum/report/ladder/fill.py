@@ -1,0 +1,44 @@
+"""A report with its ladders, and with what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from modicum.catalog import Catalogue
+from modicum.catalog.cards import Cards
+from modicum.report.ladder.build import ladders
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.ladder.whole import baselines, retiring, shares
+from modicum.report.ladder.worth import worth
+from modicum.report.records import Report
+from modicum.report.traffic import Traffic
+
+if TYPE_CHECKING:
+    from modicum.plan.traffic import Traffic as Hours
+    from modicum.store.calls import UsageRow
+
+
+def with_ladders(
+    report: Report,
+    usage: Sequence[UsageRow],
+    *,
+    traffic: Traffic | None,
+    cards: Cards,
+    catalogue: Catalogue,
+    settings: LadderSettings,
+    hours: Mapping[str, Hours] = MappingProxyType({}),
+) -> Report:
+    """`usage`: the rows that the report was made of. Pure."""
+    lines, totals, now = report.workloads, report.totals, report.made_at
+    found = ladders(lines, usage, traffic=traffic, cards=cards, catalogue=catalogue, settings=settings, hours=hours, now=now)
+    return replace(
+        report,
+        ladders=found,
+        baselines=baselines(usage, report.models, found, totals, catalogue),
+        shares=shares(lines, found, totals, settings),
+        retiring=retiring(usage, lines, cards, catalogue, settings, now),
+        worth=worth(found, lines, totals, settings),
+    )

@@ -1,0 +1,194 @@
+"""The rungs of other models: a smaller one of the same laboratory, an open one at a provider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from modicum.catalog.card import Card, Score
+from modicum.catalog.offers import OLD_DAYS
+from modicum.report import words
+from modicum.report.ladder.bill import plain_usage
+from modicum.report.ladder.case import Case, kind_of, seller
+from modicum.report.ladder.market import Pick, cheapest_and_strongest, small_and_larger
+from modicum.report.ladder.needs import at_provider, retiring
+from modicum.report.ladder.net import Change, after, cheaper, saved
+from modicum.report.rungs import Evidence, Obstacle, Rung, RungKind
+from modicum.types import Price, Usage
+
+Found = tuple[list[Rung], list[str]]
+"""Rungs, and what is left out with why."""
+
+
+def same_laboratory(case: Case) -> Found:
+    """Smaller models of whoever made the incumbent."""
+    if case.incumbent is None:
+        return [], [f"smaller models of the same laboratory: {_whose(case)} is in no card of the catalogue"]
+    if case.tokens is None:
+        return [], ["smaller models of the same laboratory: no call says how many tokens it had"]
+    picks = case.market.smaller(case.incumbent, case.needs, case.tokens)
+    if not picks:
+        return [], [f"smaller models of {case.incumbent.laboratory}: none that is cheaper, still answers and has a known price"]
+    shown = cheapest_and_strongest(picks, case.tokens, case.usd_call)
+    rungs, left = _rungs(case, "same_laboratory", shown)
+    return rungs, [*left, *_others(f"model of {case.incumbent.laboratory}", picks, shown)]
+
+
+def open_hosted(case: Case, picks: list[Pick]) -> Found:
+    """Open models where they are sold. `picks`: all open ones that this kind of task is put to."""
+    if case.tokens is None:
+        return [], ["open models: no call says how many tokens it had"]
+    sold = [pick for pick in picks if pick.price is not None and (case.incumbent is None or pick.card.id != case.incumbent.id)]
+    if not sold:
+        return [], ["open models at a provider: none is sold by a provider that can be called from here"]
+    shown = small_and_larger(sold, case.needs)
+    rungs, left = _rungs(case, "open_hosted", shown)
+    return rungs, [*left, *_others("open model", sold, shown)]
+
+
+def published(card: Card, case: Case) -> tuple[Evidence, str, str]:
+    """(evidence, sentence, address): a published result for this very kind of task, beside the incumbent's where both have one."""
+    mine = next((score for score in card.scores if score.task == case.needs.task), None)
+    if mine is None:
+        task = case.needs.task
+        why = "what kind of task this is, is unsure" if task == "unsure" else f"its card has no published result for '{task}'"
+        return "none", f"Not measured on these calls; {why}.", ""
+    theirs = _same(mine, case.incumbent)
+    beside = f" against {theirs.score:g} of {case.incumbent.id}" if theirs is not None and case.incumbent is not None else ""
+    source = mine.sources[0]
+    said = f"{mine.benchmark}: {mine.score:g} ({mine.metric}){beside}, on others' data, as {source.title} has it."
+    return "published", f"{said} Not measured on these calls.", source.url
+
+
+def upheld(case: Case) -> tuple[str, ...]:
+    """What every figure of another model supposes."""
+    settings = case.settings
+    return (
+        f"It counts as many tokens as the incumbent, give or take {words.percent(settings.token_ratio)}.",
+        f"{words.percent(settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen.",
+    )
+
+
+def _rungs(case: Case, kind: RungKind, picks: list[Pick]) -> Found:
+    rungs, left = [], []
+    for pick in picks:
+        rung = _rung(case, kind, pick)
+        if rung is None:
+            left.append(f"{pick.card.id} at {seller(pick.provider)}: these calls cannot be priced there")
+        elif rung.saving is not None and rung.saving.usd_month is not None and rung.saving.usd_month <= 0:
+            left.append(f"{rung.name} at {rung.provider}: {words.money(rung.usd_month)} a month, no less than today")
+        else:
+            rungs.append(rung)
+    return rungs, left
+
+
+def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
+    price, card, settings = pick.price, pick.card, case.settings
+    if price is None:
+        return None
+    at = case.bill.at(lambda _: price)
+    if at is None:
+        return None
+    thinks = card.abilities is not None and bool(card.abilities.reasoning)
+    thought = case.bill.at(lambda _: price, lambda row: _thinking(row, settings.thinking_tokens)) if thinks else None
+    change = Change(
+        cost=at,
+        kept=settings.control_share,
+        factor=(1 - settings.token_ratio, 1 + settings.token_ratio),
+        more=thought.by_day - at.by_day if thought is not None else None,
+        upkeep_usd_month=float(settings.audit_usd_month),
+        says=("the tokens that it counts", *(("what it may write while it reasons",) if thought is not None else ())),
+    )
+    where = seller(pick.provider)
+    saving = saved(change, case.bill, case.month, key=case.key(f"{card.id} {pick.provider}")) if case.bill.compared else None
+    evidence, proof, source = published(card, case)
+    own = kind_of(pick.provider, card)
+    ends = case.market.cards.retirement(own, price.model)
+    stands = [*pick.obstacles, *at_provider(where, settings, known=own is not None and own == case.kind)]
+    if ends is not None and (ends.day - case.today).days <= settings.retiring_days:
+        stands.append(retiring(ends.day, case.today, f"{where}: it"))
+    return Rung(
+        kind=kind,
+        name=card.id,
+        model=price.model,
+        provider=where,
+        share=1 - settings.control_share,
+        usd_call=at.usd_call.quantize(Decimal("1e-10")),
+        usd_month=after(case.line.baseline_usd_month, saving),
+        one_off_usd=settings.one_off_usd(labels=settings.trial_labels),
+        saving=saving,
+        cheaper_share=cheaper(at.usd_call, case.usd_call),
+        evidence=evidence,
+        proof=_named_next(case, card) + proof,
+        source=source,
+        needs=(f"{words.count(settings.trial_labels, 'answer')} of it looked at beside the incumbent's, on these calls",),
+        obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
+        assumptions=(
+            _price(price, pick.read, case.today),
+            *upheld(case),
+            *((f"It does not reason before it answers: 100 tokens of that add {_cents(_hundred(price))} a call.",) if thinks else ()),
+            *(("What of the input comes from the incumbent's cache today is paid in full here.",) if _cached(case) else ()),
+        ),
+        retires=ends.day if ends is not None else None,
+    )
+
+
+def _price(price: Price, read: date | None, today: date) -> str:
+    at = f"{words.unit(price.input_usd_mtok)} dollars a million tokens in, {words.unit(price.output_usd_mtok)} out"
+    if read is None:
+        return f"{at}: {price.source}, and when that was read nobody says."
+    old = f", which is more than {OLD_DAYS} days ago" if (today - read).days > OLD_DAYS else ""
+    return f"{at}: {price.source}, last changed {words.span(read, read)}{old}."
+
+
+def _hundred(price: Price) -> Decimal:
+    return (price.output_usd_mtok or Decimal(0)) / 10_000
+
+
+def _cents(usd: Decimal) -> str:
+    return f"${usd.normalize():f}"
+
+
+def _thinking(row: object, tokens: int) -> Usage:
+    usage = plain_usage(row)  # type: ignore[arg-type]  # a row of usage
+    calls = row.calls - row.calls_without_usage  # type: ignore[attr-defined]
+    return replace(usage, output_tokens=(usage.output_tokens or 0) + tokens * calls)
+
+
+def _cached(case: Case) -> bool:
+    return any(row.cache_read_tokens for row in case.bill.known)
+
+
+def _named_next(case: Case, card: Card) -> str:
+    """The laboratory's own word on what comes after the incumbent."""
+    for model in case.line.incumbents:
+        ends = case.market.cards.retirement(case.kind, model.model)
+        if ends is not None and ends.replacement and case.market.cards.of(None, ends.replacement) is card:
+            return f"Its laboratory names it as what follows {words.visible(model.model, 60)}. "
+    return ""
+
+
+def _same(mine: Score, incumbent: Card | None) -> Score | None:
+    scores = incumbent.scores if incumbent is not None else ()
+    return next((one for one in scores if (one.task, one.benchmark, one.metric) == (mine.task, mine.benchmark, mine.metric)), None)
+
+
+def _whose(case: Case) -> str:
+    return words.visible(words.models(case.line), 80) or "the incumbent"
+
+
+def _others(which: str, looked_at: list[Pick], shown: list[Pick]) -> list[str]:
+    """What else was looked at, in a sentence a reason."""
+    rest = [pick for pick in looked_at if pick not in shown]
+    blocked: dict[str, list[str]] = {}
+    for pick in rest:
+        if pick.blocked:
+            blocked.setdefault(_why(pick.obstacles), []).append(pick.card.id)
+    free = [pick.card.id for pick in rest if not pick.blocked]
+    said = [f"{words.count(len(free), f'more {which}')} would fit: {words.listing(free, 6)}"] if free else []
+    return said + [f"{words.count(len(ids), which)} not for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]
+
+
+def _why(obstacles: tuple[Obstacle, ...]) -> str:
+    return words.listing([one.kind.replace("_", " ") for one in obstacles if one.hard], 3)

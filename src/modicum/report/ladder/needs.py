@@ -1,0 +1,139 @@
+"""What a workload needs of a model, and what of a model's card stands against it. What no source says is looked at, not assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from modicum.catalog.card import Card
+from modicum.report import words
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.records import WorkloadFigures
+from modicum.report.rungs import Obstacle
+from modicum.report.traffic import WorkloadTraffic
+from modicum.types import TaskKind
+
+FEW = 0.001
+"""A share below this is taken for a slip, not for a need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """None: the calls do not tell."""
+
+    task: TaskKind
+    images: float | None
+    """Share of the calls with images, sound or files."""
+    tools: bool | None
+    structured: bool
+    """The answers are JSON."""
+    input_tokens: int | None
+    """Of the longest twentieth, at least; of a mean call where only that is known."""
+    is_p95: bool
+    output_tokens: int | None
+
+
+def needs_of(line: WorkloadFigures, traffic: WorkloadTraffic | None, mean: tuple[float, float] | None) -> Needs:
+    """`mean`: tokens in and out of a mean call."""
+    told = traffic is not None
+    p95 = traffic.input_tokens_p95 if traffic is not None else None
+    declares = traffic.tool_share if traffic is not None else None
+    tools = True if line.contract_kind == "tool" or line.task == "tool" else None if declares is None else declares > FEW
+    return Needs(
+        task=line.task,
+        images=traffic.image_share if traffic is not None else None,
+        tools=tools,
+        structured=line.contract_kind == "object",
+        input_tokens=p95 if p95 is not None else round(mean[0]) if mean else None,
+        is_p95=p95 is not None,
+        output_tokens=(traffic.output_tokens_p95 if told and traffic is not None else None) or (round(mean[1]) if mean else None),
+    )
+
+
+def obstacles(card: Card, needs: Needs, settings: LadderSettings) -> tuple[Obstacle, ...]:
+    """What of the model itself stands in the way, the hard ones first."""
+    found = [*_media(card, needs), *_abilities(card, needs), *_length(card, needs, settings), *_licence(card)]
+    return tuple(sorted(found, key=lambda one: not one.hard))
+
+
+def at_provider(provider: str, settings: LadderSettings, *, known: bool) -> tuple[Obstacle, ...]:
+    """What stands against sending the calls there. `known`: it sees them today."""
+    found = []
+    if not known:
+        agreed = provider in settings.providers
+        hard = settings.own_only or bool(settings.providers) and not agreed
+        if hard or not settings.providers:
+            why = (
+                "nothing may be sent to another provider"
+                if settings.own_only
+                else "this organisation has no terms with it"
+                if hard
+                else "does not see these calls today: its terms and where it keeps data have to be read first"
+            )
+            found.append(Obstacle(kind="residency", text=f"{provider} {why}" if not settings.own_only else why, hard=hard))
+    if settings.region:
+        found.append(Obstacle(kind="region", text=f"whether {provider} answers from {settings.region} is not known here", hard=False))
+    return tuple(found)
+
+
+def retiring(day: date, today: date, where: str) -> Obstacle:
+    """It stops answering."""
+    gone = day <= today
+    when = words.span(day, day)
+    return Obstacle(kind="retiring", text=f"{where} {'stopped' if gone else 'stops'} answering under this name on {when}", hard=gone)
+
+
+def _media(card: Card, needs: Needs) -> Iterable[Obstacle]:
+    if needs.images is not None and needs.images <= FEW:
+        return
+    inputs = card.abilities.inputs if card.abilities is not None else None
+    if needs.images is None:
+        return
+    share = words.percent(needs.images)
+    if inputs is None:
+        yield Obstacle(kind="modality", text=f"{share} of the calls hold images, sound or files; no source says whether it takes them")
+    elif inputs == ("text",):
+        yield Obstacle(kind="modality", text=f"takes text alone; {share} of the calls hold images, sound or files")
+    else:
+        takes = words.listing(inputs, 5)
+        text = f"takes {takes}; {share} of the calls hold images, sound or files: whether those are of these kinds has to be looked at"
+        yield Obstacle(kind="modality", text=text, hard=False)
+
+
+def _abilities(card: Card, needs: Needs) -> Iterable[Obstacle]:
+    tools = card.abilities.tools if card.abilities is not None else None
+    structured = card.abilities.structured if card.abilities is not None else None
+    if needs.tools and not tools:
+        text = "does not call tools" if tools is False else "no source says that it calls tools"
+        yield Obstacle(kind="tools", text=f"{text}; these calls want it", hard=True)
+    if needs.structured and not structured:
+        text = "does not answer under a JSON schema" if structured is False else "no source says that it answers under a JSON schema"
+        yield Obstacle(kind="structured_output", text=f"{text}; these answers are JSON", hard=structured is False)
+
+
+def _length(card: Card, needs: Needs, settings: LadderSettings) -> Iterable[Obstacle]:
+    if needs.input_tokens is None:
+        return
+    most = card.limits.longest_input_tokens if card.limits is not None else None
+    which = "the longest twentieth of the calls has" if needs.is_p95 else "a mean call has"
+    more = f"{which} {needs.input_tokens:,} tokens{' or more' if needs.is_p95 else ''}"
+    together = needs.input_tokens + (needs.output_tokens or 0)
+    if most is None:
+        if together * (1 + settings.token_ratio) > 4096:
+            yield Obstacle(kind="context", text=f"no source says how much it reads; {more}", hard=False)
+    elif together > most:
+        yield Obstacle(kind="context", text=f"reads {most:,} tokens; {more}")
+    elif together * (1 + settings.token_ratio) > most:
+        yield Obstacle(kind="context", text=f"reads {most:,} tokens, which its own count may reach: {more}", hard=False)
+
+
+def _licence(card: Card) -> Iterable[Obstacle]:
+    if not card.is_open:
+        return
+    if card.licence is None:
+        yield Obstacle(kind="licence", text="its licence was not read", hard=False)
+    elif card.licence.commercial == "no":
+        yield Obstacle(kind="licence", text=f"{card.licence.spdx} forbids commercial use")
+    elif card.licence.commercial == "conditions":
+        yield Obstacle(kind="licence", text=f"{card.licence.spdx}: {card.licence.condition}", hard=False)

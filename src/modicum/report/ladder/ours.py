@@ -1,0 +1,179 @@
+"""The two rungs that need no model of anybody's: an exact cache, and a specialist built from these calls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+
+from modicum.catalog.terms import NOT_ADVICE, terms_for
+from modicum.report import words
+from modicum.report.ladder.case import Case
+from modicum.report.ladder.net import Change, after, cheaper, saved, usd
+from modicum.report.month import Coverage
+from modicum.report.records import IN_FORCE
+from modicum.report.rungs import Evidence, Obstacle, Rung
+from modicum.stats.binomial import fewest_draws
+from modicum.types import Saving
+
+CERTIFY_SHARE = 0.35
+"""Of a workload's calls, the newest, that `fit` keeps to prove on."""
+
+
+def exact_cache(case: Case) -> tuple[Rung | None, str]:
+    """(rung, why there is none)."""
+    traffic = case.traffic
+    if traffic is None or traffic.repeated_share is None or not traffic.calls_with_body:
+        return None, "exact cache: how often a request repeats is unknown, for the calls carry no requests"
+    share, seen = traffic.repeated_share, traffic.calls_with_body
+    if round(share * seen) == 0:
+        return None, f"exact cache: none of {words.count(seen, 'request')} had been answered within the day before it"
+    answers = Coverage(share=share, accepted=round(share * seen), groups=seen)
+    change = Change(answers=answers, says=("the share of repeats",))
+    saving = saved(change, case.bill, case.month, key=case.key("exact cache")) if case.bill.compared else None
+    return Rung(
+        kind="exact_cache",
+        name="exact cache",
+        share=share,
+        usd_call=Decimal(0),
+        usd_month=after(case.line.baseline_usd_month, saving),
+        one_off_usd=case.settings.one_off_usd(small=True),
+        saving=saving,
+        cheaper_share=cheaper(Decimal(0), case.usd_call),
+        evidence="measured",
+        proof=f"{words.percent(share)} of {words.count(seen, 'request')} had been answered, word for word, within the day before.",
+        needs=("a cache before the provider, within a scope: this release has none of its own",),
+        obstacles=(
+            Obstacle(kind="data", text="the same answer is given again: not where it should vary, or goes stale within a day", hard=False),
+        ),
+        assumptions=("A repeated call costs what the calls of its workload cost on average.", "Looking up costs nothing to speak of."),
+    ), ""
+
+
+def specialist(case: Case) -> tuple[Rung | None, str]:
+    """(rung, why there is none)."""
+    line = case.line
+    if line.state in ("unsuited", "ignored"):
+        why = line.reason or "left out by the operator"
+        return None, f"specialist: {why.rstrip('.')}"
+    if line.state in IN_FORCE and line.certificate is not None:
+        return _certified(case), ""
+    return _uncertified(case), ""
+
+
+def _certified(case: Case) -> Rung:
+    line, settings, certificate = case.line, case.settings, case.line.certificate
+    assert certificate is not None
+    share = certificate.coverage_calls * (1 - settings.control_share)
+    computing = case.bill.calls_month * share * float(settings.serving_usd_call)
+    saving = _less(line.saving, computing + float(settings.audit_usd_month))
+    steps = {
+        "proposed": (f"`modicum route on {line.route_id}`, first in shadow",),
+        "shadow": ("its answers in shadow looked at, then `modicum route on`",),
+    }
+    seen = line.live.shadow if line.live is not None else None
+    beside = ""
+    if seen is not None and seen.compared:
+        beside = f" In shadow it agreed on {seen.agreed:,} of {words.count(seen.compared, 'call')}."
+    return Rung(
+        kind="specialist",
+        name="specialist",
+        share=share,
+        usd_call=settings.serving_usd_call.quantize(Decimal("1e-10")),
+        usd_month=after(line.baseline_usd_month, saving),
+        one_off_usd=settings.one_off_usd(labels=certificate.labels_used, training=True),
+        saving=saving,
+        cheaper_share=cheaper(settings.serving_usd_call, case.usd_call),
+        evidence="certified",
+        proof=words.sentence(certificate.sentence) + beside,
+        source=f"certificate {certificate.certificate_id}",
+        needs=steps.get(line.state, ()),
+        obstacles=_terms(case),
+        assumptions=(
+            f"{words.percent(settings.control_share)} of the conversations stay with the incumbent, so that the promise can be checked.",
+            _computing(case),
+            f"{words.count(certificate.labels_used, 'label')} at {words.money(settings.label_usd)} each.",
+        ),
+    )
+
+
+def _uncertified(case: Case) -> Rung:
+    """Tried and refused, or not tried: what it would answer, and so what it would save, nobody knows."""
+    line, settings = case.line, case.settings
+    verdict = line.verdict
+    evidence: Evidence = "measured" if line.state in ("refused", "expired", "off") else "none"
+    stands: list[Obstacle] = []
+    least = math.ceil(fewest_draws(settings.margin, (1 - settings.confidence) / 2) / CERTIFY_SHARE)
+    needs: tuple[str, ...] = (f"`modicum fit {line.workload_id}`: at least {least:,} calls, there are {line.calls:,}",)
+    if line.state == "refused":
+        proof = f"Tried, and not proven: {words.sentence(line.reason)}"
+        missing = words.missing(line)
+        needs = (f"`modicum fit {line.workload_id}` again{f' with {missing} more' if missing else ''}",)
+        stands.append(Obstacle(kind="data", text=f"not proven on these calls ({line.code})"))
+    elif line.state == "needs_reading":
+        proof = "Not tried."
+        stands.append(Obstacle(kind="data", text=line.reason))
+        needs = (f"`modicum workloads set {line.workload_id} --read label` (or json), then `modicum fit`",)
+    elif line.state in ("off", "expired"):
+        proof = words.why(line)
+        stands.append(Obstacle(kind="data", text="nothing certified is in force"))
+        needs = (f"`modicum fit {line.workload_id}`",) if line.state == "expired" else ("a person switches it on again",)
+    else:
+        proof = "Not tried."
+        if line.calls < least:
+            stands.append(Obstacle(kind="data", text=f"{line.calls:,} calls are too few to prove it: at least {least:,}", hard=True))
+    most = None if line.baseline_usd_month is None else line.baseline_usd_month * Decimal(str(1 - settings.control_share))
+    wanted = verdict.needs_labels if verdict is not None and verdict.needs_labels else 0
+    return Rung(
+        kind="specialist",
+        name="specialist",
+        share=None,
+        usd_call=settings.serving_usd_call.quantize(Decimal("1e-10")),
+        one_off_usd=settings.one_off_usd(labels=wanted, training=True),
+        cheaper_share=cheaper(settings.serving_usd_call, case.usd_call),
+        evidence=evidence,
+        proof=proof,
+        needs=needs,
+        obstacles=(*stands, *_terms(case)),
+        assumptions=(
+            *((f"What it would answer is not known; were it every call, it would save {words.money(most)} a month.",) if most else ()),
+            _computing(case),
+        ),
+    )
+
+
+def _less(saving: Saving | None, usd_month: float) -> Saving | None:
+    """The certificate's saving, net of what computing and audits cost."""
+    if saving is None or saving.usd_month is None:
+        return saving
+    cost = usd(usd_month)
+    low, high = saving.low_usd_month, saving.high_usd_month
+    return replace(
+        saving,
+        usd_month=saving.usd_month - cost,
+        low_usd_month=None if low is None else low - cost,
+        high_usd_month=None if high is None else high - cost,
+    )
+
+
+def _computing(case: Case) -> str:
+    settings = case.settings
+    return f"It computes {settings.serving_ms:g} ms an answer, on a machine at {words.money(settings.computing_usd_hour)} an hour."
+
+
+def _terms(case: Case) -> tuple[Obstacle, ...]:
+    """What the incumbent's provider says about models that learn from its answers."""
+    terms = terms_for(case.kind, case.incumbent)
+    who = words.visible(words.models(case.line), 80)
+    if terms is None:
+        return (Obstacle(kind="terms", text=f"whose terms hold for answers of {who} was not read: {NOT_ADVICE}", hard=False),)
+    if terms.training == "allowed":
+        return ()
+    note = f" ({terms.note.rstrip('.')})" if terms.note else ""
+    return (
+        Obstacle(
+            kind="terms",
+            text=f"{terms.provider} on learning from its answers: “{terms.quote}”.{note} ({terms.title}, read {terms.read}; {NOT_ADVICE})",
+            hard=terms.training == "forbidden",
+        ),
+    )

@@ -1,0 +1,169 @@
+"""The rung of an open model on own hardware: the machine that costs least at this workload's hours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from modicum.errors import InputError
+from modicum.plan.cost import Assumptions
+from modicum.plan.machines import Machine, machines
+from modicum.plan.planning import Plan, plan
+from modicum.plan.shape import Shape, from_card
+from modicum.plan.traffic import MONTH_HOURS, Hour, Traffic
+from modicum.report import words
+from modicum.report.ladder.bill import Priced
+from modicum.report.ladder.case import Case
+from modicum.report.ladder.market import Pick
+from modicum.report.ladder.models import published
+from modicum.report.ladder.net import Change, after, cheaper, saved
+from modicum.report.rungs import Obstacle, Rung
+
+TRIED = 3
+"""Models that are laid on machines, smallest first."""
+DAY_HOURS = 24
+SLOWER = 2.0
+
+
+def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
+    """(rung, why there is none). `picks`: open models for this kind of task, smallest first."""
+    if case.tokens is None or not case.bill.known_calls:
+        return None, "own hardware: no call says how many tokens it had"
+    traffic, even = _hours(case)
+    found: list[tuple[Plan, Pick]] = []
+    for pick in [pick for pick in picks if not pick.blocked]:
+        try:
+            shape = from_card(pick.card)
+        except InputError:
+            continue  # the catalogue does not know its shape
+        best = cheapest(shape, traffic, case.settings.machines)
+        if best is not None:
+            found.append((best, pick))
+        if len(found) == TRIED:
+            break
+    if not found:
+        return None, "own hardware: no open model for this kind of task whose shape is known fits on a machine of the list"
+    chosen, pick = min(found, key=lambda one: (_month(one[0]), one[1].parameters))
+    return _rung(case, chosen, pick, traffic, even), ""
+
+
+def cheapest(shape: Shape, traffic: Traffic, given: Assumptions) -> Plan | None:
+    """The machine that costs least in a month; those whose price alone is above the best so far are not tried."""
+    context = max(1, math.ceil(traffic.tokens_in + traffic.tokens_out))
+    best: Plan | None = None
+    for machine in sorted(machines().values(), key=lambda one: _least_usd_month(one, given)):
+        if best is not None and _least_usd_month(machine, given) >= _month(best):
+            break
+        found = plan(shape, machine, context=context, traffic=traffic, given=given)
+        if found.running is not None and (best is None or _month(found) < _month(best)):
+            best = found
+    return best
+
+
+def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) -> Rung:
+    settings, running = case.settings, chosen.running
+    assert running is not None
+    month = running.usd_month
+    usd_call = month / Decimal(running.calls_month)
+    change = Change(
+        cost=Priced(by_day=case.bill.by_day * 0.0, usd_call=usd_call),
+        kept=settings.control_share,
+        upkeep_usd_month=float(month + settings.audit_usd_month),
+    )
+    name = f"{pick.card.id} on {_of(running.machines)}{chosen.machine_name}"
+    saving = saved(change, case.bill, case.month, key=case.key("own")) if case.bill.compared else None
+    evidence, proof, source = published(pick.card, case)
+    stands = list(pick.obstacles)
+    slow = case.traffic.duration_ms_p95 if case.traffic is not None else None
+    if slow is not None and running.seconds_a_call_peak * 1000 > SLOWER * slow:
+        text = f"a call takes about {running.seconds_a_call_peak:.2g} s in the busiest minute; today 95 % are done in {slow / 1000:.2g} s"
+        stands.append(Obstacle(kind="latency", text=text, hard=False))
+    incumbent = case.usd_call
+    enough = None if not incumbent else float(month / (incumbent * Decimal(str(1 - settings.control_share))))
+    at_most = running.capacity_calls_hour * settings.machines.headroom * MONTH_HOURS * running.machines
+    pays = ""
+    if enough is not None and saving is not None and (saving.usd_month or 0) <= 0:
+        pays = f" It pays from about {enough:,.0f} calls a month on; there are {running.calls_month:,.0f}."
+        pays = pays if enough <= at_most else " It pays at no volume that these machines could answer."
+    bought = f"{words.money(chosen.price_usd)} to buy, over {settings.machines.years:g} years" if chosen.buying else "rented"
+    return Rung(
+        kind="open_own",
+        name=name,
+        model=pick.card.id,
+        share=1 - settings.control_share,
+        usd_call=usd_call.quantize(Decimal("1e-10")),
+        usd_month=after(case.line.baseline_usd_month, saving),
+        one_off_usd=settings.one_off_usd(labels=settings.trial_labels),
+        saving=saving,
+        cheaper_share=cheaper(usd_call, incumbent),
+        evidence=evidence,
+        proof=proof,
+        source=source,
+        needs=(f"{words.count(settings.trial_labels, 'answer')} of it looked at beside the incumbent's, on these calls",),
+        obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
+        assumptions=(
+            f"{words.money(month)} a month whatever comes: {bought}, power, {settings.machines.care_hours_month:g} hours of care at"
+            f" {words.money(settings.machines.hour_usd)}.{pays}",
+            f"{words.money(running.usd_mtok)} a million tokens at these hours, {words.percent(running.utilisation)} busy;"
+            f" {words.money(running.usd_mtok_full)} were it busy at all times. {chosen.precision}, speed by roofline.",
+            "It answers this workload alone; several may share it.",
+            *(("The calls come evenly: when they come is not known.",) if even else ()),
+            f"{words.percent(settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen.",
+        ),
+    )
+
+
+def _hours(case: Case) -> tuple[Traffic, bool]:
+    """(the workload's hours, no more is known than that they are even): as gathered, else by the hours of the day, else even."""
+    if case.hours is not None:
+        return case.hours, False
+    days, calls, (tokens_in, tokens_out) = case.month.days, case.bill.calls, case.tokens or (0.0, 0.0)
+    told = case.traffic.hours if case.traffic is not None else ()
+    even = not sum(told)
+    shape = [1] * DAY_HOURS if even else list(told)
+    busiest = case.traffic.peak_hour_calls if case.traffic is not None else 0
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    hours, before, seen = [], 0, 0.0
+    weight = sum(shape) * days
+    for number in range(days * DAY_HOURS):
+        seen += shape[number % DAY_HOURS]
+        upto = round(calls * seen / weight)
+        if upto > before:
+            count = upto - before
+            hours.append(
+                Hour(
+                    start=start + timedelta(hours=number),
+                    calls=count,
+                    input_tokens=round(count * tokens_in),
+                    output_tokens=round(count * tokens_out),
+                    peak_minute=_busiest_minute(max(count, busiest)),
+                )
+            )
+        before = upto
+    return Traffic(hours=tuple(hours), silent_hours=days * DAY_HOURS - len(hours), calls=calls, calls_of_unknown_length=0), even
+
+
+def _busiest_minute(calls: int) -> int:
+    """Of an hour with so many: three standard deviations of a Poisson count above the mean minute."""
+    mean = calls / 60
+    return max(1, math.ceil(mean + 3 * math.sqrt(mean)))
+
+
+def _month(found: Plan) -> Decimal:
+    return found.running.usd_month if found.running is not None else Decimal("Infinity")
+
+
+def _least_usd_month(machine: Machine, given: Assumptions) -> Decimal:
+    """One of it, without power."""
+    care = Decimal(str(given.care_hours_month)) * given.hour_usd
+    if machine.price_usd is not None:
+        return machine.price_usd / Decimal(str(given.years * 12)) + care
+    if machine.rent_usd_hour is not None:
+        return machine.rent_usd_hour * Decimal(str(MONTH_HOURS)) + care
+    return Decimal("Infinity")
+
+
+def _of(number: int) -> str:
+    return "" if number == 1 else f"{number} × "

@@ -1,0 +1,121 @@
+"""Whether anything on the ladders is worth changing: a threshold, stated, and a sentence that may say no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from modicum.report import words
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.records import Totals, WorkloadFigures
+from modicum.report.rungs import Evidence, Ladder, Rung, Worth
+from modicum.types import Saving
+
+SHOWN = 3
+NEAR = Decimal("0.9")
+STRONGEST: tuple[Evidence, ...] = ("certified", "measured", "published", "none")
+Found = list[tuple[Ladder, Rung]]
+
+
+def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Totals, settings: LadderSettings | None = None) -> Worth:
+    """Of each workload its best rung; together they must pass the threshold.
+
+    Changing: what is certified, or measured on these very calls. Trying: what would pass if it turned out good enough. A saving without an
+    interval (under three days) passes nothing.
+    """
+    given = settings or LadderSettings()
+    names = {line.workload_id: words.visible(line.name, 60) for line in lines}
+    bill = totals.baseline_usd_month
+    threshold = (
+        f"the lower limit of the saving is above a {given.months}th of what it costs once, and above"
+        f" {words.percent(given.least_share)} of the spend"
+    )
+    proven = _best(found, given, _is_proven)
+    open_ = _best(found, given, _is_open)
+    changing, trying = _passes(proven, bill, given), _passes(open_, bill, given)
+    shown = proven if changing else open_ if trying else proven
+    saving = _together([rung for _, rung in shown], totals)
+    once = sum((rung.one_off_usd or Decimal(0) for _, rung in shown), Decimal(0)) if shown else None
+    return Worth(
+        changing=changing,
+        trying=trying,
+        saving=saving,
+        one_off_usd=once,
+        rungs=tuple((one.workload_id, rung.name) for one, rung in shown),
+        threshold=threshold,
+        sentence=_sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying),
+    )
+
+
+def _is_proven(rung: Rung) -> bool:
+    """Certified, or measured so that nothing about the answers changes. Whether somebody waits for a batch, no log tells."""
+    return rung.evidence == "certified" or rung.kind in ("exact_cache", "incumbent_cached") and rung.evidence == "measured"
+
+
+def _is_open(rung: Rung) -> bool:
+    return not _is_proven(rung) and rung.kind != "incumbent"
+
+
+def _best(found: Sequence[Ladder], given: LadderSettings, fits: Callable[[Rung], bool]) -> Found:
+    """The rung of each workload that surely saves most, net of what it costs once, the most saving first. Of those that save about as much
+    the one with the strongest evidence, then with least in its way, then the smallest."""
+    best: Found = []
+    for one in found:
+        each = [rung for rung in one.rungs if fits(rung) and not rung.blocked and _net(rung, given) > 0]
+        if each:
+            most = max(_net(rung, given) for rung in each)
+            near = [rung for rung in each if _net(rung, given) >= NEAR * most]
+            best.append((one, min(near, key=lambda rung: (STRONGEST.index(rung.evidence), len(rung.obstacles)))))
+    return sorted(best, key=lambda pair: (-_net(pair[1], given), pair[0].workload_id))
+
+
+def _net(rung: Rung, given: LadderSettings) -> Decimal:
+    """The lower limit a month, less what it costs once spread over the months; below zero where either is unknown."""
+    low = rung.saving.low_usd_month if rung.saving is not None else None
+    return Decimal(-1) if low is None or rung.one_off_usd is None else low - rung.one_off_usd / given.months
+
+
+def _passes(pairs: Found, bill: Decimal | None, given: LadderSettings) -> bool:
+    low = sum((rung.saving.low_usd_month for _, rung in pairs if rung.saving and rung.saving.low_usd_month is not None), Decimal(0))
+    return bool(pairs) and bill is not None and low > Decimal(str(given.least_share)) * bill
+
+
+def _together(rungs: Sequence[Rung], totals: Totals) -> Saving | None:
+    """Estimates and limits added up: wider than need be, for no two workloads' worst days fall together."""
+    savings = [rung.saving for rung in rungs if rung.saving is not None and rung.saving.usd_month is not None]
+    if not savings:
+        return None
+
+    def total(name: str) -> Decimal | None:
+        values = [getattr(one, name) for one in savings]
+        return None if None in values else sum(values, Decimal(0))
+
+    return Saving(
+        usd_month=total("usd_month"),
+        low_usd_month=total("low_usd_month"),
+        high_usd_month=total("high_usd_month"),
+        baseline=f"{words.money(totals.baseline_usd_month)} a month that all calls would cost without small models",
+        method="estimates and limits of the workloads added up",
+    )
+
+
+def _sentence(
+    shown: Found,
+    names: dict[str, str],
+    saving: Saving | None,
+    once: Decimal | None,
+    bill: Decimal | None,
+    threshold: str,
+    *,
+    changing: bool,
+    trying: bool,
+) -> str:
+    what = words.listing([f"{rung.name} for {names.get(one.workload_id, one.workload_id)}" for one, rung in shown], SHOWN)
+    costs = f"it costs about {words.money(once)} once"
+    if changing:
+        return f"Worth changing: {what} would save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
+    if trying:
+        return f"Worth trying, for nothing is proven yet: {what} would save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
+    if bill is None:
+        return "Whether anything is worth changing is unknown: no call's cost is."
+    return f"Nothing here is worth changing: of {words.money(bill)} a month no rung saves enough for {threshold}."
