@@ -32,6 +32,10 @@ class Benchmark:
     """The environment variable without which it does not run."""
 
 
+def _prompts() -> list[str]:
+    return [str(Path(os.environ["MODICUM_DATA"], "prompts", "task_kinds.jsonl"))] if "MODICUM_DATA" in os.environ else []
+
+
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
     Benchmark("gateway", lambda logs: ["--json", str(OUT / "gateway.json")]),
@@ -41,6 +45,7 @@ BENCHMARKS = (
     Benchmark("store", lambda logs: [*logs[:1], "--json", str(OUT / "store.json")]),
     Benchmark("headlines", lambda logs: ["--out", str(OUT / "headlines.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
+    Benchmark("tasks", lambda logs: [*_prompts(), *logs, "--json", str(OUT / "tasks.json")], needs="MODICUM_DATA"),
     Benchmark("discovery", lambda logs: [*logs, "--json", str(OUT / "discovery.json")], needs="MODICUM_LOGS"),
     Benchmark("fit", lambda logs: [*logs, "--json", str(OUT / "fit.json")], needs="MODICUM_LOGS"),
 )

@@ -297,6 +297,10 @@ class Workload:
     scope: str
     name: str
     task: TaskKind
+    task_sure: float = 0.0
+    """How sure the task is, 0 to 1."""
+    task_why: str = ""
+    """Why it is that task, as the end of a sentence."""
     contract: Contract
     versions: tuple[Version, ...]
     incumbents: tuple[str, ...] = ()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
+
+from modicum.discover.asked import ask_template
 from modicum.discover.decisions import Decided
 from modicum.discover.draft import Draft
 from modicum.discover.gather import models_by_calls
 from modicum.discover.naming import name_drafts
 from modicum.discover.routable import is_routable
-from modicum.discover.task import tell_task
+from modicum.discover.task import Wire, tell_task
 from modicum.discover.versions import find_versions
 from modicum.types import Version, Workload
 
@@ -29,12 +32,15 @@ def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) ->
         if read_as != draft.contract.read_as:
             draft.infer_contract(read_as)
         versions, times, models = _versions(draft, rows)
+        told = tell_task(ask_template([part.template for part in draft.parts]), draft.contract, _wire(draft))
         workloads.append(
             Workload(
                 workload_id=draft.workload_id,
                 scope=draft.scope,
                 name=name,
-                task=tell_task(draft.contract, draft.literals()),
+                task=told.kind,
+                task_sure=told.sure,
+                task_why=told.why,
                 contract=draft.contract,
                 versions=versions,
                 incumbents=models_by_calls(models),
@@ -46,6 +52,16 @@ def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) ->
             )
         )
     return workloads, rows
+
+
+def _wire(draft: Draft) -> Wire:
+    """What the calls show beside their text."""
+    returned = turns = 0
+    for part in draft.parts:
+        calls = part.calls
+        returned += int(np.frombuffer(part.corpus.returned, np.int8)[calls].sum())
+        turns += int(np.frombuffer(part.corpus.turns, np.int64)[calls].sum())
+    return Wire(tools=any(part.corpus.tools for part in draft.parts), returned=returned / len(draft), turns=turns / len(draft))
 
 
 def _versions(draft: Draft, rows: list[tuple[str, str, str]]) -> tuple[tuple[Version, ...], list[datetime], list[str]]:

@@ -33,6 +33,10 @@ class Row:
     """None where the call failed, has no answer, or a specialist of ours gave it."""
     known: tuple[str, str] = ("", "")
     """(workload_id, version_id) by the templates known before this mining."""
+    tools: bool = False
+    """Tools are declared."""
+    returned: bool = False
+    """Results of tools are sent back."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,12 @@ class Corpus:
     user_of: array[int] = field(default_factory=lambda: array("l"))
     answer_of: array[int] = field(default_factory=lambda: array("l"))
     known: list[tuple[str, str]] = field(default_factory=list)
+    tools: bool = False
+    """Tools are declared, by all calls of a key or by none."""
+    returned: array[int] = field(default_factory=lambda: array("b"))
+    """1 for a call that sends results of tools back."""
+    turns: array[int] = field(default_factory=lambda: array("l"))
+    """User messages."""
     _system_ids: dict[str, int] = field(default_factory=dict)
     _user_ids: dict[tuple[str, str], int] = field(default_factory=dict)
     _answer_ids: dict[chat.Answer | None, int] = field(default_factory=dict)
@@ -70,6 +80,9 @@ class Corpus:
         self.at.append(row.at)
         self.models.append(row.model)
         self.known.append(row.known)
+        self.tools = self.tools or row.tools
+        self.returned.append(row.returned)
+        self.turns.append(row.prompt.turns)
         self.system_of.append(self._intern(system, self._system_ids, self.systems, len(system)))
         self.user_of.append(self._intern((first, last), self._user_ids, self.users, len(last)))
         size = len(row.answer.content or "") if row.answer else 0
@@ -87,9 +100,10 @@ class Corpus:
         """A call again, its texts windowed."""
         first, last = self.users[self.user_of[number]]
         system = self.systems[self.system_of[number]]
-        prompt = Prompt(self.key, system, first, last, 1 if first == last else 2, len(system) + len(last))
-        answer = self.answers[self.answer_of[number]]
-        return Row(self.call_ids[number], self.at[number], self.models[number], prompt, answer, self.known[number])
+        turns = self.turns[number] if first == last else max(2, self.turns[number])
+        prompt = Prompt(self.key, system, first, last, turns, len(system) + len(last))
+        answer, returned = self.answers[self.answer_of[number]], bool(self.returned[number])
+        return Row(self.call_ids[number], self.at[number], self.models[number], prompt, answer, self.known[number], self.tools, returned)
 
     def texts(self, number: int) -> tuple[str, str, str]:
         """(system, first user, last user) of a call, windowed."""
@@ -105,7 +119,8 @@ def take(call: Call) -> Row | None:
     if call.request is None:
         return None
     try:
-        prompt = see(chat.loads(call.request))
+        request = chat.loads(call.request)
+        prompt = see(request)
     except InputError:
         return None
     answer = None
@@ -115,7 +130,10 @@ def take(call: Call) -> Row | None:
             answer = _shorten(chat.answer(chat.loads(call.response)))
         except InputError:
             answer = None
-    return Row(call.call_id, call.started_at, call.response_model or call.request_model or "", prompt, answer)
+    tools = bool(request.get("tools") or request.get("functions"))
+    returned = any(isinstance(one, dict) and one.get("role") in ("tool", "function") for one in request["messages"])
+    model = call.response_model or call.request_model or ""
+    return Row(call.call_id, call.started_at, model, prompt, answer, tools=tools, returned=returned)
 
 
 def _shorten(answer: chat.Answer) -> chat.Answer:

@@ -1,0 +1,302 @@
+"""Signs: what a prompt's text says that tells something of its task, as a table of expressions over `asked.Asked.text`.
+
+A sign is a fact about the wording, in English and (`tongues.py`) in ten other languages. What follows from signs stands in `task.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from modicum.discover.asked import Asked
+from modicum.discover.tongues import TONGUES
+
+_SLOT = "⟨[^⟩]*⟩"
+_STOP = (
+    "of|for|from|about|that|which|whose|based|given|to|in|on|with|using|and|or|if|whether|as|by|is|are|was|the following is"
+    "|related|containing|according"
+)
+_WORDS = rf"(?:\s+(?!(?:{_STOP})\b)(?:[\w'/-]+|[\"']?⟨⟩[\"']?)){{0,5}}?\s+[\"']?"
+"""The words between a verb and the head of its object: none that would open another phrase."""
+_ASK = (
+    r"(?:writ(?:e|ing)|re-?write|generat(?:e|ing)|creat(?:e|ing)|compos(?:e|ing)|produc(?:e|ing)|com(?:e|ing) up with|make|draft|craft"
+    r"|suggest|propose|think of|giv(?:e|ing)|provid(?:e|ing)|construct|formulate|output|return|respond with|reply with|print|build|develop"
+    r"|design|devise|invent|supply|offer|prepare|predict|guess|state|tell me|show|need|want|imagine|expand|form|ask|add|plan|present)"
+)
+_FIND = (
+    r"(?:extract|identif(?:y|ies)|find|list|locate|detect|retrieve|recogni[sz]e|spot|highlight|mark|tag|pull out|collect|pick out|copy"
+    r"|name|parse|return|output|write(?: down)?|give|provide|generate|tell me|state|what)"
+)
+_WHAT = (
+    r"(?:wh(?:at|ich)(?:'s| is| are| was| were| would be| could be| might be| will be| do you think is)?"
+    r"|(?:would|could|might|should) be|here (?:is|are))"
+)
+_SUMMARY = (
+    r"(?:summar(?:y|ies|i[sz]ations?)|tl;? ?dr|headlines?|titles?|subject(?: line)?|abstract|gist|synopsis|highlights?|digest|recap"
+    r"|takeaways?|minutes|(?:key|main|important|most important|highlight) (?:points?|ideas?|parts?|message|information|facts?|takeaways?)"
+    r"|(?:short|brief|concise|condensed|compressed)(?:er)? (?:version|description|overview|account|form)|overview|name for)"
+)
+_TEXT = (
+    r"(?:questions?|quer(?:y|ies)|stor(?:y|ies)|articles?|poems?|essays?|dialog(?:ue)?s?|conversations?|e-?mails?|letters?|repl(?:y|ies)"
+    r"|messages?|sentences?|paragraphs?|passages?|reviews?|code|functions?|sql|descriptions?|tweets?|posts?|texts?|continuations?|endings?"
+    r"|paraphras(?:e|es|ing)|versions?|explanations?|hypothes[ie]s|examples?|plans?|ideas?|lyrics|songs?|scripts?|prompts?|advice|feedback"
+    r"|premises?|synonyms?|antonyms?|captions?|slogans?|recipes?|reports?|program|method|content|statements?|claims?|comments?|blog"
+    r"|speech|reasons?|solutions?|steps|instructions?|jokes?|documents?|contexts?|responses?|utterances?|rationale|justification"
+    r"|cover letter|test cases?|regex|formula|command|suggestions?|recommendations?|tips|details|scenarios?|definitions?|facts? about"
+    r"|outlines?|(?:unit )?tests?|haikus?|verses?|taglines?|bio|guide|tutorial|checklist|memo|proposal|section names?"
+    r"|chapter|turns?|biograph(?:y|ies)|narratives?|tales?|sonnets?|docstrings?|clues?|lines?|quotes?|riddles?"
+    r"|distractors?|counterargument|argument|schedule|itinerary|alternatives)"
+)
+_DATA = (
+    r"(?:entit(?:y|ies)|key ?(?:words?|phrases?)|(?:\w+ )?triple[st]?s?|relation(?:ship)?s?|names?|dates?|spans?|phrases?"
+    r"|terms?|attributes?|"
+    r"aspects?|fields?|mentions?|people|persons?|places?|locations?|organi[sz]ations?|compan(?:y|ies)|values?|amounts?|numbers?"
+    r"|drugs?|effects?|diseases?|symptoms?|slots?|properties|references?|items?|objects?|addresses?|products?|events?"
+    r"|tokens?|acronyms?|abbreviations?|roles?|skills?|quotations?|subjects?|records?|columns?|information|metadata|part of the)"
+)
+_LABEL = (
+    r"(?:labels?|categor(?:y|ies)|class(?:es)?|topics?|sentiments?|emotions?|feelings?|intent(?:ion)?s?|stance|type|kind|genre|tone|mood"
+    r"|domain|verdict|polarity|language|author|section|service|department|tags?|theme|subject area|emoji|opinion|attitude"
+    r"|severity|priority)"
+)
+_SCORED = r"(?:scores?|ratings?|stars?|grades?|number of stars|similarity|degree|points out of|percentage|likelihood|probability)"
+_GROUND = (
+    r"(?:passages?|contexts?|documents?|sources?|excerpts?|snippets?|paragraphs?|articles?|texts?|stor(?:y|ies)|background|hint|knowledge"
+    r"|facts?|dialog(?:ue)?s?|conversations?|information|evidence|abstract|sentences?|tables?|search results?|manual|reports?|book|wiki\w*"
+    r"|supports?|situation|policy|notes|transcript|chunks?|ctxs?|chat history|knowledge base|observations?|following info\w*|read this)"
+)
+_ASKED = r"(?:questions?|quer(?:y|ies)|inquiry|problem|riddle|q)"
+_TONGUE = (
+    r"(?:english|french|german|spanish|chinese|mandarin|arabic|japanese|hindi|russian|italian|portuguese|tamil|malay|indonesian|korean"
+    r"|turkish|dutch|vietnamese|thai|polish|swedish|greek|hebrew|urdu|bengali|swahili|latin|czech|romanian|ukrainian|persian|filipino)"
+)
+_GOOD = (
+    r"(?:yes|no|true|false|positive|negative|neutral|correct|incorrect|right|wrong|always|never|maybe|agree|disagree|entail\w*"
+    r"|contradict\w*|spam|relevant|irrelevant|acceptable|unacceptable|good|bad|possible|impossible|valid|invalid|same|different"
+    r"|equivalent|similar|fact|opinion|real|fake|human|harmful|safe|support\w*|refute\w*|favor|against|happy|sad|high|low|easy|hard)"
+)
+_BETWEEN = r"[\"'*`)]*\s*(?:,\s*(?:or|and)?\b|[/|;,]|\n[-*•\s]*|\s(?:or|and)\s)[\s\"'*`(]*"
+_LIST = r"(?:json|xml|yaml|bibtex|csv|structured|records?|key-value|schema)"
+_AUX = r"(?:is|are|was|were|does|do|did|has|have|had|should|would|can|could|will|might|may|am|isn't|doesn't|aren't)"
+_REQUEST = (
+    r"(?:(?:can|could|will|would) you\b(?! (?:conclude|infer|say|deduce|recommend|classify|consider|buy|call|describe|agree|trust|assume))"
+    r"|(?:can|could|may|should) i (?:have|get|ask)|do (?:not|n't)\b|have (?:a look|fun|you read)|would be\b|is:)"
+)
+
+SIGNS: dict[str, re.Pattern[str]] = {
+    name: re.compile("|".join(filter(None, (pattern, TONGUES.get(name, "")))), re.MULTILINE)
+    for name, pattern in {
+        # what it is told to do
+        "make_text": (
+            rf"\b{_ASK}(?! (?:this|that|it|them)\b){_WORDS}{_TEXT}\b|\b(?:next|missing|last) (?:\w+ )?(?:sentences?|words?|turn"
+            rf"|lines?|message|utterance)\b"
+            rf"|\b{_TEXT}\s*:[\s\"'*]*\Z|\b(?:assistant|agent|bot|ai|output|chatbot)\s*:[\s\"'*]*\Z|⟨⟩\s*:[\s\"'*]*\Z"
+            rf"|\bbecause(?: of)?[\s:]*\Z"
+        ),
+        "what_text": rf"\b{_WHAT}{_WORDS}{_TEXT}\b",
+        "rework": (
+            r"\b(?:re-?writ|re-?phras|para-?phras|reword|simplif(?:y|ied)|proofread|correct (?:the|this|any|all|gramm|spell|mistake|error)"
+            r"|improve|polish|expand|elaborate|formali[sz]e|rearrang|reorder|unscrambl|combine|merge|join|split|negate|fix|edit"
+            r"|convert|transform|change|turn (?:the|this|it)|refactor|debug|connect|put [^.\n]{0,30}together|gather"
+            r"|make (?:the|this|it|these|that)\b(?: \w+){0,2} (?:more|less|sound|easier|shorter|simpler|clearer|longer|polite"
+            r"|formal|grammatical|sense)"
+            r"|verbali[sz]e|put (?:it|this|the))"
+        ),
+        "go_on": (
+            r"\b(?:continue|complet(?:e|ion)|finish|fill[- ]in|carry on|go(?:es)? on|autocomplete)\b|\bnext\b.{0,30}\?"
+            r"|\bhappen(?:s|ed)? next|\bhow (?:does|will|would|did)\b[^?\n]{0,40}\b(?:end|continue|proceed)\b"
+        ),
+        "tell_of": (
+            r"\b(?:explain|describe|discuss|elaborate|brainstorm|advise|recommend a|guide me|teach|help me|solve|calculate"
+            r"|compute|how (?:do|can|would|to|should) (?:i|you|we|one)?)\b"
+        ),
+        "play": (
+            r"\b(?:act|behave|serve|respond|roleplay|role-play|pretend)\w* (?:as|to be|like)\b|\byou are (?:an?|the|now)\b"
+            r"|\byour (?:task|role|job|goal) is\b"
+        ),
+        "code": r"\b(?:sql|python|javascript|java|bash|regex|source code|function|code|algorithm|program|html|latex|css)\b",
+        "summarise": (
+            r"\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:condense|shorten|compress|abridge|distil|boil down|tl;? ?dr)\b"
+            rf"|\b(?:{_ASK}|{_WHAT}){_WORDS}{_SUMMARY}\b|\b{_SUMMARY}\s*:[\s\"'*]*\Z|\bmain (?:idea|point)s?\b|\b(?:sum"
+            rf"|wrap) (?:it|this|up)\b"
+            r"|\bwhat (?:is|was|were|are) (?:this|that|the|they|these|it)\b[^.?\n⟨]{0,30}\b(?:about|on)\b|\bwas about[\s:]*\Z"
+            r"|\bwhat (?:the|this|that)\b[^.?\n⟨]{0,40}\b(?:is|was) about|\bgoing on in\b|\bnutshell\b|\bin short\b"
+            r"|\bboils? down\b"
+            r"|\bname (?:this|the|that) (?:article|story|text|paragraph|post|document)\b"
+        ),
+        "brief": r"\bin (?:a few|one|two|three|\d+|fewer|a single)[\w ,-]{0,20}(?:words?|sentences?)\b",
+        "from_summary": (
+            rf"(?:{_ASK}|expand|elaborate){_WORDS}(?:{_TEXT})\b.{{0,30}}"
+            rf"\b(?:from|based on|using|given|with|for|to|match\w*|that|about|of)\b.{{0,30}}\b{_SUMMARY}\b"
+            rf"|\b{_SUMMARY}\b[^.?\n]{{0,40}}(?:\W{{0,4}}{_SLOT})[\s\S]{{0,80}}\b{_ASK}{_WORDS}{_TEXT}\b|\bexpand\b[^.\n]{{0,20}}{_SUMMARY}"
+        ),
+        "translate": (
+            rf"\btranslat\w*|\b(?:from|in) {_TONGUE} (?:in)?to (?!sql|code)\w+|\binterpreter\b|\b{_TONGUE}\s*:[\s\"'*]*\Z"
+            rf"|\b(?:say|render|put|express|convert|rewrite|what is|what's|how would)\b[^.\n]{{0,80}}\b(?:in|into|the) (?:\w+ )?{_TONGUE}\b"
+        ),
+        "translate_odd": (
+            r"\btranslat\w*[^.\n]{0,60}\b(?:code|sql|commands?|actions?|natural language|dialect|plain|jargon|slang|morse|emoji)"
+        ),
+        "extract": (
+            rf"\b(?:extract|named entit|key ?phrases?|keywords?|triples?\b|highlight the|pull out|ner\b|slot filling|parse)"
+            rf"|\b{_FIND}{_WORDS}{_DATA}\b|\b{_DATA}\s*:[\s\"'*]*\Z|\b{_FIND} (?:me )?(?:all|every|each|any)\b"
+            r"|\b(?:pull|get|take|grab|lift|fetch|collect|copy|read)\b[^.\n]{0,80}\b(?:out of|from) (?:the|this|that|each|a|an|⟨)"
+            r"|\bwhich (?:words?|parts?|phrases?|span)\b"
+            rf"|\b{_FIND}\b[^.?\n]{{0,80}}\b(?:mentioned|contained|present|found|described|appearing|discussed|that appear|occurring)\b"
+            rf"|\b(?:find|identify|spot|list|locate|detect) (?:the|all|any|every)\b[^.?\n]{{0,50}}\b(?:in|from|within) (?:the|this"
+            rf"|that|each|a)\b"
+            r"|\bfrom (?:the|this|each) [^.,\n]{1,30}, (?:get|take|pull|return|give)\b"
+            r"|\b(?:wh(?:at|ich)|who|where|when|how (?:many|much))\b[^.?\n]{0,60}\b"
+            r"(?:mentioned|reported|described|referred|appears?|occurs?|named|stated|listed|discussed|contained)\b"
+        ),
+        "json": rf"\b(?:as|return|output|in|into|valid|format)\b[^.\n]{{0,40}}\b{_LIST}\b",
+        "copy": r"\b(?:verbatim|exact (?:words|text|span)|as (?:it|they) appears?|copy the|separated by (?:a )?commas?|comma-separated)\b",
+        "records": rf"\b(?:convert|transform|turn|format|parse|structure|put|map|normali[sz]e)\w*\b[^.\n]{{0,80}}\b{_LIST}\b",
+        "relation": r"\b(?:relation(?:ship)?|effect|role|cause|connection)\b[^.?\n]{0,40}(?:between|of|does|do|in)\b[^.?\n]{0,30}⟨",
+        "classify": (
+            r"\b(?:classif\w+|categori[sz]\w*|triage|label (?:the|this|each)|assign[^.\n]{0,30}(?:label|categor|class|tag)"
+            r"|sort (?:it|this|the)"
+            r"|(?:determine|decide|predict|judge|detect|check|assess|verify|evaluate|indicate|tell(?: me| us)?|identify|know|see"
+            r"|say|conclude"
+            rf"|infer|answer) (?:if|whether|which)\b|(?:say|infer|conclude|true) that\b)|\b(?:{_ASK}|{_FIND}|{_WHAT}|determine"
+            rf"|decide|predict|which|describe|consider|characteri[sz]e|guess|select|choose){_WORDS}{_LABEL}\b"
+            rf"|\b{_LABEL}[\s\"'*:]{{0,3}}\Z|\bbelongs? to\b|\bbest describes?\b|\bfalls? (?:in|under)|\bhow (?:does|did|do"
+            rf"|would)\b[^?\n]{0, 60}\bfeel"
+        ),
+        "yes_no_question": (
+            rf"(?:^|[.,!?:;\n\"'⟩)(]\s*|\b(?:then|so|but|and|question"
+            rf"|q)\W+)(?!{_REQUEST}){_AUX}\s(?=[^?\n]{{0,400}}[\"'a-z⟩)]\s*\?)|\A\W*(?:is|are|does|do|did|was|were|has"
+            rf"|can) (?:this|the|it|these|that|there|you think)\b"
+            r"|\b(?:does it (?:\w+ )?follow|can we (?:now )?(?:conclude|infer|say)|is it (?:true|possible|safe|correct))\b"
+        ),
+        "label_word": r"\b(?:sentiment|emotion|stance|intent|category|genre|polarity|acceptab\w+|grammatical(?:ly)?|meaning)\b",
+        "yes_no_words": (
+            rf"[\"'`][\w -]{{1,20}}[\"'`],? (?:or|/) [\"'`][\w -]+[\"'`]"
+            rf"|\b{_GOOD}{_BETWEEN}(?:[\w' -]{{1,25}}{_BETWEEN}){{0,5}}?{_GOOD}\b"
+        ),
+        "either_or": r"[\"']?[\w'-]+[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b",
+        "options": (
+            r"\b(?:options?|choices|labels|categories|candidates|classes|intents|alternatives|topics)\b[^.\n⟨]{0,40}(?::|\bare\b|\binclude)"
+            r"|\bone of (?:the|these|those|\")|\bone of:|\bwhich (?:one )?of (?:the|these|those)|\b(?:choose|decide|select"
+            r"|pick)\w* between\b"
+            r"|\bexactly one\b|\bonly one\b|\b(?:one|single) (?:label|category|letter|class|option)\b"
+            r"|\bmultiple[- ]choice|\b(?:following|possible|given|allowed|available|valid) (?:options|choices|categories|labels"
+            r"|classes|topics|list|intents)\b"
+        ),
+        "listed": r"\[list\]",
+        "choose": (
+            r"\b(?:choose|select|pick|choice|match)\b(?! (?:a|some|any) (?:random|topic))|\b(?:most|more|less|least) (?:likely"
+            r"|plausible|appropriate|suitable|sensible|probable|logical|accurate|relevant)\b|\bwhich (?:sentence|statement|ending"
+            r"|one|answer|option|choice|of)\b"
+        ),
+        "lettered": (
+            rf"(?:^\s*[(\[]?[a-d][.):\]]+\s*\S[^\n]{{0,80}}\n+\s*){{1,}}[(\[]?[b-e][.):\]]+\s*\S"
+            rf"|(?:^\s*(?:[-*•]|\d[.):]|\(\d\))\s*[\"']?{_SLOT}[^\n]{{0,12}}\n+\s*){{1,}}(?:[-*•]|\d[.):]|\(\d\))\s*[\"']?{_SLOT}"
+            rf"|(?:^\s*(?:ending|option|choice|answer|solution) [1-4a-d]\W+{_SLOT}[\s\S]{{0,4}}){{2,}}"
+            r"|⟨(?:[a-z]+ )?(?:options|choices|candidates|labels|categories|classes|alternatives|endings)[^⟩]*⟩|⟩[\"']?,? or [\"']?⟨"
+            r"|(⟨(?:[a-z]+ )?(?:choice|option|ending|answer|alternative|candidate|solution|sol)\b)[^⟩]*⟩[^⟨]{0,30}\1"
+        ),
+        "pair": (
+            r"\b(?:both|two|these|pair of) (?:\w+ )?(?:sentences?|questions?|texts?|statements?|articles?|headlines?|passages?"
+            r"|phrases?|words)\b"
+            r"|\b(?:entail|contradict|paraphrase of|paraphrases\b|impl(?:y|ies)|duplicates?|hypothesis|premise|justified|infer)\b"
+            r"|\bsame (?:meaning|thing|event|as|way|entity)|\brefers? to ⟨"
+        ),
+        "open_end": (
+            r"\b(?:this|the|it|that|i|my|which|overall)\b[^.?\n⟨]{0,40}\b(?:is|was|are|were|be|feels?|seems?|sounds?"
+            r"|felt)\s*[\s:\"]{0,3}\Z"
+        ),
+        "pronoun": r"\bpronoun\b|\b(?:does|do|did|is) [^?\n]{1,30} refer(?:ring)?\b",
+        "suits": (
+            r"\b(?:unanswerable|answerable)\b[^.\n]{0,3}\?|(?<!what )(?<!which )(?<!who )\b(?:is|was) (?:this|the|that|it) [^?\n]{0,40}"
+            r"\b(?:answer(?:able|ed)?|correct|true|right|plausible|possible|reasonable|valid|appropriate|accurate)\b[^?\n]{0,60}\?"
+        ),
+        # a degree
+        "scale": (
+            r"\bscale (?:of|from|between|ranging)|\b(?:from|between)\s+\"?(?:0|1|one|zero)(?:\.0)?\"? (?:to|and"
+            r"|through) \"?(?:\d+|five|ten)|\b[01] ?(?:-|–|to) ?(?:[3-9]|10|100)\b"
+            r"|\bout of (?:5|10|100|five|ten)\b|\b[01]\b[^.\n]{0,40}\b(?:lowest|worst|least|not at all|no )|\bstars?\b"
+            r"|\b(?:lowest|highest) (?:score|rating)"
+            r"|\b[01]\b[^\w\n]{1,8}(?:[a-z]+\W{1,4})?[12]\b[^\w\n]{1,8}(?:[a-z]+\W{1,4})?[23]\b"
+        ),
+        "score": (
+            rf"\b(?:rate|grade|score) (?:the|this|how|it|each|my|a|on|its|their)\b|\b(?:{_ASK}|{_WHAT}|assign|predict|with|a|the"
+            rf"|numerical|star|review|give it){_WORDS}{_SCORED}\b|\b{_SCORED}[\s\"'*:.]{{0,4}}\Z|\b(?:give|gave|rate"
+            rf"|deserves?)\b[^.\n⟨]{{0,25}}[\s:]*\Z"
+        ),
+        "how_much": (
+            r"\bhow (?:similar|positive|negative|likely|good|bad|much (?:better|worse|do|does|would|is)|satisfied|fluent|relevant"
+            r"|helpful|well|toxic|formal|many stars|close|offensive|funny)\b"
+        ),
+        # a question of the call, and what it is put to
+        "question": (
+            rf"\b{_ASKED}(?: ?[\d#]+| stem| text)?(?: ?is| ?asked)?[\s:=>\"'`*#<-]{{1,12}}⟨"
+            r"|⟨(?:[^⟩]*\b)?(?:question|query|q|qtext|user input|inquiry)(?:\b[^⟩]*)?⟩|^\s*[\"']?⟨[^⟩]*⟩[\"']? ?\?"
+        ),
+        "ground": (
+            rf"\b{_GROUND}(?: ?\d| ?below| ?above| ?is| ?pair)?[\s:=>\"'`*#.,;<-]{{1,12}}⟨"
+            r"|⟨(?:[^⟩]*\b)?(?:context|passage|article|documents?|paragraph|story|background|para|dialogue|situation|excerpt|supports?"
+            r"|knowledge|ctx|snippets?|results|chunks?)(?:\b[^⟩]*)?⟩"
+            r"|^[\s\"']*⟨(?:text|facts?|source|hint|sentence|sents|table|body|content|post|review|email)⟩[\s\"'.]*$"
+        ),
+        "passage": (
+            r"⟨(?:[^⟩]*\b)?(?:context|passage|document|documents|paragraph|background|para|situation|excerpt|support|supports"
+            r"|knowledge|ctx|retrieved|chunks?|search results)(?:\b[^⟩]*)?⟩|\b(?:passage|context|background|paragraph|hint"
+            r"|document)s?\b"
+        ),
+        "answer": r"\banswer\w*\b|\breply to the question|\brespond to (?:the|this|my) (?:question|query)|^a\s*:",
+        "given_ground": (
+            rf"\b(?:based (?:only |solely |strictly )?(?:on|upon)|according to|from|using|given|in|with|read|reading|referring to"
+            rf"|refer to|about|of|on) (?:only )?(?:the|this|these|that|your|those|a)? ?(?:following|above|below|given|provided"
+            rf"|retrieved|supplied|preceding|aforementioned|next)? ?(?:\w+ )?{_GROUND}\b"
+        ),
+        "cite": (
+            r"\bcit(?:e|ing|ation)s?\b[^.\n]{0,40}(?:source|passage|document|number|id|\[)|\b(?:only|solely) (?:on |from |use "
+            r"|using )?(?:the )?(?:provided|given|retrieved|following|above)?\s?(?:context|passages?|documents?|sources?"
+            r"|information)|\bdo(?:es)? not (?:contain|know)|\bdon't know\b|\bunanswerable\b"
+        ),
+        "about_call": r"\b(?:what|who|whom|where|when|why|how|which)\b[^?\n]{0,120}⟨[^⟩]*⟩[^?\n]{0,60}\?",
+        "fixed_question": r"(?:^|[.,!:\n⟩\"]\s*)(?:what|who|whom|where|when|why|how|which)\b[^?⟨\n]{3,160}\?",
+        "make_question": (
+            rf"\b(?:{_ASK}|{_WHAT}){_WORDS}(?:questions?|quiz)\b(?!\W*⟨)(?! (?:is|are|below|above)\b)"
+            r"|(?<!answer )(?<!answering )(?<!answers )(?<!is )(?<!have )(?<!given )\b(?:a|an|another"
+            r"|some) (?:\w+ ){0,2}questions?\b(?!\W*⟨)"
+            rf"|\b{_ASK}(?: \w+){{0,3}} (?:wrong|incorrect|false|alternative) (?:answers?|options?|choices?)"
+            rf"|\b{_ASK}(?: (?!answers?\b|these\b|the\b)[\w',]+){{0,6}} questions\b(?!\W*⟨)"
+            r"|\bquestions? (?:whose|to ask|to test)|\bquestion generat|\bquestions?\s*:[\s\"'*]*\Z"
+        ),
+        # agents
+        "agent": (
+            r"\b(?:sub-?agents?|tool[ _-]?calls?|call (?:the |a |one of the )?(?:tool|function)s?|function[ _-]call\w*"
+            r"|using (?:the )?\w* ?tools?\b|(?:following|available|these) tools|tools? (?:available|at your disposal)|spawn"
+            r"|action input|thought:|observation:)"
+        ),
+    }.items()
+}
+
+
+_BY_NAME = ("question", "ground", "passage", "lettered")
+"""Signs that the name of a slot may show."""
+_FIRST, _LAST = 500, 250
+"""Characters at either end of a prompt where what counts is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Words that show a sign, and whether they stand where a prompt says what it wants: at its beginning or end."""
+
+    words: str
+    early: bool
+
+
+def signs_of(asked: Asked) -> dict[str, Sign]:
+    """The signs that a prompt shows."""
+    found: dict[str, Sign] = {}
+    plain = asked.plain
+    for name, pattern in SIGNS.items():
+        text = asked.text if name in _BY_NAME else plain
+        match = pattern.search(text)
+        if match is not None:
+            early = match.start() < _FIRST or pattern.search(text, max(0, len(text) - _LAST)) is not None
+            found[name] = Sign(match[0], early)
+    return found
