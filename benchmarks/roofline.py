@@ -1,4 +1,4 @@
-"""How far the roofline of `modicum plan` is from published speeds: python -m benchmarks.roofline [--fit] [--markdown] [--json FILE]
+"""How far `modicum plan` is from published speeds: python -m benchmarks.roofline [--fit] [--rows] [--markdown] [--json FILE]
 
 Every row of `roofline.toml` is predicted from the machine's data sheet, the model's shape and the factors in `modicum.plan.speed`. The
 factors are fitted on some machines and tested on all others; `--fit` searches them again and prints what it finds.
@@ -189,10 +189,32 @@ def _within(sizes: Sequence[float]) -> float:
     return sum(size <= 0.3 for size in sizes) / len(sizes)
 
 
+def sources(found: Sequence[Row]) -> list[str]:
+    """Markdown, a line for each model on each machine and page: the test first."""
+    lines = ["| | engine | machine | model | rows | median error | from | to |", "|---|---|---|---|---:|---:|---:|---:|"]
+    groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for row in _ordered(found):
+        groups[row.half, f"[{row.engine}]({row.url}) {row.date}", row.machine.id, f"{row.model} {row.precision.name}"].append(row.error())
+    for about, errors in groups.items():
+        size = statistics.median(map(abs, errors))
+        lines.append(f"| {' | '.join(about)} | {len(errors)} | {size:.0%} | {min(errors):+.0%} | {max(errors):+.0%} |")
+    return lines
+
+
+def summed(found: Sequence[Row]) -> list[str]:
+    """The summary in Markdown."""
+    lines = ["| | rows | median error | within 30 % |", "|---|---:|---:|---:|"]
+    return lines + [f"| {name} | {count} | {median:.0%} | {within:.0%} |" for name, count, median, within in summary(found)]
+
+
+def _ordered(found: Iterable[Row]) -> list[Row]:
+    return sorted(found, key=lambda one: (("test", "fit", "aside").index(one.half), one.kind, one.machine.id, one.model, one.engine))
+
+
 def table(found: Sequence[Row]) -> list[str]:
-    """Rows of Markdown, the test first."""
+    """Every row in Markdown, the test first."""
     lines = ["| | engine | machine | model | asked | measured | predicted | error |", "|---|---|---|---|---|---:|---:|---:|"]
-    for row in sorted(found, key=lambda one: (("test", "fit", "aside").index(one.half), one.kind, one.machine.id, one.model, one.engine)):
+    for row in _ordered(found):
         lines.append(
             f"| {row.half} | [{row.engine}]({row.url}) {row.date} | {row.machine.id} | {row.model}"
             f" {row.precision.name} | {_asked(row)} | {row.measured:,.0f} | {row.predicted():,.0f} | {row.error():+.0%} |"
@@ -211,7 +233,8 @@ def _asked(row: Row) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", action="store_true", help="search the factors again, on the rows that are to be fitted")
-    parser.add_argument("--markdown", action="store_true", help="print every row")
+    parser.add_argument("--markdown", action="store_true", help="print what docs/plan.md shows")
+    parser.add_argument("--rows", action="store_true", help="print every row")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     found = rows()
@@ -224,8 +247,11 @@ def main() -> None:
                 + f"; error {_cost(reached, [row for row in found if row.half == 'fit' and row.key == (engine, stack)]):.2f}"
             )
         return
-    if asked.markdown:
+    if asked.rows:
         print("\n".join(table(found)))
+    if asked.markdown:
+        print("\n".join([*summed(found), "", *sources(found)]))
+        return
     print(f"\n{'':28}{'rows':>6}{'median error':>14}{'within 30 %':>13}")
     for name, count, median, within in summary(found):
         print(f"{name:28}{count:>6}{median:>14.0%}{within:>13.0%}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,10 @@ def test_many_callers_of_llama_cpp_are_told_from_one() -> None:
     alone = here.step_s(1, 1000)
     assert here.step_s(8, 1000) > 2 * alone, "eight do not ride along with one"
     assert replace(here, reached=replace(here.reached, beside=None)).step_s(1, 1000) == alone
+
+
+def test_the_page_shows_what_the_benchmark_prints() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "plan.md").read_text(encoding="utf-8")
+    found = published.rows()
+    assert "\n".join(published.summed(found)) in page
+    assert "\n".join(published.sources(found)) in page
