@@ -119,7 +119,8 @@ def test_a_model_is_a_file_or_numbers_too(home: Path, tmp_path: Path) -> None:
     for one in (by_file, by_numbers, by_name):
         assert one["footprint"]["cache"] == 4_294_967_296, "32K tokens of Llama 3.1 8B in sixteen bits"
         assert one["footprint"]["weights"] == pytest.approx(16.06e9, rel=0.001)
-    assert any("unknown here" in note for note in by_numbers["notes"]) and not by_name["notes"]
+    (four_bits,) = ask(home, "--model", "8.03b:32x8x128", "--machine", "a100-80gb", "--precision", "awq")["plans"]
+    assert any("unknown here" in note for note in four_bits["notes"]) and not by_name["notes"]
 
 
 def test_the_cache_may_be_finer_and_there_may_be_several_cards(home: Path) -> None:
@@ -180,6 +181,7 @@ def test_declared_traffic_a_specialist_and_another_currency(home: Path) -> None:
         ([], "--model says which model"),
         (["--model", "gpt-4o"], "not open"),
         (["--model", "qwen3-8c"], "qwen3-8b"),
+        (["--model", "nobody-knows-it"], "its config.json"),
         (["--model", "8b:32x8"], "8b:32x8x128"),
         (["--model", "nowhere/config.json"], "cannot read"),
         (["--model", "qwen3-8b", "--machine", "rtx-390"], "rtx-3090"),

@@ -251,7 +251,10 @@ def _shape(asked: str, catalogue: Cards) -> tuple[Shape, Card | None]:
         return from_file(path), None
     if path.is_dir() and (path / "config.json").is_file():
         return from_file(path / "config.json"), None
-    card = catalogue.get(asked)
+    try:
+        card = catalogue.get(asked)
+    except NotFoundError as error:
+        raise NotFoundError(error.message, hint=f"{error.hint} Or give its config.json, or its numbers: 8b:32x8x128") from None
     return from_card(card), card
 
 

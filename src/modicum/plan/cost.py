@@ -160,8 +160,8 @@ def against(name: str, usd: Decimal, line: Roofline, traffic: Traffic, given: As
     days = float(upfront / spared) * 30.44 if upfront and spared > 0 else None
     return Against(
         name=name,
-        usd_month=_cents(month),
-        saving_usd_month=_cents(saving),
+        usd_month=month.quantize(Decimal("0.0001")),
+        saving_usd_month=saving.quantize(Decimal("0.0001")),
         breakeven_calls_month=_breakeven(month, line, traffic, given, ours, buying=buying),
         payback_days=days,
     )

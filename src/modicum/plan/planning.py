@@ -164,7 +164,7 @@ def _notes(shape: Shape, machine: Machine, precision: Precision, line: Roofline,
         yield "int4 is bare: real files carry scales and keep some tables finer (awq, q4_k_m)"
     if precision.arithmetic == "fp8" and machine.fp8_tflops is None:
         yield f"{machine.name} has no fp8 arithmetic: such weights are read as fp8 and reckoned in fp16"
-    if shape.hidden is None:
+    if shape.hidden is None and precision.tables is not None:
         yield "the width and vocabulary of the model are unknown here: its tables are taken at the bits of its other weights"
     if machine.stack == "rocm" and line.engine == "vllm":
         yield "no measurement of a serving engine on ROCm is behind its speed: it is taken as Hopper's"

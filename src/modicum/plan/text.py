@@ -140,8 +140,9 @@ def trust() -> str:
 def traffic_line(traffic: Traffic) -> str:
     """What was laid on the machines, in a sentence."""
     how = "declared" if traffic.declared else f"recorded over {traffic.span_hours:,} hours, {traffic.silent_hours:,} of them silent"
+    calls = f"{traffic.calls:,} call{'' if traffic.calls == 1 else 's'}"
     return (
-        f"{traffic.calls:,} calls {how}: {traffic.tokens_in:,.0f} tokens in and {traffic.tokens_out:,.0f} out on the mean,"
+        f"{calls} {how}: {traffic.tokens_in:,.0f} tokens in and {traffic.tokens_out:,.0f} out on the mean,"
         f" {traffic.peak_hour:,} in the busiest hour, {traffic.peak_minute:,} in the busiest minute."
     )
 
