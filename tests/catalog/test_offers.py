@@ -39,6 +39,16 @@ def test_the_laboratorys_own_price(cards: Cards) -> None:
     assert cards.offers.price(cards.get("bge-m3"), DAY) is None
 
 
+def test_the_usual_price_of_a_closed_model_is_its_laboratorys(cards: Cards) -> None:
+    closed, opened = cards.get("claude-opus-4-8"), cards.get("llama-3.1-8b")
+    usual = cards.offers.usual(closed, DAY)
+    assert usual is not None and usual.provider == "anthropic" and usual != cards.offers.of(closed, DAY)[0]
+    assert cards.offers.usual(opened, DAY) == cards.offers.of(opened, DAY)[0]
+    own = cards.offers.usual(cards.get("gpt-4o-mini"), DAY)
+    assert own is not None and own.provider == "operator"
+    assert cards.offers.usual(cards.get("yi-1.5-6b"), DAY) is None
+
+
 def test_the_operators_price_comes_first_and_grows_old(cards: Cards) -> None:
     first, *others = cards.offers.of(cards.get("gpt-4o-mini"), DAY)
     assert (first.provider, first.price.input_usd_mtok, first.price.source) == ("operator", Decimal("0.1"), "contract")

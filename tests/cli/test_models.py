@@ -45,7 +45,7 @@ def test_a_list_narrows(tmp_path: Path) -> None:
 
 def test_a_table_and_nothing(tmp_path: Path) -> None:
     shown = run(tmp_path, "list", "--laboratory", "deepseek").output
-    assert "deepseek-v4-flash" in shown and "Prices: yours, else the cheapest" in shown
+    assert "deepseek-v4-flash" in shown and "for open weights the cheapest" in shown
     assert "No model that is known fits." in run(tmp_path, "list", "--kind", "guard", "--max-price", "0").output
 
 

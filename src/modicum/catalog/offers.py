@@ -66,6 +66,15 @@ class Offers:
         """The operator's offer, else the one that is cheapest by input and output together."""
         return next(iter(self.of(card, day)), None)
 
+    def usual(self, card: Card, day: date) -> Offer | None:
+        """The one to name first: the operator's, else what the laboratory asks for a model whose weights it keeps, else the cheapest.
+
+        Who resells a closed model below its laboratory's price may sell something else with it.
+        """
+        offers = self.of(card, day)
+        first = (offer for offer in offers if offer.provider in (OPERATOR, card.sold_as))
+        return next(iter(offers), None) if card.is_open else next(first, next(iter(offers), None))
+
     def changed(self, day: date) -> date | None:
         """The latest change that the list knows of, up to a day."""
         return self._listed.changed(day)

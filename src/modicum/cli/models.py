@@ -44,7 +44,7 @@ class Line:
 
     card: Card
     offer: Offer | None
-    """The operator's, else the cheapest that the price list knows."""
+    """The operator's, else the laboratory's own of a closed model, else the cheapest in the price list."""
     size: int | None
     context: int | None
 
@@ -228,7 +228,7 @@ def _narrowed(cards: Cards, found: Sequence[Card], wanted: dict[str, Any], sort:
 def _line(cards: Cards, card: Card, day: date) -> Line:
     return Line(
         card=card,
-        offer=cards.offers.cheapest(card, day),
+        offer=cards.offers.usual(card, day),
         size=None if card.weights is None else card.weights.parameters,
         context=None if card.limits is None else card.limits.longest_input_tokens,
     )
@@ -285,7 +285,9 @@ def _print(lines: Sequence[Line], as_json: bool) -> None:
         if not any(line.offer is not None and line.offer.is_old(_today()) for line in lines)
         else f" Some were read over {OLD_DAYS} days ago."
     )
-    click.echo(f"{count(len(lines), 'model')}; - is unknown. Prices: yours, else the cheapest in the installed list.{old}")
+    click.echo(
+        f"{count(len(lines), 'model')}; - is unknown. Prices: yours, else the laboratory's, for open weights the cheapest in the installed list.{old}"
+    )
 
 
 def _size(card: Card) -> str:
