@@ -19,7 +19,7 @@ from typing import Any
 
 from modicum.plan import machines
 from modicum.plan.machines import Machine
-from modicum.plan.memory import activation_bytes, cache_bytes, weight_bytes
+from modicum.plan.memory import activation_bytes, cache_bytes, engine_bytes, weight_bytes
 from modicum.plan.precision import Precision, of_name
 from modicum.plan.shape import Shape, from_config
 from modicum.plan.speed import EFFICIENCY, Efficiency, Engine, Roofline, measured_as, roofline
@@ -61,7 +61,12 @@ class Row:
         tokens_in, tokens_out = self.asked.get("in", 0), self.asked.get("out", 0)
         if self.metric in ("decode", "prefill"):
             return float(asked)
-        left = self.machine.usable_bytes - weight_bytes(self.shape, self.precision) - activation_bytes(self.shape, 256) - 1e9
+        left = (
+            self.machine.usable_bytes
+            - weight_bytes(self.shape, self.precision)
+            - activation_bytes(self.shape, 256)
+            - engine_bytes(self.machine)
+        )
         room = max(1.0, left / cache_bytes(self.shape, round(tokens_in + tokens_out / 2), self.cache))
         cap = float(self.asked.get("cap", SEQUENCES))
         return min(room, cap, SEQUENCES) if asked == "memory" else min(float(asked), room)

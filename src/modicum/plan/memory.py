@@ -20,8 +20,10 @@ from modicum.plan.shape import Shape
 CHUNK = 2048
 """Tokens of a step of prefill (vLLM's `max_num_batched_tokens` on small cards)."""
 ENGINE_BYTES = {"cuda": 1_000_000_000, "rocm": 1_000_000_000, "vulkan": 500_000_000, "metal": 300_000_000, "cpu": 300_000_000}
-"""Context of the driver, captured graphs, workspaces. An allowance: vLLM on an A100 kept 2.7 GB beside weights and cache of Qwen3-8B,
-activations included (https://github.com/vllm-project/vllm/issues/42058, read 2026-11-22)."""
+"""Context of the driver, captured graphs, workspaces. An allowance."""
+SERVING_BYTES = 2_400_000_000
+"""The same on a datacentre's card, where engines capture more and read longer chunks: vLLM on an A100 kept 2.7 GB beside weights and cache
+of Qwen3-8B, activations included (https://github.com/vllm-project/vllm/issues/42058, read 2026-11-22)."""
 LOGIT_BYTES = 4
 
 
@@ -85,13 +87,18 @@ def activation_bytes(shape: Shape, sequences: int, chunk: int = CHUNK) -> int:
     return chunk * (4 * hidden + 2 * inner) * 2 + sequences * (shape.vocabulary or 128_000) * LOGIT_BYTES
 
 
+def engine_bytes(machine: Machine) -> int:
+    """What an engine keeps for itself on one card."""
+    return SERVING_BYTES if machine.kind == "datacentre" else ENGINE_BYTES[machine.stack]
+
+
 def footprint(
     shape: Shape, machine: Machine, precision: Precision, *, context: int, concurrency: int = 1, cache: str = "fp16", cards: int = 1
 ) -> Footprint:
     """Whether it fits, and what is left. Several cards share weights and cache evenly, and each keeps an engine and activations."""
     weights = weight_bytes(shape, precision)
     sequence = cache_bytes(shape, context, cache)
-    engine = ENGINE_BYTES[machine.stack] * cards
+    engine = engine_bytes(machine) * cards
     activations = activation_bytes(shape, concurrency) * cards
     usable = machine.usable_bytes * cards
     room = usable - weights - engine - activations
