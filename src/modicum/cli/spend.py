@@ -38,7 +38,7 @@ def dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
 
 
 @click.command(epilog="Example:  modicum spend --by key,model --since 2026-11-01")
-@click.option("--by", callback=dimensions, default="model", show_default=True, help="Any of key, scope, model, provider, workload, day.")
+@click.option("--by", callback=dimensions, default="model", show_default=True, help=f"Any of {', '.join(BYS)}.")
 @click.option("--since", metavar="DAY", callback=day, help="Calls from this day or time on, UTC.")
 @click.option("--until", metavar="DAY", callback=day, help="Calls before it.")
 @click.option("--check", "compare", is_flag=True, help="Compare the ledger of the keys with the calls instead; exit 1 where they differ.")

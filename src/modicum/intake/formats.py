@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -48,9 +49,12 @@ def _litellm(line: Line) -> Iterator[Seen]:
 
 def _otlp(line: Line) -> Iterator[Seen]:
     refused: list[str] = []
-    for span in otlp.spans(line.body, "json"):
+    logged = "resourceLogs" in line.fields
+    for span in otlp.spans_of_logs(line.body) if logged else otlp.spans(line.body, "json"):
         try:
             found = genai.observe(span)
+            if logged and found is not None:  # another log than that of the spans, which it may meet
+                found = dataclasses.replace(found, call=dataclasses.replace(found.call, source="otlp-logs"))
             yield found if found is not None else Passed("span that is no call to a model")
         except InputError as error:
             refused.append(error.message)
@@ -75,7 +79,7 @@ _READ: dict[str, Callable[[Line], Iterator[Seen]]] = {
 }
 FORMATS = (*verbatim.FORMATS, *_READ)
 _MARKS: tuple[tuple[str, Callable[[Names], bool]], ...] = (
-    ("otlp", lambda names: "resourceSpans" in names),
+    ("otlp", lambda names: "resourceSpans" in names or "resourceLogs" in names),
     ("litellm-spend", litellm_rows.looks_like),
     ("litellm", lambda names: "call_type" in names and "startTime" in names),
     ("batch", lambda names: batch.is_request(names) or batch.is_answer(names)),
@@ -90,7 +94,13 @@ _MARKS: tuple[tuple[str, Callable[[Names], bool]], ...] = (
 
 
 def recognise(fields: Names) -> str:
-    """The format of a record. Raises LogFormatError where it is none we know."""
+    """The format of a record, by the names of its fields. Raises LogFormatError where it is none we know."""
+    return _form(tuple(fields))
+
+
+@lru_cache(maxsize=256)
+def _form(names: tuple[str, ...]) -> str:
+    fields = dict.fromkeys(names)
     for form, looks_like in _MARKS:
         if looks_like(fields):
             return form

@@ -75,7 +75,6 @@ class _Hands:
 
     home: Path
     calls: Calls
-    totals: Totals
     options: Options
     keep: Callable[[Call, float], Call]
     """Of a call, what is kept where this share of them keeps its text."""
@@ -125,7 +124,7 @@ def bring_in(
         calls = Calls(home)
         waiting, pairs = stack.enter_context(calls.supplements()), stack.enter_context(Pairs(home / "tmp"))
         hear = refused or (lambda refusal: None)
-        hands = _Hands(home, calls, Totals(home), options or Options(), keep, sample, hear, pairs, waiting)
+        hands = _Hands(home, calls, options or Options(), keep, sample, hear, pairs, waiting)
         try:
             for done, number in enumerate(order):
 
@@ -218,7 +217,7 @@ def _take(hands: _Hands, source: Source, on: Callable[[], None], sample: float |
 
     with Occurrences(hands.home) as occurrence:
         done = hands.calls.add(good(tell(source, hands.options, occurrence, hands.pairs)), supplements=hands.waiting)
-    kept_totals = hands.totals.put(totals) if totals else None
+    kept_totals = Totals(hands.home).put(totals) if totals else None
     return BroughtIn(
         source=source.name,
         added=done.added,

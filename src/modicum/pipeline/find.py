@@ -80,9 +80,12 @@ def _noting(calls: Iterable[Call], bodiless: set[str]) -> Iterator[Call]:
         yield call
 
 
-def _imported(usage: Iterable[UsageRow]) -> str:
-    """How many calls there are that no gateway of ours decided on."""
-    return str(sum(row.calls - sum(count for _, count in row.reasons) for row in usage))
+def _imported(usage: Sequence[UsageRow]) -> str:
+    """How many calls there are that no gateway of ours decided on; and of all, how many came without what was asked: a second log may
+    have brought that since."""
+    calls = sum(row.calls - sum(count for _, count in row.reasons) for row in usage)
+    unseen = sum(row.calls for row in usage if not row.seen)
+    return f"{calls}, {unseen} unseen" if unseen else str(calls)
 
 
 def _last_state(control: Control) -> str | None:

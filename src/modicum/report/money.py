@@ -1,4 +1,4 @@
-"""Spend by key, scope, model, provider, workload or day, and whether the ledger of the keys says the same as the calls."""
+"""Spend by key, scope, model, day, tag, prompt size and more; and whether the ledger of the keys says the same as the calls."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
+
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
 from modicum.config import Config
@@ -16,11 +18,13 @@ from modicum.report import tiers
 from modicum.store.calls import Calls, SpendRow
 from modicum.store.control import Control
 from modicum.store.ledger_rows import Entry, entries
+from modicum.store.spending import SIZES, Also
 from modicum.store.tally import PICO
 from modicum.types import Usage
 
-By = Literal["key", "scope", "model", "provider", "workload", "day"]
-BYS: tuple[By, ...] = ("key", "scope", "model", "provider", "workload", "day")
+By = Literal["key", "scope", "model", "provider", "workload", "day", "client", "tag", "hour", "size"]
+BYS: tuple[By, ...] = ("key", "scope", "model", "provider", "workload", "day", "client", "tag", "hour", "size")
+_ALSO: Mapping[By, Also] = {"key": "client_id", "client": "client_id", "tag": "tags", "hour": "hour", "size": "size"}
 CLOSE_USD = Decimal("0.000001")
 """Costs that differ by less are the same."""
 SHOWN = 20
@@ -47,23 +51,34 @@ class SpendLine:
 
 def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None, until: datetime | None = None) -> list[SpendLine]:
     """One line for each combination of `by`, in the order of days, else dearest first. Calls that were recorded with their cost
-    cost that; others are priced from the list by model and day where it is known."""
+    cost that; others are priced from the list by model and day where it is known.
+
+    A call of another gateway's log has that gateway's name for its key. `tag`: all tags of a call together, so that sums add up;
+    `size`: how long what was sent is.
+    """
     control = Control(config.home)
     keys = {key.key_id: key.name for key in control.all_keys()}
     workloads = {workload.workload_id: workload.name for workload in control.workloads()}
     catalogue = Catalogue(*priced(config))
     groups: dict[tuple[str | None, ...], list[SpendRow]] = defaultdict(list)
-    for row in Calls(config.home).spending(since=since, until=until):
+    for row in Calls(config.home).spending(since=since, until=until, also={_ALSO[name] for name in by if name in _ALSO}):
         names = {
-            "key": keys.get(row.key_id, row.key_id) if row.key_id else None,
+            "key": keys.get(row.key_id, row.key_id) if row.key_id else row.client_id,
             "scope": row.scope,
             "model": row.response_model or row.request_model,
             "provider": row.provider,
             "workload": workloads.get(row.workload_id, row.workload_id) if row.workload_id else None,
             "day": row.day,
+            "client": row.client_id,
+            "tag": ", ".join(msgspec.json.decode(row.tags)) if row.tags else None,
+            "hour": None if row.hour is None else f"{row.hour:02d}:00",
+            "size": row.size,
         }
         groups[tuple(names[name] for name in by)].append(row)
     lines = [_line(dict(zip(by, names, strict=True)), rows, catalogue) for names, rows in groups.items()]
+    if tuple(by) in (("hour",), ("size",)):
+        order = {name: number for number, name in enumerate(SIZES)}
+        return sorted(lines, key=lambda line: (order.get(line.names[by[0]] or "", len(order)), line.names[by[0]] or "~"))
     if "day" in by:
         return sorted(lines, key=lambda line: (line.names["day"] or "", -(line.cost_usd or 0)))
     return sorted(lines, key=lambda line: (-(line.cost_usd or 0), -line.calls))

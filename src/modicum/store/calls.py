@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from modicum.store.erase import erase
 from modicum.store.home import changing, prepare
 from modicum.store.meeting import Met
 from modicum.store.scan import Wanted, assigned, find, scan
-from modicum.store.spending import SpendRow, spending
+from modicum.store.spending import Also, SpendRow, spending
 from modicum.store.supplements import Supplements
 from modicum.store.usage import UsageRow, usage
 from modicum.types import Call
@@ -83,9 +83,10 @@ class Calls:
         """What all calls used, by scope, workload, models and day."""
         return usage(self.home)
 
-    def spending(self, *, since: datetime | None = None, until: datetime | None = None) -> list[SpendRow]:
-        """What the calls with `since <= started_at < until` cost, by key, scope, workload, models, provider, tier and day."""
-        return spending(self.home, since=since, until=until)
+    def spending(self, *, since: datetime | None = None, until: datetime | None = None, also: Collection[Also] = ()) -> list[SpendRow]:
+        """What the calls with `since <= started_at < until` cost, by key, scope, workload, models, provider, tier and day, and by what
+        `also` names."""
+        return spending(self.home, since=since, until=until, also=also)
 
     def compact(self) -> int:
         """Move everything sealed and open into the table; how many segments entered."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from modicum.store.codec import to_us
 from modicum.store.scan import viewed
@@ -42,6 +44,13 @@ class SpendRow:
     audio_output_tokens: int
     cost_usd: Decimal
     """Of those that are costed."""
+    client_id: str | None = None
+    tags: str | None = None
+    """As JSON."""
+    hour: int | None = None
+    """Of the day, UTC."""
+    size: str | None = None
+    """How long what was sent is, as a span of tokens; None where that is not known."""
 
 
 _GROUP = ("key_id", "scope", "workload_id", "request_model", "response_model", "provider", "service_tier", "day")
@@ -56,22 +65,38 @@ _SUMS = (
 )
 _COLUMNS = (*_GROUP, *_SUMS, "cost_usd", "usage_estimated", "started_us", "status")
 _LEFT = 499
+Also = Literal["client_id", "tags", "hour", "size"]
+_SIZES = ((1_000, "< 1k"), (4_000, "1k to 4k"), (16_000, "4k to 16k"), (64_000, "16k to 64k"), (256_000, "64k to 256k"))
+SIZES = (*(name for _, name in _SIZES), "256k and more")
+_ALSO: Mapping[Also, tuple[str, str]] = {
+    "client_id": ("client_id", "client_id"),
+    "tags": ("tags", "tags"),
+    "hour": ("started_us", "((started_us // 3600000000) % 24)::INTEGER"),
+    "size": (
+        "input_tokens",
+        "CASE WHEN input_tokens IS NULL THEN NULL"
+        + "".join(f" WHEN input_tokens < {most} THEN '{name}'" for most, name in _SIZES)
+        + f" ELSE '{SIZES[-1]}' END",
+    ),
+}
+"""What calls may be told apart by beside the rest -> (the column that it is made of, how)."""
 
 
-def spending(home: Path, *, since: datetime | None = None, until: datetime | None = None) -> list[SpendRow]:
-    """The calls with `since <= started_at < until`."""
+def spending(home: Path, *, since: datetime | None = None, until: datetime | None = None, also: Collection[Also] = ()) -> list[SpendRow]:
+    """The calls with `since <= started_at < until`, told apart by `also` beside the rest."""
+    extra = [name for name in _ALSO if name in also]
     conditions, bounds = ["true"], []
     for text, moment in (("started_us >= ?", since), ("started_us < ?", until)):
         if moment is not None:
             conditions.append(text)
             bounds.append(to_us(moment))
     with viewed(home) as view:
-        query, values = figures(view, _COLUMNS)
+        query, values = figures(view, tuple(dict.fromkeys((*_COLUMNS, *(_ALSO[name][0] for name in extra)))))
         if not query:
             return []
         sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in _SUMS)
         found = view.connection.execute(
-            f"SELECT {', '.join(_GROUP)}, cost_usd IS NOT NULL AS costed,"
+            f"SELECT {', '.join((*_GROUP, *(f'{_ALSO[name][1]} AS said_{name}' for name in extra)))}, cost_usd IS NOT NULL AS costed,"
             " input_tokens IS NOT NULL AND output_tokens IS NOT NULL AS counted,"
             " coalesce(status >= 400 AND status <> ?, false)"
             " AND coalesce(input_tokens, output_tokens) IS NULL AND cost_usd IS NULL AS refused,"
@@ -79,5 +104,5 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
             f" FROM ({query}) WHERE {' AND '.join(conditions)} GROUP BY ALL ORDER BY ALL",
             [_LEFT, *values, *bounds],
         ).fetchall()
-    names = (*_GROUP, "costed", "counted", "refused", "calls", "estimated", *_SUMS)
+    names = (*_GROUP, *extra, "costed", "counted", "refused", "calls", "estimated", *_SUMS)
     return [SpendRow(**dict(zip(names, row[:-1], strict=True)), cost_usd=Decimal(row[-1])) for row in found]

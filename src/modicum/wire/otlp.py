@@ -123,6 +123,46 @@ def spans_of(record: Mapping[str, Any]) -> Iterator[Span]:
     return _spans(record)
 
 
+def spans_of_logs(body: bytes) -> Iterator[Span]:
+    """What the log records of an ExportLogsServiceRequest in JSON say of spans: one span for each that they name, as far as they tell it.
+
+    Events of calls to a model were span events once and are log records now; the span itself comes with the traces.
+    """
+    told: dict[tuple[str, str], list[tuple[int, str, dict[str, Any]]]] = {}
+    resources: dict[tuple[str, str], tuple[dict[str, Any], str]] = {}
+    for of_resource in _records(_json(body).get("resourceLogs")):
+        resource = _attributes(_record(of_resource.get("resource")).get("attributes"))
+        for of_scope in _records(of_resource.get("scopeLogs")):
+            emitter = _text(_record(of_scope.get("scope")).get("name"))
+            for one in _records(of_scope.get("logRecords")):
+                values = _attributes(one.get("attributes"))
+                name = _text(one.get("eventName")) or _text(values.get("event.name"))
+                if not name.startswith("gen_ai."):
+                    continue
+                if isinstance(said := _any(one.get("body"), MOST_DEPTH), dict):
+                    values["body"] = said
+                which = _text(one.get("traceId")).lower(), _text(one.get("spanId")).lower()
+                at = whole(one.get("timeUnixNano")) or whole(one.get("observedTimeUnixNano")) or 0
+                told.setdefault(which, []).append((at, name, values))
+                resources[which] = resource, emitter
+    for (trace_id, span_id), found in told.items():
+        found.sort(key=lambda event: event[0])
+        merged = {key: value for _, _, values in found for key, value in values.items() if key.startswith("gen_ai.")}
+        merged.setdefault("gen_ai.operation.name", "chat")
+        resource, emitter = resources[trace_id, span_id]
+        yield Span(
+            trace_id=trace_id,
+            span_id=span_id,
+            name=found[0][1],
+            start_ns=found[0][0],
+            end_ns=0,
+            attributes=merged,
+            events=tuple(Event(name=name, attributes=values) for _, name, values in found),
+            resource=resource,
+            emitter=emitter,
+        )
+
+
 def _json(body: bytes) -> dict[str, Any]:
     try:
         record = msgspec.json.decode(body)

@@ -1,0 +1,93 @@
+"""`modicum report --declare`: what declared workloads cost, from a file or asked for row by row."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from modicum.backends.priced import priced
+from modicum.catalog import Catalogue
+from modicum.cli.options import Config, print_json, print_table, printable
+from modicum.errors import NotEnoughDataError
+from modicum.intake import declared
+from modicum.intake.declared import Declared
+from modicum.report import words
+from modicum.report.declared import DeclaredReport, declared_report
+
+_ASKED = (
+    ("task", "Kind of task (classify, extract, summarise, ... ; empty: unsure)"),
+    ("calls_month", "Calls a month"),
+    ("input_tokens", "Tokens sent in a call, on average"),
+    ("output_tokens", "Tokens received"),
+    ("model", "Model today"),
+    ("sample", "A sample prompt (may be left empty)"),
+)
+_RIGHT = {"name": "x", "task": "", "calls_month": "1", "input_tokens": "1", "output_tokens": "1", "model": "x", "sample": ""}
+"""A row that nothing is wrong with, so that one answer can be looked at alone."""
+
+
+def show(path: Path, config: Config, *, as_json: bool) -> None:
+    """Print the report on a declared list; `-` on a terminal asks for its rows. Raises LogFormatError."""
+    rows = ask() if str(path) == "-" and sys.stdin.isatty() else declared.read(path)
+    found = declared_report(rows, Catalogue(*priced(config)), today=datetime.now(UTC).date())
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def ask() -> tuple[Declared, ...]:
+    """Ask for workloads until a name is left empty. Raises NotEnoughDataError where none was given."""
+    rows: list[Declared] = []
+    while True:
+        name = _answer("name", f"Name of workload {len(rows) + 1} (empty: no more)", {row.name for row in rows})
+        if not name:
+            break
+        cells = {"name": name} | {field: _answer(field, text, set()) for field, text in _ASKED}
+        row, _ = declared.check(cells)
+        assert row is not None  # each answer was looked at
+        rows.append(row)
+    if not rows:
+        raise NotEnoughDataError("no workload was declared", hint="a file with name, calls a month, tokens and model does too")
+    return tuple(rows)
+
+
+def _answer(field: str, text: str, taken: set[str]) -> str:
+    """Ask for one field until the answer fits."""
+    while True:
+        said = str(click.prompt(text, default="", show_default=False, err=True)).strip()
+        if field == "name" and not said:
+            return said
+        _, wrong = declared.check(_RIGHT | {field: said})
+        if said in taken:
+            wrong = [(field, "there is one of that name already")]
+        if not wrong:
+            return said
+        click.echo(printable(f"  {wrong[0][1]}"), err=True)
+
+
+def _print(found: DeclaredReport) -> None:
+    click.echo(printable(found.headline))
+    print_table(
+        ("workload (declared)", "task", "model", "calls a month", "in", "out", "a call", "a month", "share"),
+        [
+            (
+                words.visible(line.name, 40),
+                line.task,
+                words.visible(line.model, 40),
+                f"{line.calls_month:,}",
+                f"{line.input_tokens:,}",
+                f"{line.output_tokens:,}",
+                "unknown" if line.usd_call is None else f"${line.usd_call:,.6f}",
+                "unknown" if line.usd_month is None else words.money(line.usd_month),
+                "" if line.share is None else words.percent(line.share),
+            )
+            for line in found.workloads
+        ],
+        right=(3, 4, 5, 6, 7, 8),
+    )
+    for note in found.notes:
+        click.echo(printable(note))

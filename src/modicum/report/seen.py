@@ -1,0 +1,186 @@
+"""How much of the calls was seen, and what the seen part says of all of them: rows in, figures out.
+
+A call is *seen* where what was asked came in with it; a log of usage alone tells of calls that nobody here has seen, and no workload
+can be found for them. Totals come from all calls. What a workload has of them is estimated from those seen, within each scope and model (a
+stratum): its share of the seen calls times all calls of the stratum, and its share of the seen spend times the stratum's spend.
+
+The interval is 95 %: a ratio estimator whose days are the clusters, with Student's quantile for so many days, never narrower than the
+binomial's, and narrowed by the finite share that was seen (nothing is uncertain where all was). It supposes that within a scope and model
+the calls that were seen are like the others. Calls of a scope and model of which none was seen are said apart: nothing speaks for them.
+Source: Cochran, Sampling Techniques (1977), sections 6.3 and 9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from modicum.catalog import Catalogue
+from modicum.report.month import NORMAL_975, T_975
+from modicum.report.spend import model_of, spend
+
+if TYPE_CHECKING:
+    from modicum.store.calls import UsageRow
+
+FEWEST_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The share of the calls that came with what was asked."""
+
+    calls: int
+    seen_calls: int
+    spend_usd: Decimal | None
+    """Of the calls whose cost is known."""
+    seen_usd: Decimal | None
+    unreached_calls: int
+    """Of a scope and model of which no call was seen."""
+    unreached_usd: Decimal | None
+
+    @property
+    def share_calls(self) -> float:
+        return self.seen_calls / self.calls if self.calls else 1.0
+
+    @property
+    def share_spend(self) -> float | None:
+        return None if not self.spend_usd or self.seen_usd is None else float(self.seen_usd / self.spend_usd)
+
+    @property
+    def whole(self) -> bool:
+        return self.seen_calls == self.calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure of all calls, told from those seen, with its 95 % interval; the three are one where all were seen."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """A workload (None: no workload) among all calls."""
+
+    workload_id: str | None
+    seen_calls: int
+    seen_usd: Decimal
+    calls: Estimate
+    spend_usd: Estimate | None
+    """None where no seen call's cost is known."""
+
+
+@dataclass(slots=True)
+class _Stratum:
+    """One scope's calls to one model."""
+
+    rows: list[UsageRow] = field(default_factory=list)
+    seen: list[UsageRow] = field(default_factory=list)
+
+
+def seen(rows: Sequence[UsageRow], catalogue: Catalogue) -> Seen:
+    """How much of these calls was seen."""
+    shown = [row for row in rows if row.seen]
+    blind = [row for one in _strata(rows).values() if not one.seen for row in one.rows]
+    return Seen(
+        calls=sum(row.calls for row in rows),
+        seen_calls=sum(row.calls for row in shown),
+        spend_usd=spend(rows, catalogue).known_usd,
+        seen_usd=spend(shown, catalogue).known_usd,
+        unreached_calls=sum(row.calls for row in blind),
+        unreached_usd=spend(blind, catalogue).known_usd,
+    )
+
+
+def scaled(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Scaled, ...]:
+    """Every workload that was seen, scaled up to all calls of its scope and models, dearest first."""
+    parts: dict[str | None, list[_Stratum]] = defaultdict(list)
+    for one in _strata(rows).values():
+        for workload_id in dict.fromkeys(row.workload_id for row in one.seen):
+            parts[workload_id].append(one)
+    found = [_scaled(workload_id, its, catalogue) for workload_id, its in parts.items()]
+    return tuple(
+        sorted(found, key=lambda one: (-(one.spend_usd.value if one.spend_usd else -1.0), -one.calls.value, one.workload_id or ""))
+    )
+
+
+def _strata(rows: Iterable[UsageRow]) -> dict[tuple[str, str], _Stratum]:
+    found: dict[tuple[str, str], _Stratum] = defaultdict(_Stratum)
+    for row in rows:
+        one = found[row.scope, model_of(row)]
+        one.rows.append(row)
+        if row.seen:
+            one.seen.append(row)
+    return found
+
+
+def _scaled(workload_id: str | None, strata: Sequence[_Stratum], catalogue: Catalogue) -> Scaled:
+    calls, dollars = [], []
+    seen_calls, seen_usd = 0, Decimal(0)
+    for one in strata:
+        mine = [row for row in one.seen if row.workload_id == workload_id]
+        share = sum(row.calls for row in one.seen) / sum(row.calls for row in one.rows)
+        seen_calls += sum(row.calls for row in mine)
+        paid = spend(mine, catalogue)
+        seen_usd += paid.usd
+        shown = _by_day(one.seen)
+        calls.append(_ratio(_by_day(mine), shown, float(sum(row.calls for row in one.rows)), share, int(sum(shown.values()))))
+        whole = spend(one.rows, catalogue)
+        if (part := spend(one.seen, catalogue)).usd > 0:
+            by_day = {str(day): float(usd) for day, usd in paid.by_day.items()}
+            of = {str(day): float(usd) for day, usd in part.by_day.items()}
+            dollars.append(_ratio(by_day, of, float(whole.usd), share, part.priced_calls))
+    return Scaled(
+        workload_id=workload_id,
+        seen_calls=seen_calls,
+        seen_usd=seen_usd,
+        calls=_sum(calls, float(seen_calls)),
+        spend_usd=_sum(dollars, float(seen_usd)) if dollars else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One stratum's estimate, the variance of it, and how many days speak for it."""
+
+    value: float
+    variance: float
+    days: int
+    most: float
+
+
+def _ratio(mine: dict[str, float], of: dict[str, float], total: float, share: float, seen_calls: int) -> _Part:
+    """`total` times the ratio of two sums over days."""
+    whole = sum(of.values())
+    ratio = sum(mine.values()) / whole
+    unseen = max(0.0, 1.0 - share)
+    days = len(of)
+    clustered = 0.0
+    if days >= 2:
+        rest = sum((mine.get(day, 0.0) - ratio * value) ** 2 for day, value in of.items())
+        clustered = unseen * days / (days - 1) * rest / whole**2
+    bounded = min(max(ratio, 0.0), 1.0)
+    binomial = unseen * bounded * (1 - bounded) / max(seen_calls, 1)
+    return _Part(total * ratio, total**2 * max(clustered, binomial), days, total)
+
+
+def _sum(parts: Sequence[_Part], at_least: float) -> Estimate:
+    value, variance = sum(part.value for part in parts), sum(part.variance for part in parts)
+    days = min(part.days for part in parts)
+    wide = (T_975[days - 2] if days - 1 <= len(T_975) else NORMAL_975) if days >= FEWEST_DAYS else T_975[1]
+    half = wide * math.sqrt(variance)
+    most = sum(part.most for part in parts)
+    return Estimate(value=value, low=min(value, max(at_least, value - half)), high=max(value, min(most, value + half)))
+
+
+def _by_day(rows: Iterable[UsageRow]) -> dict[str, float]:
+    found: dict[str, float] = defaultdict(float)
+    for row in rows:
+        found[row.day] += row.calls
+    return found
