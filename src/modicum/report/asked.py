@@ -111,7 +111,7 @@ def clock(report: Report) -> Clock | None:
     least = min(range(24), key=counts.__getitem__)
     return Clock(
         counts=tuple(counts),
-        summary=f"Calls by hour of the day, UTC: {counts[most]:,} from {most:02d}:00 at most, {counts[least]:,} from {least:02d}:00 at least.",
+        summary=f"Calls by hour of the day, UTC: most from {most:02d}:00 ({counts[most]:,}), least from {least:02d}:00 ({counts[least]:,}).",
     )
 
 

@@ -74,7 +74,7 @@ def choose(
 
 def _rated(code: str, settings: ReportConfig, rate: str | None, today: date) -> Currency:
     if rate is not None:
-        return Currency(code=code, rate=rate_of(rate), source="--rate", as_of=today)
+        return Currency(code=code, rate=rate_of(rate), source="as given on the command line", as_of=today)
     if settings.rate and (settings.currency or code).upper() == code:
         return Currency(
             code=code, rate=rate_of(settings.rate), source=settings.rate_source or "[report] in modicum.toml", as_of=_day(settings)

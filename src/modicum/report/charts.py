@@ -79,16 +79,14 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fall:
-    """One row of a waterfall: from where the one before ended to where it leads."""
+class Effect:
+    """One part of a change, from the middle outwards."""
 
     name: str
     note: str
     usd: Decimal
     at: float
     size: float
-    kind: str
-    """whole, more or less."""
 
 
 def columns(trend: Trend) -> Columns:
@@ -169,40 +167,22 @@ def interval(saving: Saving | None, whole: Decimal) -> tuple[float | None, float
     return (low, high) if high - low >= NARROWEST_INTERVAL else (None, None)
 
 
-def waterfall(comparison: Comparison) -> tuple[Fall, ...]:
-    """From what was spent before to what was spent after, effect by effect, on one scale."""
-    effects = [
+def effects(comparison: Comparison) -> tuple[Effect, ...]:
+    """What the change is made of, on one scale around a middle line: less to the left, more to the right. What made nothing is left out."""
+    found = [
         ("volume", "more or fewer calls", comparison.volume_usd),
         ("mix", "other workloads and models", comparison.mix_usd),
         ("price", "the same calls cost more or less", comparison.price_usd),
         ("new", "workloads there were none of before", comparison.new_usd),
-        ("gone", "workloads there are no more of", comparison.gone_usd),
+        ("gone", "workloads there are none of any more", comparison.gone_usd),
     ]
-    levels = [comparison.before.spend_usd]
-    for _, _, usd in effects:
-        levels.append(levels[-1] + usd)
-    low, high = min(Decimal(0), *levels), max(*levels, comparison.after.spend_usd)
-    whole = high - low
-
-    def place(usd: Decimal) -> float:
-        return round(float((usd - low) / whole) * 100, 2) if whole else 0.0
-
-    def row(name: str, note: str, usd: Decimal, start: Decimal, end: Decimal, kind: str) -> Fall:
-        left, right = sorted((place(start), place(end)))
-        return Fall(name=name, note=note, usd=usd, at=left, size=round(max(right - left, 0.3 if usd else 0.0), 2), kind=kind)
-
-    def period(side_first: date, side_last: date) -> str:
-        return words.span(side_first, side_last)
-
-    before, after = comparison.before, comparison.after
-    rows = [
-        row(period(before.first, before.last), words.count(before.calls, "call"), before.spend_usd, Decimal(0), before.spend_usd, "whole")
-    ]
-    rows += [row(name, note, usd, levels[n], levels[n + 1], "more" if usd > 0 else "less") for n, (name, note, usd) in enumerate(effects)]
-    rows.append(
-        row(period(after.first, after.last), words.count(after.calls, "call"), after.spend_usd, Decimal(0), after.spend_usd, "whole")
-    )
-    return tuple(rows)
+    most = max(abs(usd) for _, _, usd in found)
+    drawn = []
+    for name, note, usd in found:
+        if usd:
+            size = round(float(abs(usd) / most) * 49.5, 2)
+            drawn.append(Effect(name=name, note=note, usd=usd, at=50.0 if usd > 0 else round(50 - size, 2), size=size))
+    return tuple(drawn)
 
 
 def hours(counts: Sequence[int]) -> tuple[Piece, ...]:

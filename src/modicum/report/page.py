@@ -24,7 +24,7 @@ from modicum.report.history import Side
 from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
 from modicum.report.records import IN_FORCE, Report, TemplateText, WorkloadFigures
-from modicum.report.rungs import Evidence, Ladder, Rung
+from modicum.report.rungs import Evidence, Ladder, ObstacleKind, Rung
 from modicum.report.trend import REST
 
 LONGEST_NAME = 90
@@ -45,6 +45,21 @@ EVIDENCE_NOTES: dict[Evidence, str] = {
     "measured": "seen on these calls, without a promise",
     "published": "a benchmark of others, on other data",
     "none": "no smaller model is known to do it",
+}
+LONGEST_OBSTACLE = 130
+"""Longer ones are folded away behind what they are about."""
+OBSTACLES: dict[ObstacleKind, str] = {
+    "licence": "its licence is to be read",
+    "terms": "terms of use are to be read",
+    "region": "where it is offered",
+    "context": "its context is too short",
+    "modality": "images, sound or files",
+    "tools": "tools",
+    "structured_output": "structured output",
+    "residency": "where the data would lie",
+    "retiring": "it retires",
+    "latency": "its speed",
+    "data": "the data for it",
 }
 
 
@@ -83,7 +98,8 @@ def _shown(report: Report) -> dict[str, Any]:
         "budget": None if report.budget is None else _budget(report),
         "proven": strips(report),
         "change": _change(report),
-        "falls": charts.waterfall(report.comparison) if report.comparison else (),
+        "effects": charts.effects(report.comparison) if report.comparison else (),
+        "simple": simple_rules(report),
         "drawn": charts.columns(report.trend) if report.trend and len(report.trend.slices) > 1 else None,
         "rest": REST,
         "bars": {line.workload_id: charts.bar(line, dearest) for line in lines},
@@ -96,6 +112,9 @@ def _shown(report: Report) -> dict[str, Any]:
         "in_force": IN_FORCE,
         "ladders": ladders,
         "rung_width": rung_width,
+        "is_dearer": is_dearer,
+        "OBSTACLES": OBSTACLES,
+        "longest_obstacle": LONGEST_OBSTACLE,
         "assumptions": assumptions,
         "asked": rows,
         "shares_known": any(
@@ -223,9 +242,36 @@ def method(report: Report) -> list[str]:
     return [*turned, *report.notes]
 
 
+def simple_rules(report: Report) -> list[tuple[str, str, Decimal | None, float]]:
+    """(name, note, dollars a month, per cent of the dearest): the month under rules that need no thought, beside today's."""
+    its = report.baselines
+    if its is None:
+        return []
+    found = {
+        "published": "a published benchmark says that it may be good enough",
+        "measured": "seen on these calls to be good enough",
+        "certified": "certified on these calls",
+        "none": "nothing shows that it is good enough",
+    }
+    rows = [
+        (f"all on {words.visible(its.naive_model or '', LONGEST_NAME)}", "the dearest that was called", its.naive_usd_month),
+        (f"all on {words.visible(its.honest_model or '', LONGEST_NAME)}", found[its.honest_evidence], its.honest_usd_month),
+        ("as it is today", "", its.today_usd_month),
+        ("with what is certified", "", its.ours_usd_month if its.ours_usd_month != its.today_usd_month else None),
+    ]
+    known = [(name, note, usd) for name, note, usd in rows if usd is not None]
+    most = max((usd for _, _, usd in known), default=Decimal(0))
+    return [(name, note, usd, charts.width(usd, most)) for name, note, usd in known]
+
+
 def rung_width(line: WorkloadFigures, rung: Rung) -> float:
     """Per cent of what the workload's month costs without small models; what costs more fills it."""
     return charts.width(rung.usd_month, line.baseline_usd_month or Decimal(0))
+
+
+def is_dearer(line: WorkloadFigures, rung: Rung) -> bool:
+    """It would cost more than today: own hardware that nothing fills, most often."""
+    return rung.usd_month is not None and line.baseline_usd_month is not None and rung.usd_month > line.baseline_usd_month
 
 
 def assumptions(ladder: Ladder) -> list[str]:

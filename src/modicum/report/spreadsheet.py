@@ -19,6 +19,7 @@ from modicum.report.sheets import Cell, Sheet
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BOM = "\ufeff"
+PLACES = 10
 LONGEST_CELL = 32_000
 """A spreadsheet's cell ends at 32,767 characters."""
 
@@ -33,11 +34,11 @@ def text(sheet: Sheet, *, bom: bool = False) -> str:
 
 
 def cell(value: Cell) -> str:
-    """A number with all its digits and no exponent, a day as 2026-10-01, nothing for what is unknown, or a safe text."""
+    """A number to ten places without an exponent, a day as 2026-10-01, nothing for what is unknown, or a safe text."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}" if value else "0"
+        return f"{round(value, PLACES).normalize() + 0:f}"
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, float):
