@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from modicum.types import Call, Decision, Usage, new_call_id, quick
+from modicum.types import Call, Decision, Usage, but, new_call_id, quick
 
 
 def test_a_quick_record_is_a_frozen_dataclass() -> None:
@@ -26,6 +26,17 @@ def test_a_quick_record_is_a_frozen_dataclass() -> None:
     with pytest.raises((AttributeError, TypeError)):
         usage.other = 4  # type: ignore[attr-defined]
     assert usage.input_tokens == 3
+
+
+def test_a_copy_with_other_values_is_what_replace_makes() -> None:
+    usage = Usage(input_tokens=3, output_tokens=4)
+    changed = but(usage, input_tokens=5, estimated=True)
+    assert changed == dataclasses.replace(usage, input_tokens=5, estimated=True) and type(changed) is Usage
+    assert usage == Usage(input_tokens=3, output_tokens=4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        changed.input_tokens = 4  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        but(usage, nope=1)
 
 
 def test_its_fields_are_asked_for_by_name() -> None:

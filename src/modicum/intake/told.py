@@ -12,13 +12,14 @@ import msgspec
 
 from modicum.errors import LogFormatError
 from modicum.intake.pairs import Pairs
-from modicum.types import Call
+from modicum.types import Call, quick
 from modicum.wire import chat
 
 _GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 Fields = dict[str, msgspec.Raw]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """A call, and the names by which other logs may know it."""

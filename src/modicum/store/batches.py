@@ -25,7 +25,7 @@ from modicum.errors import StoreError
 from modicum.store import codec, identity
 from modicum.store.home import changing, sync_folder, write
 from modicum.store.meeting import Met, holds
-from modicum.types import Call, new_call_id
+from modicum.types import Call, new_call_id, quick
 
 BATCH_BYTES = 16 * 1024 * 1024
 BATCH_CALLS = 20_000
@@ -67,7 +67,7 @@ def add(home: Path, calls: Iterable[Call | Met], *, supplement: Supplement | Non
         met = one if isinstance(one, Met) else None
         call = one.call if isinstance(one, Met) else one
         frame = codec.encode(call)
-        entries.append(_Entry(identity.key(call.call_id), frame, holds(call), met))
+        entries.append(_Entry(key=identity.key(call.call_id), frame=frame, holds=holds(call), met=met))
         size += len(frame)
         if size >= BATCH_BYTES or len(entries) >= BATCH_CALLS:
             total += _bring_in(home, entries, supplement, wait_s)
@@ -75,7 +75,8 @@ def add(home: Path, calls: Iterable[Call | Met], *, supplement: Supplement | Non
     return total + _bring_in(home, entries, supplement, wait_s) if entries else total
 
 
-@dataclass(frozen=True, slots=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
     key: bytes
     frame: bytes

@@ -169,6 +169,11 @@ def encode(call: Call) -> bytes:
 
 def decode(payload: bytes, *, bodies: bool = True) -> Call:
     """The call in a frame's payload. Raises ValueError where it is not one (another program's frame, a newer form)."""
+    return read(payload, bodies=bodies).call()
+
+
+def read(payload: bytes, *, bodies: bool = True) -> Record:
+    """The same, as it is stored."""
     end = payload.index(b"\n")
     head = _decode(memoryview(payload)[:end])
     request = response = None
@@ -179,7 +184,7 @@ def decode(payload: bytes, *, bodies: bool = True) -> Call:
             start += head.request_bytes
         if head.response_bytes >= 0:
             response = payload[start : start + head.response_bytes]
-    return Record(head, request, response).call()
+    return Record(head, request, response)
 
 
 def payloads(file: BinaryIO, size: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -205,9 +210,15 @@ def payloads(file: BinaryIO, size: int | None = None) -> Iterator[tuple[int, byt
 
 def calls(file: BinaryIO, size: int | None = None, *, bodies: bool = True) -> Iterator[tuple[int, Call]]:
     """Each readable call with the offset of its frame."""
+    for offset, stored in records(file, size, bodies=bodies):
+        yield offset, stored.call()
+
+
+def records(file: BinaryIO, size: int | None = None, *, bodies: bool = True) -> Iterator[tuple[int, Record]]:
+    """The same, as they are stored."""
     for offset, payload in payloads(file, size):
         try:
-            call = decode(payload, bodies=bodies)
+            stored = read(payload, bodies=bodies)
         except (ValueError, msgspec.MsgspecError):
             continue
-        yield offset, call
+        yield offset, stored

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from modicum.errors import ModicumError
+from modicum.store.codec import Head, Record
 from modicum.types import Call
 from modicum.wire import canon, chat
 
@@ -60,6 +61,8 @@ _MEDIA = frozenset(("image_url", "image", "input_image", "input_audio", "audio",
 _SYSTEM = ("system", "developer")
 _BYTES = 8
 _encode = msgspec.json.Encoder(order="sorted").encode
+_lines = msgspec.json.Encoder(order="sorted").encode_lines
+"""A line each, so that a beginning of a list is written as it stands in the whole."""
 
 
 class Marker:
@@ -73,9 +76,13 @@ class Marker:
 
     def of(self, call: Call) -> Marks:
         """The marks of a call, all None where it has no request that can be read."""
-        body = call.request
-        if body is None:
-            return UNKNOWN
+        return UNKNOWN if call.request is None else self._of(call.request, call)
+
+    def of_record(self, stored: Record) -> Marks:
+        """The same of a call as it is stored."""
+        return UNKNOWN if stored.request is None else self._of(stored.request, stored.head)
+
+    def _of(self, body: bytes, call: Call | Head) -> Marks:
         try:
             request: dict[str, Any] | None = chat.loads(body)
             assert request is not None
@@ -101,32 +108,33 @@ class Marker:
     def _messages(self, scope: str, messages: list[Any]) -> tuple[Any, ...]:
         """messages_mark, prior_mark, head_mark, the characters of each, has_media; and the digest to go on with."""
         digest = self._start(scope)
-        newest = next((number for number in range(len(messages) - 1, -1, -1) if _role(messages[number]) == "assistant"), 0)
-        prior = head = None
-        prior_chars = head_chars = chars = 0
-        leading, media = True, False
-        for number, message in enumerate(messages):
-            if leading and _role(message) not in _SYSTEM:
-                leading = False
-                head, head_chars = (_number(digest) if number else None), chars
-            if number == newest and number:
-                prior, prior_chars = _number(digest), chars
-            digest.update(_encode(message))
-            said, other = _said(message)
-            chars += said
+        roles = [message.get("role") if isinstance(message, dict) else None for message in messages]
+        leading = next((number for number, role in enumerate(roles) if role not in _SYSTEM), len(roles))
+        newest = len(roles) - 1
+        while newest > 0 and roles[newest] != "assistant":
+            newest -= 1
+        said, media = [], False
+        for message in messages:
+            chars, other = _said(message)
+            said.append(chars)
             media = media or other
-        if leading:
-            head, head_chars = _number(digest), chars
-        return _number(digest), prior, head, chars, prior_chars if prior is not None else None, head_chars, media, digest
+        prior = head = prior_chars = None
+        done = 0
+        # A system's text behind an answer is no beginning.
+        for end in sorted({leading, newest} - {0}):
+            digest.update(_lines(messages[done:end]))
+            done = end
+            if end == leading:
+                head = _number(digest)
+            if end == newest:
+                prior, prior_chars = _number(digest), sum(said[:end])
+        digest.update(_lines(messages[done:]))
+        return _number(digest), prior, head, sum(said), prior_chars, sum(said[:leading]), media, digest
 
 
 def _number(digest: Any) -> int:
     """A digest as the table's whole number."""
     return int.from_bytes(digest.digest(), signed=True)
-
-
-def _role(message: Any) -> Any:
-    return message.get("role") if isinstance(message, dict) else None
 
 
 def _said(message: Any) -> tuple[int, bool]:

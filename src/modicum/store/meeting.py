@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from modicum.types import Call, Usage
+from modicum.types import Call, Usage, quick
 
 T = TypeVar("T")
 REQUEST, RESPONSE, TOKENS, COST, WHO, WHERE, LABELS, WHEN = (1 << bit for bit in range(8))
 """What a record may hold of a call."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
     """A call as one log tells of it."""

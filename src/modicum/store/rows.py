@@ -10,16 +10,18 @@ they were unknown there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
-from modicum.store.codec import from_us, to_us
+from modicum.store.codec import EPOCH, Record, from_us, record
 from modicum.store.marks import NAMES as MARKS
 from modicum.store.marks import UNKNOWN, Marks
-from modicum.types import Call, Decision, Usage
+from modicum.types import UNKNOWN_USAGE, Call, Decision, Usage
 
 _TEXT, _WHOLE, _REAL, _BOOL, _BYTES = DataType.string(), DataType.int64(), DataType.float64(), DataType.bool(), DataType.binary()
 COLUMNS: dict[str, DataType] = {
@@ -89,6 +91,7 @@ SCHEMA = Schema([Field(name, kind, nullable=True) for name, kind in COLUMNS.item
 BODIES = ("request", "response")
 MARKED = frozenset(MARKS)
 """Columns that are made of the bodies."""
+_DAY_US = 86_400_000_000
 _encode = msgspec.json.Encoder().encode
 _decode_decision = msgspec.json.Decoder(Decision).decode
 _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -99,55 +102,67 @@ def row(call: Call, stored_us: int, seen: bool | None = None, *, marks: Marks = 
 
     `marks`: what `store.marks` says of its request.
     """
-    started_us, usage, decision = to_us(call.started_at), call.usage, call.decision
+    return row_of(record(call), stored_us, seen, marks=marks)
+
+
+def row_of(stored: Record, stored_us: int, seen: bool | None = None, *, marks: Marks = UNKNOWN) -> tuple[Any, ...]:
+    """The same from a frame's record, without making a call of it."""
+    head = stored.head
+    started_us, usage, decision = head.started_us, head.usage or UNKNOWN_USAGE, head.decision
     return (
-        call.call_id,
+        head.call_id,
         started_us,
-        call.scope,
-        call.started_at.date().isoformat(),
+        head.scope,
+        _day(started_us // _DAY_US),
         max(stored_us, started_us),
-        call.response_id,
-        call.client_id,
-        call.user_id,
-        call.conversation_id,
-        call.duration_ms,
-        call.time_to_first_chunk_ms,
-        call.streamed,
-        call.origin,
-        call.source,
-        call.request_model,
-        call.response_model,
-        call.status,
-        call.finish_reason,
-        call.error,
+        head.response_id,
+        head.client_id,
+        head.user_id,
+        head.conversation_id,
+        head.duration_ms,
+        head.time_to_first_chunk_ms,
+        head.streamed,
+        head.origin,
+        head.source,
+        head.request_model,
+        head.response_model,
+        head.status,
+        head.finish_reason,
+        head.error,
         usage.input_tokens,
         usage.output_tokens,
         usage.cache_read_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
         usage.estimated,
-        None if call.cost_usd is None else str(call.cost_usd),
+        None if head.cost_usd is None else str(head.cost_usd),
         decision and decision.reason,
         decision and decision.workload_id,
         decision and decision.version_id,
         is_specialist(decision),
         None if decision is None else _encode(decision).decode(),
-        call.key_id,
-        call.endpoint,
-        call.provider,
-        _encode(call.deployments).decode() if call.deployments else None,
-        call.view_version,
-        call.service_tier,
+        head.key_id,
+        head.endpoint,
+        head.provider,
+        _encode(head.deployments).decode() if head.deployments else None,
+        head.view_version,
+        head.service_tier,
         usage.cache_write_1h_tokens,
         usage.audio_input_tokens,
         usage.audio_output_tokens,
-        call.trace_id,
-        _encode(call.tags).decode() if call.tags else None,
-        call.request is not None if seen is None else seen,
+        head.trace_id,
+        _encode(head.tags).decode() if head.tags else None,
+        stored.request is not None if seen is None else seen,
         *marks,
-        call.request,
-        call.response,
+        stored.request,
+        stored.response,
     )
+
+
+@lru_cache(maxsize=512)
+def _day(number: int) -> str:
+    """A day, counted from 1970, as YYYY-MM-DD."""
+    return (EPOCH + timedelta(days=number)).date().isoformat()
 
 
 def is_specialist(decision: Decision | None) -> bool:

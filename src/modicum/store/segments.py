@@ -252,15 +252,20 @@ class Opened:
 
     def calls(self, *, bodies: bool = True) -> Iterator[tuple[int, Call]]:
         """Each call with the offset of its frame in the uncompressed segment."""
+        for offset, stored in self.records(bodies=bodies):
+            yield offset, stored.call()
+
+    def records(self, *, bodies: bool = True) -> Iterator[tuple[int, codec.Record]]:
+        """The same, as they are stored."""
         self.file.seek(0)
         if self.size is not None:
-            yield from codec.calls(self.file, self.size, bodies=bodies)
+            yield from codec.records(self.file, self.size, bodies=bodies)
             return
         import zstandard
 
         reader = zstandard.ZstdDecompressor().stream_reader(self.file, read_across_frames=True, closefd=False)
         try:
-            yield from codec.calls(reader, bodies=bodies)
+            yield from codec.records(reader, bodies=bodies)
         except zstandard.ZstdError:
             return
 

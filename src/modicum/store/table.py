@@ -209,8 +209,8 @@ class Table:
 def rows_of(segment: Opened, marker: Marker) -> Iterator[tuple[Any, ...]]:
     """The rows of a segment's calls, as they come. Its id says when it began to be stored."""
     stored_us = int(segment.segment_id.replace("-", "")[:12], 16) * 1000
-    for _, call in segment.calls():
-        yield rows.row(call, stored_us, marks=marker.of(call))
+    for _, stored in segment.records():
+        yield rows.row_of(stored, stored_us, marks=marker.of_record(stored))
 
 
 @contextmanager

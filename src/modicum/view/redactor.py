@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modicum.errors import InputError
-from modicum.types import Call
+from modicum.types import Call, but
 from modicum.view.allowance import Allowance
 from modicum.view.finder import Finder
 from modicum.view.names import Names
@@ -64,7 +64,7 @@ class Redactor:
             return call, names
         request = None if call.request is None else names.redact_json(call.request)
         response = None if call.response is None else names.redact_json(call.response)
-        return replace(call, request=request, response=response, view_version=self.version), names
+        return but(call, request=request, response=response, view_version=self.version), names
 
     def hides(self, name: str) -> bool:
         """Is something taken out of it? What is too long to be looked through is hidden too."""
