@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from modicum.plan import machines
+from modicum.plan.hub import from_config
 from modicum.plan.machines import Machine
 from modicum.plan.memory import activation_bytes, cache_bytes, engine_bytes, weight_bytes
 from modicum.plan.precision import Precision, of_name
-from modicum.plan.shape import Shape, from_config
+from modicum.plan.shape import Shape
 from modicum.plan.speed import EFFICIENCY, Efficiency, Engine, Roofline, measured_as, roofline
 
 DATA = Path(__file__).with_suffix(".toml")

@@ -173,6 +173,8 @@ def test_declared_traffic_a_specialist_and_another_currency(home: Path) -> None:
     assert dear["plans"][0]["running"]["care_usd_month"] == 2000
     assert dear["plans"][0]["running"]["power_usd_month"] > 4 * plain["plans"][0]["running"]["power_usd_month"]
     assert plain["specialist"] is None
+    checked = ask(home, *asked, "--machine", "rtx-4090", "--answered", "0.6", "--audits", "50", "--label-price", "0.10")["specialist"]
+    assert checked["upkeep_usd_day"] == pytest.approx(5 + checked["saved_usd_day"] * 0.05, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modicum.plan.shape import Shape, from_config
+from modicum.plan.hub import from_config
+from modicum.plan.shape import Shape
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "llama-2-7b": {

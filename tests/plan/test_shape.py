@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from modicum.catalog.cards import Cards
 from modicum.errors import InputError
+from modicum.plan.hub import from_config, from_file
 from modicum.plan.memory import cache_bytes, weight_bytes
 from modicum.plan.precision import of_name
-from modicum.plan.shape import Shape, from_card, from_config, from_file, from_numbers, looks_like_numbers, widths
+from modicum.plan.shape import Shape, from_card, from_numbers, looks_like_numbers, widths
 from tests.plan.shapes import CONFIGS, shape
 
 
@@ -155,3 +156,10 @@ def test_four_bits_leave_the_tables_in_sixteen() -> None:
     eight = from_card(Cards.open().get("qwen3-8b"))
     assert weight_bytes(eight, of_name("awq")) == pytest.approx(6.1e9, rel=0.03)
     assert weight_bytes(eight, of_name("int4")) == pytest.approx(8.19e9 / 2, rel=0.001), "bare"
+
+
+def test_gemma_shares_its_table_without_saying_so() -> None:
+    sizes = {"hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4}
+    gemma = from_config({**sizes, "head_dim": 256, "vocab_size": 256000, "model_type": "gemma2", "sliding_window": 4096})
+    assert gemma.tied and gemma.parameters == pytest.approx(2.61e9, rel=0.01), "Gemma 2 2B has 2.61 billion"
+    assert not from_config({**sizes, "vocab_size": 256000, "model_type": "llama"}).tied
