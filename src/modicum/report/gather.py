@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
+from modicum.catalog.cards import Cards
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
 from modicum.report.figures import summarise
+from modicum.report.ladder import LadderSettings, with_ladders
 from modicum.report.look import traffic
 from modicum.report.period import EVER, Span
 from modicum.report.records import Report, ShadowCounts
@@ -53,6 +55,8 @@ def gather(
     )
     since, until = _moments(span)
     report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=usage))
+    cards = Cards.open(config.home, priced(config)[0])
+    report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=LadderSettings.of(config))
     if against is not None:
         compared = compare(found, control.workloads(scope), before=against, after=span, catalogue=catalogue)
         if compared is None:

@@ -14,7 +14,6 @@ from modicum.report.ladder.settings import LadderSettings
 from modicum.report.ladder.whole import baselines, retiring, shares
 from modicum.report.ladder.worth import worth
 from modicum.report.records import Report
-from modicum.report.traffic import Traffic
 
 if TYPE_CHECKING:
     from modicum.plan.traffic import Traffic as Hours
@@ -25,13 +24,13 @@ def with_ladders(
     report: Report,
     usage: Sequence[UsageRow],
     *,
-    traffic: Traffic | None,
     cards: Cards,
     catalogue: Catalogue,
     settings: LadderSettings,
     hours: Mapping[str, Hours] = MappingProxyType({}),
 ) -> Report:
-    """`usage`: the rows that the report was made of. Pure."""
+    """`usage`: the rows that the report was made of. What the calls tell beyond their price is read from the report itself. Pure."""
+    traffic = report.traffic
     lines, totals, now = report.workloads, report.totals, report.made_at
     found = ladders(lines, usage, traffic=traffic, cards=cards, catalogue=catalogue, settings=settings, hours=hours, now=now)
     return replace(

@@ -2,8 +2,8 @@
 
 A model is looked at if it can be put to this kind of task, still answers, has a price or open weights, and nothing hard stands against it.
 Of the incumbent's laboratory: the cheapest, and the dearest whose calls cost no more than a fifth. Of the open ones: the smallest from a
-rule of thumb on, and one at least three times as large; among those of a size the one with a published result for the kind of task, with
-least in its way, the newest.
+rule of thumb on, and one at least three times as large; of those of a size that cost about the same the one with a published result for
+the kind of task, with least in its way, the newest; none that is older than two years.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ LONG = 100_000
 """No list price rises with the input before this length."""
 SAME_SIZE = 1.5
 STEP = 3.0
+DEARER = 3
 FIFTH = 5
+OLD_DAYS = 730
+"""Open models that were released longer ago have better successors of their size."""
 KINDS: Mapping[TaskKind, Kind] = MappingProxyType({"embed": "embedder", "rerank": "reranker"})
 """The kind of model for a kind of task; all others: a language model."""
 LONG_AGO = date(1970, 1, 1)
@@ -125,22 +128,25 @@ def cheapest_and_strongest(picks: Sequence[Pick], tokens: tuple[float, float], i
     return list({id(pick): pick for pick in (free[0], *within[-1:])}.values())
 
 
-def small_and_larger(picks: Sequence[Pick], needs: Needs) -> list[Pick]:
-    """Of picks by size: the best of the smallest size, and the best of one at least three times as large."""
+def small_and_larger(picks: Sequence[Pick], needs: Needs, tokens: tuple[float, float], today: date) -> list[Pick]:
+    """By size: the best of the smallest, and the best of one at least three times as large. Old ones only where there is no other."""
     free = [pick for pick in picks if not pick.blocked]
     if not free:
         return list(picks[:1])
-    first = _best(free, needs)
+    free = [pick for pick in free if (today - _released(pick.card, today)).days <= OLD_DAYS] or free
+    first = _best(free, needs, tokens)
     larger = [pick for pick in free if pick.parameters >= STEP * first.parameters]
-    return [first, *([_best(larger, needs)] if larger else [])]
+    return [first, *([_best(larger, needs, tokens)] if larger else [])]
 
 
-def _best(picks: Sequence[Pick], needs: Needs) -> Pick:
-    within = [pick for pick in picks if pick.parameters <= SAME_SIZE * picks[0].parameters]
+def _best(picks: Sequence[Pick], needs: Needs, tokens: tuple[float, float]) -> Pick:
+    alike = [pick for pick in picks if pick.parameters <= SAME_SIZE * picks[0].parameters]
+    cheapest = min(_call(pick.price, tokens) for pick in alike)
+    within = [pick for pick in alike if _call(pick.price, tokens) <= DEARER * cheapest]
 
     def rank(pick: Pick) -> tuple[bool, int, int, str]:
         scored = any(score.task == needs.task for score in pick.card.scores)
-        day = pick.card.released.day if pick.card.released is not None else LONG_AGO
+        day = _released(pick.card, LONG_AGO)
         return not scored, len(pick.obstacles), -day.toordinal(), pick.card.id
 
     return min(within, key=rank)
@@ -159,6 +165,10 @@ def _call(price: Price | None, tokens: tuple[float, float]) -> Decimal:
     usage = Usage(input_tokens=max(1, round(tokens[0])), output_tokens=max(1, round(tokens[1])))
     found = cost(price, usage)
     return Decimal("Infinity") if found is None else found
+
+
+def _released(card: Card, otherwise: date) -> date:
+    return card.released.day if card.released is not None else otherwise
 
 
 def _paid(price: Price) -> bool:

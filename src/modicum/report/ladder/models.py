@@ -32,7 +32,7 @@ def same_laboratory(case: Case) -> Found:
         return [], [f"smaller models of {case.incumbent.laboratory}: none that is cheaper, still answers and has a known price"]
     shown = cheapest_and_strongest(picks, case.tokens, case.usd_call)
     rungs, left = _rungs(case, "same_laboratory", shown)
-    return rungs, [*left, *_others(f"model of {case.incumbent.laboratory}", picks, shown)]
+    return rungs, [*left, *_others(f"models of {case.incumbent.laboratory}", picks, shown)]
 
 
 def open_hosted(case: Case, picks: list[Pick]) -> Found:
@@ -42,9 +42,9 @@ def open_hosted(case: Case, picks: list[Pick]) -> Found:
     sold = [pick for pick in picks if pick.price is not None and (case.incumbent is None or pick.card.id != case.incumbent.id)]
     if not sold:
         return [], ["open models at a provider: none is sold by a provider that can be called from here"]
-    shown = small_and_larger(sold, case.needs)
+    shown = small_and_larger(sold, case.needs, case.tokens, case.today)
     rungs, left = _rungs(case, "open_hosted", shown)
-    return rungs, [*left, *_others("open model", sold, shown)]
+    return rungs, [*left, *_others("open models", sold, shown)]
 
 
 def published(card: Card, case: Case) -> tuple[Evidence, str, str]:
@@ -122,7 +122,7 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
         evidence=evidence,
         proof=_named_next(case, card) + proof,
         source=source,
-        needs=(f"{words.count(settings.trial_labels, 'answer')} of it looked at beside the incumbent's, on these calls",),
+        needs=(f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",),
         obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
         assumptions=(
             _price(price, pick.read, case.today),
@@ -186,8 +186,8 @@ def _others(which: str, looked_at: list[Pick], shown: list[Pick]) -> list[str]:
         if pick.blocked:
             blocked.setdefault(_why(pick.obstacles), []).append(pick.card.id)
     free = [pick.card.id for pick in rest if not pick.blocked]
-    said = [f"{words.count(len(free), f'more {which}')} would fit: {words.listing(free, 6)}"] if free else []
-    return said + [f"{words.count(len(ids), which)} not for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]
+    said = [f"{len(free):,} more {which} could be looked at: {words.listing(free, 6)}"] if free else []
+    return said + [f"{len(ids):,} {which} left out for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]
 
 
 def _why(obstacles: tuple[Obstacle, ...]) -> str:

@@ -29,7 +29,7 @@ SLOWER = 2.0
 
 def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
     """(rung, why there is none). `picks`: open models for this kind of task, smallest first."""
-    if case.tokens is None or not case.bill.known_calls:
+    if case.tokens is None or sum(case.tokens) < 1:
         return None, "own hardware: no call says how many tokens it had"
     traffic, even = _hours(case)
     found: list[tuple[Plan, Pick]] = []
@@ -101,7 +101,7 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
         evidence=evidence,
         proof=proof,
         source=source,
-        needs=(f"{words.count(settings.trial_labels, 'answer')} of it looked at beside the incumbent's, on these calls",),
+        needs=(f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",),
         obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
         assumptions=(
             f"{words.money(month)} a month whatever comes: {bought}, power, {settings.machines.care_hours_month:g} hours of care at"

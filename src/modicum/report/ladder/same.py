@@ -91,8 +91,8 @@ def batched(case: Case) -> Answer:
     return replace(
         rung,
         share=calls / case.bill.known_calls,
-        evidence="measured",
-        proof=f"The same model: only the price differs, {price.source}.",
+        evidence="none",
+        proof=f"The same model at another price ({price.source}); whether these calls can wait was not measured.",
         source=price.source,
         assumptions=("Nobody waits for these answers.", "What was read from the provider's cache is charged as in a batch too."),
     ), ""

@@ -115,7 +115,7 @@ def _sentence(
     if changing:
         return f"Worth changing: {what} would save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
     if trying:
-        return f"Worth trying, for nothing is proven yet: {what} would save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
+        return f"Worth trying, for nothing is proven yet: {what} could save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
     if bill is None:
         return "Whether anything is worth changing is unknown: no call's cost is."
-    return f"Nothing here is worth changing: of {words.money(bill)} a month no rung saves enough for {threshold}."
+    return f"Nothing here is worth changing: of {words.money(bill)} a month nothing saves enough. Enough is where {threshold}."

@@ -1,0 +1,78 @@
+"""The ladders for a terminal: the dearest workloads' rungs, each workload in a table."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from modicum.report import words
+from modicum.report.records import Report, WorkloadFigures
+from modicum.report.rungs import Ladder, Rung
+
+SHOWN = 3
+LONGEST_NAME = 40
+LONGEST_REASON = 160
+SAYS = {"certified": "certified", "measured": "measured", "published": "published", "none": "none yet"}
+
+
+def show(console: Console, report: Report) -> None:
+    """What could answer the dearest workloads, then the bill under simple rules."""
+    lines = {line.workload_id: line for line in report.workloads}
+    for its in report.ladders[:SHOWN]:
+        line = lines.get(its.workload_id)
+        if line is not None and len(its.rungs) > 1:
+            console.print(Text.assemble((words.visible(line.name, LONGEST_NAME), "bold"), ": what could answer it, the smallest first"))
+            console.print(_table(line, its))
+    if len(report.ladders) > SHOWN:
+        rest = words.count(len(report.ladders) - SHOWN, "more workload has its", "more workloads have their")
+        console.print(Text(f"{rest} shortlist on the page (--html) and in --format json, with all that is assumed and left out."))
+        console.print()
+    if report.baselines is not None:
+        console.print(Text(words.visible(report.baselines.sentence)))
+        console.print()
+
+
+def _table(line: WorkloadFigures, its: Ladder) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("answered by", overflow="fold")
+    for head in ("1,000 calls", "a month", "saving, net"):
+        table.add_column(head, justify="right")
+    table.add_column("evidence")
+    table.add_column("first, or in the way", overflow="fold")
+    for rung in its.rungs:
+        is_today = rung.kind == "incumbent"
+        table.add_row(
+            Text(_name(rung)),
+            _thousand(rung.usd_call),
+            words.money(rung.usd_month),
+            "–" if is_today else words.saving(rung.saving),
+            "today" if is_today else SAYS[rung.evidence],
+            Text(_why(rung)),
+            style="dim" if rung.blocked and not is_today else "",
+        )
+    return table
+
+
+def _name(rung: Rung) -> str:
+    name = words.visible(rung.name, 2 * LONGEST_NAME)
+    return (
+        f"{name} at {words.visible(rung.provider, LONGEST_NAME)}"
+        if rung.provider and rung.kind in ("same_laboratory", "open_hosted")
+        else name
+    )
+
+
+def _why(rung: Rung) -> str:
+    """What is hard in the way, else what comes first, else what has to be looked at."""
+    hard = [one.text for one in rung.obstacles if one.hard]
+    soft = [f"{one.kind.replace('_', ' ')}?" for one in rung.obstacles if not one.hard]
+    said = [hard[0]] if hard else [*rung.needs[:1], *([", ".join(dict.fromkeys(soft))] if soft else [])]
+    return words.visible("; ".join(said), LONGEST_REASON)
+
+
+def _thousand(usd_call: Decimal | None) -> str:
+    return words.money(None if usd_call is None else usd_call * 1000)
