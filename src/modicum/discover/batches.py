@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 
+from modicum.discover.assigned import Assigned
 from modicum.discover.decisions import Decided, split_drafts
 from modicum.discover.draft import Draft
 from modicum.discover.finish import finish
@@ -38,12 +39,12 @@ class _Tally:
 
 
 class Miner:
-    """Mines one scope."""
+    """Mines one scope; whose each call is goes into `assignments`."""
 
-    def __init__(self, scope: str, known: Sequence[Workload], decided: Decided, batch: int) -> None:
+    def __init__(self, scope: str, known: Sequence[Workload], decided: Decided, batch: int, assignments: Assigned) -> None:
         self.scope = scope
         self._batch = batch
-        self.assignments: list[tuple[str, str, str]] = []
+        self.assignments = assignments
         self._before = list(known)
         self._decided = decided
         self._known = Recogniser(known) if known else None
@@ -117,7 +118,7 @@ class Miner:
         self._found, rows = finish(drafts, before, self._decided)
         self._found = [self._with_settled(workload) for workload in self._found]
         if last:
-            self.assignments += [row for row in rows if row[0] not in self._kept]
+            self.assignments.extend(row for row in rows if row[0] not in self._kept)
             self._corpora = {}
         else:
             self._move_on(rows)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from modicum.discover.assigned import Assigned
 from modicum.discover.batches import Miner
 from modicum.discover.decisions import decide
 from modicum.discover.gather import take
@@ -22,7 +23,7 @@ class Discovery:
     """
 
     workloads: tuple[Workload, ...]
-    assignments: Sequence[tuple[str, str, str]]
+    assignments: Collection[tuple[str, str, str]]
 
 
 def mine(
@@ -38,20 +39,18 @@ def mine(
     Every call is given each time, the ones of earlier minings too. At most `batch` calls of a scope are held at a time.
     """
     miners: dict[str, Miner] = {}
+    assignments = Assigned()
     for number, call in enumerate(calls, 1):
         miner = miners.get(call.scope)
         if miner is None:
             before = [one for one in known if one.scope == call.scope]
-            miner = miners[call.scope] = Miner(call.scope, before, decide(decisions, call.scope), batch)
+            miner = miners[call.scope] = Miner(call.scope, before, decide(decisions, call.scope), batch, assignments)
         row = take(call)
         if row is not None:
             miner.add(row)
         if progress and number % 500 == 0:
             progress(number)
     workloads: list[Workload] = []
-    assignments: list[tuple[str, str, str]] = []
     for scope in sorted(miners):
-        miner = miners.pop(scope)
-        workloads += miner.close()
-        assignments += miner.assignments
+        workloads += miners.pop(scope).close()
     return Discovery(tuple(workloads), assignments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def _keep(config: Config, look: _Look) -> list[Workload]:
     # Calls whose bodies are past their time cannot be looked at again: they stay where they were.
     names = {workload.workload_id for workload in workloads}
     kept = [row for row in calls.assignments() if row[0] in look.bodiless and row[1] in names] if look.bodiless else []
-    calls.assign([*look.discovery.assignments, *kept])
+    calls.assign(itertools.chain(look.discovery.assignments, kept))
     control.replace_workloads(workloads)
     control.log("modicum", FOUND, look.state, f"{len(workloads)} workloads")
     publish(config)
