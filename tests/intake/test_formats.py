@@ -208,6 +208,13 @@ def test_spans_of_today_and_from_before_1_37() -> None:
     assert (before.call.provider, before.call.usage) == ("openai", Usage(input_tokens=12, output_tokens=3))
 
 
+def test_events_of_a_span_that_came_as_log_records() -> None:
+    (events,) = calls("otlp", 1)
+    assert (messages(events.call)[0]["content"], answer(events.call)) == ("Bil saya salah.", "bil")
+    (span, _) = calls("otlp")
+    assert f"span {events.call.trace_id} 00f067aa0ba902b7" in span.also
+
+
 def test_helicone() -> None:
     (one,) = calls("helicone")
     call = one.call

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from modicum.errors import InputError, RemoteError
 from modicum.intake import FORMATS, Passed, Refusal, Told
+from modicum.intake.columns import FIELDS, mapping
+from modicum.intake.langfuse_api import Mark, _page, share_of
 from modicum.intake.lines import lines
 from modicum.intake.records import layout_of
 from modicum.intake.tables import head, rows
@@ -174,3 +177,42 @@ def test_heads() -> None:
     assert head(b"\xff,b") is None
     assert head(b'{"a", "b"}') is None
     assert [number for number, _, _ in lines([b"\n\na"])] == [3]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=80) | JSON.map(lambda value: json.dumps(value).encode()), st.sampled_from([1, 2]))
+@example(b'{"data": [{}], "meta": {"cursor": "x"}}', 2)
+@example(b'{"data": [{}], "meta": {"totalPages": "9"}}', 1)
+def test_a_page_of_an_api_is_one_or_is_named(body: bytes, version: int) -> None:
+    try:
+        records, cursor = _page(body, Mark("2026-10-01T00:00:00+00:00", "2026-10-02T00:00:00+00:00", 1.0, version=version), "langfuse://x")
+    except RemoteError as error:
+        assert "something else than a page" in str(error)
+    else:
+        assert all(isinstance(one, dict) for one in records) and isinstance(cursor, str)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=40) | st.lists(st.sampled_from([*FIELDS, "=", ",", "x", '"', "y z"]), max_size=9).map("".join))
+@example('model="a,b",prompt=Q=1')
+def test_columns_are_named_or_refused(given_text: str) -> None:
+    try:
+        found = mapping(given_text)
+    except InputError as error:
+        assert "--columns" in str(error)
+    else:
+        assert all(field in FIELDS and column for field, column in found.items())
+
+
+def test_columns() -> None:
+    assert mapping('model="a,b",prompt=Q=1') == {"model": "a,b", "prompt": "Q=1"}
+    with pytest.raises(InputError, match="no field 'modell'"):
+        mapping("modell=x")
+
+
+@given(st.text(max_size=8))
+def test_a_share_is_one_or_is_refused(text: str) -> None:
+    try:
+        assert 0 < share_of(text) <= 1
+    except InputError as error:
+        assert "no share" in str(error)

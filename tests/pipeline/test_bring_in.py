@@ -14,6 +14,7 @@ from modicum.config import Config, load
 from modicum.errors import ConfigError, RemoteError
 from modicum.intake.langfuse_api import LangfuseLog
 from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.find import find
 from modicum.store.bookmarks import Bookmarks
 from modicum.store.calls import Calls
 from modicum.store.totals import Totals
@@ -196,3 +197,27 @@ def test_refusals_of_a_server_are_told_without_the_keys(config: Config, monkeypa
     for address in ("langfuse://", "langfuse://a@b", "langfuse://a?b"):
         with pytest.raises(ConfigError):
             bring_in(config, [address])
+
+
+def test_text_that_comes_later_is_looked_at(config: Config, tmp_path: Path) -> None:
+    rows = write(tmp_path, "rows.jsonl", [spend(number) for number in range(60)])
+    traces = write(tmp_path, "traces.jsonl", [generation(number) for number in range(60)])
+    bring_in(config, [rows])
+    assert find(config, only_if_needed=True) == []
+    bring_in(config, [traces])
+    (workload,) = find(config, only_if_needed=True)
+    assert workload.calls == 60
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_span_and_its_events_are_one_call_whichever_came_first(config: Config, tmp_path: Path, turned: bool) -> None:
+    span = json.loads(samples("otlp")[0][1].splitlines()[0])
+    told = span["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"]
+    told[:] = [one for one in told if "messages" not in one["key"]]
+    logs = [write(tmp_path, "spans.jsonl", [span]), tmp_path / "logs.jsonl"]
+    logs[1].write_bytes(samples("otlp")[1][1])
+    for log in reversed(logs) if turned else logs:
+        bring_in(config, [log])
+    (call,) = Calls(config.home).scan()
+    assert call.request is not None and b"Bil saya salah." in call.request
+    assert (call.usage.input_tokens, call.response_id, call.request_model) == (31, "chatcmpl-0tlp000000000000000001", "gpt-4o")

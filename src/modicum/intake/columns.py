@@ -79,6 +79,8 @@ def read(line: Line) -> Iterator[Observed]:
     """The call in a row. Raises LogFormatError with the column's name."""
     row = line.record()
     check_depth(row)
+    if not any(column in row for column in line.columns.values()) and line.columns:
+        raise LogFormatError("none of the columns that --columns names is in this record")
 
     def at(field: str) -> Any:
         column = line.columns.get(field)
