@@ -215,19 +215,27 @@ def _within(seconds: float, ask: Callable[[], T]) -> T:
 
 
 def _model(row: Any) -> HubModel:
-    """A row of the library's, which has no attribute for what the Hub did not say."""
-    tags = getattr(row, "tags", None) or ()
-    total = getattr(getattr(row, "safetensors", None), "total", None)
-    downloads, modified = getattr(row, "downloads", None), getattr(row, "last_modified", None)
+    """A row of the library's. It has no attribute for what the Hub did not say, and whatever the Hub said for what it did."""
+    tags = getattr(row, "tags", None)
+    words = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    modified = getattr(row, "last_modified", None)
     return HubModel(
-        id=str(row.id)[:LONGEST_TEXT],
-        task=getattr(row, "pipeline_tag", None),
-        licence=next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None),
-        parameters=total if isinstance(total, int) else None,
-        downloads=downloads if isinstance(downloads, int) else None,
+        id=_text(getattr(row, "id", None)) or "?",
+        task=_text(getattr(row, "pipeline_tag", None)),
+        licence=_text(next((word.removeprefix("license:") for word in words if word.startswith("license:")), None)),
+        parameters=_count(getattr(getattr(row, "safetensors", None), "total", None)),
+        downloads=_count(getattr(row, "downloads", None)),
         gated=bool(getattr(row, "gated", False)),
         modified=modified.date().isoformat() if isinstance(modified, datetime) else None,
     )
+
+
+def _text(value: Any) -> str | None:
+    return value[:LONGEST_TEXT] if isinstance(value, str) and value else None
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 def _read(path: Path) -> Answer | None:

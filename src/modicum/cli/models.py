@@ -280,14 +280,9 @@ def _print(lines: Sequence[Line], as_json: bool) -> None:
         ],
         right=(3, 4, 5),
     )
-    old = (
-        ""
-        if not any(line.offer is not None and line.offer.is_old(_today()) for line in lines)
-        else f" Some were read over {OLD_DAYS} days ago."
-    )
-    click.echo(
-        f"{count(len(lines), 'model')}; - is unknown. Prices: yours, else the laboratory's, for open weights the cheapest in the installed list.{old}"
-    )
+    known = "Prices: yours, else the laboratory's, for open weights the cheapest in the installed list."
+    old = f" Some were read over {OLD_DAYS} days ago." if any(line.offer and line.offer.is_old(_today()) for line in lines) else ""
+    click.echo(f"{count(len(lines), 'model')}; - is unknown. {known}{old}")
 
 
 def _size(card: Card) -> str:
