@@ -42,6 +42,7 @@ BENCHMARKS = (
     Benchmark("walk", lambda logs: ["--json", str(OUT / "walk.json")]),
     Benchmark("recognise", lambda logs: ["--json", str(OUT / "recognise.json"), *(["--log", *logs[::2]] if logs else [])]),
     Benchmark("redact", lambda logs: ["--json", str(OUT / "redact.json")]),
+    Benchmark("roofline", lambda logs: ["--json", str(OUT / "roofline.json")]),
     Benchmark("store", lambda logs: [*logs[:1], "--json", str(OUT / "store.json")]),
     Benchmark("headlines", lambda logs: ["--out", str(OUT / "headlines.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
