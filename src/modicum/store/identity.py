@@ -32,7 +32,8 @@ def of_line(scope: str, line_digest: bytes, occurrence: int) -> bytes:
 def call_id(started_at: datetime, identity: bytes) -> str:
     """The id of an imported call."""
     milliseconds = max(0, to_us(started_at) // 1000) & 0xFFFF_FFFF_FFFF
-    return str(uuid.UUID(int=milliseconds << 80 | _FORM | int.from_bytes(identity[:KEY_BYTES]) & _RANDOM_BITS))
+    found = f"{milliseconds << 80 | _FORM | int.from_bytes(identity[:KEY_BYTES]) & _RANDOM_BITS:032x}"
+    return f"{found[:8]}-{found[8:12]}-{found[12:16]}-{found[16:20]}-{found[20:]}"
 
 
 def name(scope: str, text: str) -> bytes:

@@ -188,8 +188,10 @@ def _may_hold_key(body: bytes) -> bool:
     if at < 0:
         return False
     for letter, marks in _MARKS.items():
-        if letter in body and any(mark in body for mark in marks):
-            return True
+        if letter in body:
+            for mark in marks:
+                if mark in body:
+                    return True
     for _ in range(_MOST_TOKENS):
         end = tokens.find(b" ", at)
         end = len(body) if end < 0 else end

@@ -28,6 +28,8 @@ def kept(call: Call, how: Keep, redactor: Redactor, key: bytes) -> Call:
 
 def aliased(call: Call, redactor: Redactor, key: bytes) -> Call:
     """The call with aliases for the names in its record that are themselves taken out."""
+    if call.user_id is None and call.client_id is None and call.conversation_id is None:
+        return call
     user, client, conversation = (
         None if name is None else redactor.alias(name, key) for name in (call.user_id, call.client_id, call.conversation_id)
     )
