@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modicum.config import Config, ReportConfig
+from modicum.errors import ConfigError
 from modicum.report.ladder import LadderSettings
 from modicum.report.rungs import Rung
 from modicum.types import Contract, Saving, Verdict
@@ -82,7 +84,7 @@ def test_a_model_that_reasons_may_cost_more_and_the_estimate_stays() -> None:
     plain, thinks = (rung(one(days(10), small(abilities=each)), "same_laboratory") for each in (seeing("text"), thinking))
     assert saves(plain).usd_month == saves(thinks).usd_month
     assert (saves(thinks).low_usd_month or 0) < (saves(plain).low_usd_month or 0)
-    assert "100 tokens of that add $0.0002 a call" in " ".join(thinks.assumptions)
+    assert "100 tokens of that add $0.20 to 1,000 calls" in " ".join(thinks.assumptions)
 
 
 def test_an_open_model_where_it_is_sold_and_on_own_hardware() -> None:
@@ -235,6 +237,16 @@ def test_nothing_leaves_where_nothing_may() -> None:
     assert any(stands.kind == "residency" and stands.hard for stands in kept.obstacles)
     known = rung(one(days(10), open_4b(), settings=LadderSettings(providers=("operator",))), "open_hosted")
     assert not any(stands.kind == "residency" for stands in known.obstacles)
+
+
+def test_what_the_operator_says_of_work_and_terms_counts() -> None:
+    said = LadderSettings.of(Config(report=ReportConfig(label_usd="0.5", hour_usd="100", agreed=("groq",), region="EU")))
+    found = rung(one(days(10), open_4b(), settings=said), "open_hosted")
+    assert found.one_off_usd == 100 * Decimal("0.5") + 4 * 100
+    assert {(stands.kind, stands.hard) for stands in found.obstacles} == {("residency", True), ("region", False)}
+    for wrong in ("much", "-1", "NaN", "1e9"):
+        with pytest.raises(ConfigError, match="no amount of dollars"):
+            LadderSettings.of(Config(report=ReportConfig(hour_usd=wrong)))
 
 
 def test_what_retires_is_said_and_not_offered() -> None:

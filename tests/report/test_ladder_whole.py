@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from modicum.catalog import Catalogue
+from modicum.intake.declared import Declared
 from modicum.report import text
-from modicum.report.ladder import LadderSettings, baselines, retiring, shares, with_ladders, worth
+from modicum.report.ladder import LadderSettings, baselines, declared_ladders, ladders, retiring, shares, with_ladders, worth
 from modicum.report.ladder.settings import LEAST_PARAMETERS
 from modicum.report.records import Report
 from modicum.store.usage import UsageRow
@@ -73,8 +74,6 @@ def test_shares_count_each_call_once_under_its_strongest_evidence() -> None:
     usage = days(10)
     made = certified_report(usage)
     known = open_4b(scores=(score("classify"),))
-    from modicum.report.ladder import ladders
-
     found = ladders(made.workloads, usage, traffic=traffic(repeated_share=0.6), cards=cards(known), catalogue=Catalogue(SOLD), now=NOW)
     its = shares(made.workloads, found, made.totals, LadderSettings())
     # 47.5 % certified; 60 % repeat, 12.5 % more; an open model for 95 %, 35 % more; own hardware costs more than the incumbent.
@@ -129,8 +128,6 @@ def test_a_small_bill_is_not_worth_changing() -> None:
 def test_what_is_certified_is_worth_changing_before_what_is_not() -> None:
     usage = days(30)
     made = certified_report(usage)
-    from modicum.report.ladder import ladders
-
     found = ladders(made.workloads, usage, cards=cards(small()), catalogue=Catalogue(SOLD), settings=FREE, now=NOW)
     its = worth(found, made.workloads, made.totals, FREE)
     assert its.changing and its.rungs == (("w1", "specialist"),)
@@ -166,3 +163,26 @@ def test_a_kind_of_task_without_a_rule_of_thumb_is_looked_at_whole() -> None:
     its = one(days(10), open_4b(), workloads=[workload(task="generate", contract=contract)])
     assert not any(found.kind == "open_hosted" for found in its.rungs)  # 4B is under the rule of thumb for free text
     assert rung(its, "incumbent").name == "big"
+
+
+def test_declared_workloads_have_ladders_without_an_interval() -> None:
+    rows = [
+        Declared(
+            name="letters", task="classify", calls_month=100_000, input_tokens=Decimal("1000"), output_tokens=Decimal("100"), model="big"
+        ),
+        Declared(
+            name="riddles", task="generate", calls_month=1000, input_tokens=Decimal("10.5"), output_tokens=Decimal("9"), model="riddle"
+        ),
+    ]
+    first, second = declared_ladders(rows, cards=cards(small(), open_4b()), catalogue=Catalogue(SOLD), now=NOW)
+    assert (first.workload_id, second.workload_id) == ("letters", "riddles")
+    cheap = rung(first, "same_laboratory")
+    assert cheap.saving is not None and close(cheap.saving.usd_month, 0.95 * (1200 - 120)) and close(cheap.usd_month, 1200 - 1026)
+    assert (cheap.saving.low_usd_month, cheap.saving.method) == (None, "declared: no interval")
+    assert cheap.saving.baseline == "$1,200 a month that 100,000 calls cost on big, as declared"
+    assert first.rungs[-1].usd_month == 1200 and first.rungs[-1].proof == "Declared, not recorded."
+    assert "modicum import LOG" in rung(first, "specialist").needs[0]
+    own = rung(first, "open_own")
+    assert own.usd_call is not None and own.saving is not None and own.saving.usd_month is not None
+    assert float(own.saving.usd_month) == pytest.approx(0.95 * 1200 - float(own.usd_call) * 100_000, rel=1e-3)
+    assert [found.kind for found in second.rungs] == ["incumbent"] and second.rungs[0].usd_month is None

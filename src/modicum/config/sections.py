@@ -222,6 +222,16 @@ class ReportConfig:
     """The day of the rate, YYYY-MM-DD."""
     threshold: str = ""
     """What a month may cost, with its currency: "MYR 3000"."""
+    label_usd: str = "0.08"
+    """What it costs to have one answer called right or wrong."""
+    hour_usd: str = "60"
+    """What an hour of somebody's work costs."""
+    agreed: tuple[str, ...] = ()
+    """Providers whose terms this organisation has agreed to, as the price list names them (openai, groq); empty: not said."""
+    own_only: bool = False
+    """Shortlists: nothing may be sent to a provider that does not see it today."""
+    region: str = ""
+    """Where calls must stay, in the operator's words: "EU"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@
     own         an open model on own hardware
     same        today's model: cached, in batches, with a shorter prompt, as it is
     build       the ladders
+    declared    the same from a list that somebody declares
     whole       baselines, shares, what retires
     worth       whether anything is worth changing
 
@@ -16,9 +17,10 @@ Pure: records in, records out. How each row is computed: docs/ladder.md.
 """
 
 from modicum.report.ladder.build import ladders
+from modicum.report.ladder.declared import declared_ladders
 from modicum.report.ladder.fill import with_ladders
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.ladder.whole import baselines, retiring, shares
 from modicum.report.ladder.worth import worth
 
-__all__ = ["LadderSettings", "baselines", "ladders", "retiring", "shares", "with_ladders", "worth"]
+__all__ = ["LadderSettings", "baselines", "declared_ladders", "ladders", "retiring", "shares", "with_ladders", "worth"]

@@ -54,6 +54,8 @@ class Bill:
     specialist_by_day: tuple[tuple[date, int], ...]
     by_day: Floats
     """Dollars that the compared calls cost, shape (days,), the specialist's at the incumbents' mean."""
+    declared: bool = False
+    """Nobody recorded these calls: they are a month's, on one day, as somebody says."""
 
     @property
     def known_calls(self) -> int:
@@ -72,11 +74,15 @@ class Bill:
     @property
     def month_usd(self) -> float:
         """Dollars a month that the compared calls cost."""
-        return float(self.by_day.sum()) * DAYS_A_MONTH / len(self.days)
+        return float(self.by_day.sum()) * self._scale
 
     @property
     def calls_month(self) -> float:
-        return self.calls * DAYS_A_MONTH / len(self.days)
+        return self.calls * self._scale
+
+    @property
+    def _scale(self) -> float:
+        return 1.0 if self.declared else DAYS_A_MONTH / len(self.days)
 
     @property
     def tokens(self) -> tuple[float, float] | None:
@@ -110,6 +116,8 @@ class Bill:
         left = self.calls - self.compared_calls - sum(calls for _, calls in self.specialist_by_day)
         out = f"; {words.count(left, 'call')} of unknown cost or length are not in it" if left > 0 else ""
         cost_of = f"{words.money(_usd(self.month_usd))} a month that {words.count(self.calls - max(left, 0), 'call')} cost on {models}"
+        if self.declared:
+            return f"{cost_of}, as declared"
         return f"{cost_of}, {words.span(self.days[0], self.days[-1])}{out}"
 
 

@@ -105,7 +105,7 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
     evidence, proof, source = published(card, case)
     own = kind_of(pick.provider, card)
     ends = case.market.cards.retirement(own, price.model)
-    stands = [*pick.obstacles, *at_provider(where, settings, known=own is not None and own == case.kind)]
+    stands = [*pick.obstacles, *at_provider(where, settings, name=pick.provider, known=own is not None and own == case.kind)]
     if ends is not None and (ends.day - case.today).days <= settings.retiring_days:
         stands.append(retiring(ends.day, case.today, f"{where}: it"))
     return Rung(
@@ -127,7 +127,12 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
         assumptions=(
             _price(price, pick.read, case.today),
             *upheld(case),
-            *((f"It does not reason before it answers: 100 tokens of that add {_cents(_hundred(price))} a call.",) if thinks else ()),
+            *(
+                (f"It does not reason before it answers: 100 tokens of that add {words.thousand(_hundred(price))} to 1,000 calls.",)
+                if thinks
+                else ()
+            ),
+            *(("What the incumbent writes while it reasons is paid here as if it were answer.",) if _reasons(case) else ()),
             *(("What of the input comes from the incumbent's cache today is paid in full here.",) if _cached(case) else ()),
         ),
         retires=ends.day if ends is not None else None,
@@ -146,14 +151,14 @@ def _hundred(price: Price) -> Decimal:
     return (price.output_usd_mtok or Decimal(0)) / 10_000
 
 
-def _cents(usd: Decimal) -> str:
-    return f"${usd.normalize():f}"
-
-
 def _thinking(row: object, tokens: int) -> Usage:
     usage = plain_usage(row)  # type: ignore[arg-type]  # a row of usage
     calls = row.calls - row.calls_without_usage  # type: ignore[attr-defined]
     return replace(usage, output_tokens=(usage.output_tokens or 0) + tokens * calls)
+
+
+def _reasons(case: Case) -> bool:
+    return case.incumbent is not None and case.incumbent.abilities is not None and bool(case.incumbent.abilities.reasoning)
 
 
 def _cached(case: Case) -> bool:

@@ -57,11 +57,11 @@ def obstacles(card: Card, needs: Needs, settings: LadderSettings) -> tuple[Obsta
     return tuple(sorted(found, key=lambda one: not one.hard))
 
 
-def at_provider(provider: str, settings: LadderSettings, *, known: bool) -> tuple[Obstacle, ...]:
-    """What stands against sending the calls there. `known`: it sees them today."""
+def at_provider(provider: str, settings: LadderSettings, *, name: str, known: bool) -> tuple[Obstacle, ...]:
+    """What stands against sending the calls there. `provider`: for people, `name`: in the price list. `known`: it sees them today."""
     found = []
     if not known:
-        agreed = provider in settings.providers
+        agreed = name in settings.providers
         hard = settings.own_only or bool(settings.providers) and not agreed
         if hard or not settings.providers:
             why = (

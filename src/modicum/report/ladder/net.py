@@ -58,6 +58,10 @@ def saved(change: Change, bill: Bill, month: Month, *, key: str) -> Saving:
     draws = share * (1 - change.kept) * (month.paces(bill.by_day) - cost) * rng.uniform(*change.saved, DRAWS) - change.upkeep_usd_month
     bounds = interval(draws, month.days)
     beside = f" and of {words.listing(change.says, 4)}" if change.says else ""
+    if bill.declared:
+        return Saving(
+            usd_month=usd(estimate), low_usd_month=None, high_usd_month=None, baseline=bill.sentence, method="declared: no interval"
+        )
     method = (
         f"95 % interval from {DRAWS:,} bootstrap draws of {month.days} days{beside}"
         if bounds

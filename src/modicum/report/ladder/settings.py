@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 
 from modicum.config import Config
+from modicum.errors import ConfigError
 from modicum.plan.cost import Assumptions
 from modicum.plan.payback import Build
 from modicum.types import TaskKind
 
 _BUILD = Build()
+MOST_DOLLARS = 10**6
 LEAST_PARAMETERS: Mapping[TaskKind, int] = MappingProxyType(
     {
         **dict.fromkeys(("classify", "extract", "score"), 3_000_000_000),
@@ -80,8 +82,19 @@ class LadderSettings:
 
     @classmethod
     def of(cls, config: Config) -> LadderSettings:
-        """What a configuration says, the rest as it stands here."""
-        return cls(control_share=config.route.control_share, margin=config.fit.margin, confidence=config.fit.confidence)
+        """What a configuration says, the rest as it stands here. Raises ConfigError for a price of work that is none."""
+        said, hour = config.report, _dollars("hour_usd", config.report.hour_usd)
+        return cls(
+            control_share=config.route.control_share,
+            margin=config.fit.margin,
+            confidence=config.fit.confidence,
+            label_usd=_dollars("label_usd", said.label_usd),
+            hour_usd=hour,
+            machines=Assumptions(hour_usd=hour),
+            providers=said.agreed,
+            own_only=said.own_only,
+            region=said.region,
+        )
 
     @property
     def audit_usd_month(self) -> Decimal:
@@ -96,3 +109,13 @@ class LadderSettings:
         hours = Decimal(str(self.small_work_hours if small else self.work_hours))
         trained = Decimal(str(self.training_hours)) * self.computing_usd_hour if training else Decimal(0)
         return labels * self.label_usd + hours * self.hour_usd + trained
+
+
+def _dollars(name: str, text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or not 0 <= value < MOST_DOLLARS:
+        raise ConfigError(f'[report] {name} = "{text[:40]}" is no amount of dollars', hint='a plain number: "0.08"')
+    return value
