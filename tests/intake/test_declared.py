@@ -25,13 +25,8 @@ def sample() -> bytes:
 
 def test_the_sample_of_the_page() -> None:
     first, second, third = parse(sample())
-    assert (first.name, first.task, first.calls_month, first.input_tokens, first.model) == (
-        "Aduan pelanggan",
-        "classify",
-        120_000,
-        350,
-        "gpt-4o",
-    )
+    assert (first.name, first.task, first.model) == ("Aduan pelanggan", "classify", "gpt-4o")
+    assert first.calls_month == 120_000 and first.input_tokens == 350
     assert first.sample == "Kelaskan aduan ini: bil, rangkaian, lain."
     assert (second.name, second.task, second.sample) == ("合同摘要", "summarise", None)
     assert (third.name, third.task, third.input_tokens) == ("بحث في الوثائق", "retrieve-and-answer", Decimal("2100.5"))

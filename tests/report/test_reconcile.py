@@ -26,7 +26,7 @@ PRICE = Price(provider="openai", model=MODEL, input_usd_mtok=Decimal(2), output_
 class Prices(Catalogue):
     """Two models' prices, whatever the package says today."""
 
-    def price(self, model: str, day: object, **how: Any) -> Price | None:  # type: ignore[override]
+    def price(self, model: str, day: object, **how: Any) -> Price | None:
         if how.get("service_tier") not in (None, "default"):
             return None
         return PRICE if plain_name(model) in ("gpt-4o", "gpt-4o-mini") else None
@@ -65,13 +65,20 @@ def calls(number: int = 10, *, sent: int = 1_000_000, got: int = 100_000, read: 
 
 def usage(requests: int = 10, *, sent: int = 1_000_000, got: int = 100_000, read: int = 0, **rest: Any) -> ProviderTotal:
     told = Usage(input_tokens=sent, output_tokens=got, cache_read_tokens=read)
-    return ProviderTotal(
-        **({"day": DAY, "provider": "openai", "source": "openai-usage", "model": MODEL, "requests": requests, "usage": told} | rest)
-    )
+    about: dict[str, Any] = {
+        "day": DAY,
+        "provider": "openai",
+        "source": "openai-usage",
+        "model": MODEL,
+        "requests": requests,
+        "usage": told,
+    }
+    return ProviderTotal(**(about | rest))
 
 
 def costs(usd: str, **rest: Any) -> ProviderTotal:
-    return ProviderTotal(**({"day": DAY, "provider": "openai", "source": "openai-costs", "model": MODEL, "cost_usd": Decimal(usd)} | rest))
+    about: dict[str, Any] = {"day": DAY, "provider": "openai", "source": "openai-costs", "model": MODEL, "cost_usd": Decimal(usd)}
+    return ProviderTotal(**(about | rest))
 
 
 def kinds(found: Reconciled) -> dict[str, Decimal]:
@@ -80,7 +87,7 @@ def kinds(found: Reconciled) -> dict[str, Decimal]:
 
 def test_they_agree() -> None:
     found = reconcile([usage(), costs("3")], [calls()], PRICES)
-    assert (found.explained, found.difference_usd, found.causes) == (1.0, 0, ())
+    assert found.explained == 1.0 and not found.difference_usd and not found.causes
     assert found.headline.startswith("100 % explained: the invoice says $3.00, the record $3.00") and found.headline.endswith("they agree.")
 
 
@@ -147,7 +154,7 @@ def test_costs_without_models_are_held_day_by_day() -> None:
     (line,) = lines(totals)
     assert (line.model, line.usd, line.requests) == (ALL, Decimal(6), 20)
     found = reconcile(totals, [calls(), calls(response_model="gpt-4o-mini", request_model="gpt-4o-mini")], PRICES)
-    assert (found.explained, found.difference_usd) == (1.0, 0)
+    assert found.explained == 1.0 and not found.difference_usd
     with pytest.raises(NotEnoughDataError):
         reconcile([], [calls()], PRICES)
 

@@ -252,6 +252,7 @@ def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
         "keys": ["number", "key_id", "record"],
         "looks": ["attempt_id", "labels"],
         "routes": ["route_id", "workload_id", "state", "record"],
+        "totals": ["identity", "scope", "source", "provider", "day", "shape", "figures"],
         "verdicts": ["number", "fingerprint", "workload_id", "record"],
         "windows": ["attempt_id", "record"],
         "workloads": ["workload_id", "scope", "record"],
