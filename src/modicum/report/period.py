@@ -42,17 +42,18 @@ def span_of(text: str) -> Span:
     """The days that are meant by "2026-10", "2026-10-05" or "2026-10-01..2026-10-15". Raises InputError."""
     try:
         if found := re.fullmatch(r"(\d{4})-(\d{2})", text.strip(), re.ASCII):
-            return _month(int(found[1]), int(found[2]))
-        first, dots, last = text.strip().partition("..")
-        start = date.fromisoformat(first)
-        found_span = Span(first=start, last=date.fromisoformat(last) if dots else start)
+            span = _month(int(found[1]), int(found[2]))
+        else:
+            first, dots, last = text.strip().partition("..")
+            start = date.fromisoformat(first)
+            span = Span(first=start, last=date.fromisoformat(last) if dots else start)
     except ValueError:
         raise InputError(f"{text!r} is no period", hint=_HINT) from None
-    if found_span.last < found_span.first:
+    if span.last < span.first:
         raise InputError(f"the period {text!r} ends before it begins", hint=_HINT)
-    if found_span.first.year < 1970 or found_span.last.year > 2999:
+    if span.first.year < 1970 or span.last.year > 2999:
         raise InputError(f"{text!r} is no period that anybody recorded", hint=_HINT)
-    return found_span
+    return span
 
 
 def _month(year: int, month: int) -> Span:
