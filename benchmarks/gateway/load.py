@@ -89,6 +89,10 @@ class Line(asyncio.Protocol):
         self.busy = False
 
     def data_received(self, data: bytes) -> None:
+        if not self.busy:  # a server that waited too long for a request says so and closes
+            self.open = False
+            self.transport.abort()
+            return
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
