@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum.discover.listing import Item, items, listed, shape
@@ -120,6 +120,7 @@ def _closed(values: _Values, pieces: Sequence[Item], total: int, reader: str, fo
     counts = values.counts
     often = {value for value, times in counts.items() if times >= least}
     in_list = listed(pieces, often | {value for value, times in counts.items() if times >= 2} if total < 500 else often)
+    often -= {value for value in often - in_list.keys() if _framed(values.spelling(value), in_list)}
     kept = _without_cut_offs(often, counts) | {value for value in counts if value in in_list}
     if few and kept and len({shape(values.spelling(value)) for value in kept} | {"word"}) == 2:
         like = {shape(values.spelling(value)) for value in kept}
@@ -140,6 +141,11 @@ def _closed(values: _Values, pieces: Sequence[Item], total: int, reader: str, fo
     if not _numeric(labels):
         labels |= {value: spelling for value, spelling in in_list.items() if value not in labels}
     return Found(reader, tuple(sorted(labels.values(), key=lambda label: (label.casefold(), label))), covered)
+
+
+def _framed(value: str, in_list: Mapping[str, str]) -> bool:
+    """A listed label with more said around it: no label of its own, however often it is said."""
+    return any(fold(piece or "") in in_list for piece in (spoken.first(value), spoken.emphasis(value)))
 
 
 def _numbered(labels: Collection[str]) -> bool:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from modicum.workload.bare import bare, fold
 
 _SPLIT = re.compile(
-    r"(\n|[,;|()\[\]{}:?!、，；：（）•·「」『』]|\.(?=\s|$)|。|\s[-–—/]\s|(?<=\w)/(?=\w)|\s(?:or|and|oder|und|ou|et|o|y|e|или|и|หรือ|أو)\s)"
+    r"(\n|[,;|()\[\]{}:?!、，；：（）•·「」『』【】،؛।]|\.(?=\s|$)|。|\s[-–—/]\s|(?<=\w)/(?=\w)|\s(?:or|and|oder|und|ou|et|o|y|e|или|и|หรือ|أو|atau|dan|அல்லது|மற்றும்|या|और)\s)"
 )
-_LEAD = re.compile(r"^(?:[-*•]\s*|\d{1,3}[.)]\s*|(?:or|and|oder|und|ou|et|или)\s+)+", re.IGNORECASE)
-_CLOSING = frozenset(("or", "and", "oder", "und", "ou", "et", "o", "y", "или", "и", "หรือ", "أو"))
+_LEAD = re.compile(r"^(?:[-*•]\s*|\d{1,3}[.)]\s*|(?:or|and|oder|und|ou|et|или|atau|dan)\s+)+", re.IGNORECASE)
+_CLOSING = frozenset(
+    ("or", "and", "oder", "und", "ou", "et", "o", "y", "или", "и", "หรือ", "أو", "atau", "dan", "அல்லது", "மற்றும்", "या", "और")
+)
 _MOST = 1_200
 
 

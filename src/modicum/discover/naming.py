@@ -7,7 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-_WORD = re.compile(r"[^\W\d_]{3,20}")
+from modicum.workload.letters import MARKS, spell
+
+_WORD = re.compile(rf"[^\W\d_](?:[{MARKS}]*[^\W\d_]){{2,19}}[{MARKS}]*")
+_POLITE = re.compile("^(?:你是|您是|请你?|請|从|把|将|以|并|如果|あなたは|次の)+")
+"""How instructions in scripts without spaces begin."""
 _CONSIDERED = 60
 _STOP_WORDS = """
 about above act all also always and answer any april are august avec been being below bitte but can case choices choose con dans
@@ -18,6 +22,11 @@ only onto option options other our output over para please por pour provide que 
 return role saturday say sentence september short should single some state sunday tell text than that the their them then there
 they this three thursday today true tuesday two una und under une use used user users using very was wednesday well were what when
 where which who whom why will with word words would write you your
+adalah akan anda awak bagi berikut dalam dan dari daripada dengan ialah ini itu jawab jika kami kamu kepada pada sahaja saja salah satu
+sila tidak untuk yang
+أجب أنت أو إلى التالي التالية التي الذي ثم على عن فقط من هذا هذه واحد واحدة وفق
+அல்லது இந்த எங்கள் என்று ஒரு ஒன்றைத் நீங்கள் பின்வரும் மட்டும் மற்றும்
+आप इस एक और केवल नहीं निम्नलिखित
 """
 _STOP = frozenset(_STOP_WORDS.split())
 
@@ -44,10 +53,10 @@ def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> lis
 
 def words_of(literals: Sequence[str]) -> list[str]:
     """The first 60 words of an instruction that say something, in order, in lower case."""
-    joined = "\n".join(literals)[:3_000]
-    words = (found[0].lower() for found in _WORD.finditer(joined))
+    joined = spell("\n".join(literals)[:3_000])
+    words = (_POLITE.sub("", found[0].lower()) for found in _WORD.finditer(joined))
     # a script without spaces gives whole clauses: their beginnings must do
-    return [word if word[0] < "\u0e00" else word[:6] for word in words if word not in _STOP][:_CONSIDERED]
+    return [word if word[0] < "\u0e00" else word[:6] for word in words if word and word not in _STOP][:_CONSIDERED]
 
 
 def _slug(words: Sequence[str], frequency: Mapping[str, int], count: int) -> str:

@@ -13,9 +13,11 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-UNSPACED = "぀-ヿ㐀-䶿一-鿿豈-﫿฀-໿က-႟ក-៿"
-"""Kana, Han, Thai, Lao, Myanmar, Khmer: each character is a token."""
-TOKEN = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|\n+|\S")
+from modicum.workload.letters import MARKS, UNSPACED
+
+RUN = rf"[^\W{UNSPACED}]+(?:[{MARKS}]+[^\W{UNSPACED}]*)*"
+"""Letters, digits and `_`, each with the marks that belong to it."""
+TOKEN = re.compile(rf"[{UNSPACED}]|{RUN}|\n+|\S")
 _DIGIT = re.compile(r"\d")
 _CHUNK = 400_000
 """Tokens held as Python objects at a time."""

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.discover.framing import cut_slots
-from modicum.discover.shingles import I64, UNSPACED
+from modicum.discover.shingles import I64, RUN
 from modicum.types import Pattern
+from modicum.workload.letters import UNSPACED
 from modicum.workload.pattern import match
 from modicum.workload.prompt import MARKER
 
@@ -26,7 +27,7 @@ SAMPLE = 300
 """Texts that a pattern is derived from."""
 STRICT, LOOSE = 0.02, 0.1
 """Share of texts that may miss a shingle: by default, and for texts that are often damaged."""
-_TOKEN = re.compile(rf"[^\S\n]*(?:\n+|[{UNSPACED}]|[^\W{UNSPACED}]+|[^\s])|[^\S\n]+")
+_TOKEN = re.compile(rf"[^\S\n]*(?:\n+|[{UNSPACED}]|{RUN}|[^\s])|[^\S\n]+")
 """Tokens as in shingles.py, each with the spaces before it, so that they add up to the text."""
 _DIGIT = re.compile(r"\d")
 _BETWEEN = ("-", "/", ".", ":")

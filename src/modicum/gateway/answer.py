@@ -25,8 +25,9 @@ from modicum.gateway.speak import Question
 from modicum.gateway.till import PLACES
 from modicum.gateway.worst import worst
 from modicum.types import Endpoint, Key
-from modicum.wire import canon, completion
+from modicum.wire import canon
 from modicum.wire import error as wire_error
+from modicum.wire.tokens import most_tokens
 
 if TYPE_CHECKING:
     from modicum.backends.upstreams import Target
@@ -114,7 +115,7 @@ async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
         draft.hold = day.till.reserve(
             draft.key,
             draft.call_id,
-            input_tokens=0 if most.free else len(body) // completion.BYTES_PER_TOKEN,
+            input_tokens=0 if most.free else most_tokens(body),
             max_output=most.output,
             model=first.model,
             provider=first.provider,

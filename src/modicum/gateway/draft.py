@@ -22,12 +22,13 @@ from modicum.gateway.worst import FREE
 from modicum.store.codec import Head, Record, to_us
 from modicum.types import UNKNOWN_USAGE, Call, Decision, Endpoint, Key, Reason, Usage, new_call_id
 from modicum.view import Seen
-from modicum.wire import canon, chat, completion, figures
+from modicum.wire import canon, chat, figures
 from modicum.wire import error as wire_error
 from modicum.wire.dialects import dialect
 from modicum.wire.gather import Gathered
 from modicum.wire.passing import Passing
 from modicum.wire.talk import Dialect, Response
+from modicum.wire.tokens import likely_tokens
 
 if TYPE_CHECKING:
     from modicum.backends.upstreams import Deployment
@@ -206,14 +207,14 @@ class Draft:
 
     def _estimated(self, told: Usage, response: dict[str, Any] | None) -> Usage:
         whole = canon.chat_response(self.endpoint, response) if response is not None else None
-        said = 0
+        said: list[bytes] = []
         for choice in (whole or {}).get("choices") or ():
             message = choice.get("message") or {}
-            said += sum(len(value.encode("utf-8", "replace")) for value in message.values() if isinstance(value, str))
-            said += sum(len(_encode(tool.get("function"))) for tool in message.get("tool_calls") or () if isinstance(tool, dict))
-        guess = -(-said // completion.BYTES_PER_TOKEN)
+            said += [value.encode("utf-8", "replace") for value in message.values() if isinstance(value, str)]
+            said += [_encode(tool.get("function")) for tool in message.get("tool_calls") or () if isinstance(tool, dict)]
+        guess = likely_tokens(b"".join(said)) if any(said) else 0
         return Usage(
-            input_tokens=told.input_tokens if told.input_tokens is not None else len(self.body or b"") // completion.BYTES_PER_TOKEN,
+            input_tokens=told.input_tokens if told.input_tokens is not None else likely_tokens(self.body) if self.body else 0,
             output_tokens=max(guess, told.output_tokens or 0),
             cache_read_tokens=told.cache_read_tokens,
             cache_write_tokens=told.cache_write_tokens,

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from modicum.types import Usage
+from modicum.wire.tokens import likely_tokens
 
-BYTES_PER_TOKEN = 4
-"""A rule of thumb for English and JSON; there is no tokenizer by day."""
 TOKENS_PER_MESSAGE = 4
 
 
 def estimate(request: dict[str, Any], content: str) -> Usage:
-    """Roughly how many tokens the incumbent would have counted, from lengths alone."""
+    """Roughly how many tokens the incumbent would have counted, from bytes and scripts alone."""
     messages = request.get("messages")
-    texts = [
-        len(str(m.get("content", "")).encode()) if isinstance(m, dict) else 0 for m in (messages if isinstance(messages, list) else ())
-    ]
+    texts = [str(m.get("content", "")) if isinstance(m, dict) else "" for m in (messages if isinstance(messages, list) else ())]
     return Usage(
-        input_tokens=sum(-(-size // BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE for size in texts),
+        input_tokens=sum((likely_tokens(text) if text else 0) + TOKENS_PER_MESSAGE for text in texts),
         output_tokens=tokens(content),
         estimated=True,
     )
@@ -26,7 +23,7 @@ def estimate(request: dict[str, Any], content: str) -> Usage:
 
 def tokens(content: str) -> int:
     """Roughly how many tokens an answer has."""
-    return max(1, -(-len(content.encode()) // BYTES_PER_TOKEN))
+    return likely_tokens(content)
 
 
 def wants_usage(request: dict[str, Any]) -> bool:

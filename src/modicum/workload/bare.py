@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 
-QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』", "„": "“"}
+from modicum.workload.letters import UNSEEN, spell
+
+QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』", "【": "】", "《": "》", "„": "“"}
 _EMPHASIS = ("**", "__", "*", "`", "_")
-_STOPS = ".!。！"
-_MARKS = _STOPS + "?？…"
+_STOPS = ".!。！．।۔"
+_MARKS = _STOPS + "?？؟…"
 """Behind one of these a stop is part of the value: "?!", "..."."""
 _LEAD = re.compile(
     r"(?:(?:the|my|la|le|die|das|il)\s+)?(?:final\s+|best\s+|correct\s+|predicted\s+)?"
     r"(?:answer|label|category|intent|class|classification|result|output|response|topic|tag|prediction|"
-    r"antwort|ergebnis|kategorie|réponse|respuesta|resposta|risposta|catégorie|categoría|ответ|答案|回答|答え|类别|結果|结果|الجواب|الإجابة)"
-    r"\s{0,2}(?:is\s{0,2}:?|[:：=])\s{0,3}",
+    r"antwort|ergebnis|kategorie|réponse|respuesta|resposta|risposta|catégorie|categoría|ответ|jawapan|jawaban|kategori|keputusan|hasil|"
+    r"答案|回答|答え|类别|類別|分类|分類|标签|結果|结果|カテゴリ|ラベル|பதில்|விடை|வகை|उत्तर|श्रेणी|वर्ग|"
+    r"الجواب|الإجابة|الفئة|التصنيف|النتيجة)"
+    r"\s{0,2}(?:is\s{0,2}:?|(?:ialah|adalah)\s{0,2}:?(?=\s)|[:：=])\s{0,3}",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
@@ -24,7 +28,8 @@ _REFUSAL = re.compile(
     r"i am (?:not able|unable)|i won['’]t\b|"
     r"as an ai\b|unfortunately,? i\b|i do(?:n['’]t| not) (?:feel comfortable|have the ability)|"
     r"lo siento|no puedo|je suis désolé|je ne peux pas|es tut mir leid|ich kann (?:das|dabei|ihnen|dir)? ?(?:leider )?nicht|"
-    r"desculpe|mi dispiace|извините|к сожалению, я|抱歉|很抱歉|对不起|對不起|申し訳|죄송|عذر|آسف|أعتذر)",
+    r"desculpe|mi dispiace|извините|к сожалению, я|抱歉|很抱歉|对不起|對不起|申し訳|죄송|عذر|آسف|أعتذر|"
+    r"maaf\b|saya (?:minta|mohon) maaf|மன்னிக்க|क्षमा करें|माफ़ कीजिए|मुझे खेद)",
     re.IGNORECASE,
 )
 _GLUE = re.compile(r"(?<=[^\s_\-])[_\-]+(?=\w)|[\s_]+-+[\s_]+|[\s_]+")
@@ -34,9 +39,9 @@ def fold(text: str) -> str:
     """The form in which two spellings of a value are compared: case, white space, `_` and `-` between words are one.
 
     A dash at a word's one side is part of the value ("A-", "-1"), one that stands apart before it or behind it is a bullet.
-    A value of nothing but such marks is itself.
+    A value of nothing but such marks is itself. Marks of direction and the ways to compose a letter tell nothing apart.
     """
-    text = text.casefold().strip()
+    text = spell(text.casefold()).strip()
     folded = _GLUE.sub(" ", text).strip().removeprefix("- ").removesuffix(" -").strip()
     return folded or text
 
@@ -63,7 +68,7 @@ def light(text: str) -> str:
     """Without white space, quotes and fences around it: what reading may discard by itself."""
     while True:
         before = text
-        text = unfence(text.strip())
+        text = unfence(text.strip().strip(UNSEEN).strip())
         if len(text) >= 2 and QUOTES.get(text[0]) == text[-1]:
             text = text[1:-1]
         if text == before:

@@ -15,10 +15,13 @@ from modicum.types import Contract
 from modicum.wire.chat import Answer
 from modicum.workload import record, spoken
 from modicum.workload.bare import bare, fold, light, refuses, strip_affix
+from modicum.workload.letters import UNSPACED, WORD
 from modicum.workload.number import number
 
 _CUT = ("length", "max_tokens", "content_filter")
-_HEDGE = re.compile(r"\s*(?:,\s*)?(?:or|oder|ou|o|или|または|或|أو|/)\s")
+_HEDGE = re.compile(r"\s*(?:,\s*)?(?:(?:or|oder|ou|o|atau|или|أو|या|அல்லது|/)\s|(?:または|或者?)\s?)")
+_OR = frozenset(("or", "oder", "ou", "o", "atau", "/", "and/or", "أو", "अथवा", "या", "அல்லது"))
+_NO_SPACES = re.compile(f"[{UNSPACED}]")
 _NAMED = 4_000
 
 
@@ -140,7 +143,7 @@ def _first(text: str, labels: dict[str, str]) -> str | None:
     for count in range(min(spoken.MOST_WORDS, len(words) - 1), 0, -1):
         value = labels.get(" ".join(words[:count]).strip("*\"'`.:;,…"))
         if value is not None:
-            return None if words[count] in ("or", "oder", "ou", "/", "and/or") else value
+            return None if words[count] in _OR else value
     return None
 
 
@@ -181,8 +184,15 @@ def _lookup(labels: tuple[str, ...], records: bool) -> _Lookup:
     table.pop("", None)
     if not table:
         return _Lookup({}, None)
-    pattern = "|".join(re.escape(label) for label in sorted(table, key=len, reverse=True))
-    return _Lookup(table, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"))
+    pattern = "|".join(map(_edged, sorted(table, key=len, reverse=True)))
+    return _Lookup(table, re.compile(f"(?:{pattern})"))
+
+
+def _edged(label: str) -> str:
+    """The label as a whole word. A script without spaces has no edges of words to look for."""
+    before = "" if _NO_SPACES.match(label[0]) else f"(?<!{WORD})"
+    after = "" if _NO_SPACES.match(label[-1]) else f"(?!{WORD})"
+    return f"{before}{re.escape(label)}{after}"
 
 
 def named(contract_labels: tuple[str, ...], text: str) -> list[str]:
