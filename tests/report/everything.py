@@ -108,7 +108,8 @@ def _everything(name: str, currency: Currency) -> Report:
 
 
 def saving(usd: int) -> Saving:
-    return Saving(usd_month=Decimal(usd), low_usd_month=Decimal(usd) / 2, high_usd_month=Decimal(usd) * 2, baseline="b", method="m")
+    low, high = sorted((Decimal(usd) / 2, Decimal(usd) * 2))
+    return Saving(usd_month=Decimal(usd), low_usd_month=low, high_usd_month=high, baseline="b", method="m")
 
 
 def ladder(workload_id: str, name: str) -> Ladder:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from modicum.report import charts, page
 from modicum.report.records import Report
 from modicum.types import Contract, LabelRow, Pattern, Template, Verdict, Version
+from tests.report.everything import everything
 from tests.report.records import NOW, TEXT, certificate, certified, days, report, route, row, workload
 
 HOSTILE = [
@@ -125,10 +126,53 @@ def test_nothing_from_a_log_is_markup(hostile: str) -> None:
     assert len(text) < 100_000
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_nothing_from_a_catalogue_or_a_person_is_markup(hostile: str) -> None:
+    text = page.render(everything(hostile))
+    check(text)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+    assert len(text) < 250_000
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.text(min_size=1, max_size=60))
 def test_no_name_breaks_the_page(name: str) -> None:
-    check(page.render(full(name)))
+    check(page.render(everything(name)))
+
+
+def test_every_part_is_there_when_it_is_known_and_left_out_when_not() -> None:
+    full_page, bare = page.render(everything()), page.render(report(days(1)))
+    for part in (
+        "Over budget", "Is there something smaller", "At least 99", "Models that retire", "What changed", "Spend by day", "By scope",
+        "What could take it over", "Label by label", "How the models are asked", "Calls by hour", "Conversations and runs",
+        "Models and prices", "How good the data is", "How these figures were made", "A dollar is taken as MYR",
+    ):  # fmt: skip
+        assert part in full_page, part
+    for part in (
+        "budget",
+        "At least 99",
+        "retire",
+        "What changed",
+        "Spend by day",
+        "By scope",
+        "How the models are asked",
+        "Conversations",
+    ):
+        assert part not in bare[bare.index("<body>") :], part
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    for it in (everything(), report(days(3)), report(days(3, workload_id=None))):
+        text = page.render(it)
+        anchors = set(re.findall(r'href="#([a-z]+)"', text))
+        assert anchors and anchors <= set(re.findall(r' id="([a-z]+)"', text))
+
+
+def test_a_long_obstacle_is_folded_away_and_a_loss_is_not_drawn_as_a_saving() -> None:
+    text = page.render(everything())
+    assert "<summary>terms of use are to be read</summary>" in text
+    assert 'class="f-more" x="0%" y="0" width="100.0%"' in text
+    assert "−RM\u00a03,760 to −RM\u00a0940" in text
 
 
 def test_what_is_escaped_still_reads_as_it_was() -> None:

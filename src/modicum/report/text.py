@@ -10,36 +10,139 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import words
+from modicum.report import asked, said, words
+from modicum.report.currency import shown_in
+from modicum.report.history import Comparison
+from modicum.report.ladder import text as ladder
+from modicum.report.proven import best_rung, by_evidence
 from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
 
 LONGEST_NAME = 40
 LONGEST_SENTENCE = 1_500
+MOST_ROWS = 12
 ACCENT = "cyan"
 
 
 def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
-    """The report in `width` columns, with ANSI colours where asked for."""
+    """The report in `width` columns and in its currency, with ANSI colours where asked for."""
     out = io.StringIO()
     console = Console(
         file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False, legacy_windows=False
     )
+    with shown_in(report.currency):
+        _head(console, report)
+        if report.comparison is not None:
+            _compared(console, report.comparison)
+        console.print(_workloads(report))
+        if len(report.scopes) > 1:
+            console.print(_scopes(report))
+        _options(console, report)
+        ladder.show(console, report)
+        for line in report.workloads:
+            if line.sentence and line.state in IN_FORCE:
+                _certified(console, line)
+        _staying(console, report)
+        _unpriced(console, report)
+        for sentence in (*asked.said(report), *asked.conversations_said(report)):
+            console.print(Text(words.visible(sentence, LONGEST_SENTENCE)))
+        for note in (said.at_rate(report.currency, report.made_at.date()), *report.notes):
+            if note:
+                console.print(Text(note, style="dim" if colour else ""))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _head(console: Console, report: Report) -> None:
     console.print(Text(words.visible(report.headline), style="bold"))
+    if report.worth is not None and report.worth.sentence not in report.headline:
+        console.print(Text(words.visible(report.worth.sentence, LONGEST_SENTENCE)))
     console.print()
     console.print(_three(report.figures))
-    console.print(_workloads(report))
-    for line in report.workloads:
-        if line.sentence and line.state in IN_FORCE:
-            _certified(console, line)
-    refused = [line for line in report.workloads if line.state not in (*IN_FORCE, "not_tried", "ignored")]
-    if refused:
-        console.print(Text("Stays as it is", style="bold"))
-        alike: dict[str, list[str]] = {}
-        for line in refused:
-            alike.setdefault(words.visible(words.why(line), LONGEST_SENTENCE), []).append(_name(line))
-        for why, names in alike.items():
-            console.print(Padding(Text(f"{', '.join(names)}: {why}"), (0, 0, 0, 2)))
+    lines = [said.against_budget(report)]
+    if report.ladders or report.totals.certified:
+        parts = [f"{words.percent(one.share)} {one.evidence}" for one in by_evidence(report) if one.evidence != "none"]
+        lines += [f"Of the spend, work that something smaller does: {', '.join(parts)}."] if parts else []
+    lines += [report.shares.sentence] if report.shares is not None else []
+    lines += [model.sentence for model in report.retiring]
+    shown = [Text(words.visible(line, LONGEST_SENTENCE)) for line in lines if line]
+    if shown:
         console.print()
+    for line in shown:
+        console.print(line)
+
+
+def _compared(console: Console, comparison: Comparison) -> None:
+    console.print()
+    console.print(Text(said.changed(comparison), style="bold"))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("what changed", overflow="fold")
+    for head in ("calls before", "after", "spend before", "after", "1,000 calls before", "after", "change"):
+        table.add_column(head, justify="right")
+    for line in comparison.workloads[:MOST_ROWS]:
+        old, new = line.before, line.after
+        spent = ["–" if not side.calls else words.money(side.spend_usd if side.priced_calls else None) for side in (old, new)]
+        means = ["–" if not side.calls else words.thousand(side.usd_call) for side in (old, new)]
+        table.add_row(
+            Text(words.visible(line.name, LONGEST_NAME)), f"{old.calls:,}", f"{new.calls:,}", *spent, *means, words.signed(line.change_usd)
+        )
+    console.print(table)
+    effects = [("volume", comparison.volume_usd), ("mix", comparison.mix_usd), ("price", comparison.price_usd)]
+    effects += [("new workloads", comparison.new_usd), ("gone", comparison.gone_usd)]
+    console.print(Text("Made of " + ", ".join(f"{name} {words.signed(usd)}" for name, usd in effects) + "."))
+    for note in comparison.notes:
+        console.print(Text(note))
+    console.print()
+
+
+def _options(console: Console, report: Report) -> None:
+    """The best that is known instead of each workload, the dearest first."""
+    names = {line.workload_id: line for line in report.workloads}
+    found = [(names[one.workload_id], best_rung(one)) for one in report.ladders if one.workload_id in names]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("workload", overflow="fold")
+    table.add_column("could go to", overflow="fold")
+    table.add_column("evidence")
+    for head in ("1,000 calls", "saving, net"):
+        table.add_column(head, justify="right")
+    for line, rung in found[:MOST_ROWS]:
+        if rung is not None:
+            where = f"{rung.name} at {rung.provider}" if rung.provider else rung.name
+            table.add_row(
+                Text(_name(line)),
+                Text(words.visible(where, 2 * LONGEST_NAME)),
+                Text(rung.evidence, style=ACCENT if rung.evidence == "certified" else ""),
+                words.thousand(rung.usd_call),
+                words.saving(rung.saving),
+            )
+    if table.row_count:
+        console.print(table)
+
+
+def _scopes(report: Report) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("scope", overflow="fold")
+    for head in ("calls", "workloads", "spend a month", "saving, net"):
+        table.add_column(head, justify="right")
+    for line in report.scopes[:MOST_ROWS]:
+        saving = "–" if line.saving_usd_month is None else words.money(line.saving_usd_month)
+        name = Text(words.visible(line.scope, LONGEST_NAME))
+        table.add_row(name, f"{line.calls:,}", f"{line.workloads:,}", words.money(line.spend_usd_month), saving)
+    return table
+
+
+def _staying(console: Console, report: Report) -> None:
+    refused = [line for line in report.workloads if line.state not in (*IN_FORCE, "not_tried", "ignored")]
+    if not refused:
+        return
+    console.print(Text("Stays as it is", style="bold"))
+    alike: dict[str, list[str]] = {}
+    for line in refused:
+        alike.setdefault(words.visible(words.why(line), LONGEST_SENTENCE), []).append(_name(line))
+    for why, names in alike.items():
+        console.print(Padding(Text(f"{', '.join(names)}: {why}"), (0, 0, 0, 2)))
+    console.print()
+
+
+def _unpriced(console: Console, report: Report) -> None:
     unpriced = [model for model in report.models if model.unpriced_calls]
     for model in unpriced:
         name = words.visible(model.model, LONGEST_NAME)
@@ -47,9 +150,6 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
         console.print(Text(f"Unknown cost: {words.count(model.unpriced_calls, 'call')} to {name} ({what})"))
     if unpriced:
         console.print()
-    for note in report.notes:
-        console.print(Text(note, style="dim" if colour else ""))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _three(figures: tuple[HeadlineFigure, ...]) -> Table:
