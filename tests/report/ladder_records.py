@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from modicum.catalog import Catalogue
@@ -92,7 +93,13 @@ def traffic(workload_id: str = "w1", **fields: Any) -> Traffic:
 def cards(*extra: Card, sold: Mapping[str, Mapping[str, str]] = SOLD) -> Cards:
     """`big`, and what is given."""
     known = extra if any(one.id == "big" for one in extra) else (big(), *extra)
-    return Cards(known, sold)
+    return _cards(known, tuple((name, tuple(prices.items())) for name, prices in sold.items()))
+
+
+@lru_cache(maxsize=64)
+def _cards(known: tuple[Card, ...], sold: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Cards:
+    """The price list is searched for these names once."""
+    return Cards(known, {name: dict(prices) for name, prices in sold})
 
 
 def built(

@@ -114,6 +114,7 @@ def test_an_exact_cache_saves_what_repeats() -> None:
     assert (found.usd_call, found.share, found.evidence) == (Decimal(0), 0.25, "measured")
     assert close(saves(found).usd_month, MONTH / 4)
     assert one(days(10), told=traffic(repeated_share=0.0)).left_out[0].startswith("exact cache: none of 1,000 requests")
+    assert one(days(10), told=traffic(repeated_share=0.002)).left_out[0].startswith("exact cache: 0.2\u00a0% of 1,000 requests")
     assert one(days(10)).left_out[0].startswith("exact cache: how often a request repeats is unknown")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 
 from modicum.backends.facts import all_facts
@@ -77,7 +78,7 @@ class Market:
             price = self.cards.offers.price(card, self.today)
             if price is not None and _paid(price):
                 at = at_length(price, self.today, tokens[0])
-                read = None if at.provider == OPERATOR else self.cards.offers.changed(self.today)
+                read = None if at.provider == OPERATOR else self._changed
                 found.append(Pick(card=card, price=at, provider=at.provider, read=read, obstacles=obstacles(card, needs, self.settings)))
         return sorted(found, key=lambda pick: (_call(pick.price, tokens), pick.card.id))
 
@@ -109,6 +110,11 @@ class Market:
                 offer for offer in self.cards.offers.of(card, self.today) if self._is_callable(offer.provider) and _paid(offer.price)
             )
         return self._offers[card.id]
+
+    @cached_property
+    def _changed(self) -> date | None:
+        """The latest day that the price list knows of."""
+        return self.cards.offers.changed(self.today)
 
     def _is_callable(self, provider: str) -> bool:
         return provider in self._sellers or provider.startswith("huggingface_") and "huggingface" in all_facts()

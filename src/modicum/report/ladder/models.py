@@ -17,6 +17,8 @@ from modicum.report.ladder.net import Change, after, cheaper, saved
 from modicum.report.rungs import Evidence, Obstacle, Rung, RungKind
 from modicum.types import Price, Usage
 
+LONG_ANSWER = 50
+"""Tokens."""
 Found = tuple[list[Rung], list[str]]
 """Rungs, and what is left out with why."""
 
@@ -158,6 +160,9 @@ def _thinking(row: object, tokens: int) -> Usage:
 
 
 def _reasons(case: Case) -> bool:
+    """Its answers are long enough that some of it may be reasoning."""
+    if case.tokens is None or case.tokens[1] < LONG_ANSWER:
+        return False
     return case.incumbent is not None and case.incumbent.abilities is not None and bool(case.incumbent.abilities.reasoning)
 
 

@@ -26,8 +26,9 @@ def exact_cache(case: Case) -> tuple[Rung | None, str]:
     if traffic is None or traffic.repeated_share is None or not traffic.calls_with_body:
         return None, "exact cache: how often a request repeats is unknown, for the calls carry no requests"
     share, seen = traffic.repeated_share, traffic.calls_with_body
-    if round(share * seen) == 0:
-        return None, f"exact cache: none of {words.count(seen, 'request')} had been answered within the day before it"
+    if share < case.settings.least_repeats:
+        many = f"{words.percent(share)} of {words.count(seen, 'request')}" if share else f"none of {words.count(seen, 'request')}"
+        return None, f"exact cache: {many} had been answered within the day before"
     answers = Coverage(share=share, accepted=round(share * seen), groups=seen)
     change = Change(answers=answers, says=("the share of repeats",))
     saving = saved(change, case.bill, case.month, key=case.key("exact cache")) if case.bill.compared else None
@@ -67,6 +68,8 @@ def _certified(case: Case) -> Rung:
     share = certificate.coverage_calls * (1 - settings.control_share)
     computing = case.bill.calls_month * share * float(settings.serving_usd_call)
     saving = _less(line.saving, computing + float(settings.audit_usd_month))
+    # What it took to prove it is spent; a person's look at it in shadow is still to come.
+    once = Decimal(0) if line.state == "on" else settings.one_off_usd(small=True)
     steps = {
         "proposed": (f"`modicum route on {line.route_id}`, first in shadow",),
         "shadow": ("its answers in shadow looked at, then `modicum route on`",),
@@ -81,7 +84,7 @@ def _certified(case: Case) -> Rung:
         share=share,
         usd_call=settings.serving_usd_call.quantize(Decimal("1e-10")),
         usd_month=after(line.baseline_usd_month, saving),
-        one_off_usd=settings.one_off_usd(labels=certificate.labels_used, training=True),
+        one_off_usd=once,
         saving=saving,
         cheaper_share=cheaper(settings.serving_usd_call, case.usd_call),
         evidence="certified",
@@ -92,7 +95,7 @@ def _certified(case: Case) -> Rung:
         assumptions=(
             f"{words.percent(settings.control_share)} of the conversations stay with the incumbent, so that the promise can be checked.",
             _computing(case),
-            f"{words.count(certificate.labels_used, 'label')} at {words.money(settings.label_usd)} each.",
+            "What building and proving it cost is spent.",
         ),
     )
 

@@ -24,6 +24,9 @@ from modicum.report.rungs import Obstacle, Rung
 TRIED = 3
 """Models that are laid on machines, smallest first."""
 DAY_HOURS = 24
+WEEK = 7
+"""Days that stand for all of them."""
+MILLION = 1_000_000
 SLOWER = 2.0
 
 
@@ -66,7 +69,9 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
     settings, running = case.settings, chosen.running
     assert running is not None
     month = running.usd_month
-    usd_call = month / Decimal(running.calls_month)
+    calls, tokens = case.bill.calls_month, sum(case.tokens or (0.0,))
+    usd_call = month / Decimal(calls)
+    million = usd_call / Decimal(tokens) * MILLION
     change = Change(
         cost=Priced(by_day=case.bill.by_day * 0.0, usd_call=usd_call),
         kept=settings.control_share,
@@ -85,7 +90,7 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
     at_most = running.capacity_calls_hour * settings.machines.headroom * MONTH_HOURS * running.machines
     pays = ""
     if enough is not None and saving is not None and (saving.usd_month or 0) <= 0:
-        pays = f" It pays from about {enough:,.0f} calls a month on; there are {running.calls_month:,.0f}."
+        pays = f" It pays from about {enough:,.0f} calls a month on; there are {calls:,.0f}."
         pays = pays if enough <= at_most else " It pays at no volume that these machines could answer."
     bought = f"{words.money(chosen.price_usd)} to buy, over {settings.machines.years:g} years" if chosen.buying else "rented"
     return Rung(
@@ -106,7 +111,7 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
         assumptions=(
             f"{words.money(month)} a month whatever comes: {bought}, power, {settings.machines.care_hours_month:g} hours of care at"
             f" {words.money(settings.machines.hour_usd)}.{pays}",
-            f"{words.money(running.usd_mtok)} a million tokens at these hours, {words.percent(running.utilisation)} busy;"
+            f"{words.money(million)} a million tokens at these hours, {words.percent(running.utilisation)} busy;"
             f" {words.money(running.usd_mtok_full)} were it busy at all times. {chosen.precision}, speed by roofline.",
             "It answers this workload alone; several may share it.",
             *(("The calls come evenly: when they come is not known.",) if even else ()),
@@ -119,7 +124,8 @@ def _hours(case: Case) -> tuple[Traffic, bool]:
     """(the workload's hours, no more is known than that they are even): as gathered, else by the hours of the day, else even."""
     if case.hours is not None:
         return case.hours, False
-    days, calls, (tokens_in, tokens_out) = case.month.days, case.bill.calls, case.tokens or (0.0, 0.0)
+    days, (tokens_in, tokens_out) = min(case.month.days, WEEK), case.tokens or (0.0, 0.0)
+    calls = max(1, round(case.bill.calls * days / case.month.days))
     told = case.traffic.hours if case.traffic is not None else ()
     even = not sum(told)
     shape = [1] * DAY_HOURS if even else list(told)

@@ -54,6 +54,8 @@ class LadderSettings:
     """Another model may count this much more or fewer tokens in the same text; the estimate takes as many."""
     thinking_tokens: int = 200
     """A model that may reason first may write up to so many tokens more; the estimate takes none, the interval takes them in."""
+    least_repeats: float = 0.01
+    """Of the requests, below which an exact cache is not worth a thought."""
     cache_minutes: float = 5.0
     """A provider keeps a prompt's beginning for so long after it was last read."""
     cache_least_tokens: int = 1024
