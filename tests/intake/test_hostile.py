@@ -55,6 +55,8 @@ RECORD = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8)
 @example(b'[{"a":"' + b"\\" * 7)
 @example(b'a,b\n"')
 @example(b"\xff\xfea")
+@example(b"\x0c\na,b")
+@example(b" a,b\n1,2")
 @example(b"\xfe\xff\x00[\x00]")
 def test_random_bytes(body: bytes) -> None:
     found = take(body)
@@ -216,3 +218,15 @@ def test_a_share_is_one_or_is_refused(text: str) -> None:
         assert 0 < share_of(text) <= 1
     except InputError as error:
         assert "no share" in str(error)
+
+
+@pytest.mark.parametrize("depth", [10, 63, 70, 900, 5000])
+def test_what_is_nested_too_deeply_is_refused_or_stays_text(depth: int) -> None:
+    deep = '{"messages":[{"role":"user","content":' + '{"a":' * depth + "1" + "}" * depth + "}]}"
+    row = '{"request_id":"r-0123456789abcdef","call_type":"completion","startTime":"2026-10-01T08:00:00Z","spend":1,"model":"m",'
+    for body in (row + '"proxy_server_request":' + deep + "}", row + '"proxy_server_request":' + json.dumps(deep) + "}"):
+        (found,) = take(body.encode())
+        if isinstance(found, Told) and found.call.request is not None:
+            assert found.call.request.count(b"{") <= 66
+        else:
+            assert isinstance(found, Told) or "nested" in found.reason  # type: ignore[union-attr]

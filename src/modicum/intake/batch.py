@@ -54,7 +54,6 @@ def keep(line: Line) -> Iterator[Observed]:
 def read(line: Line) -> Iterator[Observed]:
     """The call of an answer. Raises LogFormatError."""
     row = line.record()
-    check_depth(row)
     name = text(row.get("custom_id"))
     if name is None:
         raise LogFormatError("an answer of a batch without 'custom_id'")

@@ -17,7 +17,7 @@ from modicum.intake import rebuilt
 from modicum.intake.times import check, moment
 from modicum.intake.told import Line, loaded, number, whole
 from modicum.types import Call, Usage
-from modicum.wire.observed import Observed, check_depth, step, text
+from modicum.wire.observed import Observed, step, text
 
 _encode = msgspec.json.Encoder().encode
 FIELDS: Mapping[str, str] = {
@@ -78,7 +78,6 @@ def _parts(given: str) -> list[str]:
 def read(line: Line) -> Iterator[Observed]:
     """The call in a row. Raises LogFormatError with the column's name."""
     row = line.record()
-    check_depth(row)
     if not any(column in row for column in line.columns.values()) and line.columns:
         raise LogFormatError("none of the columns that --columns names is in this record")
 

@@ -17,7 +17,7 @@ from modicum.intake.times import check, moment
 from modicum.intake.told import Line, Passed, number, record, whole
 from modicum.types import Call, Endpoint, Usage
 from modicum.wire import canon
-from modicum.wire.observed import SHORTEST_ID, Observed, check_depth, text
+from modicum.wire.observed import SHORTEST_ID, Observed, text
 
 _encode = msgspec.json.Encoder().encode
 _PATHS: tuple[tuple[str, Endpoint], ...] = (
@@ -37,7 +37,6 @@ def looks_like(names: Any) -> bool:
 def read(line: Line) -> Iterator[Observed | Passed]:
     """The call in a row. Raises LogFormatError."""
     row = line.record()
-    check_depth(row)
     asked, answered = record(row.get("request_body")) or None, record(row.get("response_body")) or None
     endpoint = _endpoint(row, asked)
     if endpoint is None:

@@ -20,7 +20,7 @@ from modicum.intake import rebuilt
 from modicum.intake.times import check, moment
 from modicum.intake.told import Line, Passed, loaded, number, record, whole
 from modicum.types import Call, Endpoint, Usage
-from modicum.wire.observed import SHORTEST_ID, Observed, check_depth, step, text
+from modicum.wire.observed import SHORTEST_ID, Observed, step, text
 
 _encode = msgspec.json.Encoder().encode
 _ENDPOINTS: Mapping[str, Endpoint] = {"GENERATION": "chat_completions", "EMBEDDING": "embeddings"}
@@ -44,7 +44,6 @@ def is_trace(names: Any) -> bool:
 def read(line: Line) -> Iterator[Observed | Passed]:
     """The calls in a record: one of an observation, those of a trace that brings its observations. Raises LogFormatError."""
     row = line.record()
-    check_depth(row)
     if not is_trace(row):
         yield observe(row)
         return

@@ -20,7 +20,7 @@ from modicum.intake.told import Line, Passed, loaded, number, record, whole
 from modicum.types import Call, Endpoint, Usage
 from modicum.wire import canon
 from modicum.wire.litellm import ENDPOINTS, REDACTED
-from modicum.wire.observed import Observed, check_depth, code, step, text
+from modicum.wire.observed import Observed, code, step, text
 from modicum.wire.told import finish
 
 _encode = msgspec.json.Encoder().encode
@@ -37,7 +37,6 @@ def looks_like(names: Any) -> bool:
 def read(line: Line) -> Iterator[Observed | Passed]:
     """The call in a row. Raises LogFormatError."""
     row = line.record()
-    check_depth(row)
     kind = str(row.get("call_type") or "").removeprefix("litellm.")
     sent = whole(row.get("prompt_tokens"), "prompt_tokens")
     got = whole(row.get("completion_tokens"), "completion_tokens")

@@ -69,7 +69,7 @@ def layout_of(first: bytes) -> Layout:
     if first.removeprefix(BOM)[:1] in (b"\n", b"\r", b""):
         return "lines"
     # A line of JSON behind the first speaks against a head.
-    head = tables.head(line) if found or len(first) < LOOKED_AT_BYTES else None
+    head = tables.head(first.split(b"\n", 1)[0]) if found or len(first) < LOOKED_AT_BYTES else None
     if head is None or len(head[1]) < 2 or rest.lstrip()[:1] in (b"{", b"["):
         return "lines"
     return "table"

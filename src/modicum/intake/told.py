@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from modicum.errors import LogFormatError
+from modicum.errors import InputError, LogFormatError
 from modicum.intake.pairs import Pairs
 from modicum.types import Call, quick
 from modicum.wire import chat
+from modicum.wire.observed import MOST_DEPTH, check_depth
 
 _GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 Fields = dict[str, msgspec.Raw]
@@ -54,18 +55,24 @@ class Line:
     source: str = ""
 
     def record(self) -> dict[str, Any]:
-        """All of it, decoded. Raises LogFormatError."""
-        return chat.loads(self.body)
+        """All of it, decoded. Raises InputError, also for what is nested too deeply for those who read it by recursion."""
+        found = chat.loads(self.body)
+        if self.body.count(b"[") + self.body.count(b"{") > MOST_DEPTH:
+            check_depth(found)
+        return found
 
 
 def loaded(value: Any) -> Any:
-    """A value, decoded where it is JSON as text: what a database or a spreadsheet made of it."""
+    """A value, decoded where it is JSON as text: what a database or a spreadsheet made of it. What is nested too deeply stays text."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        found = msgspec.json.decode(value)
+        if value.count("[") + value.count("{") > MOST_DEPTH:
+            check_depth(found)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError, InputError):
         return value
+    return found
 
 
 def record(value: Any) -> dict[str, Any]:

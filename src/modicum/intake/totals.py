@@ -15,7 +15,7 @@ from modicum.errors import InputError, LogFormatError
 from modicum.intake.times import check, moment
 from modicum.intake.told import Line, record, whole
 from modicum.types import ProviderTotal, Usage
-from modicum.wire.observed import check_depth, text
+from modicum.wire.observed import text
 
 DAY_S = 86_400
 
@@ -34,7 +34,6 @@ def looks_like(names: Any) -> bool:
 def read(line: Line) -> Iterator[ProviderTotal]:
     """The totals in a record. Raises LogFormatError."""
     row = line.record()
-    check_depth(row)
     if "results" in row:
         yield from _bucket(row)
     elif "amount_value" in row or "line_item" in row:
