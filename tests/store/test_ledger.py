@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import signal
 import subprocess
@@ -187,6 +188,36 @@ def test_a_note_that_cannot_be_written_is_appended_instead(tmp_path: Path) -> No
     log = rows.file(tmp_path / "ledger", 1).read_bytes()
     assert list(log[4 :: rows.ROW.size]) == [rows.HEAD, rows.RESERVE, rows.SETTLE]
     ledger.close()
+
+
+def test_what_could_not_be_held_is_owed_and_appended_as_soon_as_that_can_be(tmp_path: Path) -> None:
+    key = dataclasses.replace(KEY, budget_day_usd=Decimal(1))
+    one, other = Ledger(tmp_path), Ledger(tmp_path, rotate_bytes=1)
+    held = os.open(tmp_path / "ledger" / "lock", os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    ended, running = new_call_id(), new_call_id()
+    with pytest.raises(StoreError, match="another process keeps"):
+        one.reserve(key, ended, PICO // 2, 5)
+    assert one.owe(key, ended, PICO // 2, 5) and one.owe(key, running, PICO // 2, 5)
+    with pytest.raises(BudgetError):
+        one.owe(key, new_call_id(), PICO // 2, 5)  # the budget holds by what is known here
+    one.settle(ended, PICO // 4, 3)
+    assert not one.flush()
+    os.close(held)
+    other.reserve(key, new_call_id(), 0, 0)  # in a new file: what is owed is known to nobody else
+    assert one.flush()
+    assert one.account("key_1").days[one._today()] == PICO * 3 // 4
+    with pytest.raises(BudgetError):
+        other.reserve(key, new_call_id(), PICO // 2, 5)
+    one.settle(running, PICO // 8, 3)
+    assert one.flush()
+    found = {entry.call_id: entry.pico_usd for entry in entries(tmp_path)}
+    assert (found[ended], found[running]) == (PICO // 4, PICO // 8)
+    one.close()
+    other.close()
+    again = Ledger(tmp_path)
+    assert again.account("key_1").days[again._today()] == PICO * 3 // 8
+    again.close()
 
 
 def test_a_torn_row_is_cut_off_and_a_damaged_one_skipped(tmp_path: Path) -> None:
@@ -405,7 +436,7 @@ class Spending(RuleBasedStateMachine):
         if gracefully:
             gone.close()
         else:
-            for fd in (gone._alive._fd, gone._lock, gone._log._fd):  # what a kill leaves
+            for fd in (gone._alive._fd, gone._lock._fd, gone._log._fd):  # what a kill leaves
                 os.close(fd)
         for call_id in [call_id for call_id, held in self.held.items() if held.ledger == worker]:
             held = self.held.pop(call_id)

@@ -225,11 +225,14 @@ class Till:
             ledger = self._ledger or self._counted()
             ledger.reserve(key, call_id, amount, input_tokens + output)
         except StoreError as error:
-            self._alarm.ring("ledger", f"{name(error)}; {'a call is served uncounted' if self._fail_open else 'a call was refused'}")
-            if self._fail_open:
+            if not self._fail_open:
+                self._alarm.ring("ledger", f"{name(error)}; a call was refused")
+                raise StoreUnavailableError("the ledger of keys cannot be written now", hint="try again") from None
+            if self._ledger is None or not self._ledger.owe(key, call_id, amount, input_tokens + output):
+                self._alarm.ring("ledger", f"{name(error)}; a call is served uncounted")
                 return NOTHING_HELD
-            raise StoreUnavailableError("the ledger of keys cannot be written now", hint="try again") from None
-        return Hold(ledger, call_id)
+            self._alarm.ring("ledger", f"{name(error)}; a call is counted in memory until it can be")
+        return Hold(self._ledger, call_id)
 
     def _counted(self) -> Ledger:
         self._ledger = self._ledger or Ledger(self._home, keep_days=self._keep_days)

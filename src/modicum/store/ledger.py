@@ -20,16 +20,16 @@ Rows outlive a kill at any moment; a power cut may take the last second. Open it
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modicum.errors import LimitError, StoreError
 from modicum.store.alive import Alive
+from modicum.store.ledger_lock import PATIENCE_S, WAIT_S, LedgerLock
 from modicum.store.ledger_log import LITTLE_BYTES, MUCH_BYTES, Log
 from modicum.store.ledger_rows import (
     CALL,
@@ -59,12 +59,8 @@ from modicum.types import Key
 ROTATE_BYTES = 16 << 20
 KEPT_DAYS = 70
 """So many days with spend are carried into the next file: two months, and what a clock that jumped made of them."""
-WAIT_S = 0.05
-"""How long the lock is waited for; the event loop stands still meanwhile."""
-SHORT_WAIT_S = 0.002
-PATIENCE_S = 10.0
-"""How long it is waited for where nobody else waits: at the start."""
-_NOW = fcntl.LOCK_EX | fcntl.LOCK_NB
+MOST_OWED = 10_000
+"""So many calls are counted in memory while the ledger cannot be written; those that come then are not counted at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +86,18 @@ class Ledger:
         """Calls of this process that are in flight."""
         self._ended: dict[bytes, bytes] = {}
         """Rows of those that ended, until they are appended."""
+        self._owed: dict[bytes, bytes] = {}
+        """Rows of those that began while nothing could be appended, until they are."""
         self._note_at = 0
         self._others: set[int] = set()
         """Writers whose rows were read."""
-        self._impatient_until = 0.0
         self.damaged = 0
         """Rows that could not be read."""
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._log = Log(self._folder)
             self._alive = Alive(self._folder / WRITERS)
-            self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = LedgerLock(self._folder / "lock")
             with self._locked(PATIENCE_S):
                 self._reap()
                 self._hear()
@@ -137,6 +134,21 @@ class Ledger:
         finally:
             self._end()
 
+    def owe(self, key: Key, call_id: str, pico: int, tokens: int) -> bool:
+        """Hold so much where `reserve` could not, by what was last seen here, and append it as soon as that can be.
+
+        A kill before that loses it. False where too many wait already. Raises LimitError, BudgetError.
+        """
+        call, named, wall_us, steady_us = call_bytes(call_id), key.key_id.encode(), self._wall_us(), self._steady_us()
+        if len(named) > LONGEST_KEY or len(self._owed) >= MOST_OWED:
+            return False
+        day, second = self._today(wall_us), steady_us // SECOND_US
+        self._tally.check(key, pico, tokens, day=day, now=second)
+        self._owed[call] = row(RESERVE, 0, self._alive.number, day, wall_us, steady_us, named, call, pico, tokens)
+        one = self._mine[call] = Open(key.key_id, self._alive.number, day, second, pico, tokens)
+        self._tally.reserve(call, one, counts=True)
+        return True
+
     def settle(self, call_id: str, pico: int | None, tokens: int | None, *, estimated: bool = False) -> None:
         """A call ended. None: not known; what was held is taken. Never raises: what cannot be written now is written with the next row."""
         self._note(SETTLE, (ESTIMATED if estimated else 0) | (UNKNOWN if pico is None else 0), call_id, pico, tokens)
@@ -157,8 +169,8 @@ class Ledger:
         return account, max(seconds[-1][0] + WINDOW_S + 1 - now, 0) if seconds else 0
 
     def flush(self) -> bool:
-        """Append the rows of calls that ended; False where that cannot be now."""
-        if self._ended:
+        """Append what waits to be; False where that cannot be now."""
+        if self._ended or self._owed:
             try:
                 with self._locked(WAIT_S):
                     self._append()
@@ -183,7 +195,7 @@ class Ledger:
             self._lose(self._alive.number)
         with contextlib.suppress(OSError):  # what stays there is nobody's, and is taken for dead
             self._alive.close()
-        os.close(self._lock)
+        self._lock.close()
         self._log.close()
 
     # ------------------------------------------------------------------------------------------------- the lock
@@ -200,10 +212,7 @@ class Ledger:
 
     def _begin(self, wait_s: float) -> None:
         """Take the lock and read all that others wrote. Raises StoreError, and the lock is not held then."""
-        try:
-            fcntl.flock(self._lock, _NOW)
-        except BlockingIOError:
-            self._take(wait_s)
+        self._lock.take(wait_s)
         try:
             if not self._log.is_open or self._log.has_grown():
                 self._catch_up()
@@ -214,27 +223,10 @@ class Ledger:
             raise
 
     def _end(self) -> None:
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        self._lock.leave()
 
     def _failed(self, error: OSError) -> StoreError:
         return StoreError(f"cannot use {self._folder}: {error.strerror}")
-
-    def _take(self, wait_s: float) -> None:
-        until = 0.0
-        while True:
-            try:
-                fcntl.flock(self._lock, _NOW)
-                return
-            except BlockingIOError:
-                now = time.monotonic()
-                if not until:
-                    # After one that waited in vain the next ones wait for less: a stopped process must not stop the loop.
-                    until = now + (SHORT_WAIT_S if wait_s == WAIT_S and now < self._impatient_until else wait_s)
-                elif now >= until:
-                    if wait_s == WAIT_S:
-                        self._impatient_until = now + 1.0
-                    raise StoreError(f"another process keeps {self._folder / 'lock'}") from None
-            time.sleep(0.0001)
 
     def _today(self, wall_us: int | None = None) -> int:
         """The day. A clock that is set back over midnight does not bring yesterday back, with what was left of its budget."""
@@ -264,17 +256,12 @@ class Ledger:
         if not sound(one):
             self.damaged += 1
             return False
-        _, kind, flags, _, writer, day, _, at_us, named, call, pico, tokens = ROW.unpack(one)
+        fields = ROW.unpack(one)
+        _, kind, _, _, writer, day, _, at_us, named, call, pico, tokens = fields
         if day > self._day:
             self._day = day
         if kind == RESERVE:
-            # A steady clock that stands before a row's is another boot's: its minutes are over.
-            counts = not flags & CARRIED and 0 <= steady_us - at_us < 2 * WINDOW_S * SECOND_US
-            self._tally.reserve(call, Open(_id(named), writer, day, at_us // SECOND_US, pico, tokens), counts=counts)
-            if writer != self._alive.number:
-                self._others.add(writer)
-            elif (ended := self._ended.get(call)) is not None:  # a new file, begun before it was told
-                self._tally.settle(call, *ROW.unpack(ended)[-2:])
+            self._add_reserved(fields, steady_us)
         elif kind in ENDS:
             self._tally.settle(call, pico, tokens)
             self._mine.pop(call, None)
@@ -287,21 +274,35 @@ class Ledger:
             self._first_day = day
         return bool(kind == SEAL)
 
+    def _add_reserved(self, fields: tuple[Any, ...], steady_us: int) -> None:
+        _, _, flags, _, writer, day, _, at_us, named, call, pico, tokens = fields
+        # A steady clock that stands before a row's is another boot's: its minutes are over.
+        counts = not flags & CARRIED and 0 <= steady_us - at_us < 2 * WINDOW_S * SECOND_US
+        self._tally.reserve(call, Open(_id(named), writer, day, at_us // SECOND_US, pico, tokens), counts=counts)
+        if writer != self._alive.number:
+            self._others.add(writer)
+        elif (ended := self._ended.get(call)) is not None:  # a new file, begun before it was told
+            self._tally.settle(call, *ROW.unpack(ended)[-2:])
+
     def _follow(self) -> None:
         """Go on with the next file, making it where whoever sealed this one died before it could."""
         if self._log.follow():
             self._tally = Tally()
+            steady_us = self._steady_us()
+            for one in self._owed.values():  # nobody else knows of these
+                self._add_reserved(ROW.unpack(one), steady_us)
         else:
             self._create(self._log.number + 1)
 
     # --------------------------------------------------------------------------------------------------- writing
 
     def _append(self, body: bytes = b"") -> None:
-        """Write the rows of calls that ended, and this one, at once."""
-        if self._ended:
-            body = b"".join((*self._ended.values(), body))
+        """Write the rows of calls that began and ended before, and this one, at once."""
+        if self._ended or self._owed:
+            body = b"".join((*self._owed.values(), *self._ended.values(), body))
         if body:
             self._log.append(body)
+            self._owed.clear()
             self._ended.clear()
             self._note_at = 0
 
