@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import click
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
-from modicum.cli.options import Config, print_json, print_table, printable
+from modicum.catalog.cards import Cards
+from modicum.cli.options import Config, console, print_json, print_table, printable
 from modicum.errors import NotEnoughDataError
 from modicum.intake import declared
 from modicum.intake.declared import Declared
 from modicum.report import words
 from modicum.report.declared import DeclaredReport, declared_report
+from modicum.report.ladder import LadderSettings, declared_ladders
+from modicum.report.ladder.text import SHOWN, table
 
 _ASKED = (
     ("task", "Kind of task (classify, extract, summarise, ... ; empty: unsure)"),
@@ -32,7 +36,11 @@ _RIGHT = {"name": "x", "task": "", "calls_month": "1", "input_tokens": "1", "out
 def show(path: Path, config: Config, *, as_json: bool) -> None:
     """Print the report on a declared list; `-` on a terminal asks for its rows. Raises LogFormatError."""
     rows = ask() if str(path) == "-" and sys.stdin.isatty() else declared.read(path)
-    found = declared_report(rows, Catalogue(*priced(config)), today=datetime.now(UTC).date())
+    now, catalogue = datetime.now(UTC), Catalogue(*priced(config))
+    found = declared_report(rows, catalogue, today=now.date())
+    cards, settings = Cards.open(config.home, priced(config)[0]), LadderSettings.of(config)
+    ladders = {its.workload_id: its for its in declared_ladders(rows, cards=cards, catalogue=catalogue, settings=settings, now=now)}
+    found = replace(found, ladders=tuple(ladders[line.name] for line in found.workloads))
     if as_json:
         print_json(found)
     else:
@@ -89,5 +97,13 @@ def _print(found: DeclaredReport) -> None:
         ],
         right=(3, 4, 5, 6, 7, 8),
     )
+    for its in found.ladders[:SHOWN]:
+        if len(its.rungs) > 1:
+            click.echo(printable(f"{words.visible(its.workload_id, 40)}: what could answer it, the smallest first"))
+            console().print(table(its))
+    if len(found.ladders) > SHOWN:
+        click.echo(
+            f"{words.count(len(found.ladders) - SHOWN, 'more workload has its', 'more workloads have their')} shortlist in --format json."
+        )
     for note in found.notes:
         click.echo(printable(note))

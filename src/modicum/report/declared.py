@@ -11,6 +11,7 @@ from typing import Literal
 from modicum.catalog import Catalogue, cost
 from modicum.intake.declared import Declared
 from modicum.report import words
+from modicum.report.rungs import Ladder
 from modicum.types import Price, TaskKind, Usage
 
 _SCALE = 1_000_000
@@ -52,6 +53,8 @@ class DeclaredReport:
     workloads: tuple[DeclaredLine, ...]
     """Dearest first, unknown ones last."""
     notes: tuple[str, ...]
+    ladders: tuple[Ladder, ...] = ()
+    """What could answer each workload, in the order of `workloads`; a ladder's `workload_id` is the declared name."""
     ground: Literal["declared"] = "declared"
 
 

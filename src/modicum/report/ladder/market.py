@@ -139,10 +139,15 @@ def small_and_larger(picks: Sequence[Pick], needs: Needs, tokens: tuple[float, f
     free = [pick for pick in picks if not pick.blocked]
     if not free:
         return list(picks[:1])
-    free = [pick for pick in free if (today - _released(pick.card, today)).days <= OLD_DAYS] or free
+    free = recent(free, today)
     first = _best(free, needs, tokens)
     larger = [pick for pick in free if pick.parameters >= STEP * first.parameters]
     return [first, *([_best(larger, needs, tokens)] if larger else [])]
+
+
+def recent(picks: Sequence[Pick], today: date) -> list[Pick]:
+    """Without those that are known to be old, unless all are."""
+    return [pick for pick in picks if (today - _released(pick.card, today)).days <= OLD_DAYS] or list(picks)
 
 
 def _best(picks: Sequence[Pick], needs: Needs, tokens: tuple[float, float]) -> Pick:

@@ -16,7 +16,7 @@ from modicum.plan.traffic import MONTH_HOURS, Hour, Traffic
 from modicum.report import words
 from modicum.report.ladder.bill import Priced
 from modicum.report.ladder.case import Case
-from modicum.report.ladder.market import Pick
+from modicum.report.ladder.market import Pick, recent
 from modicum.report.ladder.models import published
 from modicum.report.ladder.net import Change, after, cheaper, saved
 from modicum.report.rungs import Obstacle, Rung
@@ -36,7 +36,7 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
         return None, "own hardware: no call says how many tokens it had"
     traffic, even = _hours(case)
     found: list[tuple[Plan, Pick]] = []
-    for pick in [pick for pick in picks if not pick.blocked]:
+    for pick in recent([pick for pick in picks if not pick.blocked], case.today):
         try:
             shape = from_card(pick.card)
         except InputError:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modicum.report import words
-from modicum.report.records import Report, WorkloadFigures
+from modicum.report.records import Report
 from modicum.report.rungs import Ladder, Rung
 
 SHOWN = 3
@@ -26,7 +26,7 @@ def show(console: Console, report: Report) -> None:
         line = lines.get(its.workload_id)
         if line is not None and len(its.rungs) > 1:
             console.print(Text.assemble((words.visible(line.name, LONGEST_NAME), "bold"), ": what could answer it, the smallest first"))
-            console.print(_table(line, its))
+            console.print(table(its))
     if len(report.ladders) > SHOWN:
         rest = words.count(len(report.ladders) - SHOWN, "more workload has its", "more workloads have their")
         console.print(Text(f"{rest} shortlist on the page (--html) and in --format json, with all that is assumed and left out."))
@@ -36,16 +36,17 @@ def show(console: Console, report: Report) -> None:
         console.print()
 
 
-def _table(line: WorkloadFigures, its: Ladder) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("answered by", overflow="fold")
+def table(its: Ladder) -> Table:
+    """A row a rung."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column("answered by", overflow="fold")
     for head in ("1,000 calls", "a month", "saving, net"):
-        table.add_column(head, justify="right")
-    table.add_column("evidence")
-    table.add_column("first, or in the way", overflow="fold")
+        made.add_column(head, justify="right")
+    made.add_column("evidence")
+    made.add_column("first, or in the way", overflow="fold")
     for rung in its.rungs:
         is_today = rung.kind == "incumbent"
-        table.add_row(
+        made.add_row(
             Text(_name(rung)),
             _thousand(rung.usd_call),
             words.money(rung.usd_month),
@@ -54,7 +55,7 @@ def _table(line: WorkloadFigures, its: Ladder) -> Table:
             Text(_why(rung)),
             style="dim" if rung.blocked and not is_today else "",
         )
-    return table
+    return made
 
 
 def _name(rung: Rung) -> str:

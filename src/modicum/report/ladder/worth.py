@@ -32,6 +32,7 @@ def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Tot
     )
     proven = _best(found, given, _is_proven)
     open_ = _best(found, given, _is_open)
+    any_proven = any(rung.evidence == "certified" for one in found for rung in one.rungs)
     changing, trying = _passes(proven, bill, given), _passes(open_, bill, given)
     shown = proven if changing else open_ if trying else proven
     saving = _together([rung for _, rung in shown], totals)
@@ -43,7 +44,7 @@ def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Tot
         one_off_usd=once,
         rungs=tuple((one.workload_id, rung.name) for one, rung in shown),
         threshold=threshold,
-        sentence=_sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying),
+        sentence=_sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
     )
 
 
@@ -109,13 +110,15 @@ def _sentence(
     *,
     changing: bool,
     trying: bool,
+    any_proven: bool,
 ) -> str:
     what = words.listing([f"{rung.name} for {names.get(one.workload_id, one.workload_id)}" for one, rung in shown], SHOWN)
     costs = f"it costs about {words.money(once)} once"
     if changing:
         return f"Worth changing: {what} would save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
     if trying:
-        return f"Worth trying, for nothing is proven yet: {what} could save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
+        why = "what is proven saves too little" if any_proven else "nothing is proven yet"
+        return f"Worth trying, for {why}: {what} could save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
     if bill is None:
         return "Whether anything is worth changing is unknown: no call's cost is."
     return f"Nothing here is worth changing: of {words.money(bill)} a month nothing saves enough. Enough is where {threshold}."
