@@ -217,3 +217,13 @@ def test_the_certificates_sentence_and_the_refusal_are_there() -> None:
     assert "Of 100 at most 1 differs from bank-intent&#39;s." in text
     assert "too_few_calls" in text
     assert "10 calls, 3 days" in text
+
+
+def test_nothing_worth_changing_is_the_first_thing_said() -> None:
+    it = everything()
+    assert it.worth is not None
+    nothing = dataclasses.replace(it.worth, changing=False, sentence="Nothing here is worth changing: too little. Enough is more.")
+    text = page.render(dataclasses.replace(it, worth=nothing))
+    assert "<h1>Nothing here is worth changing: too little.</h1>" in text
+    assert f'<p class="lead">Enough is more. {it.headline}</p>' in text
+    assert f"<h1>{it.headline}</h1>" in page.render(it)

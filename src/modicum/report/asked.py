@@ -111,7 +111,7 @@ def clock(report: Report) -> Clock | None:
     least = min(range(24), key=counts.__getitem__)
     return Clock(
         counts=tuple(counts),
-        summary=f"Calls by hour of the day, UTC: most from {most:02d}:00 ({counts[most]:,}), least from {least:02d}:00 ({counts[least]:,}).",
+        summary=f"Calls by hour, UTC: most from {most:02d}:00 ({counts[most]:,}), least from {least:02d}:00 ({counts[least]:,}).",
     )
 
 

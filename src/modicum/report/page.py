@@ -44,7 +44,7 @@ EVIDENCE_NOTES: dict[Evidence, str] = {
     "certified": "proven on these calls, and a promise with it",
     "measured": "seen on these calls, without a promise",
     "published": "a benchmark of others, on other data",
-    "none": "no smaller model is known to do it",
+    "none": "nobody has shown that something smaller does it",
 }
 LONGEST_OBSTACLE = 130
 """Longer ones are folded away behind what they are about."""
@@ -82,7 +82,7 @@ def render(report: Report) -> str:
 
 
 def _shown(report: Report) -> dict[str, Any]:
-    style = _read("page.css")
+    style, (headline, lead) = _read("page.css"), said.headline(report)
     lines = report.workloads
     dearest = max((line.baseline_usd_month or Decimal(0) for line in lines), default=Decimal(0))
     ladders = {ladder.workload_id: ladder for ladder in report.ladders}
@@ -91,6 +91,8 @@ def _shown(report: Report) -> dict[str, Any]:
     certified = [line for line in lines if line.state in IN_FORCE]
     return {
         "report": report,
+        "headline": headline,
+        "lead": lead,
         "words": words,
         "style": Markup(style),
         "digest": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),

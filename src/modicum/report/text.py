@@ -52,9 +52,10 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
 
 
 def _head(console: Console, report: Report) -> None:
-    console.print(Text(words.visible(report.headline), style="bold"))
-    if report.worth is not None and report.worth.sentence not in report.headline:
-        console.print(Text(words.visible(report.worth.sentence, LONGEST_SENTENCE)))
+    first, then = said.headline(report)
+    console.print(Text(words.visible(first), style="bold"))
+    if then:
+        console.print(Text(words.visible(then, LONGEST_SENTENCE)))
     console.print()
     console.print(_three(report.figures))
     lines = [said.against_budget(report)]
