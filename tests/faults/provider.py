@@ -50,8 +50,12 @@ class Exchange:
     # ------------------------------------------------------------------------------------------------ ways to answer
 
     async def raw(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except ConnectionError:
+            self.left = self.left or time.monotonic()
+            raise
 
     async def status(self, status: int, **headers: str) -> bool:
         error = {"error": {"message": "as the test says", "type": "server_error", "param": None, "code": None}}
