@@ -4,6 +4,7 @@ import dataclasses
 import random
 from datetime import date
 from decimal import Decimal
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from modicum.config import Config, ReportConfig
 from modicum.errors import ConfigError
 from modicum.report.ladder import LadderSettings
 from modicum.report.rungs import Rung
-from modicum.types import Contract, Saving, Verdict
+from modicum.types import Contract, Saving, TaskKind, Verdict
 from tests.report.ladder_records import (
     APACHE,
     SOLD,
@@ -167,6 +168,13 @@ def test_a_specialist_that_was_refused_says_what_is_missing_and_promises_nothing
     found = rung(one(days(10), verdicts=[refusal]), "specialist")
     assert found.blocked and found.saving is None and found.share is None and found.usd_month is None
     assert found.evidence == "measured" and "900 calls" in found.needs[0]
+
+
+def test_too_few_calls_say_how_many_days_more() -> None:
+    found = rung(one(days(10, calls=50)), "specialist")
+    # No test passes on fewer than 368 certify calls, which are the newest 35 %.
+    assert found.blocked and found.obstacles[0].text == "500 calls are too few to prove it: at least 1,052, 12 days more"
+    assert not rung(one(days(20)), "specialist").blocked
 
 
 def test_what_a_specialist_cannot_do_is_left_out() -> None:
@@ -327,6 +335,30 @@ def test_no_saving_is_above_what_is_paid(rows: list[tuple[int, int, int, int]], 
             assert each.usd_month is not None and each.usd_month >= -Decimal("0.00001")
             if each.saving.low_usd_month is not None and each.saving.high_usd_month is not None:
                 assert each.saving.low_usd_month <= each.saving.usd_month <= each.saving.high_usd_month
+
+
+unsure = st.none() | shares
+lengths = st.none() | st.integers(min_value=0, max_value=300_000)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    told=st.fixed_dictionaries(
+        dict.fromkeys(
+            ("repeated_share", "resent_share", "static_share", "fixed_share", "streamed_share", "tool_share", "image_share"), unsure
+        )
+        | dict.fromkeys(("input_tokens_p50", "input_tokens_p95", "output_tokens_p95", "duration_ms_p95"), lengths)
+    ),
+    hours=st.just(()) | st.lists(st.integers(0, 1000), min_size=24, max_size=24).map(tuple),
+    task=st.sampled_from(get_args(TaskKind)),
+)
+def test_whatever_the_traffic_tells_there_is_a_ladder(told: dict[str, Any], hours: tuple[int, ...], task: TaskKind) -> None:
+    its = one(days(4), small(), open_4b(), told=traffic(hours=hours, **told), workloads=[workload(task=task)])
+    assert its.rungs[-1].kind == "incumbent" and len(its.rungs) <= LadderSettings().most_rungs
+    for found in its.rungs:
+        assert found.name and found.proof and (found.share is None or 0 <= found.share <= 1)
+        if (told["image_share"] or 0) > 0.001 and found.kind in ("same_laboratory", "open_hosted", "open_own"):
+            assert found.blocked
 
 
 def test_everything_goes_into_json() -> None:

@@ -12,6 +12,7 @@ from modicum.plan.cost import Assumptions
 from modicum.plan.machines import Machine, machines
 from modicum.plan.planning import Plan, plan
 from modicum.plan.shape import Shape, from_card
+from modicum.plan.speed import TESTED
 from modicum.plan.traffic import MONTH_HOURS, Hour, Traffic
 from modicum.report import words
 from modicum.report.ladder.bill import Priced
@@ -112,7 +113,8 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
             f"{words.money(month)} a month whatever comes: {bought}, power, {settings.machines.care_hours_month:g} hours of care at"
             f" {words.money(settings.machines.hour_usd)}.{pays}",
             f"{words.money(million)} a million tokens at these hours, {words.percent(running.utilisation)} busy;"
-            f" {words.money(running.usd_mtok_full)} were it busy at all times. {chosen.precision}, speed by roofline.",
+            f" {words.money(running.usd_mtok_full)} were it busy at all times. {chosen.precision}, speed by roofline (off by"
+            f" {words.percent(TESTED[1])} at the median).",
             "It answers this workload alone; several may share it.",
             *(("The calls come evenly: when they come is not known.",) if even else ()),
             f"{words.percent(settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen.",
