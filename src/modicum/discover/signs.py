@@ -14,7 +14,7 @@ from modicum.discover.tongues import TONGUES
 _SLOT = "⟨[^⟩]*⟩"
 _STOP = (
     "of|for|from|about|that|which|whose|based|given|to|in|on|with|using|and|or|if|whether|as|by|is|are|was|the following is"
-    "|related|containing|according"
+    "|related|containing|according|does|do|did|can|could|would|should|will|you|think|has|have"
 )
 _WORDS = rf"(?:\s+(?!(?:{_STOP})\b)(?:[\w'/-]+|[\"']?⟨⟩[\"']?)){{0,5}}?\s+[\"']?"
 """The words between a verb and the head of its object: none that would open another phrase."""
@@ -25,14 +25,14 @@ _ASK = (
 )
 _FIND = (
     r"(?:extract|identif(?:y|ies)|find|list|locate|detect|retrieve|recogni[sz]e|spot|highlight|mark|tag|pull out|collect|pick out|copy"
-    r"|name|parse|return|output|write(?: down)?|give|provide|generate|tell me|state|what)"
+    r"|name|parse|return|output|write(?: down)?|give|provide|generate|tell me|state)"
 )
 _WHAT = (
     r"(?:wh(?:at|ich)(?:'s| is| are| was| were| would be| could be| might be| will be| do you think is)?"
     r"|(?:would|could|might|should) be|here (?:is|are))"
 )
 _SUMMARY = (
-    r"(?:summar(?:y|ies|i[sz]ations?)|tl;? ?dr|headlines?|titles?|subject(?: line)?|abstract|gist|synopsis|highlights?|digest|recap"
+    r"(?:summar(?:y|ies|i[sz]ations?)|tl;? ?dr|headlines?|titles?|subject(?: line)?|abstract|gist|synopsis|highlights?|digest|recap|short (?:sentence|phrase)s? (?:describing|that describes)"
     r"|takeaways?|minutes|(?:key|main|important|most important|highlight) (?:points?|ideas?|parts?|message|information|facts?|takeaways?)"
     r"|(?:short|brief|concise|condensed|compressed)(?:er)? (?:version|description|overview|account|form)|overview|name for)"
 )
@@ -79,7 +79,7 @@ _BETWEEN = r"[\"'*`)]*\s*(?:,\s*(?:or|and)?\b|[/|;,]|\n[-*•\s]*|\s(?:or|and)\s
 _LIST = r"(?:json|xml|yaml|bibtex|csv|structured|records?|key-value|schema)"
 _AUX = r"(?:is|are|was|were|does|do|did|has|have|had|should|would|can|could|will|might|may|am|isn't|doesn't|aren't)"
 _REQUEST = (
-    r"(?:(?:can|could|will|would) you\b(?! (?:conclude|infer|say|deduce|recommend|classify|consider|buy|call|describe|agree|trust|assume))"
+    r"(?:(?:can|could|will|would) you\b(?! (?:rather|conclude|infer|say|deduce|recommend|classify|consider|buy|call|describe|agree|trust|assume))"
     r"|(?:can|could|may|should) i (?:have|get|ask)|do (?:not|n't)\b|have (?:a look|fun|you read)|would be\b|is:)"
 )
 
@@ -97,13 +97,13 @@ SIGNS: dict[str, re.Pattern[str]] = {
         "rework": (
             r"\b(?:re-?writ|re-?phras|para-?phras|reword|simplif(?:y|ied)|proofread|correct (?:the|this|any|all|gramm|spell|mistake|error)"
             r"|improve|polish|expand|elaborate|formali[sz]e|rearrang|reorder|unscrambl|combine|merge|join|split|negate|fix|edit"
-            r"|convert|transform|change|turn (?:the|this|it)|refactor|debug|connect|put [^.\n]{0,30}together|gather"
+            r"|convert|transform|modify|revise|adapt|alter|change|turn (?:the|this|it)|refactor|debug|connect|put [^.\n]{0,30}together|gather"
             r"|make (?:the|this|it|these|that)\b(?: \w+){0,2} (?:more|less|sound|easier|shorter|simpler|clearer|longer|polite"
             r"|formal|grammatical|sense)"
             r"|verbali[sz]e|put (?:it|this|the))"
         ),
         "go_on": (
-            r"\b(?:continue|complet(?:e|ion)|finish|fill[- ]in|carry on|go(?:es)? on|autocomplete)\b|\bnext\b.{0,30}\?"
+            r"\b(?:continue|complet(?:e|ion)|finish|fill[- ]in|carry on|go(?:es)? on|autocomplete)\b|\bnext\b.{0,30}\?|\bwhat (?:would|might|will|did|does|do you think|could)\b[^?\n]{0,40}\b(?:say|said|reply|respond)\b"
             r"|\bhappen(?:s|ed)? next|\bhow (?:does|will|would|did)\b[^?\n]{0,40}\b(?:end|continue|proceed)\b"
         ),
         "tell_of": (
@@ -116,7 +116,7 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "code": r"\b(?:sql|python|javascript|java|bash|regex|source code|function|code|algorithm|program|html|latex|css)\b",
         "summarise": (
-            r"\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:condense|shorten|compress|abridge|distil|boil down|tl;? ?dr)\b"
+            r"\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:recap(?:itulate)?|condense|shorten|compress|abridge|distil|boil down|tl;? ?dr)\b"
             rf"|\b(?:{_ASK}|{_WHAT}){_WORDS}{_SUMMARY}\b|\b{_SUMMARY}\s*:[\s\"'*]*\Z|\bmain (?:idea|point)s?\b|\b(?:sum"
             rf"|wrap) (?:it|this|up)\b"
             r"|\bwhat (?:is|was|were|are) (?:this|that|the|they|these|it)\b[^.?\n⟨]{0,30}\b(?:about|on)\b|\bwas about[\s:]*\Z"
@@ -139,7 +139,7 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "extract": (
             rf"\b(?:extract|named entit|key ?phrases?|keywords?|triples?\b|highlight the|pull out|ner\b|slot filling|parse)"
-            rf"|\b{_FIND}{_WORDS}{_DATA}\b|\b{_DATA}\s*:[\s\"'*]*\Z|\b{_FIND} (?:me )?(?:all|every|each|any)\b"
+            rf"|\b{_FIND}{_WORDS}{_DATA}\b|\bwh(?:at|ich)(?: (?:is|are|was|were))?(?: (?:the|all|main|key|this|these))? (?:\w+ )?{_DATA}\b(?! (?:is|are|do|does) you)|\b{_DATA}\s*:[\s\"'*]*\Z|\b{_FIND} (?:me )?(?:all|every|each|any)\b"
             r"|\b(?:pull|get|take|grab|lift|fetch|collect|copy|read)\b[^.\n]{0,80}\b(?:out of|from) (?:the|this|that|each|a|an|⟨)"
             r"|\bwhich (?:words?|parts?|phrases?|span)\b"
             rf"|\b{_FIND}\b[^.?\n]{{0,80}}\b(?:mentioned|contained|present|found|described|appearing|discussed|that appear|occurring)\b"
@@ -165,8 +165,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "yes_no_question": (
             rf"(?:^|[.,!?:;\n\"'⟩)(]\s*|\b(?:then|so|but|and|question"
-            rf"|q)\W+)(?!{_REQUEST}){_AUX}\s(?=[^?\n]{{0,400}}[\"'a-z⟩)]\s*\?)|\A\W*(?:is|are|does|do|did|was|were|has"
-            rf"|can) (?:this|the|it|these|that|there|you think)\b"
+            rf"|q)\W+)(?!{_REQUEST}){_AUX}\s(?=[^?\n]{{0,400}}[\"'a-z⟩)\]]\s*\?)|\A\W*(?:is|are|does|do|did|was|were|has"
+            rf"|can) (?:this|the|it|these|that|there|you think)\b|\A\W*(?:is|are|does|did|was|were|has) (?!not)"
             r"|\b(?:does it (?:\w+ )?follow|can we (?:now )?(?:conclude|infer|say)|is it (?:true|possible|safe|correct))\b"
         ),
         "label_word": r"\b(?:sentiment|emotion|stance|intent|category|genre|polarity|acceptab\w+|grammatical(?:ly)?|meaning)\b",
@@ -174,9 +174,9 @@ SIGNS: dict[str, re.Pattern[str]] = {
             rf"[\"'`][\w -]{{1,20}}[\"'`],? (?:or|/) [\"'`][\w -]+[\"'`]"
             rf"|\b{_GOOD}{_BETWEEN}(?:[\w' -]{{1,25}}{_BETWEEN}){{0,5}}?{_GOOD}\b"
         ),
-        "either_or": r"[\"']?[\w'-]+[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b",
+        "either_or": r"[\"']?[\w'-]+[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b|⟨⟩[\"',]*\s*\bor\b:?\s*[\"']?⟨",
         "options": (
-            r"\b(?:options?|choices|labels|categories|candidates|classes|intents|alternatives|topics)\b[^.\n⟨]{0,40}(?::|\bare\b|\binclude)"
+            r"\b(?:options?|choices|labels|categories|candidates|classes|intents|alternatives)\b[^.\n⟨]{0,40}(?::|\bare\b|\binclude)"
             r"|\bone of (?:the|these|those|\")|\bone of:|\bwhich (?:one )?of (?:the|these|those)|\b(?:choose|decide|select"
             r"|pick)\w* between\b"
             r"|\bexactly one\b|\bonly one\b|\b(?:one|single) (?:label|category|letter|class|option)\b"
@@ -190,7 +190,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
             r"|one|answer|option|choice|of)\b"
         ),
         "lettered": (
-            rf"(?:^\s*[(\[]?[a-d][.):\]]+\s*\S[^\n]{{0,80}}\n+\s*){{1,}}[(\[]?[b-e][.):\]]+\s*\S"
+            rf"(?:^\s*[(\[]?[a-d][.)\]]+\s*\S[^\n]{{0,80}}\n+\s*){{1,}}[(\[]?[b-e][.)\]]+\s*\S"
+            r"|^\s*a: ?\S[^\n]{0,80}\n+\s*b: ?\S[^\n]{0,80}\n+\s*c: ?\S"
             rf"|(?:^\s*(?:[-*•]|\d[.):]|\(\d\))\s*[\"']?{_SLOT}[^\n]{{0,12}}\n+\s*){{1,}}(?:[-*•]|\d[.):]|\(\d\))\s*[\"']?{_SLOT}"
             rf"|(?:^\s*(?:ending|option|choice|answer|solution) [1-4a-d]\W+{_SLOT}[\s\S]{{0,4}}){{2,}}"
             r"|⟨(?:[a-z]+ )?(?:options|choices|candidates|labels|categories|classes|alternatives|endings)[^⟩]*⟩|⟩[\"']?,? or [\"']?⟨"
@@ -213,8 +214,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         # a degree
         "scale": (
-            r"\bscale (?:of|from|between|ranging)|\b(?:from|between)\s+\"?(?:0|1|one|zero)(?:\.0)?\"? (?:to|and"
-            r"|through) \"?(?:\d+|five|ten)|\b[01] ?(?:-|–|to) ?(?:[3-9]|10|100)\b"
+            r"\bscale (?:of|from|between|ranging)|\b(?:from|between)\s+\"?(?:0|1|one|zero)(?:\.0)?\"?(?: \([^)\n]{1,40}\))? (?:to|and"
+            r"|through) \"?(?:\d+|five|ten)|\b[01](?: means|=| is| being)\b[^\n]{0,120}\b[3-9]0?(?: means|=| is| being)\b|\b[01] ?(?:-|–|to) ?(?:[3-9]|10|100)\b"
             r"|\bout of (?:5|10|100|five|ten)\b|\b[01]\b[^.\n]{0,40}\b(?:lowest|worst|least|not at all|no )|\bstars?\b"
             r"|\b(?:lowest|highest) (?:score|rating)"
             r"|\b[01]\b[^\w\n]{1,8}(?:[a-z]+\W{1,4})?[12]\b[^\w\n]{1,8}(?:[a-z]+\W{1,4})?[23]\b"
@@ -226,16 +227,16 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "how_much": (
             r"\bhow (?:similar|positive|negative|likely|good|bad|much (?:better|worse|do|does|would|is)|satisfied|fluent|relevant"
-            r"|helpful|well|toxic|formal|many stars|close|offensive|funny)\b"
+            r"|helpful|well|toxic|formal|many stars|close|offensive|funny)\b|\bhow (?!many|much|old|long|far|tall|big)\w+ (?:is|are|was|were) (?:the|this|that|these|it)\b"
         ),
         # a question of the call, and what it is put to
         "question": (
             rf"\b{_ASKED}(?: ?[\d#]+| stem| text)?(?: ?is| ?asked)?[\s:=>\"'`*#<-]{{1,12}}⟨"
-            r"|⟨(?:[^⟩]*\b)?(?:question|query|q|qtext|user input|inquiry)(?:\b[^⟩]*)?⟩|^\s*[\"']?⟨[^⟩]*⟩[\"']? ?\?"
+            r"|⟨(?:[^⟩]*\b)?(?:question|query|q|qtext|user input|inquiry)(?:\b[^⟩]*)?⟩|^\s*[\"']?⟨⟩[\"']? ?\?"
         ),
         "ground": (
             rf"\b{_GROUND}(?: ?\d| ?below| ?above| ?is| ?pair)?[\s:=>\"'`*#.,;<-]{{1,12}}⟨"
-            r"|⟨(?:[^⟩]*\b)?(?:context|passage|article|documents?|paragraph|story|background|para|dialogue|situation|excerpt|supports?"
+            r"|⟨(?:[^⟩]*\b)?(?:context|passage|article|documents?|paragraph|story|background|para|dialogue|situation|excerpt|supports?|facts?"
             r"|knowledge|ctx|snippets?|results|chunks?)(?:\b[^⟩]*)?⟩"
             r"|^[\s\"']*⟨(?:text|facts?|source|hint|sentence|sents|table|body|content|post|review|email)⟩[\s\"'.]*$"
         ),
@@ -269,8 +270,10 @@ SIGNS: dict[str, re.Pattern[str]] = {
         "agent": (
             r"\b(?:sub-?agents?|tool[ _-]?calls?|call (?:the |a |one of the )?(?:tool|function)s?|function[ _-]call\w*"
             r"|using (?:the )?\w* ?tools?\b|(?:following|available|these) tools|tools? (?:available|at your disposal)|spawn"
-            r"|action input|thought:|observation:)"
+            r"|action input|thought:|observation:|autonomous agent|think\W[^.\n]{0,20}\bact\b|next action"
+            r"|one (?:command|action|tool|step) (?:per|at a|each) (?:turn|time|step))"
         ),
+        "numbered": r"\[1\][\s:]*⟨|<(?:doc|document|passage|context|source|chunk|excerpt)s?\b[^>\n]{0,40}>\s*⟨",
     }.items()
 }
 

@@ -20,8 +20,8 @@ _LEAST, _MARGIN = 2.0, 1.0
 """Points that the best kind must have, and by which it must lead."""
 _ELSEWHERE = 0.5
 """What a rule counts whose signs stand in the middle of a long prompt."""
-_SHORTEST = 4
-"""Letters without which nothing is asked."""
+_SHORTEST, _NAMED = 4, 6.0
+"""Letters without which nothing is asked, but for slots whose names give so many points."""
 _SURE = ((5.0, 0.95), (3.0, 0.9), (2.0, 0.75), (0.0, 0.6))
 """Lead in points -> share that was right on templates that others wrote (docs/benchmarks.md, "Task kinds"), rounded down."""
 _RECORDS: tuple[TaskKind, ...] = ("extract", "retrieve-and-answer", "summarise", "translate", "generate", "classify")
@@ -77,7 +77,7 @@ def tell_task(asked: Asked, contract: Contract | None = None, wire: Wire | None 
     said, why = _points(asked)
     if contract is not None:
         return _by_contract(contract, said, why)
-    if asked.fixed < _SHORTEST:
+    if asked.fixed < _SHORTEST and max(said.values(), default=0.0) < _NAMED:
         return Told("unsure", 0.0, "hardly any text of it is fixed")
     return _best(said, why)
 
@@ -136,8 +136,11 @@ def _by_contract(contract: Contract, said: dict[TaskKind, float], why: dict[Task
 
 def _rest(said: Mapping[TaskKind, float], why: Mapping[TaskKind, str], kinds: tuple[TaskKind, ...], otherwise: Told) -> Told:
     left: dict[TaskKind, float] = {kind: said[kind] for kind in kinds if kind in said}
-    told = _best(left, why)
-    return otherwise if told.kind == "unsure" and not left else told
+    if max(left.values(), default=0.0) >= _LEAST:
+        return _best(left, why)
+    if said.get("classify", 0.0) >= 2 * _LEAST and "classify" not in left:
+        return Told("classify", 0.5, f"{why['classify']}, though its answers say more than a label")
+    return otherwise
 
 
 def _quoted(words: str) -> str:
