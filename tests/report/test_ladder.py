@@ -337,18 +337,15 @@ def test_no_saving_is_above_what_is_paid(rows: list[tuple[int, int, int, int]], 
                 assert each.saving.low_usd_month <= each.saving.usd_month <= each.saving.high_usd_month
 
 
+SHARES = ("repeated_share", "resent_share", "static_share", "fixed_share", "streamed_share", "tool_share", "image_share")
+LENGTHS = ("input_tokens_p50", "input_tokens_p95", "output_tokens_p95", "duration_ms_p95")
 unsure = st.none() | shares
 lengths = st.none() | st.integers(min_value=0, max_value=300_000)
 
 
 @settings(max_examples=15, deadline=None)
 @given(
-    told=st.fixed_dictionaries(
-        dict.fromkeys(
-            ("repeated_share", "resent_share", "static_share", "fixed_share", "streamed_share", "tool_share", "image_share"), unsure
-        )
-        | dict.fromkeys(("input_tokens_p50", "input_tokens_p95", "output_tokens_p95", "duration_ms_p95"), lengths)
-    ),
+    told=st.fixed_dictionaries(dict.fromkeys(SHARES, unsure) | dict.fromkeys(LENGTHS, lengths)),
     hours=st.just(()) | st.lists(st.integers(0, 1000), min_size=24, max_size=24).map(tuple),
     task=st.sampled_from(get_args(TaskKind)),
 )

@@ -173,11 +173,14 @@ def _terms(case: Case) -> tuple[Obstacle, ...]:
         return (Obstacle(kind="terms", text=f"whose terms hold for answers of {who} was not read: {NOT_ADVICE}", hard=False),)
     if terms.training == "allowed":
         return ()
-    note = f" ({terms.note.rstrip('.')})" if terms.note else ""
+    first, _, rest = terms.note.partition(". ")
+    before, note = (f" {first.rstrip('.')}", rest) if first.startswith("Customer") else ("", terms.note)
+    note = f" ({note.rstrip('.')})" if note else ""
+    read = f"{terms.title}, read {terms.read}; {NOT_ADVICE}"
     return (
         Obstacle(
             kind="terms",
-            text=f"{terms.provider} on learning from its answers: “{terms.quote}”.{note} ({terms.title}, read {terms.read}; {NOT_ADVICE})",
+            text=f"{terms.provider} on learning from its answers:{before} “{terms.quote}”{note} ({read})",
             hard=terms.training == "forbidden",
         ),
     )
