@@ -15,6 +15,7 @@ from modicum import config
 from modicum.admin import money
 from modicum.admin.money import Asked, Checked, Window
 from modicum.cli.options import ADMIN_KEY_ENV, at_home, print_json, print_table, printable, way_to
+from modicum.report.covering import Beside, beside
 from modicum.report.money import BYS, SHOWN, By, SpendLine
 
 
@@ -86,6 +87,8 @@ def command(
         click.echo("No calls.")
     else:
         _print_lines(by, lines)
+    if output == "text" and way.local:
+        _print_beside(beside(settings, since=since, until=until))
 
 
 def figures(line: SpendLine) -> dict[str, object]:
@@ -115,6 +118,27 @@ def _print_lines(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
     total = sum((line.cost_usd for line in lines if line.cost_usd is not None), start=Decimal(0))
     unknown = sum(line.calls_of_unknown_cost for line in lines)
     click.echo(f"${total:,.6f} in all" + (f", and {unknown:,} calls of unknown cost." if unknown else "."))
+
+
+def _print_beside(found: tuple[Beside, ...]) -> None:
+    """What providers told of beyond these calls."""
+    if not found:
+        return
+    click.echo("Usage and cost exports tell of more, covered by no recorded call:")
+    print_table(
+        ("provider", "model", "days", "requests", "cost"),
+        [
+            (
+                one.provider,
+                one.model,
+                f"{one.days:,}",
+                "-" if one.requests is None else f"{one.requests:,}",
+                "unknown" if one.usd is None else f"${one.usd:,.6f}",
+            )
+            for one in found
+        ],
+        right=(2, 3, 4),
+    )
 
 
 def _print_csv(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:

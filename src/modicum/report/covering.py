@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost
-from modicum.report import tiers
+from modicum.config import Config
+from modicum.report import tiers, words
 from modicum.report.invoice import ALL, InvoiceLine, lines, plain_name
 from modicum.report.recorded import RecordedLine, is_of, recorded
+from modicum.store.calls import Calls
+from modicum.store.totals import Totals
 from modicum.types import Price, ProviderTotal, Usage
 
 if TYPE_CHECKING:
@@ -66,8 +70,9 @@ def _rest(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue
         requests = None if requests is None else max(0, requests - sum(one.calls for one in calls))
         sent = None if sent is None else max(0, sent - sum(tokens.usage.input_tokens or 0 for tokens in held))
         got = None if got is None else max(0, got - sum(tokens.usage.output_tokens or 0 for tokens in held))
-        if not (usd or requests or sent or got):
-            return None
+        counts = [count for count in (requests, sent, got) if count is not None]
+        if not any(counts) if counts else not usd:
+            return None  # dollars that differ where calls and tokens are all there are another price
     return Uncovered(
         day=line.day,
         provider=line.provider,
@@ -111,3 +116,50 @@ def _price(line: InvoiceLine, spelled: str, tier: str | None, length: int, catal
 def _sum(counts: Iterable[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What one provider told of one model beyond the recorded calls, over some days."""
+
+    provider: str
+    model: str
+    days: int
+    usd: Decimal | None
+    """Of the days whose cost is known; None where none is."""
+    requests: int | None
+
+
+def beside(config: Config, *, scope: str | None = None, since: datetime | None = None, until: datetime | None = None) -> tuple[Beside, ...]:
+    """The same of a home: by provider and model, dearest first. `since` and `until` in whole days."""
+    days = {name: at.date().isoformat() for name, at in (("since", since), ("until", until)) if at is not None}
+    totals = Totals(config.home).all(scope=scope, **days) if (config.home / "control.db").exists() else []
+    if not totals:
+        return ()
+    rows = [row for row in Calls(config.home).spending(since=since, until=until) if scope in (None, row.scope)]
+    found: dict[tuple[str, str], list[Uncovered]] = defaultdict(list)
+    for one in uncovered(totals, rows, Catalogue(*priced(config))):
+        found[one.provider, one.model].append(one)
+    told = [
+        Beside(
+            provider=provider,
+            model=model,
+            days=len({one.day for one in its}),
+            usd=sum((one.usd for one in its if one.usd is not None), Decimal(0)) if any(one.usd is not None for one in its) else None,
+            requests=_sum(one.requests for one in its),
+        )
+        for (provider, model), its in found.items()
+    ]
+    return tuple(sorted(told, key=lambda one: (-(one.usd or 0), one.provider, one.model)))
+
+
+def said(found: Sequence[Beside]) -> tuple[str, ...]:
+    """The same in a sentence; nothing where calls cover all."""
+    known = [one.usd for one in found if one.usd is not None]
+    if not found or not (sum(known, Decimal(0)) or len(known) < len(found)):
+        return ()
+    whose = words.listing([f"{words.visible(one.model, 60)} at {one.provider} {words.money(one.usd)}" for one in found], 5)
+    return (
+        f"Beside these calls, usage and cost exports tell of {words.money(sum(known, Decimal(0)) if known else None)} that no recorded call"
+        f" covers: {whose}. It is not in the figures above; `modicum reconcile` says why.",
+    )

@@ -17,6 +17,7 @@ from modicum.report.lines import line
 from modicum.report.month import Month, observed_days
 from modicum.report.records import IN_FORCE, Period, Report, ShadowCounts
 from modicum.report.saving import Projection, project
+from modicum.report.seen import said
 from modicum.report.spend import day_of, spend_by_model, spend_by_workload
 from modicum.report.standing import best_routes, standing
 from modicum.report.totals import notes, total
@@ -101,7 +102,10 @@ def summarise(
         totals=totals,
         workloads=tuple(lines),
         models=spend_by_model(usage, catalogue),
-        notes=notes(lines, totals, periods, control_share),
+        notes=(
+            *notes(lines, totals, periods, control_share),
+            *said(usage, {workload.workload_id: workload.name for workload in workloads}, catalogue),
+        ),
         currency=shown(),
         scopes=spend_by_scope(usage, lines, {scope: month.days for scope, month in months.items()}, catalogue),
         trend=trend(usage, lines, {scope: days for scope, (days, _) in windows.items()}, catalogue),

@@ -12,6 +12,7 @@ from modicum.catalog.cards import Cards
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
+from modicum.report.covering import beside, said
 from modicum.report.figures import summarise
 from modicum.report.ladder import LadderSettings, with_ladders
 from modicum.report.look import traffic
@@ -55,6 +56,8 @@ def gather(
     )
     since, until = _moments(span)
     report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=usage))
+    told = said(beside(config, scope=scope, since=since, until=until))
+    report = replace(report, notes=(*report.notes, *told))
     cards = Cards.open(config.home, priced(config)[0])
     report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=LadderSettings.of(config))
     if against is not None:

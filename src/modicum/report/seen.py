@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
+from modicum.report import words
 from modicum.report.month import NORMAL_975, T_975
 from modicum.report.spend import model_of, spend
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
 
 FEWEST_DAYS = 3
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +186,37 @@ def _by_day(rows: Iterable[UsageRow]) -> dict[str, float]:
     for row in rows:
         found[row.day] += row.calls
     return found
+
+
+def said(rows: Sequence[UsageRow], names: Mapping[str, str], catalogue: Catalogue) -> tuple[str, ...]:
+    """What a reader must know where not all calls were seen, in sentences; nothing where all were. `names`: of workloads, by id."""
+    share = seen(rows, catalogue)
+    if share.whole:
+        return ()
+    told = [
+        f"{words.percent(share.share_calls)} of the calls were seen ({share.seen_calls:,} of {share.calls:,}"
+        + (f"; {words.percent(share.share_spend)} of the spend" if share.share_spend is not None else "")
+        + "): of the others a log told the usage and not what was asked. Totals are of all calls, workloads of those seen."
+    ]
+    found = [one for one in scaled(rows, catalogue) if one.workload_id in names][:MOST_NAMED]
+    if found:
+        parts = [f"{words.visible(names[one.workload_id or ''], 60)} {_about(one)}" for one in found]
+        told.append(
+            "If the calls of a scope and model that were not seen are like those seen, there are of all calls about "
+            + "; ".join(parts)
+            + " (95 %)."
+        )
+    if share.unreached_calls:
+        paid = f", {words.money(share.unreached_usd)}" if share.unreached_usd is not None else ""
+        told.append(
+            f"Of {words.count(share.unreached_calls, 'call')}{paid} no other of the same scope and model was seen: nothing speaks for them."
+        )
+    return tuple(told)
+
+
+def _about(one: Scaled) -> str:
+    calls = f"{one.calls.value:,.0f} calls ({one.calls.low:,.0f} to {one.calls.high:,.0f})"
+    if one.spend_usd is None:
+        return calls
+    value, low, high = (words.money(Decimal(repr(round(usd, 6)))) for usd in (one.spend_usd.value, one.spend_usd.low, one.spend_usd.high))
+    return f"{calls}, {value} ({low} to {high})"
