@@ -13,7 +13,7 @@ from modicum.errors import InputError, LogFormatError
 from modicum.intake.times import EARLIEST, check, epoch, latest, moment
 from modicum.intake.told import Fields, Line
 from modicum.store import identity
-from modicum.types import Call, Usage
+from modicum.types import Call, Usage, quick
 from modicum.wire import chat
 
 MOST_DEPTH = 64
@@ -24,7 +24,8 @@ Given = TypeVar("Given")
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
     """What a format finds in a line."""
 

@@ -33,19 +33,23 @@ class Met:
 
 def holds(call: Call) -> int:
     """What is known of the call, as bits."""
-    found = 0
-    for bit, there in (
-        (REQUEST, call.request is not None),
-        (RESPONSE, call.response is not None),
-        (TOKENS, call.usage.input_tokens is not None and call.usage.output_tokens is not None and not call.usage.estimated),
-        (COST, call.cost_usd is not None),
-        (WHO, call.client_id is not None or call.user_id is not None),
-        (WHERE, call.trace_id is not None or call.conversation_id is not None),
-        (LABELS, bool(call.tags)),
-        (WHEN, call.duration_ms is not None),
-    ):
-        if there:
-            found |= bit
+    found, usage = 0, call.usage
+    if call.request is not None:
+        found |= REQUEST
+    if call.response is not None:
+        found |= RESPONSE
+    if usage.input_tokens is not None and usage.output_tokens is not None and not usage.estimated:
+        found |= TOKENS
+    if call.cost_usd is not None:
+        found |= COST
+    if call.client_id is not None or call.user_id is not None:
+        found |= WHO
+    if call.trace_id is not None or call.conversation_id is not None:
+        found |= WHERE
+    if call.tags:
+        found |= LABELS
+    if call.duration_ms is not None:
+        found |= WHEN
     return found
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
-from modicum.types import Call
+from modicum.types import Call, but
 from modicum.view.redactor import Redactor
 
 Keep = Literal["redacted", "full", "none"]
@@ -20,7 +19,7 @@ def kept(call: Call, how: Keep, redactor: Redactor, key: bytes) -> Call:
     if how == "full":
         return call
     if how == "none":
-        call = replace(call, request=None, response=None)
+        call = but(call, request=None, response=None)
     else:
         call, _ = redactor.see_call(call)
     return aliased(call, redactor, key)
@@ -28,11 +27,9 @@ def kept(call: Call, how: Keep, redactor: Redactor, key: bytes) -> Call:
 
 def aliased(call: Call, redactor: Redactor, key: bytes) -> Call:
     """The call with aliases for the names in its record that are themselves taken out."""
-    if call.user_id is None and call.client_id is None and call.conversation_id is None:
-        return call
-    user, client, conversation = (
-        None if name is None else redactor.alias(name, key) for name in (call.user_id, call.client_id, call.conversation_id)
-    )
-    if (user, client, conversation) == (call.user_id, call.client_id, call.conversation_id):
-        return call
-    return replace(call, user_id=user, client_id=client, conversation_id=conversation)
+    changes = {}
+    for field in ("user_id", "client_id", "conversation_id"):
+        name = getattr(call, field)
+        if name is not None and (alias := redactor.alias(name, key)) != name:
+            changes[field] = alias
+    return but(call, **changes) if changes else call

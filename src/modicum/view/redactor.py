@@ -19,6 +19,10 @@ VIEW_VERSION = "2"
 """Of the shipped table. Change it with anything that changes what is taken out, or how it is numbered."""
 
 
+_REMEMBERED, _SHORT = 10_000, 200
+"""Names of users and conversations of which it is remembered whether something is taken out of them, and characters of such a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A request as it is stored and as our models see it."""
@@ -31,10 +35,11 @@ class Seen:
 class Redactor:
     """Takes out of bodies what is recognised by its shape. One object serves all calls."""
 
-    __slots__ = ("_finder", "version")
+    __slots__ = ("_finder", "_hidden", "version")
 
     def __init__(self, finder: Finder, version: str) -> None:
         self._finder = finder
+        self._hidden: dict[str, bool] = {}
         self.version = version
 
     @classmethod
@@ -68,10 +73,17 @@ class Redactor:
 
     def hides(self, name: str) -> bool:
         """Is something taken out of it? What is too long to be looked through is hidden too."""
-        try:
-            return self.names().redact(name) != name
-        except InputError:
-            return True
+        hidden = self._hidden.get(name)
+        if hidden is None:
+            try:
+                hidden = self.names().redact(name) != name
+            except InputError:
+                hidden = True
+            if len(self._hidden) >= _REMEMBERED:
+                self._hidden.clear()
+            if len(name) <= _SHORT:
+                self._hidden[name] = hidden
+        return hidden
 
     def alias(self, name: str, key: bytes) -> str:
         """What stands in a record for a user or a conversation whose id is itself taken out: the same for the same id, by a key of the

@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 
 from modicum.errors import InputError
-from modicum.types import Usage
+from modicum.types import Usage, quick
 from modicum.wire.openai.usage import read_usage
 
 _decode = msgspec.json.Decoder().decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-@dataclass(frozen=True, slots=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
     """The texts of a request that templates are sought in. What lies between first and last user text is history."""
 
@@ -86,7 +87,7 @@ def segments(request: dict[str, Any]) -> Segments:
                 pass
             case role:
                 raise InputError(f"messages[{number}].role must be a string, found {_kind(role)}")
-    return Segments("\n\n".join(system), first_user, last_user, turns, images, chars)
+    return Segments(system="\n\n".join(system), first_user=first_user, last_user=last_user, turns=turns, images=images, chars=chars)
 
 
 def _text(content: Any, number: int) -> tuple[str, bool]:
