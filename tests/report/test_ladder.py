@@ -148,6 +148,25 @@ def test_caching_pays_for_writing_and_is_left_out_where_it_loses() -> None:
     assert not rungs(rare, "incumbent_cached") and any("prompt caching: it would save nothing" in said for said in rare.left_out)
 
 
+def test_what_the_cache_serves_already_is_not_saved_twice() -> None:
+    half = days(10, cache_read_tokens=50_000)
+    its = one(half, told=traffic(static_share=0.5, hours=(10_000_000,) + (0,) * 23), settings=LadderSettings(cache_least_tokens=100))
+    assert close(its.rungs[-1].usd_month, 0.75 * 30.44) and not rungs(its, "incumbent_cached")
+    assert any(said.endswith("50\u00a0% of the input is read from it already") for said in its.left_out)
+    # Another model has none of it in its cache.
+    other = rung(one(half, small()), "same_laboratory")
+    assert close(saves(other).usd_month, 0.95 * (0.75 - 0.12) * 30.44)
+    assert any("incumbent's cache" in said for said in other.assumptions)
+
+
+def test_embeddings_go_to_embedders() -> None:
+    usage = days(10, output_tokens=0)
+    embedder = card("vectors", kind="embedder", laboratory="theirs", weights=weights(10**8), licence=APACHE)
+    its = one(usage, small(), open_4b(), embedder, workloads=[workload(task="embed")], sold={**SOLD, "vectors": {"input_usd_mtok": "0.02"}})
+    assert [found.name for found in its.rungs if found.kind in ("same_laboratory", "open_hosted", "open_own")] == ["vectors"]
+    assert rung(its, "open_hosted").usd_call == Decimal("0.00002")
+
+
 def test_a_shorter_prompt_is_a_hope() -> None:
     found = rung(one(days(10), told=traffic(fixed_share=0.4)), "incumbent_trimmed")
     assert close(saves(found).usd_month, 0.2 * 30.44) and found.evidence == "none"

@@ -138,6 +138,7 @@ def test_without_an_interval_nothing_passes() -> None:
     made, found = built(days(2), small(), settings=FREE)
     its = worth(found, made.workloads, made.totals, FREE)
     assert not its.changing and not its.trying
+    assert its.sentence.endswith("cannot be said yet: fewer than three days were observed.")
 
 
 def test_without_any_price_the_answer_is_unknown() -> None:

@@ -145,7 +145,7 @@ def _hours(case: Case) -> tuple[Traffic, bool]:
                     start=start + timedelta(hours=number),
                     calls=count,
                     input_tokens=round(count * tokens_in),
-                    output_tokens=round(count * tokens_out),
+                    output_tokens=max(count, round(count * tokens_out)),  # no answer has less than a token
                     peak_minute=_busiest_minute(max(count, busiest)),
                 )
             )

@@ -26,6 +26,8 @@ STREAMS = 0.01
 """From this share of streamed calls on, somebody waits."""
 FEWEST_TOKENS = 100
 """Less repeated text than this is not worth a thought."""
+MARKED = ('mark the beginning for the cache; the gateway does with `cache_control = "auto"`',)
+"""At a provider that keeps only what it is told to."""
 Answer = tuple[Rung | None, str]
 """The rung, or why there is none."""
 
@@ -62,6 +64,7 @@ def cached(case: Case) -> Answer:
         rung,
         evidence="measured",
         proof=f"{words.percent(share)} of the input text {what}, in {words.count(traffic.calls_with_body, 'call')} that were read.",
+        needs=MARKED if case.kind == "anthropic" else (),
         assumptions=(
             f"A beginning is kept for {keeps}, and within an hour calls come at random: it is found {words.percent(hit)} of the time, else"
             " written.",

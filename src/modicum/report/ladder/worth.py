@@ -12,6 +12,7 @@ from modicum.report.rungs import Evidence, Ladder, Rung, Worth
 from modicum.types import Saving
 
 SHOWN = 3
+NO_INTERVAL = "Whether anything here is worth changing cannot be said yet: fewer than three days were observed."
 NEAR = Decimal("0.9")
 STRONGEST: tuple[Evidence, ...] = ("certified", "measured", "published", "none")
 Found = list[tuple[Ladder, Rung]]
@@ -44,8 +45,17 @@ def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Tot
         one_off_usd=once,
         rungs=tuple((one.workload_id, rung.name) for one, rung in shown),
         threshold=threshold,
-        sentence=_sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
+        sentence=NO_INTERVAL
+        if _without_intervals(found)
+        else _sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
     )
+
+
+def _without_intervals(found: Sequence[Ladder]) -> bool:
+    """Savings are known, and how sure they are is not."""
+    savings = [rung.saving for one in found for rung in one.rungs if rung.kind != "incumbent" and rung.saving is not None]
+    known = [saving for saving in savings if saving.usd_month is not None]
+    return bool(known) and all(saving.low_usd_month is None for saving in known)
 
 
 def _is_proven(rung: Rung) -> bool:
