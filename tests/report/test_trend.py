@@ -75,7 +75,7 @@ def test_any_axis_holds_its_greatest(most: float) -> None:
 
 
 def test_axis_labels_have_the_digits_of_their_step() -> None:
-    assert [charts.axis_label(value, 2.5) for value in (0.0, 2.5, 10.0)] == ["0", "$2.5", "$10.0"]
+    assert [charts.axis_label(value, 2.5) for value in (0.0, 2.5, 10.0)] == ["0", "$2.50", "$10.00"]
     assert charts.axis_label(0.005, 0.005) == "$0.005"
     with shown_in(RINGGIT):
         assert charts.axis_label(1500.0, 500.0) == "RM\u00a01,500"

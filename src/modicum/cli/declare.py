@@ -33,8 +33,8 @@ _RIGHT = {"name": "x", "task": "", "calls_month": "1", "input_tokens": "1", "out
 """A row that nothing is wrong with, so that one answer can be looked at alone."""
 
 
-def show(path: Path, config: Config, *, as_json: bool) -> None:
-    """Print the report on a declared list; `-` on a terminal asks for its rows. Raises LogFormatError."""
+def show(path: Path, config: Config, *, as_json: bool) -> DeclaredReport:
+    """Print the report on a declared list, and return it; `-` on a terminal asks for its rows. Raises LogFormatError."""
     rows = ask() if str(path) == "-" and sys.stdin.isatty() else declared.read(path)
     now, catalogue = datetime.now(UTC), Catalogue(*priced(config))
     found = declared_report(rows, catalogue, today=now.date())
@@ -45,6 +45,7 @@ def show(path: Path, config: Config, *, as_json: bool) -> None:
         print_json(found)
     else:
         _print(found)
+    return found
 
 
 def ask() -> tuple[Declared, ...]:

@@ -50,6 +50,11 @@ class Wanted:
             raise InputError("--fail-over-budget without a budget", hint="--threshold 'MYR 3000', or [report] threshold in modicum.toml")
         return currency, budget
 
+    @property
+    def of_days(self) -> bool:
+        """Some flag speaks of days."""
+        return any((self.since, self.until, self.compare, self.against))
+
     def spans(self) -> tuple[Span, Span | None]:
         """(the report's days, those that they are held against). Raises InputError."""
         if self.compare and (self.since or self.until):
@@ -96,23 +101,14 @@ def delivered(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def deliver(report: Report, wanted: Wanted, budget: Budget | None, *, as_json: bool) -> int:
-    """Print the report, write the files that are wanted, and return the exit code. Raises ModicumError."""
+def deliver(report: Report, wanted: Wanted, budget: Budget | None, *, as_json: bool, printed: bool = False) -> int:
+    """Write the files that are wanted, print the report unless it was, and return the exit code. Raises ModicumError."""
     report = replace(report, budget=budget)
     with shown_in(report.currency):
-        written = []
-        if wanted.html is not None:
-            _write(wanted.html, page.render(report))
-            written.append(f"The page is {wanted.html}.")
-        if wanted.json is not None:
-            _write(wanted.json, document.encode(report))
-            written.append(f"The document is {wanted.json}.")
-        if wanted.csv is not None:
-            paths = spreadsheet.write(sheets.sheets(report), wanted.csv, bom=wanted.csv_bom)
-            written.append(f"The table is {paths[0]}." if len(paths) == 1 else f"The {len(paths)} tables are in {wanted.csv}.")
-        if as_json:
+        written = _files(report, wanted)
+        if not printed and as_json:
             click.echo(document.encode(report), nl=False)
-        else:
+        elif not printed:
             screen = console()
             click.echo(text.render(report, width=screen.width, colour=screen.is_terminal and not screen.no_color), nl=False, color=True)
         for line in written:
@@ -121,6 +117,21 @@ def deliver(report: Report, wanted: Wanted, budget: Budget | None, *, as_json: b
             click.echo(said.against_budget(report), err=True)
             return OVER_BUDGET
     return 0
+
+
+def _files(report: Report, wanted: Wanted) -> list[str]:
+    """Write what is wanted; a line on each."""
+    written = []
+    if wanted.html is not None:
+        _write(wanted.html, page.render(report))
+        written.append(f"The page is {wanted.html}.")
+    if wanted.json is not None:
+        _write(wanted.json, document.encode(report))
+        written.append(f"The document is {wanted.json}.")
+    if wanted.csv is not None:
+        paths = spreadsheet.write(sheets.sheets(report), wanted.csv, bom=wanted.csv_bom)
+        written.append(f"The table is {paths[0]}." if len(paths) == 1 else f"The {len(paths)} tables are in {wanted.csv}.")
+    return written
 
 
 def _day(value: str | None, default: date) -> date:

@@ -133,4 +133,4 @@ def console(*, error: bool = False) -> Any:
 
 def printable(text: str) -> str:
     """Text from a log without what would steer a terminal: control characters stand as their pictures or escapes."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if c.isprintable() or c in "\n\t\u00a0" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)

@@ -17,6 +17,7 @@ from modicum.intake import FORMATS, Options, Refusal
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
 from modicum.report.currency import shown_in
+from modicum.report.estimate import as_report
 from modicum.report.gather import gather
 from modicum.report.period import EVER
 from modicum.report.words import count
@@ -54,12 +55,14 @@ def command(
 
     Exits 1 where lines of a LOG were refused, 3 where --fail-over-budget says so.
     """
-    if declare is not None:
-        if logs or wanted.html is not None:
-            raise click.UsageError("--declare stands in the place of logs, and has no page yet")
-        show(declare, config, as_json=as_json)
-        return
     currency, budget = wanted.money(config)
+    if declare is not None:
+        if logs or wanted.of_days:
+            raise click.UsageError("--declare stands in the place of logs, and knows no days")
+        with shown_in(currency):
+            declared = as_report(show(declare, config, as_json=as_json))
+        leave(deliver(declared, wanted, budget, as_json=as_json, printed=True))
+        return
     span, against = wanted.spans()
     options = reading(form, scope, scope_from)
     if not logs:

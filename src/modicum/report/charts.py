@@ -139,6 +139,8 @@ def round_axis(most: float) -> tuple[float, float]:
 def axis_label(amount: float, step: float) -> str:
     """As many digits behind the point as the step has."""
     digits = next((count for count in range(10) if math.isclose(round(step, count), step)), 10)
+    if digits == 1:
+        digits = 2  # cents come in two
     return f"{shown().symbol}{amount:,.{digits}f}" if amount else "0"
 
 

@@ -231,7 +231,7 @@ def _contents(report: Report, certified: bool) -> list[tuple[str, str]]:
         ("traffic", "How models are asked", report.traffic is not None),
         ("conversations", "Conversations", report.traffic is not None and bool(report.traffic.conversations)),
         ("prices", "Prices", True),
-        ("data", "Data", True),
+        ("data", "Data", not report.declared),
         ("method", "Method", True),
     ]
     return [(anchor, name) for anchor, name, is_there in there if is_there]

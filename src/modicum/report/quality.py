@@ -33,6 +33,8 @@ class Gap:
 
 def gaps(report: Report) -> tuple[Gap, ...]:
     """Those that could be there, those that are not there as well: a zero is worth knowing."""
+    if report.declared:
+        return ()
     totals = report.totals
     calls = totals.calls
     without_price = max(0, totals.unpriced_calls - totals.calls_without_usage)

@@ -25,6 +25,7 @@ State = Literal[
     "needs_reading",  # not tried: its answers say more than what is read from them, and nobody said whether that counts
     "unsuited",  # not tried, and this kind of answer cannot be taken over yet
     "ignored",  # the operator left it out
+    "declared",  # nobody recorded it: somebody said so
 ]
 IN_FORCE = ("on", "shadow", "proposed")
 """States with a certificate that holds."""
@@ -225,3 +226,5 @@ class Report:
     shares: Shares | None = None
     retiring: tuple[RetiringModel, ...] = ()
     worth: Worth | None = None
+    declared: bool = False
+    """Every figure is what somebody said, at list prices; nothing was recorded."""

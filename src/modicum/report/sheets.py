@@ -60,7 +60,14 @@ def _workloads(report: Report) -> Sheet:
         best = best_rung(ladder) if ladder else None
         rows.append(
             (
-                *(line.scope, line.name, line.workload_id, line.task, words.answer(line).rstrip(" *"), line.state),
+                *(
+                    line.scope,
+                    line.name,
+                    line.workload_id,
+                    line.task,
+                    None if report.declared else words.answer(line).rstrip(" *"),
+                    line.state,
+                ),
                 *("; ".join(model.model for model in line.incumbents), line.calls, line.share, line.unpriced_calls),
                 *(line.spend_usd, line.spend_usd_month, line.baseline_usd_month, *_saving(line.saving)),
                 evidence_of(line, ladder),

@@ -24,6 +24,7 @@ STATES = {
     "needs_reading": "needs your word",
     "unsuited": "stays with the large model",
     "ignored": "left out",
+    "declared": "declared",
 }
 ANSWERS = {"label": "a label", "object": "a JSON record", "number": "a number", "tool": "a tool call", "text": "free text"}
 JOINERS = "\u200c\u200d"
@@ -148,6 +149,8 @@ def why(line: WorkloadFigures) -> str:
         return "Its answers are short and fixed: `modicum fit` finds out whether a small model is good enough."
     if line.state == "ignored":
         return "Left out by the operator."
+    if line.state == "declared":
+        return ""
     if line.state == "off":
         return "A certified small model was switched off by a person."
     if line.state == "expired" and line.expires_at is not None:
