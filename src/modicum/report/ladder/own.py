@@ -35,6 +35,8 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
     """(rung, why there is none). `picks`: open models for this kind of task, smallest first."""
     if case.tokens is None or sum(case.tokens) < 1:
         return None, "own hardware: no call says how many tokens it had"
+    if picks and all(pick.card.kind != "llm" for pick in picks):
+        return None, "own hardware: what it takes is worked out for language models alone"
     traffic, even = _hours(case)
     found: list[tuple[Plan, Pick]] = []
     for pick in recent([pick for pick in picks if not pick.blocked], case.today):
