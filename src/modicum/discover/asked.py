@@ -16,10 +16,12 @@ _SLOT = re.compile(
 )
 """Places to fill, as templates write them: `{{name}}`, `${name:default}`, `{name}`, `<<name>>`, `[NAME]`."""
 _MARKED = re.compile("⟨[^⟩]*⟩")
-_ITEM = r"[\w&'/_-]+(?: [\w&'/_-]+){0,3}"
+_ITEM = r"(?<![\w&'/_-])[\w&'/_-]{1,40}(?: [\w&'/_-]{1,40}){0,3}"
 _LIST = re.compile(rf"(?:\"?{_ITEM}\"?[,、，|;] ?\n?){{4,}}(?:or |and )?\"?{_ITEM}\"?")
+_LEAD = re.compile(r"(?:[\w'-]+ ){0,3}(?:are|is|include|includes|of|as|from|either|between|among|topics|with|to|in) ")
 _LINES = re.compile(rf"(?:^[-*•\d.() ]*{_ITEM}[ ,;]*\n){{4,}}(?:[-*•\d.() ]*{_ITEM}[ .]*$)?", re.MULTILINE)
 """Enumerations of five or more: the names of labels say nothing of what is to be done with them."""
+_BLANKS = re.compile(r"\s{2,}|[\t\r\f\v\u00a0\u3000]")
 _NAME = re.compile(r"[^\W\d_]+")
 
 
@@ -68,10 +70,17 @@ def _mark(found: re.Match[str]) -> str:
     return f"⟨{' '.join(_NAME.findall(name.partition(':')[0]))[:40]}⟩"
 
 
+def _listed(found: re.Match[str]) -> str:
+    """An enumeration without its items; what leads up to it stays."""
+    lead = _LEAD.match(found[0])
+    return f"{lead[0] if lead else ''}[list]"
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n…\n{text[-_TAIL:]}"
 
 
 def _lower(text: str) -> str:
-    text = text.lower().replace("’", "'").replace("“", '"').replace("”", '"')
-    return _LINES.sub("\n[list]\n", _LIST.sub("[list]", text))
+    text = _BLANKS.sub(lambda found: "\n\n" if found[0].count("\n") > 1 else "\n" if "\n" in found[0] else " ", text.lower())
+    text = text.replace("’", "'").replace("“", '"').replace("”", '"')
+    return _LINES.sub("\n[list]\n", _LIST.sub(_listed, text))

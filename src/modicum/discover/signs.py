@@ -32,7 +32,8 @@ _WHAT = (
     r"|(?:would|could|might|should) be|here (?:is|are))"
 )
 _SUMMARY = (
-    r"(?:summar(?:y|ies|i[sz]ations?)|tl;? ?dr|headlines?|titles?|subject(?: line)?|abstract|gist|synopsis|highlights?|digest|recap|short (?:sentence|phrase)s? (?:describing|that describes)"
+    r"(?:summar(?:y|ies|i[sz]ations?)|tl;? ?dr|headlines?|titles?|subject(?: line)?|abstract|gist|synopsis|highlights?"
+    r"|digest|recap|short (?:sentence|phrase)s? (?:describing|that describes)"
     r"|takeaways?|minutes|(?:key|main|important|most important|highlight) (?:points?|ideas?|parts?|message|information|facts?|takeaways?)"
     r"|(?:short|brief|concise|condensed|compressed)(?:er)? (?:version|description|overview|account|form)|overview|name for)"
 )
@@ -79,7 +80,8 @@ _BETWEEN = r"[\"'*`)]*\s*(?:,\s*(?:or|and)?\b|[/|;,]|\n[-*•\s]*|\s(?:or|and)\s
 _LIST = r"(?:json|xml|yaml|bibtex|csv|structured|records?|key-value|schema)"
 _AUX = r"(?:is|are|was|were|does|do|did|has|have|had|should|would|can|could|will|might|may|am|isn't|doesn't|aren't)"
 _REQUEST = (
-    r"(?:(?:can|could|will|would) you\b(?! (?:rather|conclude|infer|say|deduce|recommend|classify|consider|buy|call|describe|agree|trust|assume))"
+    r"(?:(?:can|could|will|would) you\b(?! (?:rather|conclude|infer|say|deduce|recommend|classify|consider|buy|call"
+    r"|describe|agree|trust|assume))"
     r"|(?:can|could|may|should) i (?:have|get|ask)|do (?:not|n't)\b|have (?:a look|fun|you read)|would be\b|is:)"
 )
 
@@ -97,13 +99,15 @@ SIGNS: dict[str, re.Pattern[str]] = {
         "rework": (
             r"\b(?:re-?writ|re-?phras|para-?phras|reword|simplif(?:y|ied)|proofread|correct (?:the|this|any|all|gramm|spell|mistake|error)"
             r"|improve|polish|expand|elaborate|formali[sz]e|rearrang|reorder|unscrambl|combine|merge|join|split|negate|fix|edit"
-            r"|convert|transform|modify|revise|adapt|alter|change|turn (?:the|this|it)|refactor|debug|connect|put [^.\n]{0,30}together|gather"
+            r"|convert|transform|modify|revise|adapt|alter|change|turn (?:the|this|it)|refactor|debug|connect"
+            r"|put [^.\n]{0,30}together|gather"
             r"|make (?:the|this|it|these|that)\b(?: \w+){0,2} (?:more|less|sound|easier|shorter|simpler|clearer|longer|polite"
             r"|formal|grammatical|sense)"
             r"|verbali[sz]e|put (?:it|this|the))"
         ),
         "go_on": (
-            r"\b(?:continue|complet(?:e|ion)|finish|fill[- ]in|carry on|go(?:es)? on|autocomplete)\b|\bnext\b.{0,30}\?|\bwhat (?:would|might|will|did|does|do you think|could)\b[^?\n]{0,40}\b(?:say|said|reply|respond)\b"
+            r"\b(?:continue|complet(?:e|ion)|finish|fill[- ]in|carry on|go(?:es)? on|autocomplete)\b|\bnext\b.{0,30}\?"
+            r"|\bwhat (?:would|might|will|did|does|do you think|could)\b[^?\n]{0,40}\b(?:say|said|reply|respond)\b"
             r"|\bhappen(?:s|ed)? next|\bhow (?:does|will|would|did)\b[^?\n]{0,40}\b(?:end|continue|proceed)\b"
         ),
         "tell_of": (
@@ -116,7 +120,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "code": r"\b(?:sql|python|javascript|java|bash|regex|source code|function|code|algorithm|program|html|latex|css)\b",
         "summarise": (
-            r"\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:recap(?:itulate)?|condense|shorten|compress|abridge|distil|boil down|tl;? ?dr)\b"
+            r"\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:recap(?:itulate)?|condense|shorten|compress|abridge|distil"
+            r"|boil down|tl;? ?dr)\b"
             rf"|\b(?:{_ASK}|{_WHAT}){_WORDS}{_SUMMARY}\b|\b{_SUMMARY}\s*:[\s\"'*]*\Z|\bmain (?:idea|point)s?\b|\b(?:sum"
             rf"|wrap) (?:it|this|up)\b"
             r"|\bwhat (?:is|was|were|are) (?:this|that|the|they|these|it)\b[^.?\n⟨]{0,30}\b(?:about|on)\b|\bwas about[\s:]*\Z"
@@ -139,7 +144,9 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "extract": (
             rf"\b(?:extract|named entit|key ?phrases?|keywords?|triples?\b|highlight the|pull out|ner\b|slot filling|parse)"
-            rf"|\b{_FIND}{_WORDS}{_DATA}\b|\bwh(?:at|ich)(?: (?:is|are|was|were))?(?: (?:the|all|main|key|this|these))? (?:\w+ )?{_DATA}\b(?! (?:is|are|do|does) you)|\b{_DATA}\s*:[\s\"'*]*\Z|\b{_FIND} (?:me )?(?:all|every|each|any)\b"
+            rf"|\b{_FIND}{_WORDS}{_DATA}\b|\bwh(?:at|ich)(?: (?:is|are|was|were))?(?: (?:the|all|main|key|this"
+            rf"|these))? (?:\w+ )?{_DATA}\b(?! (?:is|are|do|does) you)|\b{_DATA}\s*:[\s\"'*]*\Z|\b{_FIND} (?:me )?(?:all|every"
+            rf"|each|any)\b"
             r"|\b(?:pull|get|take|grab|lift|fetch|collect|copy|read)\b[^.\n]{0,80}\b(?:out of|from) (?:the|this|that|each|a|an|⟨)"
             r"|\bwhich (?:words?|parts?|phrases?|span)\b"
             rf"|\b{_FIND}\b[^.?\n]{{0,80}}\b(?:mentioned|contained|present|found|described|appearing|discussed|that appear|occurring)\b"
@@ -174,7 +181,10 @@ SIGNS: dict[str, re.Pattern[str]] = {
             rf"[\"'`][\w -]{{1,20}}[\"'`],? (?:or|/) [\"'`][\w -]+[\"'`]"
             rf"|\b{_GOOD}{_BETWEEN}(?:[\w' -]{{1,25}}{_BETWEEN}){{0,5}}?{_GOOD}\b"
         ),
-        "either_or": r"[\"']?[\w'-]+[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b|⟨⟩[\"',]*\s*\bor\b:?\s*[\"']?⟨",
+        "either_or": (
+            r"(?<![\w'-])[\w'-]{1,40}[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b"
+            r"|⟨⟩[\"',]*\s*\bor\b:?\s*[\"']?⟨"
+        ),
         "options": (
             r"\b(?:options?|choices|labels|categories|candidates|classes|intents|alternatives)\b[^.\n⟨]{0,40}(?::|\bare\b|\binclude)"
             r"|\bone of (?:the|these|those|\")|\bone of:|\bwhich (?:one )?of (?:the|these|those)|\b(?:choose|decide|select"
@@ -215,7 +225,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
         # a degree
         "scale": (
             r"\bscale (?:of|from|between|ranging)|\b(?:from|between)\s+\"?(?:0|1|one|zero)(?:\.0)?\"?(?: \([^)\n]{1,40}\))? (?:to|and"
-            r"|through) \"?(?:\d+|five|ten)|\b[01](?: means|=| is| being)\b[^\n]{0,120}\b[3-9]0?(?: means|=| is| being)\b|\b[01] ?(?:-|–|to) ?(?:[3-9]|10|100)\b"
+            r"|through) \"?(?:\d+|five|ten)|\b[01](?: means|=| is| being)\b[^\n]{0,120}\b[3-9]0?(?: means|=| is| being)\b"
+            r"|\b[01] ?(?:-|–|to) ?(?:[3-9]|10|100)\b"
             r"|\bout of (?:5|10|100|five|ten)\b|\b[01]\b[^.\n]{0,40}\b(?:lowest|worst|least|not at all|no )|\bstars?\b"
             r"|\b(?:lowest|highest) (?:score|rating)"
             r"|\b[01]\b[^\w\n]{1,8}(?:[a-z]+\W{1,4})?[12]\b[^\w\n]{1,8}(?:[a-z]+\W{1,4})?[23]\b"
@@ -227,7 +238,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "how_much": (
             r"\bhow (?:similar|positive|negative|likely|good|bad|much (?:better|worse|do|does|would|is)|satisfied|fluent|relevant"
-            r"|helpful|well|toxic|formal|many stars|close|offensive|funny)\b|\bhow (?!many|much|old|long|far|tall|big)\w+ (?:is|are|was|were) (?:the|this|that|these|it)\b"
+            r"|helpful|well|toxic|formal|many stars|close|offensive|funny)\b|\bhow (?!many|much|old|long|far|tall|big)\w+ (?:is"
+            r"|are|was|were) (?:the|this|that|these|it)\b"
         ),
         # a question of the call, and what it is put to
         "question": (
@@ -236,7 +248,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "ground": (
             rf"\b{_GROUND}(?: ?\d| ?below| ?above| ?is| ?pair)?[\s:=>\"'`*#.,;<-]{{1,12}}⟨"
-            r"|⟨(?:[^⟩]*\b)?(?:context|passage|article|documents?|paragraph|story|background|para|dialogue|situation|excerpt|supports?|facts?"
+            r"|⟨(?:[^⟩]*\b)?(?:context|passage|article|documents?|paragraph|story|background|para|dialogue|situation|excerpt"
+            r"|supports?|facts?"
             r"|knowledge|ctx|snippets?|results|chunks?)(?:\b[^⟩]*)?⟩"
             r"|^[\s\"']*⟨(?:text|facts?|source|hint|sentence|sents|table|body|content|post|review|email)⟩[\s\"'.]*$"
         ),
