@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import sync_playwright  # type: ignore[import-not-found,unused-ignore]
 
 from demo import sample
 
@@ -58,7 +58,7 @@ def take(page: Path, scheme: str, browser: str) -> bytes:
         context = opened.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if scheme == "dark" else "light")
         shown = context.new_page()
         shown.goto(page.as_uri())
-        taken = shown.screenshot()
+        taken: bytes = shown.screenshot()
         opened.close()
     return taken
 
