@@ -10,12 +10,19 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from benchmarks.discovery import adjusted_rand
+from modicum.cli.options import print_table, printable
 from modicum.discover import Discovery, mine
-from modicum.types import Call, Workload
+from modicum.discover.shingles import TOKEN
+from modicum.types import Call, Contract, Workload
 from modicum.wire import chat
 from modicum.workload import Recogniser, read
+from modicum.workload.bare import bare, fold, light, refuses
+from modicum.workload.letters import isolate, spell
 
 from .conftest import Maker
 
@@ -121,7 +128,7 @@ class Log:
     """(workload, label) of each call."""
 
 
-def write(name: str, each: int = 150, seed: int = 3) -> Log:
+def write(name: str, each: int = 100, seed: int = 3) -> Log:
     """A log of one language: classification with plain and with wordy answers, extraction, free text."""
     tongue, maker = TONGUES[name], Maker(seed)
     rng = maker.rng
@@ -144,6 +151,10 @@ def write(name: str, each: int = 150, seed: int = 3) -> Log:
         body = tongue.join.join((rng.choice(tongue.greetings), tongue.sentence(rng), tongue.sentence(rng), rng.choice(tongue.greetings)))
         keep(maker.call(tongue.reply, tongue.sentence(rng), body), "reply")
     return Log(calls, truth)
+
+
+def answer(text: str) -> chat.Answer:
+    return chat.Answer(text, None, (), "stop")
 
 
 LOGS: dict[str, tuple[Log, Discovery]] = {}
@@ -234,3 +245,48 @@ def test_ids_stay_as_the_log_grows(name: str) -> None:
     after = mine(log.calls, known=before.workloads)
     assert {one.workload_id for one in before.workloads} <= {one.workload_id for one in after.workloads}
     assert len(after.workloads) == len(found.workloads)
+
+
+def test_what_is_not_seen_tells_no_labels_apart() -> None:
+    assert fold("\u200fشكوى\u200f") == fold("شكوى")
+    assert fold("cafe\u0301 au_lait") == fold("Café au lait")
+    assert fold("ொ") == fold("ொ")
+    assert light("\u2067«شكوى»\u2069") == "شكوى"
+
+
+def test_a_label_is_no_part_of_a_word_but_stands_anywhere_where_words_are_not_parted() -> None:
+    tamil = Contract(kind="label", labels=("புகார்", "கேள்வி"), reader="search")
+    assert read(tamil, answer("இது ஒரு புகார் என்று தோன்றுகிறது")) == "புகார்"
+    assert read(tamil, answer("இது புகார்கள் பற்றிய நீண்ட குறிப்பு")) is None
+    chinese = Contract(kind="label", labels=("投诉", "咨询"), reader="search")
+    assert read(chinese, answer("我认为这条留言属于投诉类别，请处理")) == "投诉"
+    assert read(chinese, answer("这可能是投诉或咨询，难以确定")) is None
+
+
+def test_leads_and_stops_of_other_languages_are_taken_off() -> None:
+    for said, value in [
+        ("Kategori: aduan.", "aduan"),
+        ("الفئة: شكوى", "شكوى"),
+        ("类别：投诉。", "投诉"),
+        ("வகை: புகார்", "புகார்"),
+        ("शिकायत।", "शिकायत"),
+    ]:
+        assert bare(said) == value
+    for said in ("Maaf, saya tidak dapat membantu.", "மன்னிக்கவும், என்னால் முடியாது", "抱歉，我无法帮助", "عذرا، لا أستطيع المساعدة"):
+        assert refuses(said)
+
+
+def test_text_from_right_to_left_is_set_apart_and_lines_up(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("workload", "calls"), [("شكوى-العميل", "12"), ("网店的客服", "7"), ("வாடிக்கையாளர்", "5"), ("plain", "3")], right=(1,))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip() and "─" not in line]
+    assert "\u2068شكوى-العميل\u2069" in lines[1]
+    assert len({cell_len(line.rstrip()) for line in lines}) == 1
+    assert isolate("plain") == "plain" and isolate("客服") == "客服"
+    assert printable("می\u200cخواهم") == "می\u200cخواهم" and printable("a\u202eb") == "a\\u202eb"
+
+
+@given(st.text(max_size=200))
+def test_tokens_cover_any_text_and_begin_with_no_mark_of_a_letter_before(text: str) -> None:
+    tokens = TOKEN.findall(text)
+    assert "".join(tokens) == re.sub(r"[^\S\n]", "", text)
+    assert spell(spell(text)) == spell(text)

@@ -15,6 +15,7 @@ import msgspec
 from modicum import config
 from modicum.admin.reach import Here, Reach, There, reach
 from modicum.errors import NotFoundError
+from modicum.workload.letters import isolate
 
 ADMIN_KEY_ENV = "MODICUM_ADMIN_KEY"
 Config = config.Config
@@ -119,7 +120,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: It
     for number, name in enumerate(head):
         table.add_column(name, justify="right" if number in aligned else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(str(cell))) for cell in row))
+        table.add_row(*(Text(isolate(printable(str(cell)))) for cell in row))
     console().print(table)
 
 
@@ -132,5 +133,10 @@ def console(*, error: bool = False) -> Any:
 
 
 def printable(text: str) -> str:
-    """Text from a log without what would steer a terminal: control characters stand as their pictures or escapes."""
-    return "".join(c if c.isprintable() or c in "\n\t\u00a0" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text)
+    """Text from a log without what would steer a terminal or turn a line around: such characters stand as escapes.
+
+    The joiners that Persian and Indic scripts and emoji need stay.
+    """
+    return "".join(
+        c if c.isprintable() or c in "\n\t\u00a0\u200c\u200d" else f"\\x{ord(c):02x}" if ord(c) < 256 else f"\\u{ord(c):04x}" for c in text
+    )

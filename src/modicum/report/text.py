@@ -16,6 +16,7 @@ from modicum.report.history import Comparison
 from modicum.report.ladder import text as ladder
 from modicum.report.proven import best_rung, by_evidence
 from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
+from modicum.workload.letters import isolate
 
 LONGEST_NAME = 40
 LONGEST_SENTENCE = 1_500
@@ -83,7 +84,12 @@ def _compared(console: Console, comparison: Comparison) -> None:
         spent = ["–" if not side.calls else words.money(side.spend_usd if side.priced_calls else None) for side in (old, new)]
         means = ["–" if not side.calls else words.thousand(side.usd_call) for side in (old, new)]
         table.add_row(
-            Text(words.visible(line.name, LONGEST_NAME)), f"{old.calls:,}", f"{new.calls:,}", *spent, *means, words.signed(line.change_usd)
+            Text(isolate(words.visible(line.name, LONGEST_NAME))),
+            f"{old.calls:,}",
+            f"{new.calls:,}",
+            *spent,
+            *means,
+            words.signed(line.change_usd),
         )
     console.print(table)
     effects = [("volume", comparison.volume_usd), ("mix", comparison.mix_usd), ("price", comparison.price_usd)]
@@ -125,7 +131,7 @@ def _scopes(report: Report) -> Table:
         table.add_column(head, justify="right")
     for line in report.scopes[:MOST_ROWS]:
         saving = "–" if line.saving_usd_month is None else words.money(line.saving_usd_month)
-        name = Text(words.visible(line.scope, LONGEST_NAME))
+        name = Text(isolate(words.visible(line.scope, LONGEST_NAME)))
         table.add_row(name, f"{line.calls:,}", f"{line.workloads:,}", words.money(line.spend_usd_month), saving)
     return table
 
@@ -221,4 +227,4 @@ def _certified(console: Console, line: WorkloadFigures) -> None:
 
 
 def _name(line: WorkloadFigures) -> str:
-    return words.visible(line.name, LONGEST_NAME)
+    return isolate(words.visible(line.name, LONGEST_NAME))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MARKS = (
@@ -23,6 +24,16 @@ WORD = rf"[\w{MARKS}]"
 UNSEEN = "".join(map(chr, (*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0xFEFF, 0x00AD, 0x2060)))
 """Marks of direction, joiners of words, soft hyphens: nobody sees them."""
 _DROP = dict.fromkeys(map(ord, UNSEEN))
+
+
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+
+
+def isolate(text: str) -> str:
+    """Text that runs right to left, set apart so that its neighbours on a line keep their place (UAX 9: FSI and PDI), line by line."""
+    if text.isascii() or not _RIGHT_TO_LEFT.search(text):
+        return text
+    return "\n".join(f"\u2068{line}\u2069" if _RIGHT_TO_LEFT.search(line) else line for line in text.split("\n"))
 
 
 def spell(text: str) -> str:
