@@ -12,6 +12,8 @@ from modicum.report.traffic import WorkloadTraffic
 
 LONG_TOKENS = 8_000
 """A median input beyond this is pointed out: most tasks want a passage, and were given the book."""
+CACHED_FROM = 1_024
+"""Tokens: the least beginning of a prompt that OpenAI, Anthropic and Google keep for most of their models; for some it is longer."""
 MOSTLY = 0.5
 """From this share on, a part of the input is most of it."""
 
@@ -62,17 +64,12 @@ def said(report: Report) -> list[str]:
     if traffic.repeated_share:
         part = words.percent(traffic.repeated_share)
         sentences.append(f"{part[:1].upper()}{part[1:]} of the calls repeat one that was answered within a day before.")
-    cacheable = [
-        (line, its)
-        for line, its in ((row.line, row.its) for row in asked(report))
-        if line is not None and (its.static_share or 0) >= MOSTLY and (line.cache_read_share or 0) < (its.static_share or 0) / 2
-    ]
+    cacheable = [row.line for row in asked(report) if row.line is not None and could_be_cached(row.line, row.its)]
     if cacheable:
-        names = words.names([line for line, _ in cacheable], 4)
-        verb = "is" if len(cacheable) == 1 else "are"
+        send = "sends" if len(cacheable) == 1 else "send"
         sentences.append(
-            f"Most of what is sent by {names} {verb} the same text every time, at the beginning;"
-            " a provider's cache could serve it and hardly does."
+            f"At least {CACHED_FROM:,} tokens of what {words.names(cacheable, 4)} {send} are the same text every time, at the beginning:"
+            " a provider's cache could serve them and hardly does."
         )
     long = [row.line for row in asked(report) if row.line is not None and (row.its.input_tokens_p50 or 0) >= LONG_TOKENS]
     if long:
@@ -120,9 +117,13 @@ def _smell(line: WorkloadFigures | None, its: WorkloadTraffic) -> str:
         return "long context"
     if (its.resent_share or 0) >= MOSTLY:
         return "sends its conversation again and again"
-    if (its.static_share or 0) >= MOSTLY and line is not None and (line.cache_read_share or 0) < (its.static_share or 0) / 2:
-        return "could be read from a cache"
-    return ""
+    return "could be read from a cache" if line is not None and could_be_cached(line, its) else ""
+
+
+def could_be_cached(line: WorkloadFigures, its: WorkloadTraffic) -> bool:
+    """Its static beginning is long enough for a provider to keep, and less than half of that is read from a cache."""
+    static = its.static_share or 0
+    return static * (its.input_tokens_p50 or 0) >= CACHED_FROM and (line.cache_read_share or 0) < static / 2
 
 
 def _scale(rows: Sequence[WorkloadTraffic]) -> tuple[float, float]:
