@@ -270,7 +270,7 @@ def test_one_call_told_of_by_span_and_by_callback_and_by_file_is_one(tmp_path: P
     log = tmp_path / "log.jsonl"
     log.write_bytes(json.dumps(one).encode() + b"\n" + request_json(spoken(0), spoken(1), {"db.system": "x"}) + b"\n")
     (taken,) = bring_in(open_tap.config, [log])
-    assert (taken.added, taken.known, taken.refused) == (1, 2, 0)
+    assert (taken.added, taken.known, taken.joined, taken.refused) == (1, 1, 1, 0)
     assert {call.response_id for call in Calls(home).scan()} == {"chatcmpl-0123456789-0", "chatcmpl-0123456789-1"}
 
 
