@@ -78,7 +78,8 @@ class Market:
             price = self.cards.offers.price(card, self.today)
             if price is not None and _paid(price):
                 at = at_length(price, self.today, tokens[0])
-                read = None if at.provider == OPERATOR else self._changed
+                own = next((offer.read for offer in self.offers(card) if offer.provider == OPERATOR), None)
+                read = own if at.provider == OPERATOR else self._changed
                 found.append(Pick(card=card, price=at, provider=at.provider, read=read, obstacles=obstacles(card, needs, self.settings)))
         return sorted(found, key=lambda pick: (_call(pick.price, tokens), pick.card.id))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from modicum.catalog.card import Card, Score
-from modicum.catalog.offers import OLD_DAYS
+from modicum.catalog.offers import OLD_DAYS, OPERATOR
 from modicum.report import words
 from modicum.report.ladder.bill import plain_usage
 from modicum.report.ladder.case import Case, kind_of, seller
@@ -16,6 +17,9 @@ from modicum.report.ladder.needs import at_provider, retiring
 from modicum.report.ladder.net import Change, after, cheaper, saved
 from modicum.report.rungs import Evidence, Obstacle, Rung, RungKind
 from modicum.types import Price, Usage
+
+if TYPE_CHECKING:
+    from modicum.store.calls import UsageRow
 
 LONG_ANSWER = 50
 """Tokens."""
@@ -146,16 +150,16 @@ def _price(price: Price, read: date | None, today: date) -> str:
     if read is None:
         return f"{at}: {price.source}, and when that was read nobody says."
     old = f", which is more than {OLD_DAYS} days ago" if (today - read).days > OLD_DAYS else ""
-    return f"{at}: {price.source}, last changed {words.span(read, read)}{old}."
+    what = "read" if price.provider == OPERATOR else "last changed"
+    return f"{at}: {price.source}, {what} {words.span(read, read)}{old}."
 
 
 def _hundred(price: Price) -> Decimal:
     return (price.output_usd_mtok or Decimal(0)) / 10_000
 
 
-def _thinking(row: object, tokens: int) -> Usage:
-    usage = plain_usage(row)  # type: ignore[arg-type]  # a row of usage
-    calls = row.calls - row.calls_without_usage  # type: ignore[attr-defined]
+def _thinking(row: UsageRow, tokens: int) -> Usage:
+    usage, calls = plain_usage(row), row.calls - row.calls_without_usage
     return replace(usage, output_tokens=(usage.output_tokens or 0) + tokens * calls)
 
 
