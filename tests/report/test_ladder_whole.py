@@ -187,3 +187,20 @@ def test_declared_workloads_have_ladders_without_an_interval() -> None:
     assert own.usd_call is not None and own.saving is not None and own.saving.usd_month is not None
     assert float(own.saving.usd_month) == pytest.approx(0.95 * 1200 - float(own.usd_call) * 100_000, rel=1e-3)
     assert [found.kind for found in second.rungs] == ["incumbent"] and second.rungs[0].usd_month is None
+
+
+def test_what_a_specialist_answers_already_runs_almost_free() -> None:
+    usage = days(10, calls=60, input_tokens=60_000, output_tokens=6_000, reasons=(("control", 60),))
+    usage += days(10, calls=40, specialist=True, response_model="modicum/w1", input_tokens=0, output_tokens=0, reasons=(("answered", 40),))
+    made, (its,) = built(usage, small(), verdicts=[certified()], certificates=[certificate()], routes=[route(state="on")])
+    # The forty would have cost what the sixty did.
+    assert close(made.workloads[0].baseline_usd_month, MONTH)
+    other = rung(its, "same_laboratory")
+    assert other.saving is not None and close(other.saving.usd_month, 0.95 * (MONTH - 0.12 * 30.44))
+    mine = rung(its, "specialist")
+    assert mine.evidence == "certified" and mine.needs == () and mine.one_off_usd == 0
+    found = shares(made.workloads, (its,), made.totals, LadderSettings())
+    assert found.runs.calls == pytest.approx(0.4) and found.certified.calls == pytest.approx(0.475)
+    assert "runs 40\u00a0% of the calls (40\u00a0% of the spend)" in found.sentence
+    today = baselines(usage, made.models, (its,), made.totals, Catalogue(SOLD))
+    assert close(today.today_usd_month, 0.6 * MONTH) and close(today.naive_usd_month, MONTH)
