@@ -58,7 +58,7 @@ def small(**fields: Any) -> Card:
 
 
 def open_4b(**fields: Any) -> Card:
-    return card("open-4b", **({"laboratory": "theirs", "weights": weights(), "licence": APACHE} | fields))
+    return card(**({"name": fields.pop("id", "open-4b"), "laboratory": "theirs", "weights": weights(), "licence": APACHE} | fields))
 
 
 def seeing(*inputs: str) -> Abilities:

@@ -93,7 +93,7 @@ def test_an_open_model_where_it_is_sold_and_on_own_hardware() -> None:
     its = one(days(10), open_4b())
     sold, own = rung(its, "open_hosted"), rung(its, "open_own")
     assert close(saves(sold).usd_month, 0.95 * (MONTH - 0.012 * 30.44))
-    assert any(one.kind == "residency" and not one.hard for one in sold.obstacles)
+    assert sold.obstacles == () and sold.provider == "your own price"
     assert own.usd_month is not None and own.saving is not None and own.saving.usd_month is not None
     cost = 0.95 * MONTH - float(own.saving.usd_month)
     assert cost > 120  # two hours of care a month at $60, and a machine
@@ -262,16 +262,25 @@ def test_tools_schemas_length_and_licence_stand_in_the_way() -> None:
     assert any(stands.kind == "licence" and stands.hard for stands in licence.obstacles)
 
 
+LISTED = open_4b(id="llama-3.1-8b", names=("llama-3.1-8b-instruct",), weights=weights(8 * 10**9))
+"""Sold by providers of the price list."""
+
+
 def test_nothing_leaves_where_nothing_may() -> None:
-    kept = rung(one(days(10), open_4b(), settings=LadderSettings(own_only=True)), "open_hosted")
+    other = rung(one(days(10), LISTED), "open_hosted")
+    assert any(stands.kind == "residency" and not stands.hard for stands in other.obstacles) and "genai-prices" in other.assumptions[0]
+    kept = rung(one(days(10), LISTED, settings=LadderSettings(own_only=True)), "open_hosted")
     assert any(stands.kind == "residency" and stands.hard for stands in kept.obstacles)
-    known = rung(one(days(10), open_4b(), settings=LadderSettings(providers=("operator",))), "open_hosted")
-    assert not any(stands.kind == "residency" for stands in known.obstacles)
+    strange = rung(one(days(10), LISTED, settings=LadderSettings(providers=("x-ai",))), "open_hosted")
+    assert any(stands.kind == "residency" and stands.hard for stands in strange.obstacles)
+    everybody = LadderSettings(providers=("groq", "novita", "huggingface_novita", "openrouter", "together", "fireworks", "cloudflare"))
+    agreed = rung(one(days(10), LISTED, settings=everybody), "open_hosted")
+    assert not any(stands.kind == "residency" for stands in agreed.obstacles)
 
 
 def test_what_the_operator_says_of_work_and_terms_counts() -> None:
     said = LadderSettings.of(Config(report=ReportConfig(label_usd="0.5", hour_usd="100", agreed=("groq",), region="EU")))
-    found = rung(one(days(10), open_4b(), settings=said), "open_hosted")
+    found = rung(one(days(10), LISTED, settings=said), "open_hosted")
     assert found.one_off_usd == 100 * Decimal("0.5") + 4 * 100
     assert {(stands.kind, stands.hard) for stands in found.obstacles} == {("residency", True), ("region", False)}
     for wrong in ("much", "-1", "NaN", "1e9"):

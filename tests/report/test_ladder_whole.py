@@ -155,7 +155,7 @@ def test_a_report_with_its_ladders_prints() -> None:
     assert full.baselines and full.shares and full.worth and full.retiring == ()
     shown = text.render(full, width=160)
     assert "name-of-w1: what could answer it, the smallest first" in shown
-    assert "small at operator" in shown and "All on big" in shown
+    assert "small at your own price" in shown and "All on big" in shown
 
 
 def test_a_kind_of_task_without_a_rule_of_thumb_is_looked_at_whole() -> None:

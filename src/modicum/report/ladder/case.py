@@ -11,6 +11,7 @@ from modicum.backends.facts import all_facts
 from modicum.catalog import Catalogue
 from modicum.catalog.card import Card
 from modicum.catalog.cards import FIRST_PARTY
+from modicum.catalog.offers import OPERATOR
 from modicum.report.ladder.bill import Bill
 from modicum.report.ladder.market import Market
 from modicum.report.ladder.needs import Needs
@@ -72,7 +73,9 @@ def kind_of(seller: str | None, card: Card | None) -> str | None:
 
 
 def seller(name: str) -> str:
-    """A provider's name in the price list, for people."""
+    """A provider's name in the price list, for people. The operator's own price does not say whose it is."""
+    if name == OPERATOR:
+        return "your own price"
     if name.startswith(HUGGING_FACE):
         return f"{name.removeprefix(HUGGING_FACE)} (through Hugging Face)"
     return next((one.name for one in all_facts().values() if one.prices == name), name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from modicum.catalog.card import Card
+from modicum.catalog.offers import OPERATOR
 from modicum.report import words
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.records import WorkloadFigures
@@ -58,9 +59,12 @@ def obstacles(card: Card, needs: Needs, settings: LadderSettings) -> tuple[Obsta
 
 
 def at_provider(provider: str, settings: LadderSettings, *, name: str, known: bool) -> tuple[Obstacle, ...]:
-    """What stands against sending the calls there. `provider`: for people, `name`: in the price list. `known`: it sees them today."""
+    """What stands against sending the calls there. `provider`: for people, `name`: in the price list. `known`: it sees them today.
+
+    Where the operator has a price of its own, it has terms with somebody.
+    """
     found = []
-    if not known:
+    if not known and name != OPERATOR:
         agreed = name in settings.providers
         hard = settings.own_only or bool(settings.providers) and not agreed
         if hard or not settings.providers:
