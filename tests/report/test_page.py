@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modicum.report import charts, page
 from modicum.report.records import Report
 from modicum.types import Contract, LabelRow, Pattern, Template, Verdict, Version
-from tests.report.everything import everything
+from tests.report.everything import everything, ladder
 from tests.report.records import NOW, TEXT, certificate, certified, days, report, route, row, workload
 
 HOSTILE = [
@@ -227,3 +227,17 @@ def test_nothing_worth_changing_is_the_first_thing_said() -> None:
     assert "<h1>Nothing here is worth changing: too little.</h1>" in text
     assert f'<p class="lead">Enough is more. {it.headline}</p>' in text
     assert f"<h1>{it.headline}</h1>" in page.render(it)
+
+
+def test_a_name_that_runs_from_right_to_left_keeps_to_itself_within_a_sentence() -> None:
+    assert page.prose("تصنيف الشكاوى costs $3") == "<bdi>تصنيف الشكاوى</bdi> costs $3"
+    assert page.prose("a & `b` שלום, c") == "a &amp; <code>b</code> <bdi>שלום</bdi>, c"
+
+
+def test_a_thousand_workloads_make_a_page_that_opens() -> None:
+    ids = [f"w{number}" for number in range(1000)]
+    it = report([row(0, workload_id=own) for own in ids], workloads=[workload(own) for own in ids])
+    text = page.render(dataclasses.replace(it, ladders=tuple(ladder(own, "x") for own in ids)))
+    check(text)
+    assert "800 cheaper workloads" in text and "940 workloads cost still less" in text
+    assert len(text) < 1_000_000

@@ -10,7 +10,7 @@ import base64
 import functools
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
@@ -18,13 +18,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from modicum.report import asked, charts, said, words
+from modicum.report import asked, charts, panels, said, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Side
-from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
 from modicum.report.records import IN_FORCE, Report, TemplateText, WorkloadFigures
-from modicum.report.rungs import Evidence, Ladder, ObstacleKind, Rung
 from modicum.report.trend import REST
 
 LONGEST_NAME = 90
@@ -34,45 +32,12 @@ LONGEST_TEMPLATE = 8_000
 OPEN_ARTICLES = 12
 """Workloads whose ladder stands open; the cheaper ones are folded away."""
 MOST_ROWS = 30
-EVIDENCE_NAMES: dict[Evidence, str] = {
-    "certified": "certified",
-    "measured": "measured",
-    "published": "only published",
-    "none": "nothing known",
-}
-EVIDENCE_NOTES: dict[Evidence, str] = {
-    "certified": "proven on these calls, and a promise with it",
-    "measured": "seen on these calls, without a promise",
-    "published": "a benchmark of others, on other data",
-    "none": "nobody has shown that something smaller does it",
-}
-LONGEST_OBSTACLE = 130
-"""Longer ones are folded away behind what they are about."""
-OBSTACLES: dict[ObstacleKind, str] = {
-    "licence": "its licence is to be read",
-    "terms": "terms of use are to be read",
-    "region": "where it is offered",
-    "context": "its context is too short",
-    "modality": "images, sound or files",
-    "tools": "tools",
-    "structured_output": "structured output",
-    "residency": "where the data would lie",
-    "retiring": "it retires",
-    "latency": "its speed",
-    "data": "the data for it",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strip:
-    """One piece of the strip of evidence, in per cent."""
-
-    evidence: Evidence
-    name: str
-    note: str
-    share: float
-    at: float
-    size: float
+MOST_LINES = 200
+"""Workloads that a table of the page holds."""
+MOST_ARTICLES = 60
+_RTL = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
+RIGHT_TO_LEFT = re.compile(rf"{_RTL}(?:(?:{_RTL}|[\s\d.,:-])*{_RTL})?")
+"""Hebrew, Arabic and their neighbours; a name of theirs within a sentence must not turn the figures around it."""
 
 
 def render(report: Report) -> str:
@@ -97,11 +62,11 @@ def _shown(report: Report) -> dict[str, Any]:
         "style": Markup(style),
         "digest": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "contents": _contents(report, bool(certified)),
-        "budget": None if report.budget is None else _budget(report),
-        "proven": strips(report),
-        "change": _change(report),
+        "budget": None if report.budget is None else panels.budget_bar(report),
+        "proven": panels.strips(report),
+        "changed": said.changed(report.comparison) if report.comparison else "",
         "effects": charts.effects(report.comparison) if report.comparison else (),
-        "simple": simple_rules(report),
+        "simple": panels.simple_rules(report),
         "drawn": charts.columns(report.trend) if report.trend and len(report.trend.slices) > 1 else None,
         "rest": REST,
         "bars": {line.workload_id: charts.bar(line, dearest) for line in lines},
@@ -113,12 +78,12 @@ def _shown(report: Report) -> dict[str, Any]:
         "uncertified": [line for line in lines if line.state not in IN_FORCE],
         "in_force": IN_FORCE,
         "ladders": ladders,
-        "rung_width": rung_width,
-        "is_dearer": is_dearer,
-        "OBSTACLES": OBSTACLES,
-        "longest_obstacle": LONGEST_OBSTACLE,
-        "assumptions": assumptions,
-        "asked": rows,
+        "rung_width": panels.rung_width,
+        "is_dearer": panels.is_dearer,
+        "OBSTACLES": panels.OBSTACLES,
+        "longest_obstacle": panels.LONGEST_OBSTACLE,
+        "assumptions": panels.assumptions,
+        "asked": rows[:MOST_LINES],
         "shares_known": any(
             share is not None for row in rows for share in (row.its.static_share, row.cached, row.its.resent_share, row.its.repeated_share)
         ),
@@ -131,6 +96,9 @@ def _shown(report: Report) -> dict[str, Any]:
         "pieces": pieces,
         "open_articles": OPEN_ARTICLES,
         "most_rows": MOST_ROWS,
+        "most_articles": MOST_ARTICLES,
+        "lines": lines[:MOST_LINES],
+        "more": _more(lines[MOST_LINES:]),
     }
 
 
@@ -167,53 +135,17 @@ def _read(name: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """A sentence, escaped, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words.visible(text, LONGEST_SENTENCE)))))
+    """A sentence, escaped, with what stands between backticks as code, and words that run from right to left kept to themselves."""
+    escaped = str(escape(words.visible(text, LONGEST_SENTENCE)))
+    return Markup(RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)))
 
 
-def strips(report: Report) -> tuple[Strip, ...]:
-    """The share of the spend by evidence, laid end to end."""
-    laid, at = [], 0.0
-    for one in by_evidence(report):
-        size = min(one.share * 100, 100 - at)
-        number = f"{words.count(one.workloads, 'workload')}; " if one.workloads else ""
-        laid.append(
-            Strip(
-                evidence=one.evidence,
-                name=EVIDENCE_NAMES[one.evidence],
-                note=number + EVIDENCE_NOTES[one.evidence],
-                share=one.share,
-                at=round(at, 2),
-                size=round(max(size - 0.2, 0.0), 2),
-            )
-        )
-        at += size
-    return tuple(laid)
-
-
-def _budget(report: Report) -> dict[str, Any]:
-    """The month against the budget, on a scale that holds both."""
-    assert report.budget is not None
-    budget, spend = report.budget, report.totals.spend_usd_month
-    most = max(budget.usd, spend or Decimal(0)) * (Decimal("1.02") if (spend or 0) > budget.usd else 1)
-    return {
-        "sentence": said.against_budget(report),
-        "note": said.at_rate(budget.currency, report.made_at.date()),
-        "standing": budget.standing(spend, report.totals.unpriced_calls),
-        "spend": charts.width(spend, most),
-        "limit": min(99.8, charts.width(budget.usd, most)),
-    }
-
-
-def _change(report: Report) -> dict[str, str] | None:
-    if report.comparison is None:
+def _more(lines: Sequence[WorkloadFigures]) -> dict[str, Any] | None:
+    """Those that a table has no room for, as one."""
+    known = [line.spend_usd_month for line in lines if line.spend_usd_month is not None]
+    if not lines:
         return None
-    before, after = report.comparison.before.usd_call, report.comparison.after.usd_call
-    return {
-        "sentence": said.changed(report.comparison),
-        "before": f"{words.thousand(before)} a thousand",
-        "after": f"{words.thousand(after)} a thousand",
-    }
+    return {"number": len(lines), "calls": sum(line.calls for line in lines), "spend": sum(known, Decimal(0)) if known else None}
 
 
 def _spent(side: Side) -> str:
@@ -242,47 +174,6 @@ def method(report: Report) -> list[str]:
     rate = said.at_rate(report.currency, report.made_at.date())
     turned = [f"Prices and sums are kept in dollars and turned when shown. {rate}"] if rate else []
     return [*turned, *report.notes]
-
-
-def simple_rules(report: Report) -> list[tuple[str, str, Decimal | None, float]]:
-    """(name, note, dollars a month, per cent of the dearest): the month under rules that need no thought, beside today's."""
-    its = report.baselines
-    if its is None:
-        return []
-    found = {
-        "published": "a published benchmark says that it may be good enough",
-        "measured": "seen on these calls to be good enough",
-        "certified": "certified on these calls",
-        "none": "nothing shows that it is good enough",
-    }
-    rows = [
-        (f"all on {words.visible(its.naive_model or '', LONGEST_NAME)}", "the dearest that was called", its.naive_usd_month),
-        (f"all on {words.visible(its.honest_model or '', LONGEST_NAME)}", found[its.honest_evidence], its.honest_usd_month),
-        ("as it is today", "", its.today_usd_month),
-        ("with what is certified", "", its.ours_usd_month if its.ours_usd_month != its.today_usd_month else None),
-    ]
-    known = [(name, note, usd) for name, note, usd in rows if usd is not None]
-    most = max((usd for _, _, usd in known), default=Decimal(0))
-    return [(name, note, usd, charts.width(usd, most)) for name, note, usd in known]
-
-
-def rung_width(line: WorkloadFigures, rung: Rung) -> float:
-    """Per cent of what the workload's month costs without small models; what costs more fills it."""
-    return charts.width(rung.usd_month, line.baseline_usd_month or Decimal(0))
-
-
-def is_dearer(line: WorkloadFigures, rung: Rung) -> bool:
-    """It would cost more than today: own hardware that nothing fills, most often."""
-    return rung.usd_month is not None and line.baseline_usd_month is not None and rung.usd_month > line.baseline_usd_month
-
-
-def assumptions(ladder: Ladder) -> list[str]:
-    """What the rungs of a ladder suppose, each with the names of those that do."""
-    by_text: dict[str, list[str]] = {}
-    for rung in ladder.rungs:
-        for text in rung.assumptions:
-            by_text.setdefault(text, []).append(rung.name)
-    return [f"{words.listing([words.visible(name, 60) for name in names], 6)}: {text}" for text, names in by_text.items()]
 
 
 def pieces(template: TemplateText) -> list[tuple[str, list[str | None], int]]:

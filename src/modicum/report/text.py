@@ -94,7 +94,9 @@ def _compared(console: Console, comparison: Comparison) -> None:
     console.print(table)
     effects = [("volume", comparison.volume_usd), ("mix", comparison.mix_usd), ("price", comparison.price_usd)]
     effects += [("new workloads", comparison.new_usd), ("gone", comparison.gone_usd)]
-    console.print(Text("Made of " + ", ".join(f"{name} {words.signed(usd)}" for name, usd in effects) + "."))
+    made = [f"{name} {words.signed(usd)}" for name, usd in effects if usd]
+    if made:
+        console.print(Text(f"Made of {', '.join(made)}."))
     for note in comparison.notes:
         console.print(Text(note))
     console.print()

@@ -1,0 +1,128 @@
+"""What stands in the page's head and in its ladders, prepared: a report in, names, notes and per cents out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from modicum.report import charts, said, words
+from modicum.report.proven import by_evidence
+from modicum.report.records import Report, WorkloadFigures
+from modicum.report.rungs import Evidence, Ladder, ObstacleKind, Rung
+
+LONGEST_MODEL = 90
+EVIDENCE_NAMES: dict[Evidence, str] = {
+    "certified": "certified",
+    "measured": "measured",
+    "published": "only published",
+    "none": "nothing known",
+}
+EVIDENCE_NOTES: dict[Evidence, str] = {
+    "certified": "proven on these calls, and a promise with it",
+    "measured": "seen on these calls, without a promise",
+    "published": "a benchmark of others, on other data",
+    "none": "nobody has shown that something smaller does it",
+}
+LONGEST_OBSTACLE = 130
+"""Longer ones are folded away behind what they are about."""
+OBSTACLES: dict[ObstacleKind, str] = {
+    "licence": "its licence is to be read",
+    "terms": "terms of use are to be read",
+    "region": "where it is offered",
+    "context": "its context is too short",
+    "modality": "images, sound or files",
+    "tools": "tools",
+    "structured_output": "structured output",
+    "residency": "where the data would lie",
+    "retiring": "it retires",
+    "latency": "its speed",
+    "data": "the data for it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """One piece of the strip of evidence, in per cent."""
+
+    evidence: Evidence
+    name: str
+    note: str
+    share: float
+    at: float
+    size: float
+
+
+def strips(report: Report) -> tuple[Strip, ...]:
+    """The share of the spend by evidence, laid end to end."""
+    laid, at = [], 0.0
+    for one in by_evidence(report):
+        size = min(one.share * 100, 100 - at)
+        number = f"{words.count(one.workloads, 'workload')}; " if one.workloads else ""
+        laid.append(
+            Strip(
+                evidence=one.evidence,
+                name=EVIDENCE_NAMES[one.evidence],
+                note=number + EVIDENCE_NOTES[one.evidence],
+                share=one.share,
+                at=round(at, 2),
+                size=round(max(size - 0.2, 0.0), 2),
+            )
+        )
+        at += size
+    return tuple(laid)
+
+
+def budget_bar(report: Report) -> dict[str, Any]:
+    """The month against the budget, on a scale that holds both."""
+    assert report.budget is not None
+    budget, spend = report.budget, report.totals.spend_usd_month
+    most = max(budget.usd, spend or Decimal(0)) * (Decimal("1.02") if (spend or 0) > budget.usd else 1)
+    return {
+        "sentence": said.against_budget(report),
+        "note": said.at_rate(budget.currency, report.made_at.date()),
+        "standing": budget.standing(spend, report.totals.unpriced_calls),
+        "spend": charts.width(spend, most),
+        "limit": min(99.8, charts.width(budget.usd, most)),
+    }
+
+
+def simple_rules(report: Report) -> list[tuple[str, str, Decimal | None, float]]:
+    """(name, note, dollars a month, per cent of the dearest): the month under rules that need no thought, beside today's."""
+    its = report.baselines
+    if its is None:
+        return []
+    found = {
+        "published": "a published benchmark says that it may be good enough",
+        "measured": "seen on these calls to be good enough",
+        "certified": "certified on these calls",
+        "none": "nothing shows that it is good enough",
+    }
+    rows = [
+        (f"all on {words.visible(its.naive_model or '', LONGEST_MODEL)}", "the dearest that was called", its.naive_usd_month),
+        (f"all on {words.visible(its.honest_model or '', LONGEST_MODEL)}", found[its.honest_evidence], its.honest_usd_month),
+        ("as it is today", "", its.today_usd_month),
+        ("with what is certified", "", its.ours_usd_month if its.ours_usd_month != its.today_usd_month else None),
+    ]
+    known = [(name, note, usd) for name, note, usd in rows if usd is not None]
+    most = max((usd for _, _, usd in known), default=Decimal(0))
+    return [(name, note, usd, charts.width(usd, most)) for name, note, usd in known]
+
+
+def rung_width(line: WorkloadFigures, rung: Rung) -> float:
+    """Per cent of what the workload's month costs without small models; what costs more fills it."""
+    return charts.width(rung.usd_month, line.baseline_usd_month or Decimal(0))
+
+
+def is_dearer(line: WorkloadFigures, rung: Rung) -> bool:
+    """It would cost more than today: own hardware that nothing fills, most often."""
+    return rung.usd_month is not None and line.baseline_usd_month is not None and rung.usd_month > line.baseline_usd_month
+
+
+def assumptions(ladder: Ladder) -> list[str]:
+    """What the rungs of a ladder suppose, each with the names of those that do."""
+    by_text: dict[str, list[str]] = {}
+    for rung in ladder.rungs:
+        for text in rung.assumptions:
+            by_text.setdefault(text, []).append(rung.name)
+    return [f"{words.listing([words.visible(name, 60) for name in names], 6)}: {text}" for text, names in by_text.items()]
