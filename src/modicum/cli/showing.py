@@ -53,7 +53,7 @@ def print_workload(shown: WorkloadShown, contract: str) -> None:
         ("", ""),
         [
             ("workload", f"{workload.name} ({workload.workload_id}, scope {workload.scope})"),
-            ("task", workload.task),
+            ("task", f"{workload.task}: {workload.task_why}" if workload.task_why else workload.task),
             (
                 "calls",
                 f"{workload.calls:,}, {workload.first_seen:%Y-%m-%d} to {workload.last_seen:%Y-%m-%d}, {shown.calls_a_day:,.0f} a day",
