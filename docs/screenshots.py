@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright  # type: ignore[import-not-found,unused-ignore]
@@ -21,6 +22,8 @@ IMAGES = Path(__file__).resolve().parent / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT = 1120, 1330
 MOST_BYTES = 300_000
+UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
+"""The same month each time, so that a new picture shows what changed in the page."""
 BUDGET = ("--threshold", "USD 150")
 
 
@@ -44,7 +47,7 @@ def main() -> int:
 
 def made(folder: Path) -> Path:
     """The page on the demo's sample."""
-    sample.write(folder / "calls.jsonl", folder / "newest.jsonl")
+    sample.write(folder / "calls.jsonl", folder / "newest.jsonl", until=UNTIL)
     for words in (("import", "calls.jsonl"), ("workloads",), ("fit",), ("report", *BUDGET, "--html", "report.html")):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODICUM_")}
         subprocess.run([sys.executable, "-m", "modicum", *words], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)

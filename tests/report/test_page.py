@@ -241,3 +241,9 @@ def test_a_thousand_workloads_make_a_page_that_opens() -> None:
     check(text)
     assert "800 cheaper workloads" in text and "940 workloads cost still less" in text
     assert len(text) < 1_000_000
+
+
+def test_what_is_not_missing_is_said_in_a_sentence() -> None:
+    assert "<p>No calls of unknown price, without usage, that failed, of no workload, seen without their text.</p>" in page.render(
+        report(days(3))
+    )

@@ -96,6 +96,12 @@ def test_columns_fill_the_plot_in_the_currency_in_force() -> None:
         assert drawn.ticks[0].y == charts.HEIGHT and drawn.ticks[-1].y == 0
 
 
+def test_what_does_not_stand_apart_keeps_its_colour() -> None:
+    trend = report([row(0), row(0, workload_id=None)]).trend
+    assert trend is not None and trend.names == ("name-of-w1", REST)
+    assert [piece.series for piece in charts.columns(trend).columns[0].pieces] == [0, charts.OTHERS]
+
+
 def test_no_known_spend_is_drawn_as_nothing() -> None:
     it = report(days(3, request_model="nobody", response_model="nobody")).trend
     assert it is not None

@@ -14,11 +14,14 @@ from modicum.report import words
 from modicum.report.currency import shown
 from modicum.report.history import Comparison, Slice, Trend
 from modicum.report.records import WorkloadFigures
+from modicum.report.trend import APART, REST
 from modicum.types import Saving
 
 HEIGHT = 190
 """Pixels of the trend's plot."""
 ABOUT_TICKS = 4
+OTHERS = APART
+"""The number of the colour of all that does not stand apart."""
 WIDEST_COLUMN = 6.0
 """Per cent: three days are three columns and not three walls."""
 NARROWEST_INTERVAL = 2.0
@@ -97,6 +100,8 @@ def columns(trend: Trend) -> Columns:
     pitch = 100 / max(n, 1)
     width = min(pitch * 0.78, WIDEST_COLUMN)
     labels = _labels(trend)
+    # What is left has a colour of its own, however few stand apart.
+    colours = [OTHERS if name == REST else place for place, name in enumerate(trend.names)]
     drawn = []
     for number, one in enumerate(trend.slices):
         base = 0.0
@@ -104,7 +109,7 @@ def columns(trend: Trend) -> Columns:
         for series, part in enumerate(one.parts_usd):
             size = float(part) * rate / top * HEIGHT if top else 0.0
             if size > 0:
-                pieces.append(Piece(at=round(HEIGHT - base - size, 2), size=round(size, 2), series=series))
+                pieces.append(Piece(at=round(HEIGHT - base - size, 2), size=round(size, 2), series=colours[series]))
             base += size
         label, rank = labels.get(number, ("", 1))
         drawn.append(

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from modicum.report import asked, charts, panels, said, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Side
-from modicum.report.quality import gaps
+from modicum.report.quality import Gap, gaps
 from modicum.report.records import IN_FORCE, Report, TemplateText, WorkloadFigures
 from modicum.report.trend import REST
 
@@ -63,7 +63,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "digest": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "contents": _contents(report, bool(certified)),
         "budget": None if report.budget is None else panels.budget_bar(report),
-        "proven": panels.strips(report),
+        "proven": panels.strips(report) if report.ladders or certified else (),
         "changed": said.changed(report.comparison) if report.comparison else "",
         "effects": charts.effects(report.comparison) if report.comparison else (),
         "simple": panels.simple_rules(report),
@@ -91,7 +91,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "conversations_said": asked.conversations_said(report),
         "clock": None if clock is None else {"pieces": charts.hours(clock.counts), "counts": clock.counts, "summary": clock.summary},
         "missing": [gap for gap in known_gaps if gap.number],
-        "none_of": "; ".join(f"{gap.unit} {gap.name}" for gap in known_gaps if not gap.number),
+        "none_of": none_of(known_gaps),
         "method": method(report),
         "pieces": pieces,
         "open_articles": OPEN_ARTICLES,
@@ -138,6 +138,15 @@ def prose(text: str) -> Markup:
     """A sentence, escaped, with what stands between backticks as code, and words that run from right to left kept to themselves."""
     escaped = str(escape(words.visible(text, LONGEST_SENTENCE)))
     return Markup(RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)))
+
+
+def none_of(known: Sequence[Gap]) -> str:
+    """No calls of unknown price, without usage; no lines refused."""
+    by_unit: dict[str, list[str]] = {}
+    for gap in known:
+        if not gap.number:
+            by_unit.setdefault(gap.unit, []).append(gap.name)
+    return "; ".join(f"no {unit}s {', '.join(names)}" for unit, names in by_unit.items())
 
 
 def _more(lines: Sequence[WorkloadFigures]) -> dict[str, Any] | None:

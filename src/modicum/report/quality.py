@@ -53,7 +53,7 @@ def gaps(report: Report) -> tuple[Gap, ...]:
             unit="call",
             remedy="the log did not say how many tokens; ask streams for usage (`stream_options.include_usage`)",
         ),
-        Gap(name="failed", number=totals.failed_calls, of=calls, unit="call", remedy="what a provider refused costs nothing"),
+        Gap(name="that failed", number=totals.failed_calls, of=calls, unit="call", remedy="what a provider refused costs nothing"),
         Gap(
             name="of no workload",
             number=totals.calls_without_workload,

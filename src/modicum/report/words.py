@@ -47,6 +47,11 @@ def thousand(usd_call: Decimal | None) -> str:
     return UNKNOWN if usd_call is None else money(usd_call * 1000)
 
 
+def ms(value: float) -> str:
+    """0.34 ms · 700 ms · 2,400 ms."""
+    return f"{value:,.0f} ms" if value >= 10 else f"{value:.2g} ms"
+
+
 def seconds(ms: float | None) -> str:
     """0.34 · 2.1 · 14: two digits are all that a latency deserves."""
     if ms is None:
@@ -185,8 +190,8 @@ def live(line: WorkloadFigures) -> list[tuple[str, str]]:
     total = seen.specialist_calls + seen.incumbent_calls
     said = []
     if seen.specialist_calls:
-        fast = f" in {seen.specialist_p50_ms:.2g} ms" if seen.specialist_p50_ms is not None else ""
-        slow = f" against {seen.incumbent_p50_ms:.3g} ms" if seen.incumbent_p50_ms is not None and fast else ""
+        fast = f" in {ms(seen.specialist_p50_ms)}" if seen.specialist_p50_ms is not None else ""
+        slow = f" against {ms(seen.incumbent_p50_ms)}" if seen.incumbent_p50_ms is not None and fast else ""
         said.append(("live", f"{seen.specialist_calls:,} of {count(total, 'call')} answered by the specialist{fast}{slow} (medians)"))
         said.append(("saved so far", money(seen.saved_usd)))
     if shadow := seen.shadow:
