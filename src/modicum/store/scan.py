@@ -88,17 +88,22 @@ class View:
         return (self.home / "assignments.parquet").exists()
 
     def calls(self, files: Sequence[File]) -> tuple[str, list[Any]]:
-        """A FROM clause that names the table's calls `c` and their assignments `a`, with its parameters."""
-        source = f"({rows.SOURCE}) c LEFT JOIN "
-        named = (
-            "read_parquet(?)"
-            if self.assigned
-            else "(SELECT NULL::VARCHAR AS call_id, NULL::VARCHAR AS workload_id, NULL::VARCHAR AS version_id)"
-        )
+        """A FROM clause that names the table's calls `c` and their assignments `a`, with its parameters.
+
+        Ids sort by time, and so do assignments, roughly: only what may be of these files is read of them.
+        """
         paths: list[Any] = [[file.path for file in files]]
-        return f"{source}{named} a ON a.call_id = c.call_id", paths + (
-            [str((self.home / "assignments.parquet").resolve())] if self.assigned else []
-        )
+        if not self.assigned:
+            nobody = "(SELECT NULL::VARCHAR AS call_id, NULL::VARCHAR AS workload_id, NULL::VARCHAR AS version_id)"
+            return f"({rows.SOURCE}) c LEFT JOIN {nobody} a ON a.call_id = c.call_id", paths
+        paths.append(str((self.home / "assignments.parquet").resolve()))
+        named = "read_parquet(?)"
+        ids = [file.ids for file in files if file.ids is not None]
+        if len(ids) == len(files):
+            named = "(SELECT * FROM read_parquet(?) WHERE call_id >= ? AND call_id <= ?)"
+            # A greatest value may have been cut short.
+            paths += [min(low for low, _ in ids), max(high for _, high in ids) + "\U0010ffff"]
+        return f"({rows.SOURCE}) c LEFT JOIN {named} a ON a.call_id = c.call_id", paths
 
     def assignments_of(self, call_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """(workload, version) of those of these calls that were assigned."""

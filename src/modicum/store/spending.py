@@ -91,18 +91,21 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
             conditions.append(text)
             bounds.append(to_us(moment))
     with viewed(home) as view:
-        query, values = figures(view, tuple(dict.fromkeys((*_COLUMNS, *(_ALSO[name][0] for name in extra)))))
-        if not query:
-            return []
+        columns = tuple(dict.fromkeys((*_COLUMNS, *(_ALSO[name][0] for name in extra))))
         sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in _SUMS)
-        found = view.connection.execute(
+        grouped = (
             f"SELECT {', '.join((*_GROUP, *(f'{_ALSO[name][1]} AS said_{name}' for name in extra)))}, cost_usd IS NOT NULL AS costed,"
             " input_tokens IS NOT NULL AND output_tokens IS NOT NULL AS counted,"
             " coalesce(status >= 400 AND status <> ?, false)"
             " AND coalesce(input_tokens, output_tokens) IS NULL AND cost_usd IS NULL AS refused,"
             f" count(*), count(*) FILTER (usage_estimated), {sums}, coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
-            f" FROM ({query}) WHERE {' AND '.join(conditions)} GROUP BY ALL ORDER BY ALL",
-            [_LEFT, *values, *bounds],
-        ).fetchall()
+            f" FROM ({{figures}}) WHERE {' AND '.join(conditions)} GROUP BY ALL"
+        )
+        found = [
+            row
+            for query, values in figures(view, columns)
+            for row in view.connection.execute(grouped.format(figures=query), [_LEFT, *values, *bounds]).fetchall()
+        ]
+    found.sort(key=lambda row: [(value is None, value) for value in row])
     names = (*_GROUP, *extra, "costed", "counted", "refused", "calls", "estimated", *_SUMS)
     return [SpendRow(**dict(zip(names, row[:-1], strict=True)), cost_usd=Decimal(row[-1])) for row in found]

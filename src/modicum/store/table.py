@@ -67,6 +67,8 @@ class File:
     size_bytes: int
     stored_from_us: int
     """The least `stored_us` in it."""
+    ids: tuple[str, str] | None = None
+    """No id of a call in it is less than the first, or greater than the second and whatever begins like it."""
 
 
 class Table:
@@ -99,13 +101,15 @@ class Table:
         unknown = [None] * actions.num_rows
         found = [
             # The log escapes paths once more than the folders are.
-            File(str(self._path / _unescaped(path)), scope, day, size, stored or 0)
-            for path, scope, day, size, stored in zip(
+            File(str(self._path / _unescaped(path)), scope, day, size, stored or 0, None if low is None or high is None else (low, high))
+            for path, scope, day, size, stored, low, high in zip(
                 columns["path"],
                 columns["partition.scope"],
                 columns["partition.day"],
                 columns["size_bytes"],
                 columns.get("min.stored_us", unknown),
+                columns.get("min.call_id", unknown),
+                columns.get("max.call_id", unknown),
                 strict=True,
             )
         ]

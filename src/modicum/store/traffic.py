@@ -86,7 +86,7 @@ def looked_at(
     A call of any other workload counts as one of none.
     """
     with viewed(home, memory=MEMORY) as view:
-        there = bool(figures(view, ("scope",))[0])
+        there = any(True for _ in figures(view, ("scope",)))
         yield Look(view, scope, since, until, workloads) if there else None
 
 
@@ -115,33 +115,38 @@ class Look:
 
     def _make(self) -> None:
         sql = self._sql
-        query, values = self._of(_NAMED)
-        sql.execute(
-            f"CREATE TEMP TABLE runs AS SELECT {_RUN} AS run FROM ({query}) WHERE {self._where} AND run IS NOT NULL"
-            " GROUP BY run HAVING count(*) > 1",
-            [*values, *self._bounds],
+        self._fill(
+            "named",
+            _NAMED,
+            f"SELECT {_RUN} AS run, count(*) AS calls FROM ({{figures}}) WHERE {self._where} AND run IS NOT NULL GROUP BY run",
         )
-        query, values = self._of(_COLUMNS)
+        sql.execute("CREATE TEMP TABLE runs AS SELECT run FROM named GROUP BY run HAVING sum(calls) > 1")
+        sql.execute("DROP TABLE named")
         sql.execute("CREATE TEMP TABLE names AS SELECT unnest(?::VARCHAR[]) AS workload_id, unnest(range(?)) AS n", _listed(self._names))
         versions = [version for version, _ in self._versions]
         sql.execute(
             "CREATE TEMP TABLE versions AS SELECT unnest(?::VARCHAR[]) AS version_id, unnest(range(?)) AS v, unnest(?::BIGINT[]) AS n",
             [*_listed(versions), [number for _, number in self._versions]],
         )
-        sql.execute(
-            f"CREATE TEMP TABLE t AS SELECT started_us, started_us >= {self._since_us} AS inside, names.n, versions.v, runs.run,"
+        self._fill(
+            "t",
+            _COLUMNS,
+            f"SELECT started_us, started_us >= {self._since_us} AS inside, names.n, versions.v, runs.run,"
             f" hash({', '.join(_KIND)}) AS kind, input_tokens, output_tokens, duration_ms, coalesce(streamed, false) AS streamed,"
             " coalesce(usage_estimated, false) AS estimated, try_cast(cost_usd AS DOUBLE) AS usd,"
             " request_mark, messages_mark, prior_mark, head_mark, input_chars, prior_chars, head_chars, has_tools, has_media"
-            f" FROM (SELECT *, {_RUN} AS named FROM ({query}) WHERE {self._where}) c"
+            f" FROM (SELECT *, {_RUN} AS named FROM ({{figures}}) WHERE {self._where}) c"
             " LEFT JOIN names ON c.workload_id = names.workload_id"
             " LEFT JOIN versions ON c.version_id = versions.version_id AND names.n = versions.n"
             " LEFT JOIN runs ON c.named = runs.run",
-            [*values, *self._bounds],
         )
 
-    def _of(self, columns: Sequence[str]) -> tuple[str, list[Any]]:
-        return figures(self._view, columns)
+    def _fill(self, table: str, columns: Sequence[str], query: str) -> None:
+        """Put what a query says of the calls into a new table, some days at a time."""
+        begin = f"CREATE TEMP TABLE {table} AS"
+        for calls, values in figures(self._view, columns):
+            self._sql.execute(f"{begin} {query.format(figures=calls)}", [*values, *self._bounds])
+            begin = f"INSERT INTO {table}"
 
     def _name(self, number: int | None) -> str | None:
         return None if number is None else self._names[number]
@@ -280,13 +285,16 @@ class Look:
 
     def _usage(self, which: str, by: str, values: list[Any]) -> Iterator[tuple[int, int, UsageRow, str]]:
         """(run or None, kind, usage, the run's name) of the calls whose run is among `which`."""
-        query, paths = self._of((*_NAMED, *_KIND[1:], *_TOKENS, "cost_usd"))
-        found = self._sql.execute(
+        query = (
             f"SELECT {by} AS of, hash({', '.join(_KIND)}) AS kind, any_value(coalesce(conversation_id, trace_id)),"
-            f" {', '.join(_KIND)}, {_SUMS} FROM (SELECT *, {_RUN} AS run FROM ({query}) WHERE {self._where})"
-            f" WHERE started_us >= {self._since_us} AND run {which} GROUP BY of, {', '.join(_KIND)} ORDER BY ALL",
-            [*paths, *self._bounds, *values],
-        ).fetchall()
+            f" {', '.join(_KIND)}, {_SUMS} FROM (SELECT *, {_RUN} AS run FROM ({{figures}}) WHERE {self._where})"
+            f" WHERE started_us >= {self._since_us} AND run {which} GROUP BY of, {', '.join(_KIND)} ORDER BY ALL"
+        )
+        found = [
+            row
+            for calls, paths in figures(self._view, (*_NAMED, *_KIND[1:], *_TOKENS, "cost_usd"))
+            for row in self._sql.execute(query.format(figures=calls), [*paths, *self._bounds, *values]).fetchall()
+        ]
         for run, kind, name, scope, asked, used, provider, tier, day, *sums in found:
             *tokens, without_usage, cost, without_cost, calls = sums
             yield (

@@ -13,7 +13,7 @@ from arro3.core import Array, Field, RecordBatch, Schema, Table
 from modicum.store import rows
 from modicum.store.key import evidence_key
 from modicum.store.marks import UNKNOWN, Marker
-from modicum.store.scan import View, viewed
+from modicum.store.scan import View, viewed, windows
 from modicum.types import Call
 
 
@@ -86,17 +86,24 @@ SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.speci
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
     s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
     s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen
-FROM sums s LEFT JOIN reasons r ON {_SAME} ORDER BY s.scope, s.workload_id, s.day, s.request_model, s.response_model, s.specialist,
-    s.provider, s.service_tier, s.seen DESC
+FROM sums s LEFT JOIN reasons r ON {_SAME}
 """
 
 
 def usage(home: Path) -> list[UsageRow]:
     """The sums over all calls, by scope, workload, models, day."""
     with viewed(home) as view:
-        return list(_rows(view))
+        return sorted(_rows(view), key=_order)
 
 
+def _order(row: UsageRow) -> tuple[tuple[bool, Any], ...]:
+    names = (row.scope, row.workload_id, row.day, row.request_model, row.response_model, row.specialist, row.provider, row.service_tier)
+    return (*((name is None, name) for name in names), (not row.seen, True))
+
+
+_WINDOW_BYTES = 64 << 20
+"""Compressed bytes of the days that are summed together."""
+_LAST_DAY = "9999-99-99"
 _NAMED = {
     "workload_id": "coalesce(a.workload_id, c.workload_id) AS workload_id",
     "version_id": "coalesce(a.version_id, c.version_id) AS version_id",
@@ -104,25 +111,40 @@ _NAMED = {
 }
 
 
-def figures(view: View, columns: Sequence[str]) -> tuple[str, list[Any]]:
-    """A query for these columns of every call, workloads as assigned, with its parameters; empty where there are no calls."""
-    parts, values = [], []
-    if view.files:
-        source, paths = view.calls(view.files)
-        named = ", ".join(_NAMED.get(name, f"c.{name}") for name in columns)
-        parts.append(f"SELECT {named} FROM {source}")
-        values += paths
-    if batches := list(_recent(view, columns)):
+def figures(view: View, columns: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Queries for these columns of every call, with their parameters: one for some whole days each, together all of them.
+
+    Workloads are as assigned: that takes memory for the days that are looked at, not for the log. What is grouped by day is
+    added up once each query is through.
+    """
+    names = dict.fromkeys(("day", *columns))
+    batches = list(_recent(view, tuple(names)))
+    if batches:
         view.connection.register("recent", Table.from_batches(batches))
-        parts.append(f"SELECT {', '.join(columns)} FROM recent")
-    return " UNION ALL ".join(parts), values
+    spans = list(windows(view.files, _WINDOW_BYTES)) or [[]] * bool(batches)
+    whose = not {"workload_id", "version_id"}.isdisjoint(columns)
+    before = ""
+    for number, files in enumerate(spans):
+        parts: list[str] = []
+        values: list[Any] = []
+        if files:
+            source, paths = view.calls(files) if whose else (f"({rows.SOURCE}) c", [[file.path for file in files]])
+            parts.append(f"SELECT {', '.join(_NAMED.get(name, f'c.{name}') for name in columns)} FROM {source}")
+            values += paths
+        if batches:
+            after = files[-1].day if number + 1 < len(spans) else _LAST_DAY
+            parts.append(f"SELECT {', '.join(columns)} FROM recent WHERE day > ? AND day <= ?")
+            values += [before, after]
+            before = after
+        yield " UNION ALL ".join(parts), values
 
 
 def _rows(view: View) -> Iterator[UsageRow]:
-    query, values = figures(view, _COLUMNS)
-    if not query:
-        return
-    found = view.connection.execute(_QUERY.format(figures=query), values).fetchall()
+    for query, values in figures(view, _COLUMNS):
+        yield from _read(view.connection.execute(_QUERY.format(figures=query), values).fetchall())
+
+
+def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
         provider, tier, written_1h, audio_in, audio_out, seen = more
