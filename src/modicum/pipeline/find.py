@@ -14,7 +14,7 @@ from modicum.discover import Discovery, mine
 from modicum.pipeline import deciding
 from modicum.pipeline.switching import find_workload, publish
 from modicum.pipeline.viewed import Views
-from modicum.store.calls import Calls, UsageRow
+from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, OperatorDecision, Workload
 
@@ -40,17 +40,16 @@ def find(config: Config, *, progress: Progress | None = None, only_if_needed: bo
     come; a prompt that is new among them is found by the next full look.
     """
     control, calls = Control(config.home), Calls(config.home)
-    usage = calls.usage()
-    if only_if_needed and _imported(usage) == _last_state(control):
+    if only_if_needed and _state(calls) == _last_state(control):
         return control.workloads()
-    return _keep(config, _look(config, usage, control.decisions(), progress))
+    return _keep(config, _look(config, control.decisions(), progress))
 
 
-def _look(config: Config, usage: Sequence[UsageRow], decisions: Sequence[OperatorDecision], progress: Progress | None) -> _Look:
+def _look(config: Config, decisions: Sequence[OperatorDecision], progress: Progress | None) -> _Look:
     calls = Calls(config.home)
+    state, count = _state(calls), max(calls.count()[0], 1)
     calls.compact()
     calls.expire_bodies(config.store.keep_days)
-    count = max(sum(row.calls for row in usage), 1)
     bodiless: set[str] = set()
     discovery = mine(
         Views.open(config).of(_noting(calls.scan(), bodiless)),
@@ -58,7 +57,7 @@ def _look(config: Config, usage: Sequence[UsageRow], decisions: Sequence[Operato
         decisions=deciding.standing(decisions),
         progress=(lambda read: progress(read / count, "reading calls")) if progress else None,
     )
-    return _Look(discovery, frozenset(bodiless), _imported(usage))
+    return _Look(discovery, frozenset(bodiless), state)
 
 
 def _keep(config: Config, look: _Look) -> list[Workload]:
@@ -81,12 +80,11 @@ def _noting(calls: Iterable[Call], bodiless: set[str]) -> Iterator[Call]:
         yield call
 
 
-def _imported(usage: Sequence[UsageRow]) -> str:
+def _state(calls: Calls) -> str:
     """How many calls there are that no gateway of ours decided on; and of all, how many came without what was asked: a second log may
     have brought that since."""
-    calls = sum(row.calls - sum(count for _, count in row.reasons) for row in usage)
-    unseen = sum(row.calls for row in usage if not row.seen)
-    return f"{calls}, {unseen} unseen" if unseen else str(calls)
+    _, undecided, unseen = calls.count()
+    return f"{undecided}, {unseen} unseen" if unseen else str(undecided)
 
 
 def _last_state(control: Control) -> str | None:
@@ -119,7 +117,7 @@ def decide(
         at=datetime.now(UTC),
         actor=actor,
     )
-    look = _look(config, calls.usage(), [*control.decisions(), decision], progress)
+    look = _look(config, [*control.decisions(), decision], progress)
     deciding.check_effect(calls, Views.open(config), workload, decision, look.discovery.workloads)
     control.add_decision(decision)
     _keep(config, look)

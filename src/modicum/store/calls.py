@@ -19,7 +19,7 @@ from modicum.store.meeting import Met
 from modicum.store.scan import Wanted, assigned, find, scan
 from modicum.store.spending import Also, SpendRow, spending
 from modicum.store.supplements import Supplements
-from modicum.store.usage import UsageRow, usage
+from modicum.store.usage import UsageRow, count, usage
 from modicum.types import Call
 
 __all__ = ["Added", "Calls", "Met", "SpendRow", "Supplements", "UsageRow"]
@@ -82,6 +82,10 @@ class Calls:
     def usage(self) -> list[UsageRow]:
         """What all calls used, by scope, workload, models and day."""
         return usage(self.home)
+
+    def count(self) -> tuple[int, int, int]:
+        """How many calls there are; of those, how many no gateway of ours decided on, and how many came without what was asked."""
+        return count(self.home)
 
     def spending(self, *, since: datetime | None = None, until: datetime | None = None, also: Collection[Also] = ()) -> list[SpendRow]:
         """What the calls with `since <= started_at < until` cost, by key, scope, workload, models, provider, tier and day, and by what

@@ -96,6 +96,18 @@ def usage(home: Path) -> list[UsageRow]:
         return sorted(_rows(view), key=_order)
 
 
+def count(home: Path) -> tuple[int, int, int]:
+    """How many calls there are; of those, how many no gateway of ours decided on, and how many came without what was asked."""
+    calls = undecided = unseen = 0
+    counted = "SELECT count(*), count(*) FILTER (reason IS NULL), count(*) FILTER (NOT seen) FROM"
+    with viewed(home) as view:
+        for query, values in figures(view, ("reason", "seen")):
+            some = view.connection.execute(f"{counted} ({query})", values).fetchone()
+            assert some is not None
+            calls, undecided, unseen = calls + some[0], undecided + some[1], unseen + some[2]
+    return calls, undecided, unseen
+
+
 def _order(row: UsageRow) -> tuple[tuple[bool, Any], ...]:
     names = (row.scope, row.workload_id, row.day, row.request_model, row.response_model, row.specialist, row.provider, row.service_tier)
     return (*((name is None, name) for name in names), (not row.seen, True))
