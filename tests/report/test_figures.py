@@ -101,6 +101,14 @@ def test_calls_of_no_workload() -> None:
     assert it.totals.spend_without_workload_usd == Decimal("2.4")
 
 
+def test_a_log_of_usage_alone_says_what_it_does_not_tell() -> None:
+    it = report(days(10, workload_id=None, seen=False), workloads=[])
+    assert it.headline == (
+        "1,000 calls cost $36.53 a month. What they asked is not in the log, so nobody can say what could take them over."
+    )
+    assert report(days(10, workload_id=None), workloads=[]).headline.startswith("No workload was found")
+
+
 def test_nothing_worth_changing() -> None:
     refused = Verdict(
         workload_id="w1", verdict="refused", reason="too few distinct calls", code="too_few_calls", needs_calls=2083, needs_days=11.2

@@ -89,7 +89,8 @@ def summarise(
         )
         for scope, (days, left_out) in sorted(windows.items())
     )
-    sentence, three = headline.compose(lines, totals, words.span(first, last))
+    seen_calls = sum(row.calls for row in usage if row.seen)
+    sentence, three = headline.compose(lines, totals, words.span(first, last), seen_calls=seen_calls)
     return Report(
         made_at=now,
         version=__version__,
@@ -109,5 +110,5 @@ def summarise(
         currency=shown(),
         scopes=spend_by_scope(usage, lines, {scope: month.days for scope, month in months.items()}, catalogue),
         trend=trend(usage, lines, {scope: days for scope, (days, _) in windows.items()}, catalogue),
-        seen_calls=sum(row.calls for row in usage if row.seen),
+        seen_calls=seen_calls,
     )

@@ -14,8 +14,8 @@ SMALLEST_SHARE = Decimal("0.005")
 """A saving below this share of the spend is not worth a change."""
 
 
-def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str) -> tuple[str, Three]:
-    """The sentence and the figures; `period` in words."""
+def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str, *, seen_calls: int | None = None) -> tuple[str, Three]:
+    """The sentence and the figures; `period` in words, `seen_calls` those that came in with what was asked (None: all)."""
     spend = HeadlineFigure(
         label="spend a month",
         value=words.money(totals.spend_usd_month),
@@ -27,7 +27,7 @@ def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str) -> tu
         return _certified(in_force, totals, spend)
     if any(line.state == "not_tried" for line in lines):
         return _untried(lines, totals, spend)
-    return _nothing(lines, totals, spend)
+    return _nothing(lines, totals, spend, blind=seen_calls == 0)
 
 
 def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
@@ -96,10 +96,15 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
     return sentence, figures
 
 
-def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
+def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure, *, blind: bool) -> tuple[str, Three]:
     refused = sum(1 for line in lines if line.state == "refused")
     unread = sum(1 for line in lines if line.state == "needs_reading")
-    if not lines:
+    if not lines and blind:
+        cost = "cost nobody knows what" if totals.spend_usd_month is None else f"cost {words.money(totals.spend_usd_month)} a month"
+        sentence = (
+            f"{words.count(totals.calls, 'call')} {cost}. What they asked is not in the log, so nobody can say what could take them over."
+        )
+    elif not lines:
         sentence = (
             f"No workload was found in {'this one call' if totals.calls == 1 else f'these {totals.calls:,} calls'}:"
             f" one needs at least {LEAST_CALLS} calls with the same prompt around what changes."

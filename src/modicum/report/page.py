@@ -64,6 +64,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "contents": _contents(report, bool(certified)),
         "budget": None if report.budget is None else panels.budget_bar(report),
         "proven": panels.strips(report) if report.ladders or certified else (),
+        "shares": report.shares if lines else None,
         "changed": said.changed(report.comparison) if report.comparison else "",
         "effects": charts.effects(report.comparison) if report.comparison else (),
         "simple": panels.simple_rules(report),

@@ -72,7 +72,7 @@ def gaps(report: Report) -> tuple[Gap, ...]:
                 remedy="their stream broke off before it told them",
             )
         )
-    if report.seen_calls:
+    if calls:
         found.append(
             Gap(
                 name="seen without their text",

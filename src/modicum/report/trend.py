@@ -21,6 +21,8 @@ APART = 4
 """Workloads that are shown for themselves: more colours than that nobody tells apart."""
 MOST_DAYS, MOST_WEEKS = 62, 60
 REST = "all else"
+ALL = "all calls"
+"""Where no workload stands apart."""
 
 
 def trend(
@@ -56,7 +58,8 @@ def trend(
                 observed=any(start + timedelta(days=n) in looked for n in range((end - start).days + 1)),
             )
         )
-    return Trend(step=step, names=(*(line.name for line in apart), *([REST] if rest else [])), slices=tuple(slices))
+    names = [line.name for line in apart] + ([REST if apart else ALL] if rest else [])
+    return Trend(step=step, names=tuple(names), slices=tuple(slices))
 
 
 def start_of(day: date, step: Step) -> date:
