@@ -11,6 +11,9 @@
       serving.json        all that the day reads of the night
       keys.json           the virtual keys, without their secrets
       ledger/             what each of them spent, call by call
+      imports.json        how far logs that are read in pieces have come
+      models/             the operator's own cards of models
+      hub/                what was found at the Hugging Face Hub, for a day
       prices-VERSION.json the list prices of the installed genai-prices
       serving.lock        held by the one `serve` over this home; who that is
       admin.sock          where the gateway's own admin process answers; admin.lock is held by it
