@@ -20,9 +20,9 @@ _FOUR = bytes(range(0xF0, 0x100))
 """First bytes in UTF-8: Latin with accents to Arabic; the scripts of India, Thai and Lao; Chinese, kana, Hangul; emoji."""
 _LEADS = ((_TWO, 2, 3.5, 1.7), (_SOUTH, 3, 4.0, 1.4), (_EAST, 3, 3.0, 2.1), (_FOUR, 4, 2.0, 1.4))
 """(first bytes, bytes of a character, bytes a token as they are by and large, and at the least of what was measured)"""
-_SAMPLE = 4_096
-"""Bytes that are looked at; the reply waits for it."""
-_LEAST_WORDS, _LEAST_OTHER, _ESCAPE = 2.5, 1.0, 2.0
+_PIECES, _PIECE = 32, 128
+"""Of a long body so many pieces of so many bytes are looked at: the request waits for it."""
+_LEAST_WORDS, _LEAST_OTHER, _ESCAPE = 2.5, 1.0, 2.2
 """At the least: bytes a token of letters and spaces, and of digits and signs; tokens of a `\\uXXXX`, which is a character."""
 
 
@@ -36,28 +36,31 @@ def likely_tokens(text: str | bytes) -> int:
         held = _count(data, leads) * size
         total += held / likely
         rest -= held
-    return max(1, -int(-(total + max(0, rest) / BYTES_PER_TOKEN) // 1))
+    return max(1, min(len(data), -int(-(total + max(0, rest) / BYTES_PER_TOKEN) // 1)))
 
 
 def most_tokens(body: bytes) -> int:
     """More tokens than a JSON body is likely to have, for reserving money: every script at the dearest vocabulary that was measured.
 
-    No bound but a byte a token is certain (a text of random characters, such as base64, comes near it).
+    No bound but a token a byte is certain (a text of random characters, such as base64, comes near it).
     """
-    if not body:
-        return 0
-    escapes = body.count(b"\\u")
-    total, rest = escapes * _ESCAPE, float(len(body) - 6 * escapes)
-    step = len(body) // _SAMPLE + 1
-    sample = body[::step]  # a share of every part of it, so that no part can hide another
-    if not body.isascii():
-        for leads, size, _, least in _LEADS:
-            held = _count(sample, leads) * size * step
+    size = len(body)
+    if size <= _PIECES * _PIECE:
+        sample, scale = body, 1.0
+    else:  # a share of every part of it, so that no part can hide another
+        step = size / _PIECES
+        sample = b"".join([body[int(number * step) : int(number * step) + _PIECE] for number in range(_PIECES)])
+        scale = size / len(sample)
+    escapes = sample.count(b"\\u")
+    total, rest = escapes * _ESCAPE, len(sample) - 6 * escapes
+    if not sample.isascii():
+        for leads, each, _, least in _LEADS:
+            held = _count(sample, leads) * each
             total += held / least
             rest -= held
-    rest = max(0.0, rest)
-    words = min(rest, _count(sample, _WORDS) * step)
-    return -int(-(total + words / _LEAST_WORDS + (rest - words) / _LEAST_OTHER) // 1)
+    rest = max(0, rest)
+    words = min(rest, _count(sample, _WORDS))
+    return min(size, -int(-scale * (total + words / _LEAST_WORDS + (rest - words) / _LEAST_OTHER) // 1))
 
 
 def _count(data: bytes, wanted: bytes) -> int:
