@@ -44,6 +44,7 @@ BENCHMARKS = (
     Benchmark("redact", lambda logs: ["--json", str(OUT / "redact.json")]),
     Benchmark("roofline", lambda logs: ["--json", str(OUT / "roofline.json")]),
     Benchmark("store", lambda logs: [*logs[:1], "--json", str(OUT / "store.json")]),
+    Benchmark("large", lambda logs: ["100000", "300000", "--json", str(OUT / "large.json")]),
     Benchmark("headlines", lambda logs: ["--out", str(OUT / "headlines.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
     Benchmark("tasks", lambda logs: [*_prompts(), *logs, "--json", str(OUT / "tasks.json")], needs="MODICUM_DATA"),
