@@ -14,6 +14,8 @@ import duckdb
 from modicum.errors import StoreError
 
 MEMORY = "128MB"
+SUMMING = "384MB"
+"""For sums over all calls: a day of millions must fit, or be spilled."""
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",

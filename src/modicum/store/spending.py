@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from modicum.store.codec import to_us
+from modicum.store.engine import SUMMING
 from modicum.store.scan import viewed
 from modicum.store.usage import figures
 
@@ -90,7 +91,7 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
         if moment is not None:
             conditions.append(text)
             bounds.append(to_us(moment))
-    with viewed(home) as view:
+    with viewed(home, memory=SUMMING) as view:
         columns = tuple(dict.fromkeys((*_COLUMNS, *(_ALSO[name][0] for name in extra))))
         sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in _SUMS)
         grouped = (

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from modicum.store.codec import to_us
+from modicum.store.engine import SUMMING
 from modicum.store.scan import View, viewed
 from modicum.store.usage import UsageRow, figures
 
 LIFE = timedelta(days=1)
 """How long an answer is kept by the cache that repeats are counted for, from its last use."""
-MEMORY = "384MB"
 _LIFE_US = LIFE // timedelta(microseconds=1)
 _COLUMNS = (
     "scope", "conversation_id", "trace_id", "started_us", "status", "specialist", "workload_id", "version_id", "input_tokens",
@@ -85,7 +85,7 @@ def looked_at(
 
     A call of any other workload counts as one of none.
     """
-    with viewed(home, memory=MEMORY) as view:
+    with viewed(home, memory=SUMMING) as view:
         there = any(True for _ in figures(view, ("scope",)))
         yield Look(view, scope, since, until, workloads) if there else None
 

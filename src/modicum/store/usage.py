@@ -11,6 +11,7 @@ from typing import Any
 from arro3.core import Array, Field, RecordBatch, Schema, Table
 
 from modicum.store import rows
+from modicum.store.engine import SUMMING
 from modicum.store.key import evidence_key
 from modicum.store.marks import UNKNOWN, Marker
 from modicum.store.scan import View, viewed, windows
@@ -92,7 +93,7 @@ FROM sums s LEFT JOIN reasons r ON {_SAME}
 
 def usage(home: Path) -> list[UsageRow]:
     """The sums over all calls, by scope, workload, models, day."""
-    with viewed(home) as view:
+    with viewed(home, memory=SUMMING) as view:
         return sorted(_rows(view), key=_order)
 
 
@@ -100,7 +101,7 @@ def count(home: Path) -> tuple[int, int, int]:
     """How many calls there are; of those, how many no gateway of ours decided on, and how many came without what was asked."""
     calls = undecided = unseen = 0
     counted = "SELECT count(*), count(*) FILTER (reason IS NULL), count(*) FILTER (NOT seen) FROM"
-    with viewed(home) as view:
+    with viewed(home, memory=SUMMING) as view:
         for query, values in figures(view, ("reason", "seen")):
             some = view.connection.execute(f"{counted} ({query})", values).fetchone()
             assert some is not None
@@ -113,7 +114,7 @@ def _order(row: UsageRow) -> tuple[tuple[bool, Any], ...]:
     return (*((name is None, name) for name in names), (not row.seen, True))
 
 
-_WINDOW_BYTES = 64 << 20
+_WINDOW_BYTES = 32 << 20
 """Compressed bytes of the days that are summed together."""
 _LAST_DAY = "9999-99-99"
 _NAMED = {
