@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modicum.discover import mine
 from modicum.discover.asked import ask, ask_template
 from modicum.discover.task import Told, Wire, tell_prompt
 from modicum.types import Contract, Field, Pattern, TaskKind, Template
@@ -61,7 +65,7 @@ TONGUES: list[tuple[TaskKind, str]] = [
     ("extract", "استخرج الأسماء والتواريخ من النص: {text}"),
     ("translate", "इस वाक्य का अंग्रेज़ी में अनुवाद करें: {text}"),
     ("summarise", "नीचे दिए लेख का सारांश दीजिए: {text}"),
-    ("summarise", "Resume el siguiente artículo en dos frases. {texto}".replace("Resume el", "Resume el")),
+    ("summarise", "Resume el siguiente artículo en dos frases. {texto}"),
     ("classify", "Clasifica el mensaje en una de las categorías: queja, pregunta, elogio.\n{texto}"),
     ("translate", "Übersetze den folgenden Satz ins Englische: {satz}"),
     ("classify", "Ordne die Anfrage einer Kategorie zu. Kategorien: Rechnung, Versand, Sonstiges.\n{text}"),
@@ -148,3 +152,19 @@ def test_no_text_takes_long(piece: str) -> None:
     before = time.process_time()
     tell_prompt(text)
     assert time.process_time() - before < 3
+
+
+def test_an_agent_s_conversations_are_named_as_such_when_mined(maker: Any) -> None:
+    tools = [
+        {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {"q": {"type": "string"}}}}}
+    ]
+    calls = []
+    for number in range(60):
+        call = maker.call("You look after the orders of a mill. Keep to the house style.", maker.prose(), maker.prose(20, 40), tools=tools)
+        body = json.loads(call.request)
+        asked = [{"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "tool_call_id": "t", "content": maker.prose()}]
+        body["messages"] += asked * (number % 3)
+        calls.append(replace(call, request=json.dumps(body).encode()))
+    (workload,) = mine(calls).workloads
+    assert workload.task == "tool" and workload.task_sure > 0.9
+    assert workload.task_why == "agent traffic: 67% of its calls send results of tools back"
