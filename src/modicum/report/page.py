@@ -32,8 +32,9 @@ LONGEST_TEMPLATE = 8_000
 OPEN_ARTICLES = 12
 """Workloads whose ladder stands open; the cheaper ones are folded away."""
 MOST_ROWS = 30
+OPEN_LINES = 25
 MOST_LINES = 200
-"""Workloads that a table of the page holds."""
+"""Workloads that a table shows at once, and with those that are folded away."""
 MOST_ARTICLES = 60
 _RTL = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
 RIGHT_TO_LEFT = re.compile(rf"{_RTL}(?:(?:{_RTL}|[\s\d.,:-])*{_RTL})?")
@@ -98,8 +99,9 @@ def _shown(report: Report) -> dict[str, Any]:
         "open_articles": OPEN_ARTICLES,
         "most_rows": MOST_ROWS,
         "most_articles": MOST_ARTICLES,
-        "lines": lines[:MOST_LINES],
-        "more": _more(lines[MOST_LINES:]),
+        "lines": lines[:OPEN_LINES],
+        "folded": lines[OPEN_LINES:MOST_LINES],
+        "more": _more(lines[OPEN_LINES:]),
     }
 
 

@@ -58,7 +58,8 @@ def trend(
                 observed=any(start + timedelta(days=n) in looked for n in range((end - start).days + 1)),
             )
         )
-    names = [line.name for line in apart] + ([REST if apart else ALL] if rest else [])
+    several = len(observed) > 1
+    names = [f"{line.name} ({line.scope})" if several else line.name for line in apart] + ([REST if apart else ALL] if rest else [])
     return Trend(step=step, names=tuple(names), slices=tuple(slices))
 
 
