@@ -85,7 +85,8 @@ def _shown(report: Report) -> dict[str, Any]:
         "OBSTACLES": panels.OBSTACLES,
         "longest_obstacle": panels.LONGEST_OBSTACLE,
         "assumptions": panels.assumptions,
-        "asked": rows[:MOST_LINES],
+        "asked": rows[:OPEN_LINES],
+        "more_asked": max(0, len(rows) - OPEN_LINES),
         "shares_known": any(
             share is not None for row in rows for share in (row.its.static_share, row.cached, row.its.resent_share, row.its.repeated_share)
         ),
