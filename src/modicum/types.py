@@ -358,7 +358,7 @@ class OperatorDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTotal:
-    """What a provider says of a day: a row of its usage or cost export. No call, and never added to calls without asking what they cover."""
+    """What a provider says of a day: a row of its usage or cost export. No call, and added to calls only where they do not cover it."""
 
     scope: str = "default"
     day: str
