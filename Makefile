@@ -20,7 +20,7 @@ export TMPDIR := $(CACHE)/tmp
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := check
-.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo bench bench-gateway faults faults-long clean
+.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo screenshots bench bench-gateway faults faults-long clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -70,6 +70,9 @@ docs: $(VENV)/.test | .cache/tmp ## write docs/cli.md, docs/configuration.md and
 
 demo: $(VENV)/.demo | .cache/tmp ## the whole loop on a generated sample: no key, no network, under three minutes
 	@$(PY) -m demo.run
+
+screenshots: $(VENV)/.test $(VENV)/.demo | .cache/tmp ## the pictures of the report in docs/images; needs Chromium
+	@$(PY) -m docs.screenshots
 
 bench: $(VENV)/.test | .cache/tmp ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
 	@$(PY) -m benchmarks $(ONLY)
