@@ -71,7 +71,7 @@ docs: $(VENV)/.test | .cache/tmp ## write docs/cli.md, docs/configuration.md and
 demo: $(VENV)/.demo | .cache/tmp ## the whole loop on a generated sample: no key, no network, under three minutes
 	@$(PY) -m demo.run
 
-screenshots: $(VENV)/.test $(VENV)/.demo | .cache/tmp ## the pictures of the report in docs/images; needs Chromium
+screenshots: $(VENV)/.test | .cache/tmp ## the pictures of the report in docs/images; needs Chromium
 	@$(PY) -m docs.screenshots
 
 bench: $(VENV)/.test | .cache/tmp ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
