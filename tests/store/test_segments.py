@@ -129,7 +129,7 @@ def test_a_writer_never_waits_for_who_holds_its_segment(tmp_path: Path) -> None:
     fcntl.flock(held, fcntl.LOCK_EX)
     writer.append(call("b"))
     with pytest.raises(StoreBusyError):
-        seal(segments(tmp_path)[0].path, wait_s=0.01)
+        seal(Path(held.name), wait_s=0.01)
     held.close()
     writer.close()
     assert names(tmp_path) == ["a", "b"]

@@ -63,15 +63,15 @@ def _rarest(mark: bytes) -> bytes:
 _MARKS = {letter: [mark for mark in secrets.MARKS if _rarest(mark) == letter] for letter in map(_rarest, secrets.MARKS)}
 """Marks of secrets by the rarest letter of each: a single byte is sought ten times faster than a word, and mostly in vain."""
 _OURS = (
-    rb'[a-z]++(?:[0-9]{0,3}+(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))++)++"'
-    rb'|(?<=[a-z][a-z])_[0-9a-z][A-Za-z0-9]{20,80}+"|(?<=fp)_(?=[0-9]*[a-f])[0-9a-f]{10}")'
-)
+    rb'(?:[a-z]+[0-9]{0,3}(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))+)+"'
+    rb'|[a-z]{2,}_[0-9a-z][A-Za-z0-9]{20,80}"|[a-z]*fp_(?=[0-9]*[a-f])[0-9a-f]{10}")'
+)  # no possessive quantifiers around groups: Python 3.11 before 3.11.5 matches less with them
 _NAMED = re.compile(rb'"(?:created(?:_at)?": ?[0-9]{10}(?=[,}])|' + _OURS + rb")")
 """Strings and numbers of JSON that are nobody's, whatever digits they hold: the names of models with their dates, the ids of answers, when
 one was made. No number that is taken out begins behind a hyphen that a letter or a digit stands before, none with two small letters, none
 of one word is that long; and a number of JSON is taken out only as a card's.
 """
-_HEAD = re.compile(rb'\{(?:"(?:created(?:_at)?": ?[0-9]{10}|[a-z_]++": ?(?:"(?:' + _OURS + rb'|[^"\\0-9]*+")|true|false|null)), ?)*+')
+_HEAD = re.compile(rb'\{(?:"(?:created(?:_at)?": ?[0-9]{10}|[a-z_]+": ?(?:"(?:' + _OURS + rb'|[^"\\0-9]*")|true|false|null)), ?){0,40}')
 """The fields that a body begins with, as far as they are such or hold no digit: what only looks like a number mostly stands there."""
 
 
