@@ -13,6 +13,7 @@ CACHE := $(CURDIR)/.cache
 PEERS := $(CACHE)/peers
 export PIP_CACHE_DIR := $(CACHE)/pip
 export UV_CACHE_DIR := $(CACHE)/uv
+export UV_SYSTEM_CERTS := true
 export MYPY_CACHE_DIR := $(CACHE)/mypy
 export RUFF_CACHE_DIR := $(CACHE)/ruff
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
