@@ -78,7 +78,7 @@ screenshots: $(VENV)/.test | .cache/tmp ## the pictures of the report in docs/im
 bench: $(VENV)/.test | .cache/tmp ## every benchmark; ONLY="guarantee" names one, MODICUM_DATA and MODICUM_LOGS point to data
 	@$(PY) -m benchmarks $(ONLY)
 
-bench-gateway: $(VENV)/.test $(PEERS)/.litellm | .cache/tmp ## what the gateway costs beside nginx and LiteLLM (an hour); ARGS="--quick", ARGS="--soak"
+bench-gateway: $(VENV)/.test $(PEERS)/.litellm | .cache/tmp ## what the gateway costs beside nginx and LiteLLM (half an hour); ARGS="--quick", ARGS="--soak"
 	@MODICUM_PEERS=$(PEERS) $(PY) -m benchmarks.gateway $(ARGS)
 
 # ---------------------------------------------------------------------------------------------------------------- set-up

@@ -1,7 +1,7 @@
 """A provider's totals as lines of an invoice: tokens from its usage export, dollars from its cost export, by day and model.
 
 Models have other names on invoices than in calls: `gpt-4o-2024-08-06` and `openai/gpt-4o`, "Claude Haiku 4.5" and
-`claude-haiku-4-5-20251001`. `plain_name` makes them one. Nothing is ever added up over two exports that tell of the same.
+`claude-haiku-4-5-20251001`. `plain_name` makes them one. Give each export once: rows are added up.
 """
 
 from __future__ import annotations
