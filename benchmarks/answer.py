@@ -27,7 +27,8 @@ import msgspec
 from benchmarks.headlines import SLOT, Row, as_samples, banking, clinc, headlines
 from modicum.artefact import Artefacts
 from modicum.backends.features import KINDS, extract
-from modicum.backends.specialist import SPECIALIST_FILE, LinearSpecialist, Specialist
+from modicum.backends.linear import Linear, LinearSpecialist
+from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.train import linear
 from modicum.train.machine import C
 
@@ -55,7 +56,7 @@ def trainer_says(body: LinearSpecialist, train: Sequence[Row], texts: Sequence[s
     return [str(label) for label in pipeline.predict(texts)]
 
 
-def microseconds(specialist: Specialist, texts: Sequence[str]) -> list[float]:
+def microseconds(specialist: Linear, texts: Sequence[str]) -> list[float]:
     """Thread CPU time of each answer, sorted."""
     times = []
     for text in texts:
@@ -73,7 +74,7 @@ def measure(name: str, train: Sequence[Row], test: Sequence[Row]) -> dict[str, A
         loads = []
         for _ in range(5):
             began = time.process_time()
-            specialist = Specialist(artefacts.read(digest))
+            specialist = Linear(artefacts.read(digest))
             loads.append((time.process_time() - began) * 1_000)
     texts = [text for text, _ in test]
     told = trainer_says(msgspec.json.decode(trained.files[SPECIALIST_FILE], type=LinearSpecialist), train, texts)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from modicum.artefact import Artefacts
-from modicum.backends.specialist import Specialist
+from modicum.backends.specialist import load
 from modicum.config import Config, StoreConfig
 from modicum.evaluate.labels import Label, comparable
 from modicum.intake import Options
@@ -102,7 +102,7 @@ def row(
     certificate = verdict.certificate
     if certificate is None:
         return {"workload": name, "verdict": "refused", "code": verdict.code, "reason": verdict.reason.split(";")[0]}
-    specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
+    specialist = load(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
     recogniser = recogniser_of(Control(config.home), workload.scope)
     calls = answered = worse = better = 0
     for request, response, response_id in bodies(later):

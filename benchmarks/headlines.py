@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from modicum.backends.specialist import Specialist
+from modicum.backends.linear import Linear
 from modicum.train import linear
 from modicum.train.export import in_memory
 from modicum.types import Sample
@@ -87,7 +87,7 @@ def measure(name: str, train: Sequence[Row], test: Sequence[Row], goal: float | 
     began = time.process_time()
     trained = linear.fit(as_samples(train), groups=numbers, max_size_bytes=4_000_000, seed=0)
     took = time.process_time() - began
-    specialist = Specialist(in_memory(trained.files))
+    specialist = Linear(in_memory(trained.files))
     right = sum(specialist.predict(((SLOT, text),)).value == label for text, label in test)
     return {
         "set": name,

@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from modicum.artefact import Artefacts
-from modicum.backends.specialist import WEIGHTS_FILE
+from modicum.backends.linear import WEIGHTS_FILE
 from modicum.config import Config, RouteConfig, StoreConfig, UpstreamConfig
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.app import application

@@ -13,7 +13,8 @@ from safetensors.numpy import save
 
 from modicum.artefact import Artefacts
 from modicum.backends.features import FEATURES_VERSION
-from modicum.backends.specialist import SPECIALIST_FILE, WEIGHTS_FILE
+from modicum.backends.linear import WEIGHTS_FILE
+from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.store import home as store_home
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot

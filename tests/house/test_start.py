@@ -38,6 +38,6 @@ def test_the_day_loads_nothing_of_the_night() -> None:
     assert not loaded("import modicum.cli.serve, modicum.gateway.server") & NIGHT
 
 
-@pytest.mark.parametrize("name", ["modicum.store.segments", "modicum.store.snapshot", "modicum.backends.specialist", "modicum.workload"])
+@pytest.mark.parametrize("name", ["modicum.store.segments", "modicum.store.snapshot", "modicum.backends.linear", "modicum.workload"])
 def test_what_the_day_uses_is_light(name: str) -> None:
     assert not loaded(f"import {name}") & NIGHT

@@ -14,7 +14,8 @@ import pytest
 
 from modicum.artefact import Artefacts
 from modicum.backends.features import KINDS, extract
-from modicum.backends.specialist import SPECIALIST_FILE, WEIGHTS_FILE, Specialist
+from modicum.backends.linear import WEIGHTS_FILE, Linear
+from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.errors import NotEnoughDataError
 from modicum.train import linear
 from modicum.train.export import in_memory
@@ -29,7 +30,7 @@ def fit(some: list[Sample], *, groups: list[int] | None = None, max_size_bytes: 
     return linear.fit(some, groups=groups or list(range(len(some))), max_size_bytes=max_size_bytes, seed=seed)
 
 
-def right(specialist: Specialist, some: list[Sample]) -> float:
+def right(specialist: Linear, some: list[Sample]) -> float:
     return float(np.mean([specialist.predict(one.slots).value == one.value for one in some]))
 
 
@@ -38,7 +39,7 @@ def test_learns_and_survives_the_round_trip(tmp_path: Path) -> None:
     shares: list[float] = []
     trained = linear.fit(some, groups=range(400), max_size_bytes=SIZE, seed=0, progress=shares.append)
     artefacts = Artefacts(tmp_path)
-    specialist = Specialist(artefacts.read(artefacts.write(trained.files, trained.about)))
+    specialist = Linear(artefacts.read(artefacts.write(trained.files, trained.about)))
     assert specialist.labels == tuple(sorted(WISHES)) and specialist.used_slots == trained.used_slots == ("user.0",)
     assert right(specialist, samples(200, seed=1)) > 0.95
     assert len(trained.out_of_fold) == 400
@@ -75,7 +76,7 @@ def test_slots_that_are_noise_are_left_out() -> None:
     assert dict(trained.about["slot_trials"]).keys() == {"system.0", "system.1", "user.0", "user.1", "user.3"}, (
         "a constant slot is not tried"
     )
-    specialist = Specialist(in_memory(trained.files))
+    specialist = Linear(in_memory(trained.files))
     prediction = specialist.predict([("user.3", "hello, give me my money back")])
     assert prediction.value == "refund"
     assert prediction == specialist.predict([("system.1", "x -> cancel"), ("user.3", "hello, give me my money back"), ("user.0", "9")])
@@ -95,7 +96,7 @@ def test_a_second_slot_enters_where_it_tells() -> None:
         )
     trained = fit(some)
     assert set(trained.used_slots) == {"user.0", "user.1"}
-    assert right(Specialist(in_memory(trained.files)), some) > 0.95
+    assert right(Linear(in_memory(trained.files)), some) > 0.95
 
 
 def test_length_enters_where_it_tells() -> None:
@@ -121,21 +122,21 @@ def test_unreadable_answers_are_not_learnt_but_predicted() -> None:
     some = [replace(one, value=None) if number % 5 == 0 else one for number, one in enumerate(samples(300))]
     trained = fit(some)
     assert trained.about["unreadable"] == 60 and len(trained.out_of_fold) == 300
-    assert "None" not in Specialist(in_memory(trained.files)).labels
+    assert "None" not in Linear(in_memory(trained.files)).labels
     assert trained.about["out_of_fold_agreement"] < 0.81, "they count as answered otherwise"
 
 
 def test_a_label_seen_once_is_left_out() -> None:
     some = [*samples(100), sample(100, [("user.0", "something else entirely")], "complaint")]
     trained = fit(some)
-    assert trained.about["labels_left_out"] == 1 and "complaint" not in Specialist(in_memory(trained.files)).labels
+    assert trained.about["labels_left_out"] == 1 and "complaint" not in Linear(in_memory(trained.files)).labels
 
 
 def test_one_answer_makes_a_constant_specialist(tmp_path: Path) -> None:
     some = [replace(one, value="ok") for one in samples(48)] + [sample(48, [("user.0", "x")], "not ok")]
     trained = fit(some)
     artefacts = Artefacts(tmp_path)
-    specialist = Specialist(artefacts.read(artefacts.write(trained.files, trained.about)))
+    specialist = Linear(artefacts.read(artefacts.write(trained.files, trained.about)))
     assert trained.used_slots == () and set(trained.out_of_fold) == {specialist.predict(())}
     assert specialist.predict((("user.0", "x"),)).confidence == pytest.approx(49 / 51)
 
@@ -153,7 +154,7 @@ def test_yes_and_no() -> None:
     trained = fit(some)
     assert (
         right(
-            Specialist(in_memory(trained.files)),
+            Linear(in_memory(trained.files)),
             [replace(one, value="yes" if one.value in ("refund", "invoice") else "no") for one in samples(100, seed=2)],
         )
         > 0.95
@@ -166,7 +167,7 @@ def test_size_is_kept_by_dropping_what_tells_least() -> None:
     ]
     whole, small = fit(some), fit(some, max_size_bytes=26_000)
     assert sum(map(len, small.files.values())) <= 26_000 < sum(map(len, whole.files.values()))
-    assert right(Specialist(in_memory(small.files)), samples(200, seed=1)) > 0.95
+    assert right(Linear(in_memory(small.files)), samples(200, seed=1)) > 0.95
 
 
 @pytest.mark.parametrize(
@@ -217,7 +218,7 @@ def test_the_exported_specialist_says_what_scikit_learn_says() -> None:
     pipeline = make_pipeline(make_union(*parts), LinearSVC(C=C, random_state=0))
     pipeline.fit([one.slots[0][1] for one in some], [one.value for one in some])
     told = pipeline.predict([one.slots[0][1] for one in fresh])
-    specialist = Specialist(in_memory(trained.files))
+    specialist = Linear(in_memory(trained.files))
     assert np.mean([specialist.predict(one.slots).value == label for one, label in zip(fresh, told, strict=True)]) >= 0.995
 
 
@@ -255,7 +256,7 @@ def test_many_labels_fit_the_size() -> None:
     ]
     trained = fit(some, max_size_bytes=150_000)
     assert sum(map(len, trained.files.values())) <= 150_000
-    assert len(Specialist(in_memory(trained.files)).labels) == 150
+    assert len(Linear(in_memory(trained.files)).labels) == 150
 
 
 FILL = ["now", "today", "soon", "again", "later"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.backends.features import extract
-from modicum.backends.specialist import unit_values
+from modicum.backends.linear import unit_values
 from modicum.train.calibrate import temperature
 from modicum.train.counts import count, document_counts, rarity, unit_rows
 from modicum.train.folds import assign

@@ -177,10 +177,10 @@ class Live:
         return World()
 
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
-        from modicum.backends.specialist import Specialist  # it loads arrays, which whoever only records can do without
+        from modicum.backends.specialist import load  # it loads arrays, which whoever only records can do without
 
         digest = live.route.artefact_digest
-        specialist = self._specialists.get(digest) or Specialist(self._artefacts.read(digest))
+        specialist = self._specialists.get(digest) or load(self._artefacts.read(digest))
         return Stage(
             live=live,
             workload=workload,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modicum.artefact import Artefacts
 from modicum.backends.priced import priced
-from modicum.backends.specialist import Specialist
+from modicum.backends.specialist import load
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.evaluate.evidence import row_key, rows_of
@@ -42,7 +42,7 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
     """Find the evidence's calls by their keyed hashes and predict them again. Raises NotFoundError or ArtefactError."""
     control = Control(config.home)
     workload = find_workload(control, certificate.workload_id)
-    specialist = Specialist(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
+    specialist = load(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
     rows = {row.key: row for row in rows_of(data)}
     key = evidence_key(config.home)
     samples = gather(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modicum.artefact import Artefacts
-from modicum.backends.specialist import Specialist
+from modicum.backends.specialist import Specialist, load
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.split import Split, find_cut, split_by_time
@@ -61,7 +61,7 @@ def prepare(
     )
     # What is tested is what will run: the exported artefact, read back.
     digest = artefacts.write(trained.files, trained.about | {"workload": workload.name})
-    specialist = Specialist(artefacts.read(digest))
+    specialist = load(artefacts.read(digest))
 
     drawn = [samples[i] for i in parts.tune]
     rule = Rule(accept_above=1.0, protected_labels=wish.protected(workload))

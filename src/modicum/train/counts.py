@@ -1,7 +1,7 @@
 """Texts to counted features, and counted features to the same unit vectors that the runtime makes.
 
 The runtime looks features up in one text at a time; the trainer needs thousands of texts as one sparse matrix. Both take
-features from `backends.features.extract` and the arithmetic from `backends.specialist`; `tests/train` holds them equal.
+features from `backends.features.extract` and the arithmetic from `backends.linear`; `tests/train` holds them equal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.features import KINDS, extract
-from modicum.backends.specialist import TERM_WEIGHTS, WEIGHT_UNIT
+from modicum.backends.linear import TERM_WEIGHTS, WEIGHT_UNIT
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Trained weights to the two files that `backends.specialist` runs: int8 with one scale a feature, and JSON.
+"""Trained weights to the two files that `backends.linear` runs: int8 with one scale a feature, and JSON.
 
 One scale a feature, not one a label: features seen rarely have small weights, and a shared scale would round them away.
 """
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from modicum.artefact import Artefact
 from modicum.backends.features import FEATURES_VERSION
-from modicum.backends.specialist import SPECIALIST_FILE, VALUE_UNIT, WEIGHTS_FILE, Block, LinearSpecialist
+from modicum.backends.linear import VALUE_UNIT, WEIGHTS_FILE, Block, LinearSpecialist
+from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.train.counts import Counts, Floats, Ints
 
 _encoder = msgspec.json.Encoder()

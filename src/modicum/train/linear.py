@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from modicum.backends.features import HEAD_CHARS, TAIL_CHARS
-from modicum.backends.specialist import Specialist, decide
+from modicum.backends.linear import Linear
+from modicum.backends.specialist import decide
 from modicum.errors import NotEnoughDataError
 from modicum.train.calibrate import temperature
 from modicum.train.counts import Counts, Ints, count
@@ -127,7 +128,7 @@ def fit(
             labels,
             chosen,
         )
-        specialist = Specialist(in_memory(files))
+        specialist = Linear(in_memory(files))
         for row in np.flatnonzero(fold_of == fold).tolist():
             logits[row] = specialist.logits(samples[row].slots) * specialist.unit
         tell(0.2 + 0.6 * (fold + 1) / folds)
