@@ -27,6 +27,24 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
     assert spreadsheet.safe(text).startswith("'") or "\r" in text  # which is shown as an escape
 
 
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t", "\n"])
+@pytest.mark.parametrize("payload", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u2003=1", '"=1', "\u200d=1", "﹦1", "=cmd|' /C calc'!A0"])
+def test_a_formula_behind_another_separator_gets_one_too(separator: str, payload: str) -> None:
+    written = spreadsheet.text(Sheet(name="x", head=("a", "b", "c"), rows=(("first", f"name{separator}{payload}", 1),)))
+    for cells in csv.reader(io.StringIO(written, newline=""), delimiter=separator if separator != "\n" else ","):
+        for cell in cells:
+            for line in cell.split("\n"):
+                assert line.strip(' \u2003\u200d"\t')[:1] not in ("=", "+", "-", "@", "﹦"), line
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="=+-@;,|\t\n\"' a1", max_size=24), st.sampled_from(",;|\t"))
+def test_no_cell_begins_with_a_formula_whatever_the_separator(text: str, separator: str) -> None:
+    line = spreadsheet.safe(text)
+    for cell in line.replace("\n", separator).split(separator):
+        assert cell.strip(' "')[:1] not in tuple("=+-@"), (line, cell)
+
+
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_is_a_formula_and_every_row_comes_back_whole(text: str) -> None:
@@ -45,6 +63,13 @@ def test_no_text_is_a_formula_and_every_row_comes_back_whole(text: str) -> None:
         (Decimal("0.00001"), "0.00001"),
         (Decimal("-3.5"), "-3.5"),
         (0.25, "0.25"),
+        (Decimal("1234567890123456789.5"), "1234567890123456789.5"),
+        (Decimal("1E+30"), "1" + "0" * 30),
+        (1e20, "1" + "0" * 20),
+        (10.0, "10"),
+        (-0.0, "0"),
+        (Decimal("NaN"), ""),
+        (float("inf"), ""),
     ],
 )
 def test_numbers_stand_bare(value: Decimal | float | None, cell: str) -> None:

@@ -1,14 +1,18 @@
 """Tables as CSV that no spreadsheet takes for anything but text and numbers: rows in, text out.
 
-A text that begins with one of = + - @, a tab or a line break (in their full-width forms too, and behind spaces) is a formula to some
-spreadsheet: it gets an apostrophe in front, as OWASP advises ("CSV Injection"). Numbers are ours and stand bare. What would steer a
-terminal or turn the reading direction around is written as an escape; letters of all scripts stay as they are.
+A text that begins with one of = + - @, a tab or a line break (in their wide and small forms too, and behind blanks) is a formula to some
+spreadsheet: it gets an apostrophe in front, as OWASP advises ("CSV Injection"). Whoever opens the file with another separator than its
+comma (Excel does, where the comma is the decimal sign) sees cells begin in the middle of a text: a formula behind a semicolon, comma, tab,
+bar or line break gets its apostrophe there too. Numbers are ours and stand bare. What would steer a terminal or turn the reading
+direction around is written as an escape; letters of all scripts stay as they are.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +21,12 @@ from modicum.errors import ModicumError
 from modicum.report import words
 from modicum.report.sheets import Cell, Sheet
 
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫"
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")
+BLANKS = r"\s\u200c\u200d\u2800\u3164\ufeff"
+"""What may stand before a formula without being seen."""
+_FIRST = re.compile(rf"[{BLANKS}\"]*[{SIGNS}]|[\t\r\n]")
+_BEHIND = re.compile(rf"([,;|\t\r\n][{BLANKS}\"]*)(?=[{SIGNS}])")
 BOM = "\ufeff"
 PLACES = 10
 LONGEST_CELL = 32_000
@@ -38,18 +47,24 @@ def cell(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return f"{round(value, PLACES).normalize() + 0:f}"
+        return _number(f"{value:.{PLACES}f}") if value.is_finite() else ""
     if isinstance(value, date | datetime):
         return value.isoformat()
     if isinstance(value, float):
-        return f"{value:.10f}".rstrip("0").rstrip(".")
+        return _number(f"{value:.{PLACES}f}") if math.isfinite(value) else ""
     return str(value) if isinstance(value, int) else safe(value)
+
+
+def _number(digits: str) -> str:
+    """Without zeros at its end, and without a minus before nothing."""
+    shown = digits.rstrip("0").rstrip(".")
+    return "0" if shown == "-0" else shown
 
 
 def safe(value: str) -> str:
     """A text that no spreadsheet runs."""
-    shown = words.visible(value, LONGEST_CELL)
-    return f"'{shown}" if shown.lstrip(" \u00a0\u3000").startswith(FORMULAS) or shown.startswith(FORMULAS) else shown
+    shown = _BEHIND.sub(r"\1'", words.visible(value, LONGEST_CELL))
+    return f"'{shown}" if _FIRST.match(shown) else shown
 
 
 def write(sheets: tuple[Sheet, ...], path: Path, *, bom: bool = False) -> tuple[Path, ...]:
