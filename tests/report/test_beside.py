@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from modicum.cli import cli
 from modicum.config import load
 from modicum.pipeline.bring_in import bring_in
-from modicum.report.covering import beside, said
+from modicum.report.covering import Beside, beside, said
 
 DAY = 1_790_812_800
 
@@ -55,3 +55,13 @@ def test_totals_of_days_with_and_without_calls(tmp_path: Path) -> None:
     text = " ".join(report.output.split())
     assert "Beside these calls, usage and cost exports tell of" in text
     assert "0 % of the calls were seen (0 of 7" in text
+
+
+def test_an_unknown_amount_is_said_and_never_nothing() -> None:
+    known = Beside(provider="openai", model="a", days=2, usd=Decimal(4), requests=3, unknown_days=1)
+    unknown = Beside(provider="openai", model="b", days=1, usd=None, requests=3, unknown_days=1)
+    (sentence,) = said([known, unknown])
+    assert "tell of $4.00 and an unknown amount that no recorded call" in sentence
+    assert "a at openai $4.00 and an unknown amount, b at openai an unknown amount" in sentence
+    assert "tell of an unknown amount that" in said([unknown])[0]
+    assert said([Beside(provider="openai", model="a", days=2, usd=Decimal(0), requests=3)]) == ()

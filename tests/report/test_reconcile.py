@@ -196,6 +196,40 @@ def test_totals_count_only_where_calls_do_not() -> None:
     assert uncovered([costs("3", model=None)], [calls()], PRICES) == ()
 
 
+def test_what_calls_of_unknown_cost_leave_of_a_sum_is_unknown() -> None:
+    unknown = calls(4, sent=0, got=0, counted=False)
+    (rest,) = uncovered([usage(), costs("3")], [unknown], PRICES)
+    assert (rest.usd, rest.requests, rest.whole) == (None, 6, False)
+    (sums,) = uncovered([costs("3", model=None)], [unknown], PRICES)
+    assert (sums.usd, sums.requests) == (None, None)
+    assert uncovered([usage(4, sent=0, got=0), costs("3")], [unknown], PRICES) == ()  # all of its calls are there
+    refused = calls(9, sent=0, got=0, counted=False, refused=True)  # on no invoice, and no doubt about it
+    (rest,) = uncovered([usage(), costs("3")], [refused, calls(4, sent=400_000, got=40_000)], PRICES)
+    assert (rest.usd, rest.requests) == (Decimal("1.8"), 6)
+
+
+def test_many_models_a_day_are_gone_through_once() -> None:
+    """Twice the models, about twice the work: counted, not timed."""
+
+    class Counted(str):
+        looks = 0
+
+        def __eq__(self, other: object) -> bool:
+            Counted.looks += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    def looks(models: int) -> int:
+        Counted.looks = 0
+        rows = [calls(model_of_day, response_model=f"m{model_of_day}", day=Counted(DAY)) for model_of_day in range(1, models)]
+        told = [usage(model_of_day + 1, model=f"m{model_of_day}") for model_of_day in range(1, models)]
+        assert len(uncovered(told, rows, PRICES)) == models - 1
+        return Counted.looks
+
+    assert looks(400) < 3 * looks(200)
+
+
 def test_names_and_batches() -> None:
     for spelled in ("gpt-4o", "openai/gpt-4o-2024-08-06", "GPT-4o", "gpt-4o-latest"):
         assert plain_name(spelled) == "gpt-4o"

@@ -35,7 +35,7 @@ class Uncovered:
     provider: str
     model: str
     usd: Decimal | None
-    """None where neither the export nor the list has a price."""
+    """None where neither the export nor the list has a price, or what some of the recorded calls cost is unknown."""
     requests: int | None
     input_tokens: int | None
     output_tokens: int | None
@@ -46,32 +46,37 @@ class Uncovered:
 def uncovered(totals: Iterable[ProviderTotal], rows: Iterable[SpendRow], catalogue: Catalogue) -> tuple[Uncovered, ...]:
     """The part of these totals that these calls (of the same scope and period) do not cover, by day, provider and model."""
     invoice = lines(totals)
-    calls = recorded(rows, catalogue)
-    models: dict[str, set[str]] = defaultdict(set)
+    named: dict[str, set[str]] = defaultdict(set)
     for line in invoice:
-        models[line.provider].add(line.model)
+        named[line.provider].add(line.model)
+    models = {provider: frozenset(names) for provider, names in named.items()}
+    held: dict[tuple[str, str], list[RecordedLine]] = defaultdict(list)
+    for one in recorded(rows, catalogue):
+        held[one.day, one.model].append(one)
+        held[one.day, ALL].append(one)
     found = []
     for line in invoice:
-        its = [one for one in calls if one.day == line.day and is_of(line.provider, one, frozenset(models[line.provider]))]
-        if line.model != ALL:
-            its = [one for one in its if one.model == line.model]
+        its = [one for one in held.get((line.day, line.model), ()) if is_of(line.provider, one, models[line.provider])]
         if (rest := _rest(line, its, catalogue)) is not None:
             found.append(rest)
     return tuple(found)
 
 
 def _rest(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue) -> Uncovered | None:
-    usd = line.usd if line.usd is not None else list_price(line, catalogue)
+    usd = told = line.usd if line.usd is not None else list_price(line, catalogue)
     sent, got = (_sum(getattr(tokens.usage, name) for tokens in line.tiers.values()) for name in ("input_tokens", "output_tokens"))
     requests = line.requests
     if calls:
         held = [tokens for one in calls for tokens in one.tiers.values()]
-        usd = None if usd is None else max(Decimal(0), usd - sum((one.usd for one in calls), Decimal(0)))
+        if any(one.calls_of_unknown_cost for one in calls):
+            usd = None  # what is left of a sum when something unknown is taken away
+        elif usd is not None:
+            usd = max(Decimal(0), usd - sum((one.usd for one in calls), Decimal(0)))
         requests = None if requests is None else max(0, requests - sum(one.calls for one in calls))
         sent = None if sent is None else max(0, sent - sum(tokens.usage.input_tokens or 0 for tokens in held))
         got = None if got is None else max(0, got - sum(tokens.usage.output_tokens or 0 for tokens in held))
         counts = [count for count in (requests, sent, got) if count is not None]
-        if not any(counts) if counts else not usd:
+        if not any(counts) if counts else usd == 0 or told is None:
             return None  # dollars that differ where calls and tokens are all there are another price
     return Uncovered(
         day=line.day,
@@ -128,6 +133,8 @@ class Beside:
     usd: Decimal | None
     """Of the days whose cost is known; None where none is."""
     requests: int | None
+    unknown_days: int = 0
+    """Days of which what is left over cannot be told in dollars."""
 
 
 def beside(config: Config, *, scope: str | None = None, since: datetime | None = None, until: datetime | None = None) -> tuple[Beside, ...]:
@@ -147,6 +154,7 @@ def beside(config: Config, *, scope: str | None = None, since: datetime | None =
             days=len({one.day for one in its}),
             usd=sum((one.usd for one in its if one.usd is not None), Decimal(0)) if any(one.usd is not None for one in its) else None,
             requests=_sum(one.requests for one in its),
+            unknown_days=len({one.day for one in its if one.usd is None}),
         )
         for (provider, model), its in found.items()
     ]
@@ -155,11 +163,17 @@ def beside(config: Config, *, scope: str | None = None, since: datetime | None =
 
 def said(found: Sequence[Beside]) -> tuple[str, ...]:
     """The same in a sentence; nothing where calls cover all."""
-    known = [one.usd for one in found if one.usd is not None]
-    if not found or not (sum(known, Decimal(0)) or len(known) < len(found)):
+    usd = sum((one.usd for one in found if one.usd is not None), Decimal(0))
+    unknown = any(one.unknown_days for one in found)
+    if not usd and not unknown:
         return ()
-    whose = words.listing([f"{words.visible(one.model, 60)} at {one.provider} {words.money(one.usd)}" for one in found], 5)
+    whose = words.listing([f"{words.visible(one.model, 60)} at {one.provider} {_much(one.usd, one.unknown_days)}" for one in found], 5)
     return (
-        f"Beside these calls, usage and cost exports tell of {words.money(sum(known, Decimal(0)) if known else None)} that no recorded call"
+        f"Beside these calls, usage and cost exports tell of {_much(usd or None, unknown)} that no recorded call"
         f" covers: {whose}. It is not in the figures above; `modicum reconcile` says why.",
     )
+
+
+def _much(usd: Decimal | None, unknown: float) -> str:
+    """$4.10 · $4.10 and an unknown amount · an unknown amount."""
+    return "an unknown amount" if usd is None else words.money(usd) + (" and an unknown amount" if unknown else "")
