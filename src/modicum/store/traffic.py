@@ -191,6 +191,15 @@ class Look:
         found = self._sql.execute("SELECT n, sum(chars)::BIGINT, sum(again)::BIGINT FROM sent GROUP BY n").fetchall()
         return {self._name(n): (chars, again) for n, chars, again in found}
 
+    def resent_in_runs(self) -> tuple[float, float]:
+        """(input tokens of the calls in conversations, those of them that stood in an earlier call of theirs); only of calls whose text and
+        tokens are known. A call's tokens are taken as spread evenly over its characters."""
+        self._sent()
+        found = self._sql.execute(
+            "SELECT coalesce(sum(tokens), 0)::DOUBLE, coalesce(sum(tokens_again), 0)::DOUBLE FROM sent WHERE run IS NOT NULL"
+        ).fetchone()
+        return found or (0.0, 0.0)
+
     def _sent(self) -> None:
         # What was sent to get the newest answer of a request is an earlier request, whether or not either names its conversation.
         self._sql.execute(
@@ -201,14 +210,17 @@ class Look:
             "  WHERE run IS NOT NULL AND messages_mark IS NOT NULL GROUP BY ALL),"
             " heads AS (SELECT run, head_mark AS mark, min(started_us) AS first FROM t"
             "  WHERE run IS NOT NULL AND head_mark IS NOT NULL GROUP BY ALL)"
-            " SELECT t.n, t.run, sum(t.input_chars) AS chars, sum(greatest("
+            " SELECT n, run, sum(input_chars) AS chars, sum(again) AS again,"
+            "  sum(input_tokens) FILTER (input_chars > 0) AS tokens,"
+            "  sum(input_tokens * (again::DOUBLE / input_chars)) FILTER (input_chars > 0) AS tokens_again FROM"
+            " (SELECT t.n, t.run, t.input_chars, t.input_tokens, greatest("
             "  CASE WHEN w.first < t.started_us THEN t.input_chars ELSE 0 END,"
             "  CASE WHEN p.first < t.started_us THEN t.prior_chars ELSE 0 END,"
-            "  CASE WHEN h.first < t.started_us THEN t.head_chars ELSE 0 END)) AS again"
+            "  CASE WHEN h.first < t.started_us THEN t.head_chars ELSE 0 END) AS again"
             " FROM t LEFT JOIN priors p ON t.prior_mark = p.mark"
             " LEFT JOIN wholes w ON t.run = w.run AND t.messages_mark = w.mark"
             " LEFT JOIN heads h ON t.run = h.run AND t.head_mark = h.mark"
-            " WHERE t.inside AND t.input_chars IS NOT NULL GROUP BY t.n, t.run"
+            " WHERE t.inside AND t.input_chars IS NOT NULL) GROUP BY n, run"
         )
 
     def quantiles(self, column: str, at: tuple[float, ...] = (0.5, 0.95)) -> dict[str | None, tuple[float, ...]]:
