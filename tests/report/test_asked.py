@@ -55,7 +55,7 @@ def test_conversations_and_hours() -> None:
     it = everything()
     hold, again = asked.conversations_said(it)
     assert hold == "40 conversations and runs of agents hold 22\u00a0% of the calls, $12.00 in this period."
-    assert again.startswith("70\u00a0% of what they sent had been sent before")
+    assert again.startswith("70\u00a0% of their input tokens stood in an earlier call of the same conversation")
     clock = asked.clock(it)
     assert clock is not None and clock.counts == tuple(3 * hour for hour in range(24))
     assert max(piece.size for piece in charts.hours(clock.counts)) == 48

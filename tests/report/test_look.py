@@ -95,6 +95,9 @@ def test_conversations_are_priced(config: Config) -> None:
     assert found.conversations[0].resent_share == pytest.approx(len(SYSTEM) / (2 * (len(SYSTEM) + 1)))
     assert (found.conversations_seen, found.calls_in_conversations, found.conversation_spend_usd) == (2, 4, Decimal("0.108"))
     assert found.estimated_usage_calls == 1
+    # of 10,000 tokens in conversations: 2,000 and 4,000 were sent by calls that began as an earlier one of theirs; calls alone do not count
+    head = len(SYSTEM) / (len(SYSTEM) + 1)
+    assert found.resent_share == pytest.approx((2000 + 4000) * head / 10_000)
     second = traffic(config, since=START + timedelta(hours=15), until=START + timedelta(hours=39))
     assert [(day, calls) for day, calls, _ in second.by_day] == [(date(2026, 10, 2), 1)]
     assert (second.conversations_seen, second.calls_in_conversations) == (1, 1)

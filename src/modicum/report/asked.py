@@ -91,7 +91,8 @@ def conversations_said(report: Report) -> list[str]:
     sentences = [f"{seen} hold {part} of the calls{paid}."]
     if traffic.resent_share is not None:
         sentences.append(
-            f"{words.percent(traffic.resent_share)} of what they sent had been sent before: each step sends the conversation so far again."
+            f"{words.percent(traffic.resent_share)} of their input tokens stood in an earlier call of the same conversation or run:"
+            " each step sends what came before again."
         )
     return sentences
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.report.spend import Spend, day_of, price_of, spend
+from modicum.report.costing import day_of, price_of
+from modicum.report.spend import Spend, spend
 from modicum.report.traffic import Conversation, Traffic, WorkloadTraffic
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -57,15 +58,16 @@ def traffic(
         repeated, resent = look.repeated(), look.resent()
         workloads = _workloads(look, lengths, repeated, resent, versions)
         seen, rows, dearest = _conversations(look, catalogue)
+        tokens, again = look.resent_in_runs() if seen else (0.0, 0.0)
     total = spend(rows, catalogue)
-    with_body, chars = sum(one.with_body for one in lengths), sum(sent for sent, _ in resent.values())
+    with_body = sum(one.with_body for one in lengths)
     return Traffic(
         workloads=workloads,
         conversations=dearest,
         conversations_seen=seen,
         calls_in_conversations=total.calls,
         conversation_spend_usd=total.known_usd if rows else None,
-        resent_share=_share(sum(again for _, again in resent.values()), chars),
+        resent_share=_share(again, tokens),
         repeated_share=_share(sum(repeated.values()), with_body),
         estimated_usage_calls=sum(one.estimated for one in lengths),
         by_day=_by_day(_within(usage if usage is not None else Calls(config.home).usage(), scope, since, until), catalogue),

@@ -67,6 +67,7 @@ class Traffic:
     calls_in_conversations: int
     conversation_spend_usd: Decimal | None
     resent_share: float | None
+    """Of the input tokens of the calls in conversations: they stood in an earlier call of the same conversation."""
     repeated_share: float | None
     estimated_usage_calls: int
     """Calls whose tokens a broken stream left to be estimated."""
