@@ -62,12 +62,11 @@ class Row:
         tokens_in, tokens_out = self.asked.get("in", 0), self.asked.get("out", 0)
         if self.metric in ("decode", "prefill"):
             return float(asked)
-        left = (
-            self.machine.usable_bytes
-            - weight_bytes(self.shape, self.precision)
-            - activation_bytes(self.shape, 256)
-            - engine_bytes(self.machine)
-        )
+        weights = weight_bytes(self.shape, self.precision)
+        if self.engine.startswith("SGLang"):
+            left = self.machine.memory_bytes - sglang_reserve(self.machine) - weights
+        else:
+            left = self.machine.usable_bytes - weights - activation_bytes(self.shape, 256) - engine_bytes(self.machine)
         room = max(1.0, left / cache_bytes(self.shape, round(tokens_in + tokens_out / 2), self.cache))
         cap = float(self.asked.get("cap", SEQUENCES))
         return min(room, cap, SEQUENCES) if asked == "memory" else min(float(asked), room)
@@ -82,12 +81,24 @@ class Row:
             prompt = float(self.asked["in"])
             return prompt / line.prefill_s(prompt)
         tokens_in, tokens_out = float(self.asked["in"]), float(self.asked["out"])
-        calls = line.calls_a_second(self.at_once(), tokens_in, tokens_out)
+        if self.asked.get("tail"):
+            every = int(self.asked["calls"])
+            calls = every / line.batch_s(every, self.at_once(), tokens_in, tokens_out)
+        else:
+            calls = line.calls_a_second(self.at_once(), tokens_in, tokens_out)
         return calls * (tokens_out if self.metric == "output" else tokens_in + tokens_out)
 
     def error(self, reached: Efficiency | None = None) -> float:
         """Relative: 0.1 is ten per cent too fast."""
         return self.predicted(reached) / self.measured - 1
+
+
+def sglang_reserve(machine: Machine) -> int:
+    """Bytes that SGLang keeps from weights and cache where nobody says `mem_fraction_static`: 0.5 GiB, 1.5 MiB a token of a chunk of
+    prefill, 2 MiB a sequence of its largest graph, 0.125 GiB (its pull request 10975: server_args.py, read 2026-11-22)."""
+    gib = machine.memory_gib
+    chunk, graphs = (2048, 8) if gib < 20 else (2048, 24) if gib < 35 else (4096, 32) if gib < 60 else (8192, 256)
+    return int((512 + chunk * 1.5 + graphs * 2 + 128) * 2**20)
 
 
 def rows() -> list[Row]:
