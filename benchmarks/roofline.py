@@ -59,7 +59,7 @@ class Row:
     def at_once(self) -> float:
         """Sequences that run together: as asked, within the memory that is left for their mean length."""
         asked = self.asked.get("at_once", 1)
-        tokens_in, tokens_out = self.asked.get("in", 0), self.asked.get("out", 0)
+        input_tokens, output_tokens = self.asked.get("in", 0), self.asked.get("out", 0)
         if self.metric in ("decode", "prefill"):
             return float(asked)
         weights = weight_bytes(self.shape, self.precision)
@@ -67,7 +67,7 @@ class Row:
             left = self.machine.memory_bytes - sglang_reserve(self.machine) - weights
         else:
             left = self.machine.usable_bytes - weights - activation_bytes(self.shape, 256) - engine_bytes(self.machine)
-        room = max(1.0, left / cache_bytes(self.shape, round(tokens_in + tokens_out / 2), self.cache))
+        room = max(1.0, left / cache_bytes(self.shape, round(input_tokens + output_tokens / 2), self.cache))
         cap = float(self.asked.get("cap", SEQUENCES))
         return min(room, cap, SEQUENCES) if asked == "memory" else min(float(asked), room)
 
@@ -80,13 +80,13 @@ class Row:
         if self.metric == "prefill":
             prompt = float(self.asked["in"])
             return prompt / line.prefill_s(prompt)
-        tokens_in, tokens_out = float(self.asked["in"]), float(self.asked["out"])
+        input_tokens, output_tokens = float(self.asked["in"]), float(self.asked["out"])
         if self.asked.get("tail"):
             every = int(self.asked["calls"])
-            calls = every / line.batch_s(every, self.at_once(), tokens_in, tokens_out)
+            calls = every / line.batch_s(every, self.at_once(), input_tokens, output_tokens)
         else:
-            calls = line.calls_a_second(self.at_once(), tokens_in, tokens_out)
-        return calls * (tokens_out if self.metric == "output" else tokens_in + tokens_out)
+            calls = line.calls_a_second(self.at_once(), input_tokens, output_tokens)
+        return calls * (output_tokens if self.metric == "output" else input_tokens + output_tokens)
 
     def error(self, reached: Efficiency | None = None) -> float:
         """Relative: 0.1 is ten per cent too fast."""

@@ -15,6 +15,8 @@ from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
+DAYS_A_MONTH = 30.44
+"""365.25 / 12: the month of every figure that says "a month"."""
 _COPIES: dict[type, Callable[[Any], Any]] = {}
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 

@@ -138,6 +138,28 @@ def test_this_computer_is_looked_at(home: Path) -> None:
     assert "this computer" in result.stdout or "measured" in result.stdout
 
 
+def test_without_a_model_what_fits_is_listed(home: Path) -> None:
+    text = run(home, "--here").stdout
+    assert "for models of" in text and "tok/s" in text and "Speeds are estimates" in text
+    found = ask(home, "--machine", "rtx-3090", "--context", "16384")
+    assert [one["id"] for one in found["machines"]] == ["rtx-3090"] and found["traffic"] is None
+    first = found["models"]["fitting"][0]
+    assert first["plan"]["context"] == 16384 and first["plan"]["fits"] and first["plan"]["alone_tokens_s"] > 10
+    assert "qwen3-235b-a22b" in found["models"]["too_large"]
+
+
+def test_without_anything_the_ways_to_ask_are_shown(home: Path) -> None:
+    result = run(home)
+    assert result.exit_code == 0 and "modicum plan --here" in result.stdout
+
+
+def test_what_fits_under_recorded_calls(busy: Path) -> None:
+    found = ask(busy, "--machine", "rtx-3090", "--all-calls")
+    assert found["models"]["fitting"][0]["plan"]["context"] == 1050, "what 95 of 100 calls need"
+    assert found["traffic"]["input_tokens_p95"] == 1000
+    assert "1 in 20 has 1,000 in and more" in run(busy, "--machine", "rtx-3090", "--all-calls").stdout
+
+
 def test_recorded_traffic_is_laid_on_machines(busy: Path) -> None:
     found = ask(busy, "--model", "qwen3-8b", "--machine", "rtx-3090", "--all-calls")
     assert found["traffic"]["calls"] == 4800 and found["traffic"]["silent_hours"] == 9 * 16
@@ -180,7 +202,9 @@ def test_declared_traffic_a_specialist_and_another_currency(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "--model says which model"),
+        (["--calls-a-day", "100", "--tokens", "1/1"], "--model says which model"),
+        (["--precision", "awq"], "--model qwen3-8b --here"),
+        (["--here", "--api", "gpt-4o", "--calls-a-day", "9", "--tokens", "1/1"], "--model says whose cost"),
         (["--model", "gpt-4o"], "not open"),
         (["--model", "qwen3-8c"], "qwen3-8b"),
         (["--model", "nobody-knows-it"], "its config.json"),

@@ -31,7 +31,7 @@ def test_hours_have_their_calls_tokens_and_busiest_minute() -> None:
     assert [(hour.start.hour, hour.calls, hour.peak_minute) for hour in found.hours] == [(9, 5, 3), (10, 3, 2)]
     assert [hour.input_tokens for hour in found.hours] == [500, 300]
     assert (found.calls, found.span_hours, found.silent_hours, found.peak_hour, found.peak_minute) == (8, 2, 0, 5, 3)
-    assert (found.tokens_in, found.tokens_out, found.usd) == (100, 10, Decimal("0.08"))
+    assert (found.mean_input_tokens, found.mean_output_tokens, found.usd) == (100, 10, Decimal("0.08"))
 
 
 def test_a_night_without_calls_is_paid_for_and_a_month_without_is_not_recorded() -> None:
@@ -44,7 +44,15 @@ def test_a_night_without_calls_is_paid_for_and_a_month_without_is_not_recorded()
 def test_calls_of_unknown_length_are_taken_as_long_as_the_others_and_failed_ones_left_out() -> None:
     found = gather([call(0), call(1, None), call(2, (300, 30)), call(3, status=500)])
     assert (found.calls, found.calls_of_unknown_length) == (3, 1)
-    assert (found.tokens_in, found.tokens_out, found.input_tokens) == (200, 20, 600)
+    assert (found.mean_input_tokens, found.mean_output_tokens, found.input_tokens) == (200, 20, 600)
+
+
+def test_the_longest_twentieth_is_known_and_what_is_declared_is_the_mean() -> None:
+    found = gather([*(call(minute, (100 + minute, 10)) for minute in range(100)), call(100, (48_000, 900))])
+    assert (found.input_tokens_p95, found.output_tokens_p95, found.longest_tokens) == (195, 10, 48_900)
+    assert found.lengths.together == 205 and found.lengths.is_p95
+    said = declared(100, 800, 120)
+    assert (said.lengths.together, said.lengths.is_p95, said.longest_tokens) == (920, False, None)
 
 
 def test_one_call_of_unknown_cost_makes_the_bill_unknown() -> None:
@@ -62,7 +70,7 @@ def test_declared_calls_are_spread_over_the_busy_hours() -> None:
     found = declared(5000, 800, 120, busy_hours=10)
     assert (found.calls, len(found.hours), found.silent_hours, found.span_hours) == (5000, 10, 14, 24)
     assert sum(hour.calls for hour in found.hours) == 5000 and found.peak_hour == 500
-    assert (found.tokens_in, found.tokens_out) == (800, 120)
+    assert (found.mean_input_tokens, found.mean_output_tokens) == (800, 120)
     assert 500 / 60 < found.peak_minute < 30
     assert declared(3, 10, 10).calls == 3 and declared(0.2, 10, 10).calls == 1
 

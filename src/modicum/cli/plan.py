@@ -14,11 +14,14 @@ from modicum.errors import InputError
 
 if TYPE_CHECKING:
     from modicum.plan import Plan
+    from modicum.plan.choosing import Choices
     from modicum.plan.machines import Machine
     from modicum.plan.payback import Payback
 
 EXAMPLES = """\b
 Examples:
+  modicum plan --here                                                    what this computer can run, and how fast
+  modicum plan --machine rtx-3090 --context 32768                        what that one can
   modicum plan --model qwen3-8b                                          every machine in the list
   modicum plan --model qwen3-8b --machine rtx-3090 --concurrency 8       one of them, with a bar of its memory
   modicum plan --model qwen3-8b --here                                   this computer
@@ -27,6 +30,13 @@ Examples:
   modicum plan --model ./config.json --machine h100 --context 32768
   modicum plan --machines                                                the list
 """
+START = """What could this computer run?             modicum plan --here
+What could that machine run?             modicum plan --machine rtx-3090
+Where would a model run, at what speed?  modicum plan --model qwen3-8b
+What would it cost under my traffic?     modicum plan --model qwen3-8b --all-calls --api gpt-4o-mini
+Which machines are known?                modicum plan --machines
+
+All options: modicum plan --help"""
 
 
 def positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -40,12 +50,12 @@ def lengths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
     if value is None:
         return None
     try:
-        tokens_in, tokens_out = (int(part) for part in value.split("/"))
+        input_tokens, output_tokens = (int(part) for part in value.split("/"))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not like 800/120, tokens in and out") from None
-    if not (0 < tokens_in <= 10**7 and 0 < tokens_out <= 10**7):
+    if not (0 < input_tokens <= 10**7 and 0 < output_tokens <= 10**7):
         raise click.BadParameter("both must be above 0")
-    return tokens_in, tokens_out
+    return input_tokens, output_tokens
 
 
 @click.command(epilog=EXAMPLES)
@@ -67,10 +77,16 @@ def lengths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option(
     "--engine", type=click.Choice(["vllm", "tensorrt-llm", "llama.cpp"]), help="[default: what runs there; vllm stands for SGLang too]"
 )
-@click.option("--context", type=click.IntRange(1, 10**8), default=8192, show_default=True, help="Tokens of a call, prompt and answer.")
+@click.option(
+    "--context",
+    type=click.IntRange(1, 10**8),
+    help="Tokens of a call, prompt and answer. [default: 8192; of recorded calls what 95 of 100 need]",
+)
 @click.option("--concurrency", type=click.IntRange(1, 10**5), default=1, show_default=True, help="Calls at once.")
 @click.option(
-    "--prompt", type=click.IntRange(1, 10**8), default=1000, show_default=True, help="Tokens of the prompt that a first token waits for."
+    "--prompt",
+    type=click.IntRange(1, 10**8),
+    help="Tokens of the prompt that a first token waits for. [default: 1000; of recorded calls what 95 of 100 prompts have]",
 )
 @click.option("--workload", metavar="NAME", help="Cost under this workload's recorded traffic, hour by hour.")
 @click.option("--all-calls", is_flag=True, help="Cost under everything recorded.")
@@ -101,6 +117,7 @@ def lengths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option("--label-price", type=Decimal, metavar="USD", default=Decimal("0.08"), show_default=True)
 @click.option("--currency", default="USD", show_default=True, help="Of what is printed; the prices in the list are US dollars.")
 @click.option("--rate", type=Decimal, default=Decimal(1), show_default=True, help="So much of it a dollar.")
+@click.option("--all-models", is_flag=True, help="Without --model: every model that fits.")
 @click.option("--json", "json_too", is_flag=True, help="The same as --format json.")
 @common
 def command(
@@ -112,9 +129,9 @@ def command(
     precision: str | None,
     cache: str,
     engine: str | None,
-    context: int,
+    context: int | None,
     concurrency: int,
-    prompt: int,
+    prompt: int | None,
     workload: str | None,
     all_calls: bool,
     calls_a_day: float | None,
@@ -131,18 +148,20 @@ def command(
     label_price: Decimal,
     currency: str,
     rate: Decimal,
+    all_models: bool,
     json_too: bool,
     config: Config,
     as_json: bool,
 ) -> None:
     """Say whether a model fits on a machine, how fast it is there, and what it costs at the load that one really has.
 
-    Without a machine: a line for each of the list. With recorded or declared traffic: how many it takes for the busiest minute, how idle
-    they are, a month's cost with power and care, a million tokens at that load, and from which volume on that is cheaper than a price a
-    token.
+    Without a model: which models of the catalogue fit there. Without a machine: a line for each of the list. With recorded or declared
+    traffic: how many it takes for the busiest minute, how idle they are, a month's cost with power and care, a million tokens at that
+    load, and from which volume on that is cheaper than a price a token.
     """
     from modicum.catalog.cards import Cards
     from modicum.plan import text
+    from modicum.plan.choosing import choose
     from modicum.plan.cost import Assumptions
     from modicum.plan.planning import plan
     from modicum.plan.precision import cache_bits, of_name
@@ -154,15 +173,37 @@ def command(
     if listing:
         _list(money, as_json)
         return
-    if model is None:
-        raise click.UsageError("--model says which model; --machines lists the machines")
+    if model is None and not (here or names):
+        if workload or all_calls or calls_a_day or apis or precision:
+            raise click.UsageError("--model says which model, --machine or --here where it is to run: modicum plan --model qwen3-8b --here")
+        click.echo(START)
+        return
     catalogue = Cards.open(config.home)
-    shape, card = shape_of(model, catalogue)
+    shape, card = shape_of(model, catalogue) if model is not None else (None, None)
     cache_bits(cache)
     wanted = of_name(precision) if precision else None
     found, notes = machines_of(names, here)
     came = traffic_of(config, workload, all_calls, calls_a_day, tokens, busy_hours)
     notes += came.traffic.doubts if came else ()
+    if shape is None:
+        if apis or answered:
+            raise click.UsageError("--model says whose cost: modicum plan --model qwen3-8b --here ...")
+        chosen = choose(
+            catalogue.all(),
+            found,
+            context=context,
+            concurrency=concurrency,
+            precision=wanted,
+            cache=cache,
+            together=cards,
+            engine=engine,  # type: ignore[arg-type]  # one of the choices
+            traffic=came.traffic if came else None,
+        )
+        if as_json:
+            print_json({"models": chosen, "machines": found, "traffic": figures_of(came), "notes": notes, "speeds": text.trust()})
+            return
+        _print_models(chosen, found, came, notes, all_models)
+        return
     given = Assumptions(
         **{
             name: value
@@ -186,7 +227,7 @@ def command(
             cache=cache,
             cards=cards,
             engine=engine,  # type: ignore[arg-type]  # one of the choices
-            prompt_tokens=round(came.traffic.tokens_in) if came and prompt == 1000 else prompt,
+            input_tokens=prompt,
             traffic=came.traffic if came else None,
             given=given,
             elsewhere=elsewhere,
@@ -235,6 +276,19 @@ def _list(money: object, as_json: bool) -> None:
     click.echo(
         f"Memory in GiB, arithmetic in dense TFLOPS; a card's price has a used computer around it. Last read {read}; sources: --json."
     )
+
+
+def _print_models(chosen: Choices, machines: Sequence[Machine], came: Came | None, notes: Sequence[str], all_models: bool) -> None:
+    from modicum.plan import listing, text
+
+    screen = console()
+    colour = screen.is_terminal and not screen.no_color
+    if came is not None:
+        click.echo(text.traffic_line(came.traffic) + "\n")
+    click.echo(listing.models(chosen, machines, all_of_them=all_models, width=screen.width, colour=colour), nl=False, color=True)
+    for note in notes:
+        click.echo(printable(f"! {note}"))
+    click.echo(text.trust())
 
 
 def _print(

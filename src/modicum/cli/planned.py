@@ -109,7 +109,7 @@ def elsewhere_of(
     if came.traffic.usd and not apis:
         found.append(Elsewhere(name="what was paid", usd=came.traffic.usd))
     for name in apis or (() if found else came.incumbents):
-        price = prices.price(name, today, input_tokens=round(came.traffic.tokens_in))
+        price = prices.price(name, today, input_tokens=round(came.traffic.mean_input_tokens))
         if price is None and (card := catalogue.of(None, name)) is not None:
             offer = catalogue.offers.cheapest(card, today)
             price = offer.price if offer else None
@@ -155,8 +155,11 @@ def figures_of(came: Came | None) -> dict[str, object] | None:
         "calls": traffic.calls,
         "span_hours": traffic.span_hours,
         "silent_hours": traffic.silent_hours,
-        "tokens_in": traffic.tokens_in,
-        "tokens_out": traffic.tokens_out,
+        "mean_input_tokens": traffic.mean_input_tokens,
+        "mean_output_tokens": traffic.mean_output_tokens,
+        "input_tokens_p95": traffic.input_tokens_p95,
+        "output_tokens_p95": traffic.output_tokens_p95,
+        "longest_tokens": traffic.longest_tokens,
         "peak_hour": traffic.peak_hour,
         "peak_minute": traffic.peak_minute,
         "calls_of_unknown_length": traffic.calls_of_unknown_length,

@@ -8,11 +8,13 @@
     here          this computer
     speed         the roofline, with factors fitted on published measurements
     traffic       calls by the hour
+    lengths       how long the calls are that memory and speed are sized for
     waiting       calls at once, and how long each takes
     cost          a month on own machines, a million tokens, break-even against a price a token
     payback       when a specialist has paid for itself
     planning      one model on one machine; on all
-    text          the same for a terminal
+    choosing      of many models those that fit
+    text          the same for a terminal; `listing` has the models
 
 Every figure is an estimate from data sheets; docs/plan.md holds them against what others measured. Opens no store and no network.
 """

@@ -15,6 +15,7 @@ from modicum.plan.machines import Machine
 from modicum.plan.speed import Roofline
 from modicum.plan.traffic import MONTH_HOURS, Traffic
 from modicum.plan.waiting import settle
+from modicum.types import DAYS_A_MONTH
 
 HEADROOM = 0.7
 """Of its capacity, a machine is not given more: close to it, waiting grows without bound."""
@@ -63,6 +64,8 @@ class Running:
     """From arrival to end, waiting included, on the mean over all calls."""
     seconds_a_call_peak: float
     """Of those in a time like the busiest minute."""
+    seconds_a_long_call: float
+    """Of a prompt and an answer as long as the longest twentieth (`lengths`), in such a time, without waiting for a place."""
     machine_usd_month: Decimal
     power_usd_month: Decimal
     care_usd_month: Decimal
@@ -92,11 +95,11 @@ class Against:
     """Until what was saved has paid for the machines. None: never, or they are rented."""
 
 
-def capacity(line: Roofline, most: int, tokens_in: float, tokens_out: float) -> tuple[float, int]:
+def capacity(line: Roofline, most: int, input_tokens: float, output_tokens: float) -> tuple[float, int]:
     """(calls a second, sequences at once) at the best batch that the memory has room for."""
     best, at = 0.0, 1
     for sequences in _batches(most):
-        rate = line.calls_a_second(sequences, tokens_in, tokens_out)
+        rate = line.calls_a_second(sequences, input_tokens, output_tokens)
         if rate > best * 1.01:
             best, at = rate, sequences
     return best, at
@@ -104,8 +107,8 @@ def capacity(line: Roofline, most: int, tokens_in: float, tokens_out: float) -> 
 
 def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buying: bool) -> Running:
     """Lay the traffic on machines. `most`: sequences that one has room for, at least 1. `buying`: else rented."""
-    tokens_in, tokens_out = traffic.tokens_in, traffic.tokens_out
-    best, at = capacity(line, most, tokens_in, tokens_out)
+    input_tokens, output_tokens = traffic.mean_input_tokens, traffic.mean_output_tokens
+    best, at = capacity(line, most, input_tokens, output_tokens)
     usable = best * given.headroom
     number = _machines(traffic.peak_minute / 60 / usable)
     span = traffic.span_hours
@@ -113,11 +116,11 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
     busy_hours = seconds = 0.0
     for calls, hours in _levels(traffic):
         rate = calls / 3600 / number
-        settled = settle(line, at, tokens_in, tokens_out, rate)
+        settled = settle(line, at, input_tokens, output_tokens, rate)
         busy_hours += settled.busy * hours
         seconds += settled.seconds * calls * hours
     busy = busy_hours / span
-    at_peak = settle(line, at, tokens_in, tokens_out, traffic.peak_minute / 60 / number)
+    at_peak = settle(line, at, input_tokens, output_tokens, traffic.peak_minute / 60 / number)
     kilowatts = (idle + (full - idle) * busy) / 1000 * number
     power = Decimal(kilowatts * MONTH_HOURS) * given.power_usd_kwh
     machine = _machine_usd_month(line.machine, line.cards, given, buying) * number
@@ -125,10 +128,13 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
         power = Decimal(0)  # the rent has it in
     care = _care_usd_month(given, number)
     total = machine + power + care
+    long = traffic.lengths
+    beside = max(1.0, at_peak.mean)
+    long_s = line.prefill_s(long.input_tokens) + long.output_tokens * line.step_s(beside, long.input_tokens + long.output_tokens / 2)
     month = 1 / traffic.months
     tokens = (traffic.input_tokens + traffic.output_tokens) * month
     full_power = Decimal(0) if not buying else Decimal(full / 1000 * number * MONTH_HOURS) * given.power_usd_kwh
-    full_tokens = best * number * 3600 * MONTH_HOURS * (tokens_in + tokens_out)
+    full_tokens = best * number * 3600 * MONTH_HOURS * (input_tokens + output_tokens)
     return Running(
         machines=number,
         machines_if_waiting=_machines(traffic.peak_hour / 3600 / usable),
@@ -139,6 +145,7 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
         sequences_peak=at_peak.often,
         seconds_a_call=seconds / traffic.calls,
         seconds_a_call_peak=at_peak.seconds,
+        seconds_a_long_call=long_s,
         machine_usd_month=_cents(machine),
         power_usd_month=_cents(power),
         care_usd_month=_cents(care),
@@ -157,7 +164,7 @@ def against(name: str, usd: Decimal, line: Roofline, traffic: Traffic, given: As
     saving = month - ours.usd_month
     upfront = (line.machine.price_usd or Decimal(0)) * line.cards * ours.machines if buying else None
     spared = saving + ours.machine_usd_month  # what is left of the bill each month for the machine to be paid from
-    days = float(upfront / spared) * 30.44 if upfront and spared > 0 else None
+    days = float(upfront / spared) * DAYS_A_MONTH if upfront and spared > 0 else None
     return Against(
         name=name,
         usd_month=month.quantize(Decimal("0.0001")),
@@ -193,10 +200,10 @@ def _cost_of_multiple(
     idle, full = _power(line.machine, line.cards)
     busy = 0.0
     if multiple > 0 and buying:
-        tokens_in, tokens_out = traffic.tokens_in, traffic.tokens_out
+        input_tokens, output_tokens = traffic.mean_input_tokens, traffic.mean_output_tokens
         for calls, hours in _levels(traffic):
             rate = calls * multiple / 3600 / number
-            busy += settle(line, most, tokens_in, tokens_out, rate).busy * hours
+            busy += settle(line, most, input_tokens, output_tokens, rate).busy * hours
         busy /= traffic.span_hours
     power = (idle + (full - idle) * busy) / 1000 * number * MONTH_HOURS * float(given.power_usd_kwh) if buying else 0.0
     return float(_machine_usd_month(line.machine, line.cards, given, buying) * number + _care_usd_month(given, number)) + power

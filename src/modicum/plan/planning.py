@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from modicum.errors import InputError
 from modicum.plan.cost import Against, Assumptions, Running, against, run
+from modicum.plan.lengths import too_long
 from modicum.plan.machines import Machine
 from modicum.plan.memory import Footprint, footprint
 from modicum.plan.precision import Precision, of_name
@@ -17,6 +18,8 @@ from modicum.plan.traffic import Traffic
 
 PROMPT_TOKENS = 1000
 """Of the prompt that the time to a first token is said for, where nobody says how long prompts are."""
+CONTEXT_TOKENS = 8192
+"""Of a call, where no traffic says how long they are."""
 LADDERS: dict[str, tuple[str, ...]] = {
     "datacentre": ("bf16", "fp8", "awq"),
     "card": ("awq",),
@@ -52,8 +55,8 @@ class Plan:
     alone_tokens_s: float | None = None
     """Output tokens a second for one caller, half of the context standing before."""
     first_token_s: float | None = None
-    """Until the first token of an answer to a prompt of `prompt_tokens`."""
-    prompt_tokens: int = PROMPT_TOKENS
+    """Until the first token of an answer to a prompt of `input_tokens`."""
+    input_tokens: int = PROMPT_TOKENS
     prefill_tokens_s: float | None = None
     together_tokens_s: float | None = None
     """Output tokens a second of `concurrency` callers together."""
@@ -71,42 +74,55 @@ def plan(
     machine: Machine,
     *,
     precision: Precision | None = None,
-    context: int = 8192,
+    context: int | None = None,
     concurrency: int = 1,
     cache: str = "fp16",
     cards: int = 1,
     engine: Engine | None = None,
-    prompt_tokens: int = PROMPT_TOKENS,
+    input_tokens: int | None = None,
     traffic: Traffic | None = None,
     given: Assumptions | None = None,
     elsewhere: Sequence[Elsewhere] = (),
 ) -> Plan:
-    """Raises InputError. Without a precision, the finest that fits with this context and concurrency, or else the coarsest."""
+    """Raises InputError. Without a precision, the finest that fits with this context and concurrency, or else the coarsest.
+
+    Recorded traffic says what a call needs room for and how long its prompt is (`lengths`: the longest twentieth), unless `context` and
+    `input_tokens` do.
+    """
+    asked = traffic.lengths if traffic is not None else None
+    context = context or (CONTEXT_TOKENS if asked is None else asked.together if asked.is_p95 else max(CONTEXT_TOKENS, asked.together))
+    input_tokens = input_tokens or (PROMPT_TOKENS if asked is None else asked.input_tokens)
     if context < 1 or concurrency < 1 or not 1 <= cards <= MOST_CARDS:
         raise InputError(f"context and concurrency must be at least 1, cards 1 to {MOST_CARDS}")
     taken = precision or _finest(shape, machine, context=context, concurrency=concurrency, cache=cache, cards=cards, engine=engine)
     needs = footprint(shape, machine, taken, context=context, concurrency=concurrency, cache=cache, cards=cards)
     line = roofline(shape, machine, taken, engine=engine, cache=cache, cards=cards)
     buying = machine.price_usd is not None or machine.rent_usd_hour is None
-    notes = list(_notes(shape, machine, taken, line, context, together=concurrency > 1 or traffic is not None))
+    notes = list(_notes(shape, machine, taken, line, together=concurrency > 1 or traffic is not None))
+    if asked is not None:
+        notes += too_long(shape, asked, context)
+    elif shape.context is not None and context > shape.context:
+        notes.append(f"{shape.name} was made for {shape.context:,} tokens; {context:,} are more")
     speeds: dict[str, float] = {}
     if needs.fits:
-        reading = line.prefill_s(prompt_tokens)
+        reading = line.prefill_s(input_tokens)
         step = line.step_s(concurrency, context / 2)
         speeds = {
             "alone_tokens_s": 1 / line.step_s(1, context / 2),
             "first_token_s": reading,
-            "prefill_tokens_s": prompt_tokens / reading,
+            "prefill_tokens_s": input_tokens / reading,
             "together_tokens_s": concurrency / step,
         }
     running, beside = None, []
+    mean = max(1, round(traffic.mean_input_tokens + traffic.mean_output_tokens)) if traffic is not None else context
+    if not needs.fits and mean < context and footprint(shape, machine, taken, context=mean, cache=cache, cards=cards).fits:
+        notes.append(f"a call of the mean {mean:,} tokens would fit, one of {context:,} does not: too little memory for long calls")
     if traffic is not None and needs.fits:
         if machine.price_usd is None and machine.rent_usd_hour is None:
             notes.append("its price is unknown: nothing is said of cost")
         else:
             given = given or Assumptions()
-            length = max(1, round(traffic.tokens_in + traffic.tokens_out))
-            room = footprint(shape, machine, taken, context=length, cache=cache, cards=cards).most_sequences
+            room = footprint(shape, machine, taken, context=mean, cache=cache, cards=cards).most_sequences
             running = run(line, max(1, room), traffic, given, buying=buying)
             beside = [against(other.name, other.usd, line, traffic, given, running, buying=buying) for other in elsewhere]
     return Plan(
@@ -121,7 +137,7 @@ def plan(
         concurrency=concurrency,
         footprint=needs,
         fits=needs.fits,
-        prompt_tokens=prompt_tokens,
+        input_tokens=input_tokens,
         price_usd=None if machine.buy_usd is None else machine.buy_usd * cards + machine.host_usd,
         rent_usd_hour=None if machine.rent_usd_hour is None else machine.rent_usd_hour * cards,
         buying=buying,
@@ -157,9 +173,7 @@ def _finest(shape: Shape, machine: Machine, *, context: int, concurrency: int, c
     return next(fitting, tried[-1])
 
 
-def _notes(shape: Shape, machine: Machine, precision: Precision, line: Roofline, context: int, *, together: bool) -> Iterable[str]:
-    if shape.context is not None and context > shape.context:
-        yield f"{shape.name} was made for {shape.context:,} tokens; {context:,} are more"
+def _notes(shape: Shape, machine: Machine, precision: Precision, line: Roofline, *, together: bool) -> Iterable[str]:
     if precision.name == "int4":
         yield "int4 is bare: real files carry scales and keep some tables finer (awq, q4_k_m)"
     if precision.arithmetic == "fp8" and machine.fp8_tflops is None:

@@ -151,27 +151,27 @@ class Roofline:
             return 0.0
         return 2.0 * (shape.active - shape.looked_up) / (self.machine.peak_flops(self.precision.arithmetic) * share * self.cards)
 
-    def calls_a_second(self, sequences: float, tokens_in: float, tokens_out: float) -> float:
+    def calls_a_second(self, sequences: float, input_tokens: float, output_tokens: float) -> float:
         """Calls answered a second with so many at once."""
-        return sequences / self.round_s(sequences, tokens_in, tokens_out)
+        return sequences / self.round_s(sequences, input_tokens, output_tokens)
 
-    def round_s(self, sequences: float, tokens_in: float, tokens_out: float) -> float:
+    def round_s(self, sequences: float, input_tokens: float, output_tokens: float) -> float:
         """Seconds from start to end of a call with so many at once: theirs all are read, theirs all are written."""
-        reading = self._reading_s(sequences, tokens_in) if tokens_in >= 1 else 0.0
-        return reading + max(1.0, tokens_out) * self.step_s(sequences, tokens_in + tokens_out / 2)
+        reading = self._reading_s(sequences, input_tokens) if input_tokens >= 1 else 0.0
+        return reading + max(1.0, output_tokens) * self.step_s(sequences, input_tokens + output_tokens / 2)
 
-    def batch_s(self, calls: int, sequences: float, tokens_in: float, tokens_out: float) -> float:
+    def batch_s(self, calls: int, sequences: float, input_tokens: float, output_tokens: float) -> float:
         """Seconds until the last of so many calls that come together is answered, `sequences` at once at most, answers of mixed length.
 
-        Lengths are taken as exponential with mean `tokens_out`: while calls wait, all places are full; then places empty, and with b calls
-        left the next ends after mean / b steps. The last ones are alone for long: a run of 1,000 takes 7.5 means of steps to end.
+        Lengths are taken as exponential with mean `output_tokens`: while calls wait, all places are full; then places empty, and with b
+        calls left the next ends after mean / b steps. The last are alone for long: 1,000 calls take 7.5 means of steps to end.
         """
         at_once = max(1, min(calls, int(sequences)))
-        middle = tokens_in + tokens_out / 2
-        reading = self._reading_s(calls, tokens_in) if tokens_in >= 1 else 0.0
+        middle = input_tokens + output_tokens / 2
+        reading = self._reading_s(calls, input_tokens) if input_tokens >= 1 else 0.0
         full = (calls - at_once) / at_once * self.step_s(at_once, middle)
         emptying = math.fsum(self.step_s(left, middle) / left for left in range(1, at_once + 1))
-        return reading + max(1.0, tokens_out) * (full + emptying)
+        return reading + max(1.0, output_tokens) * (full + emptying)
 
     @property
     def _wide(self) -> float:

@@ -66,7 +66,7 @@ def bar(footprint: Footprint, width: int = 60) -> Text:
 
 def one(found: Plan, machine: Machine, money: Money, *, width: int = 100, colour: bool = False, errors: str = "") -> str:
     """Everything about one model on one machine."""
-    out, console = _console(width, colour)
+    out, console = paper(width, colour)
     many = f"{found.cards} x " if found.cards > 1 else ""
     console.print(Text(f"{found.model} in {found.precision} on {many}{found.machine_name}", style="bold"))
     console.print(Text(f"{found.context:,} tokens of context, {_times(found.concurrency)}, cache in {found.cache}, {found.engine}\n"))
@@ -80,12 +80,12 @@ def one(found: Plan, machine: Machine, money: Money, *, width: int = 100, colour
     if errors:
         console.print(Text(errors, style="dim" if colour else ""))
     console.print(Text(f"Read: {', '.join(dict.fromkeys(source.url for source in machine.sources))}", style="dim" if colour else ""))
-    return _done(out)
+    return printed(out)
 
 
 def many(found: Sequence[Plan], money: Money, *, width: int = 120, colour: bool = False, errors: str = "") -> str:
     """A line a machine."""
-    out, console = _console(width, colour)
+    out, console = paper(width, colour)
     first = found[0]
     console.print(Text(f"{first.model}, {first.context:,} tokens of context, {_times(first.concurrency)}", style="bold"))
     costed = any(row.running for row in found)
@@ -125,7 +125,7 @@ def many(found: Sequence[Plan], money: Money, *, width: int = 120, colour: bool 
         console.print(Text(f"! {note}" if len(where) == len(found) else f"! {', '.join(where)}: {note}", style="yellow" if colour else ""))
     if errors:
         console.print(Text(errors, style="dim" if colour else ""))
-    return _done(out)
+    return printed(out)
 
 
 def trust() -> str:
@@ -141,8 +141,10 @@ def traffic_line(traffic: Traffic) -> str:
     """What was laid on the machines, in a sentence."""
     how = "declared" if traffic.declared else f"recorded over {traffic.span_hours:,} hours, {traffic.silent_hours:,} of them silent"
     calls = f"{traffic.calls:,} call{'' if traffic.calls == 1 else 's'}"
+    sized = traffic.lengths
+    long = f" (1 in 20 has {sized.input_tokens:,} in and more, 1 in 20 {sized.output_tokens:,} out)" if sized.is_p95 else ""
     return (
-        f"{calls} {how}: {traffic.tokens_in:,.0f} tokens in and {traffic.tokens_out:,.0f} out on the mean,"
+        f"{calls} {how}: {traffic.mean_input_tokens:,.0f} tokens in and {traffic.mean_output_tokens:,.0f} out on the mean{long},"
         f" {traffic.peak_hour:,} in the busiest hour, {traffic.peak_minute:,} in the busiest minute."
     )
 
@@ -169,7 +171,7 @@ def _figures(found: Plan, money: Money) -> Table:
             ("one caller", f"{found.alone_tokens_s:,.0f} output tokens a second"),
             (
                 "first token",
-                f"{found.first_token_s:.2f} s for a prompt of {found.prompt_tokens:,} ({found.prefill_tokens_s:,.0f} tokens a second)",
+                f"{found.first_token_s:.2f} s for a prompt of {found.input_tokens:,} ({found.prefill_tokens_s:,.0f} tokens a second)",
             ),
         ]
         if found.concurrency > 1:
@@ -197,7 +199,8 @@ def _running(found: Plan, money: Money) -> Table:
         ),
         (
             "a call takes",
-            f"{own.seconds_a_call:.2f} s, {own.seconds_a_call_peak:.2f} s in the busiest minute (up to {own.sequences_peak} at once)",
+            f"{own.seconds_a_call:.2f} s, {own.seconds_a_call_peak:.2f} s in the busiest minute (up to {own.sequences_peak} at once);"
+            f" a long one {own.seconds_a_long_call:.2f} s",
         ),
         (
             "a month",
@@ -260,14 +263,16 @@ def _share(parts: Sequence[int], whole: int, width: int) -> list[int]:
     return cells
 
 
-def _console(width: int, colour: bool) -> tuple[io.StringIO, Console]:
+def paper(width: int, colour: bool) -> tuple[io.StringIO, Console]:
+    """What is printed there goes into the first; `printed` takes it out."""
     out = io.StringIO()
     return out, Console(
         file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False, legacy_windows=False
     )
 
 
-def _done(out: io.StringIO) -> str:
+def printed(out: io.StringIO) -> str:
+    """Without blanks at the ends of lines."""
     return _joined(line.rstrip() for line in out.getvalue().splitlines())
 
 

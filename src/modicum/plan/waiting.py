@@ -38,9 +38,9 @@ class Settled:
     """From a call's arrival to its end, on the mean."""
 
 
-def settle(line: Roofline, most: int, tokens_in: float, tokens_out: float, rate: float) -> Settled:
+def settle(line: Roofline, most: int, input_tokens: float, output_tokens: float, rate: float) -> Settled:
     """Under `rate` calls a second, with room for `most` at once. A rate above what can end is taken as just below it."""
-    ending = endings(line, most, tokens_in, tokens_out)
+    ending = endings(line, most, input_tokens, output_tokens)
     rate = min(rate, ending[-1] * FULLEST)
     if rate <= 0:
         return Settled(busy=0.0, mean=0.0, often=0, seconds=1 / ending[0])
@@ -67,6 +67,6 @@ def _often(weights: list[float], whole: float, ratio: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def endings(line: Roofline, most: int, tokens_in: float, tokens_out: float) -> tuple[float, ...]:
+def endings(line: Roofline, most: int, input_tokens: float, output_tokens: float) -> tuple[float, ...]:
     """Calls that end a second with 1, 2, ... `most` at once."""
-    return tuple(line.calls_a_second(n, tokens_in, tokens_out) for n in range(1, most + 1))
+    return tuple(line.calls_a_second(n, input_tokens, output_tokens) for n in range(1, most + 1))
