@@ -85,7 +85,8 @@ def tell(
                 line = Line(
                     body=one.body,
                     fields=formats.fields_of(one.body),
-                    fallback_time=formats.fallback(source.modified_at, number),
+                    number=number,
+                    modified_at=source.modified_at,
                     occurrence=occurrence,
                     columns=columns,
                     pairs=pairs,

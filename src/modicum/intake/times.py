@@ -39,6 +39,8 @@ def check(at: datetime, written: Any, *, now: datetime | None = None) -> datetim
 
     Raises LogFormatError with the time as `written`.
     """
+    if EARLIEST <= at <= _WRITTEN:
+        return at
     if at < EARLIEST:
         raise LogFormatError(f"timestamp {_short(written)} lies before {EARLIEST.year}")
     if at > latest(now):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -39,20 +39,28 @@ class Passed:
     what: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A record on its way to be read."""
 
     body: bytes
     fields: Fields
-    fallback_time: datetime
-    """When it is taken to have been called where it does not say."""
+    number: int
+    """Of the line that it stands in."""
+    modified_at: datetime
+    """When its log was last changed."""
     occurrence: Callable[[bytes], int]
     """How often a digest was met in this log, this time included."""
-    columns: dict[str, str] = field(default_factory=dict)
+    pairs: Pairs
+    columns: Mapping[str, str]
     """Our fields -> the log's columns, where the operator said which is which."""
-    pairs: Pairs = field(default_factory=Pairs)
     source: str = ""
+
+    @property
+    def fallback_time(self) -> datetime:
+        """When it is taken to have been called where it does not say."""
+        return self.modified_at + timedelta(microseconds=self.number)
 
     def record(self) -> dict[str, Any]:
         """All of it, decoded. Raises InputError, also for what is nested too deeply for those who read it by recursion."""

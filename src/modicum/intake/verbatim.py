@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from modicum.errors import InputError, LogFormatError
+from modicum.intake import plain
 from modicum.intake.times import EARLIEST, check, epoch, latest, moment
 from modicum.intake.told import Fields, Line
 from modicum.store import identity
-from modicum.types import Call, Usage, quick
+from modicum.types import UNKNOWN_USAGE, Call, Usage, quick
 from modicum.wire import chat
+from modicum.wire.openai.usage import read_usage
 
 MOST_DEPTH = 64
 """What the gateway takes too; what reads the bodies later may walk them by recursion."""
@@ -82,31 +84,44 @@ _BODIES: dict[str, Callable[[Fields], Bodies]] = {"data-flywheel": _data_flywhee
 FORMATS = tuple(_BODIES)
 
 
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a record needs of a request."""
+
+    model: str | None
+    user_id: str | None
+    conversation_id: str | None
+    streamed: bool
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    """What a record needs of a response."""
+
+    response_id: str | None = None
+    model: str | None = None
+    created: Any = None
+    status: int = 200
+    finish_reason: str | None = None
+    failure: str | None = None
+    usage: Usage = UNKNOWN_USAGE
+
+
+_NOT_ANSWERED = _Answered()
+
+
 def read(line: Line, form: str, scope: str) -> Call:
     """The call in a line of a format that holds its bodies. Raises InputError with a reason for the reader."""
     fields = line.fields
     if form == "openai-finetune" and "messages" not in fields:
         raise LogFormatError("no 'messages'")
     bodies = _BODIES[form](fields)
-
-    request = _part(bodies.request, "request")
     may_be_deep = line.body.count(b"[") + line.body.count(b"{") > MOST_DEPTH
-    if may_be_deep:
-        _check_depth(request)
-    response = None if bodies.response is None else _part(bodies.response, "response")
-    chat.segments(request)
-    finish_reason = failure = response_id = created = None
-    status, usage = 200, Usage()
-    if response is not None:
-        if may_be_deep:
-            _check_depth(response)
-        if response.get("error") and not response.get("choices"):
-            failure, status = _error(response["error"])
-        else:
-            finish_reason = _named("response", chat.answer, response).finish_reason
-        usage = chat.usage(response)
-        response_id = _text(response.get("id"))
-        created = response.get("created")
+    asked = _asked(bodies.request, may_be_deep)
+    answered = _NOT_ANSWERED if bodies.response is None else _answered(bodies.response, may_be_deep)
+    created = answered.created
     if bodies.started_at is not None:
         started_at = check(moment(bodies.started_at), bodies.started_at)
     elif isinstance(created, int) and not isinstance(created, bool) and created > 0:
@@ -114,31 +129,80 @@ def read(line: Line, form: str, scope: str) -> Call:
         started_at = made if made is not None and EARLIEST <= made <= latest() else line.fallback_time
     else:
         started_at = line.fallback_time
-    if response_id is not None:
-        who = identity.of_response(scope, response_id)
+    if answered.response_id is not None:
+        who = identity.of_response(scope, answered.response_id)
     else:
         digest = hashlib.blake2b(line.body.strip(), digest_size=16).digest()
         who = identity.of_line(scope, digest, line.occurrence(digest))
     return Call(
         call_id=identity.call_id(started_at, who),
-        response_id=response_id,
+        response_id=answered.response_id,
         scope=scope,
         client_id=bodies.client_id,
-        user_id=chat.user_id(request),
-        conversation_id=chat.conversation_id(request),
+        user_id=asked.user_id,
+        conversation_id=asked.conversation_id,
         started_at=started_at,
         duration_ms=bodies.duration_ms,
-        streamed=request.get("stream") is True,
+        streamed=asked.streamed,
         origin="import",
         source=form,
-        request_model=_text(request.get("model")),
-        response_model=_text(response.get("model")) if response else None,
+        request_model=asked.model,
+        response_model=answered.model,
         request=bodies.request,
         response=bodies.response,
+        status=answered.status,
+        finish_reason=answered.finish_reason,
+        error=answered.failure,
+        usage=answered.usage,
+    )
+
+
+def _asked(body: bytes, may_be_deep: bool) -> _Asked:
+    if not may_be_deep and (usual := plain.request(body)) is not None:
+        return _Asked(
+            model=usual.model or None,
+            user_id=usual.user_id(),
+            conversation_id=usual.conversation_id(),
+            streamed=usual.stream is True,
+        )
+    request = _part(body, "request")
+    if may_be_deep:
+        _check_depth(request)
+    chat.segments(request)
+    return _Asked(
+        model=_text(request.get("model")),
+        user_id=chat.user_id(request),
+        conversation_id=chat.conversation_id(request),
+        streamed=request.get("stream") is True,
+    )
+
+
+def _answered(body: bytes, may_be_deep: bool) -> _Answered:
+    if not may_be_deep and (usual := plain.response(body)) is not None:
+        return _Answered(
+            response_id=usual.id or None,
+            model=usual.model or None,
+            created=usual.created,
+            finish_reason=usual.choices[0].finish_reason or None,
+            usage=read_usage(usual.usage),
+        )
+    response = _part(body, "response")
+    if may_be_deep:
+        _check_depth(response)
+    finish_reason = failure = None
+    status = 200
+    if response.get("error") and not response.get("choices"):
+        failure, status = _error(response["error"])
+    else:
+        finish_reason = _named("response", chat.answer, response).finish_reason
+    return _Answered(
+        response_id=_text(response.get("id")),
+        model=_text(response.get("model")),
+        created=response.get("created"),
         status=status,
         finish_reason=finish_reason,
-        error=failure,
-        usage=usage,
+        failure=failure,
+        usage=chat.usage(response),
     )
 
 

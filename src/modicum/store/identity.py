@@ -65,8 +65,4 @@ def day_of(call_id: str) -> str | None:
 
 
 def _digest(*parts: bytes) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8))
-        digest.update(part)
-    return digest.digest()
+    return hashlib.blake2b(b"".join([len(part).to_bytes(8) + part for part in parts]), digest_size=16).digest()
