@@ -64,8 +64,9 @@ class Running:
     """From arrival to end, waiting included, on the mean over all calls."""
     seconds_a_call_peak: float
     """Of those in a time like the busiest minute."""
-    seconds_a_long_call: float
-    """Of a prompt and an answer as long as the longest twentieth (`lengths`), in such a time, without waiting for a place."""
+    seconds_a_long_call: float | None
+    """Of a prompt and an answer as long as the longest twentieth (`lengths`), in such a time, without waiting for a place; None where
+    only means are known."""
     machine_usd_month: Decimal
     power_usd_month: Decimal
     care_usd_month: Decimal
@@ -145,7 +146,7 @@ def run(line: Roofline, most: int, traffic: Traffic, given: Assumptions, *, buyi
         sequences_peak=at_peak.often,
         seconds_a_call=seconds / traffic.calls,
         seconds_a_call_peak=at_peak.seconds,
-        seconds_a_long_call=long_s,
+        seconds_a_long_call=long_s if long.is_p95 else None,
         machine_usd_month=_cents(machine),
         power_usd_month=_cents(power),
         care_usd_month=_cents(care),

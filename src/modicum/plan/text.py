@@ -199,8 +199,8 @@ def _running(found: Plan, money: Money) -> Table:
         ),
         (
             "a call takes",
-            f"{own.seconds_a_call:.2f} s, {own.seconds_a_call_peak:.2f} s in the busiest minute (up to {own.sequences_peak} at once);"
-            f" a long one {own.seconds_a_long_call:.2f} s",
+            f"{own.seconds_a_call:.2f} s, {own.seconds_a_call_peak:.2f} s in the busiest minute (up to {own.sequences_peak} at once)"
+            + (f"; a long one {own.seconds_a_long_call:.2f} s" if own.seconds_a_long_call is not None else ""),
         ),
         (
             "a month",
