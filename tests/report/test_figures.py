@@ -84,7 +84,8 @@ def test_calls_without_usage_are_counted_and_not_priced() -> None:
 
 
 def test_what_was_written_down_counts_where_no_price_is_known() -> None:
-    it = report([row(0, request_model="nobody", response_model="nobody", cost_usd=Decimal("0.5"), calls_without_cost=20)])
+    other = {"request_model": "nobody", "response_model": "nobody"}
+    it = report([row(0, calls=80, cost_usd=Decimal("0.5"), calls_without_cost=0, **other), row(0, calls=20, **other)])
     assert it.totals.spend_usd == Decimal("0.5")
     assert it.totals.unpriced_calls == 20
 

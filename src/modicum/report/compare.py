@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.report import words
+from modicum.report.costing import day_of, model_of
 from modicum.report.history import Comparison, Moved, Side
 from modicum.report.month import observed_days
 from modicum.report.period import Span
-from modicum.report.spend import Spend, day_of, model_of
+from modicum.report.spend import Spend
 from modicum.types import Workload
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.report import headline, words
+from modicum.report.costing import day_of
 from modicum.report.currency import shown
 from modicum.report.lines import line
 from modicum.report.month import Month, observed_days
 from modicum.report.records import IN_FORCE, Period, Report, ShadowCounts
 from modicum.report.saving import Projection, project
 from modicum.report.seen import said
-from modicum.report.spend import day_of, spend_by_model, spend_by_workload
+from modicum.report.spend import spend_by_model, spend_by_workload
 from modicum.report.standing import best_routes, standing
 from modicum.report.totals import notes, total
 from modicum.report.trend import spend_by_scope, trend

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from modicum.backends.priced import priced
-from modicum.catalog import Catalogue, cost
+from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.report import tiers
+from modicum.report.costing import cost_of
 from modicum.store.calls import Calls, SpendRow
 from modicum.store.control import Control
 from modicum.store.ledger_rows import Entry, entries
 from modicum.store.spending import SIZES, Also
 from modicum.store.tally import PICO
-from modicum.types import Usage
 
 By = Literal["key", "scope", "model", "provider", "workload", "day", "client", "tag", "hour", "size"]
 BYS: tuple[By, ...] = ("key", "scope", "model", "provider", "workload", "day", "client", "tag", "hour", "size")
@@ -28,7 +27,6 @@ _ALSO: Mapping[By, Also] = {"key": "client_id", "client": "client_id", "tag": "t
 CLOSE_USD = Decimal("0.000001")
 """Costs that differ by less are the same."""
 SHOWN = 20
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: 
         if row.refused:
             refused += row.calls
             continue
-        usd = row.cost_usd if row.costed else _priced(row, catalogue)
+        usd = cost_of(row, catalogue)
         if usd is None:
             unknown += row.calls
         else:
@@ -112,27 +110,6 @@ def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: 
         calls_refused=refused,
         calls_estimated=estimated,
     )
-
-
-def _priced(row: SpendRow, catalogue: Catalogue) -> Decimal | None:
-    if not row.counted:
-        return None
-    usage = Usage(
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        cache_read_tokens=row.cache_read_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        cache_write_1h_tokens=row.cache_write_1h_tokens,
-        audio_input_tokens=row.audio_input_tokens,
-        audio_output_tokens=row.audio_output_tokens,
-    )
-    day, length = date.fromisoformat(row.day), row.input_tokens // row.calls
-    for model in dict.fromkeys((row.response_model, row.request_model)):
-        if model:
-            price = tiers.price(catalogue, model, day, input_tokens=length, provider=row.provider, service_tier=row.service_tier)
-            if price is not None:
-                return cost(price, usage, calls=row.calls)
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

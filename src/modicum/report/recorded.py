@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from modicum.catalog import Catalogue, cost
-from modicum.report import tiers
+from modicum.catalog import Catalogue
+from modicum.report.costing import cost_of, is_ours, model_of, price_of, usage_of
 from modicum.report.invoice import Priced, Tokens, plain_name
-from modicum.types import Price, Usage
 
 if TYPE_CHECKING:
     from modicum.store.calls import SpendRow
-
-NO_MODEL = "(no model named)"
 
 
 @dataclass(slots=True)
@@ -41,16 +37,16 @@ def recorded(rows: Iterable[SpendRow], catalogue: Catalogue) -> list[RecordedLin
     is on no invoice."""
     found: dict[tuple[str, str | None, str], RecordedLine] = {}
     for row in rows:
-        spelled = row.response_model or row.request_model or NO_MODEL
-        if spelled.startswith("modicum/") or row.refused:
+        if is_ours(row) or row.refused:
             continue
+        spelled = model_of(row)
         price = price_of(row, catalogue)
         provider = row.provider or (price.provider if price is not None else None)
         name = plain_name(spelled)
         line = found.setdefault((row.day, provider, name), RecordedLine(row.day, provider, name, spelled))
         line.calls += row.calls
         usage = usage_of(row)
-        usd = row.cost_usd if row.costed else cost(price, usage, calls=row.calls) if row.counted else None
+        usd = cost_of(row, catalogue)
         if usd is None:
             line.calls_of_unknown_cost += row.calls
         else:
@@ -64,28 +60,6 @@ def recorded(rows: Iterable[SpendRow], catalogue: Catalogue) -> list[RecordedLin
 
 def tier_of(word: str | None) -> str | None:
     return None if word in (None, "default", "standard", "auto") else word
-
-
-def usage_of(row: SpendRow) -> Usage:
-    return Usage(
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        cache_read_tokens=row.cache_read_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        cache_write_1h_tokens=row.cache_write_1h_tokens,
-        audio_input_tokens=row.audio_input_tokens,
-        audio_output_tokens=row.audio_output_tokens,
-    )
-
-
-def price_of(row: SpendRow, catalogue: Catalogue) -> Price | None:
-    day, length = date.fromisoformat(row.day), row.input_tokens // max(row.calls, 1)
-    for model in dict.fromkeys((row.response_model, row.request_model)):
-        if model:
-            found = tiers.price(catalogue, model, day, input_tokens=length, provider=row.provider, service_tier=row.service_tier)
-            if found is not None:
-                return found
-    return None
 
 
 def is_of(provider: str, line: RecordedLine, models: frozenset[str]) -> bool:

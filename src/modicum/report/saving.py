@@ -12,8 +12,9 @@ import numpy as np
 
 from modicum.catalog import Catalogue
 from modicum.report import words
+from modicum.report.costing import day_of, model_of
 from modicum.report.month import DAYS_A_MONTH, DRAWS, Coverage, Floats, Month, interval
-from modicum.report.spend import Spend, day_of, model_of, spend
+from modicum.report.spend import Spend, spend
 from modicum.types import Certificate, Saving
 
 if TYPE_CHECKING:

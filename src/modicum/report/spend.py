@@ -1,4 +1,4 @@
-"""What the calls cost: rows of usage priced by model and day. Unknown costs are counted, never taken as zero."""
+"""What many calls cost: rows of usage added up by model, workload and day. Unknown costs are counted, never taken as zero."""
 
 from __future__ import annotations
 
@@ -10,37 +10,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modicum.backends.priced import priced
-from modicum.catalog import Catalogue, cost
+from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.report import tiers
+from modicum.report.costing import cost_of, day_of, model_of, price_of
 from modicum.report.records import ModelSpend
-from modicum.types import Price, Usage
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
-
-NO_MODEL = "(no model named)"
-
-
-def model_of(row: UsageRow) -> str:
-    """The model that answered, as far as the row says."""
-    return row.response_model or row.request_model or NO_MODEL
-
-
-def day_of(row: UsageRow) -> date:
-    return date.fromisoformat(row.day)
-
-
-def price_of(row: UsageRow, catalogue: Catalogue) -> Price | None:
-    """The price of the model that answered, else of the one that was asked (a deployment's own name says nothing)."""
-    known = row.calls - row.calls_without_usage
-    length = row.input_tokens // known if known > 0 else 0
-    for model in dict.fromkeys((row.response_model, row.request_model)):
-        if model:
-            price = tiers.price(catalogue, model, day_of(row), input_tokens=length, provider=row.provider, service_tier=row.service_tier)
-            if price is not None:
-                return price
-    return None
 
 
 @dataclass(slots=True)
@@ -48,44 +24,40 @@ class Spend:
     """A running sum over rows."""
 
     calls: int = 0
-    calls_without_usage: int = 0
     priced_calls: int = 0
+    """Answered, and their cost is known."""
+    refused_calls: int = 0
+    """Nobody answered them, and they cost nothing."""
+    calls_without_usage: int = 0
+    """Of unknown cost, for nobody wrote down what they used."""
     usd: Decimal = Decimal(0)
     by_day: defaultdict[date, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
     def add(self, row: UsageRow, catalogue: Catalogue) -> None:
-        known = row.calls - row.calls_without_usage
-        usage = Usage(
-            input_tokens=row.input_tokens,
-            output_tokens=row.output_tokens,
-            cache_read_tokens=row.cache_read_tokens,
-            cache_write_tokens=row.cache_write_tokens,
-            cache_write_1h_tokens=row.cache_write_1h_tokens,
-            audio_input_tokens=row.audio_input_tokens,
-            audio_output_tokens=row.audio_output_tokens,
-        )
-        usd = cost(price_of(row, catalogue), usage, calls=known) if known > 0 else None
         self.calls += row.calls
-        self.calls_without_usage += row.calls_without_usage
-        if usd is None:
-            # What was written down when the call was made, where no price list knows better.
-            known, usd = row.calls - row.calls_without_cost, row.cost_usd
-        if known > 0:
-            self.priced_calls += known
+        if row.refused:
+            self.refused_calls += row.calls
+            return
+        usd = cost_of(row, catalogue)
+        if usd is not None:
+            self.priced_calls += row.calls
             self.usd += usd
             self.by_day[day_of(row)] += usd
+        elif not row.counted:
+            self.calls_without_usage += row.calls
 
     @property
     def unpriced_calls(self) -> int:
-        return self.calls - self.priced_calls
+        return self.calls - self.priced_calls - self.refused_calls
 
     @property
     def known_usd(self) -> Decimal | None:
-        """Dollars of the calls whose cost is known; None where there are none of them (and some calls)."""
-        return self.usd if self.priced_calls or not self.calls else None
+        """Dollars of the calls whose cost is known; None where it is known of none of those that may have cost something."""
+        return self.usd if self.priced_calls or not self.unpriced_calls else None
 
     @property
     def mean_usd(self) -> Decimal | None:
+        """Of a call that was answered and whose cost is known."""
         return self.usd / self.priced_calls if self.priced_calls else None
 
 

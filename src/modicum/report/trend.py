@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
+from modicum.report.costing import day_of
 from modicum.report.history import ScopeSpend, Slice, Step, Trend
 from modicum.report.records import WorkloadFigures
 from modicum.report.saving import a_month
-from modicum.report.spend import Spend, day_of, spend
+from modicum.report.spend import Spend, spend
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from modicum.store import alike
 from modicum.store.codec import to_us
 from modicum.store.engine import SUMMING
 from modicum.store.scan import viewed
@@ -33,6 +34,10 @@ class SpendRow:
     """Input and output tokens are known."""
     refused: bool
     """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
+    sound: bool = True
+    """What they used does not contradict itself: no more was cached than sent."""
+    specialist: bool = False
+    """A specialist of ours answered."""
     calls: int
     estimated: int
     """Calls whose tokens are estimates."""
@@ -54,7 +59,7 @@ class SpendRow:
     """How long what was sent is, as a span of tokens; None where that is not known."""
 
 
-_GROUP = ("key_id", "scope", "workload_id", "request_model", "response_model", "provider", "service_tier", "day")
+_GROUP = ("key_id", "scope", "workload_id", "request_model", "response_model", "provider", "service_tier", "day", "specialist")
 _SUMS = (
     "input_tokens",
     "output_tokens",
@@ -65,7 +70,6 @@ _SUMS = (
     "audio_output_tokens",
 )
 _COLUMNS = (*_GROUP, *_SUMS, "cost_usd", "usage_estimated", "started_us", "status")
-_LEFT = 499
 Also = Literal["client_id", "tags", "hour", "size"]
 _SIZES = ((1_000, "< 1k"), (4_000, "1k to 4k"), (16_000, "4k to 16k"), (64_000, "16k to 64k"), (256_000, "64k to 256k"))
 SIZES = (*(name for _, name in _SIZES), "256k and more")
@@ -95,18 +99,20 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
         columns = tuple(dict.fromkeys((*_COLUMNS, *(_ALSO[name][0] for name in extra))))
         sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in _SUMS)
         grouped = (
-            f"SELECT {', '.join((*_GROUP, *(f'{_ALSO[name][1]} AS said_{name}' for name in extra)))}, cost_usd IS NOT NULL AS costed,"
-            " input_tokens IS NOT NULL AND output_tokens IS NOT NULL AS counted,"
-            " coalesce(status >= 400 AND status <> ?, false)"
-            " AND coalesce(input_tokens, output_tokens) IS NULL AND cost_usd IS NULL AS refused,"
+            f"SELECT {', '.join((*_GROUP, *(f'{_ALSO[name][1]} AS said_{name}' for name in extra)))}, {alike.named(alike.OF_ALL)},"
             f" count(*), count(*) FILTER (usage_estimated), {sums}, coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
             f" FROM ({{figures}}) WHERE {' AND '.join(conditions)} GROUP BY ALL"
         )
         found = [
             row
             for query, values in figures(view, columns)
-            for row in view.connection.execute(grouped.format(figures=query), [_LEFT, *values, *bounds]).fetchall()
+            for row in view.connection.execute(grouped.format(figures=query), [*values, *bounds]).fetchall()
         ]
     found.sort(key=lambda row: [(value is None, value) for value in row])
-    names = (*_GROUP, *extra, "costed", "counted", "refused", "calls", "estimated", *_SUMS)
-    return [SpendRow(**dict(zip(names, row[:-1], strict=True)), cost_usd=Decimal(row[-1])) for row in found]
+    names = (*_GROUP, *extra, *alike.OF_ALL, "calls", "estimated", *_SUMS)
+    return [_row(dict(zip(names, row[:-1], strict=True)), row[-1]) for row in found]
+
+
+def _row(values: dict[str, Any], cost: str) -> SpendRow:
+    del values["length"]
+    return SpendRow(**{**values, "specialist": bool(values["specialist"])}, cost_usd=Decimal(cost))

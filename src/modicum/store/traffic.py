@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from modicum.store import alike
 from modicum.store.codec import to_us
 from modicum.store.engine import SUMMING
 from modicum.store.scan import View, viewed
@@ -258,14 +259,14 @@ class Look:
         return count[0] if count else 0, [(kind, row) for _, kind, row, _ in rows]
 
     def dearest(self, rates: Iterable[tuple[int, float, float]], most: int) -> list[Run]:
-        """The conversations that cost most or nearly so. `rates`: (kind, dollars of an input token, of an output token), where known;
-        elsewhere what was written down counts."""
-        listed = list(rates)
+        """The conversations that cost most or nearly so: by what was written down, else by `rates`: (kind, dollars of an input token, of
+        an output token), where known."""
+        listed = list({kind: (kind, *rest) for kind, *rest in rates}.values())
         kinds, prices_in, prices_out = ([one[column] for one in listed] for column in range(3))
         found = self._sql.execute(
             "WITH rates AS (SELECT unnest(?::UBIGINT[]) AS kind, unnest(?::DOUBLE[]) AS of_input, unnest(?::DOUBLE[]) AS of_output)"
             " SELECT run FROM t LEFT JOIN rates USING (kind) WHERE inside AND run IS NOT NULL GROUP BY run"
-            " ORDER BY sum(coalesce(input_tokens * of_input + output_tokens * of_output, usd, 0)) DESC, run LIMIT ?",
+            " ORDER BY sum(coalesce(usd, input_tokens * of_input + output_tokens * of_output, 0)) DESC, run LIMIT ?",
             [kinds, prices_in, prices_out, most],
         ).fetchall()
         chosen = [run for (run,) in found]
@@ -299,15 +300,16 @@ class Look:
         """(run or None, kind, usage, the run's name) of the calls whose run is among `which`."""
         query = (
             f"SELECT {by} AS of, hash({', '.join(_KIND)}) AS kind, any_value(coalesce(conversation_id, trace_id)),"
-            f" {', '.join(_KIND)}, {_SUMS} FROM (SELECT *, {_RUN} AS run FROM ({{figures}}) WHERE {self._where})"
-            f" WHERE started_us >= {self._since_us} AND run {which} GROUP BY of, {', '.join(_KIND)} ORDER BY ALL"
+            f" {', '.join(_KIND)}, sound, {_SUMS} FROM (SELECT *, {_RUN} AS run, {alike.named(alike.OF_ANSWERED)} FROM ({{figures}})"
+            f" WHERE {self._where}) WHERE started_us >= {self._since_us} AND run {which}"
+            f" GROUP BY of, {', '.join((*_KIND, *alike.OF_ANSWERED))} ORDER BY ALL"
         )
         found = [
             row
             for calls, paths in figures(self._view, (*_NAMED, *_KIND[1:], *_TOKENS, "cost_usd"))
             for row in self._sql.execute(query.format(figures=calls), [*paths, *self._bounds, *values]).fetchall()
         ]
-        for run, kind, name, scope, asked, used, provider, tier, day, *sums in found:
+        for run, kind, name, scope, asked, used, provider, tier, day, sound, *sums in found:
             *tokens, without_usage, cost, without_cost, calls = sums
             yield (
                 run,
@@ -329,6 +331,7 @@ class Look:
                     calls_without_cost=without_cost,
                     duration_p50_ms=None,
                     duration_p95_ms=None,
+                    sound=sound,
                     **dict(zip(_TOKENS, tokens, strict=True)),
                 ),
                 name,

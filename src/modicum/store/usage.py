@@ -10,7 +10,7 @@ from typing import Any
 
 from arro3.core import Array, Field, RecordBatch, Schema, Table
 
-from modicum.store import rows
+from modicum.store import alike, rows
 from modicum.store.engine import SUMMING
 from modicum.store.key import evidence_key
 from modicum.store.marks import UNKNOWN, Marker
@@ -20,7 +20,10 @@ from modicum.types import Call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
-    """The calls of one scope, workload, pair of models, provider, tier and UTC day, the incumbent's apart from the specialist's."""
+    """The calls of one scope, workload, pair of models, provider, tier and UTC day, the incumbent's apart from the specialist's.
+
+    They are alike in what prices depend on (`store.alike`): all say what they cost or none does, all say what they used or none does.
+    """
 
     scope: str
     workload_id: str | None
@@ -55,6 +58,20 @@ class UsageRow:
     calls_without_cost: int
     duration_p50_ms: float | None
     duration_p95_ms: float | None
+    refused: bool = False
+    """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
+    sound: bool = True
+    """What they used does not contradict itself: no more was cached than sent."""
+
+    @property
+    def costed(self) -> bool:
+        """What they cost was written down."""
+        return not self.calls_without_cost
+
+    @property
+    def counted(self) -> bool:
+        """Input and output tokens are known."""
+        return not self.calls_without_usage
 
 
 _COLUMNS = (
@@ -62,13 +79,13 @@ _COLUMNS = (
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "provider", "service_tier",
     "cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens", "seen",
 )  # fmt: skip
-_GROUP = "scope, workload_id, request_model, response_model, day, specialist, provider, service_tier, seen"
+_GROUP = f"scope, workload_id, request_model, response_model, day, specialist, provider, service_tier, seen, {', '.join(alike.OF_ALL)}"
 _SAME = " AND ".join(f"r.{name} IS NOT DISTINCT FROM s.{name}" for name in _GROUP.split(", "))
 _QUERY = f"""
-WITH figures AS ({{figures}}), counted AS (
+WITH figures AS (SELECT *, {alike.named(alike.OF_ALL)} FROM ({{figures}})), counted_reasons AS (
     SELECT {_GROUP}, reason, count(*) AS calls FROM figures WHERE reason IS NOT NULL GROUP BY ALL
 ), reasons AS (
-    SELECT {_GROUP}, list({{{{'reason': reason, 'calls': calls}}}} ORDER BY reason) AS reasons FROM counted GROUP BY ALL
+    SELECT {_GROUP}, list({{{{'reason': reason, 'calls': calls}}}} ORDER BY reason) AS reasons FROM counted_reasons GROUP BY ALL
 ), sums AS (
     SELECT {_GROUP}, count(*) AS calls, count(*) FILTER (status >= 400) AS failed,
         coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens, coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
@@ -86,7 +103,7 @@ WITH figures AS ({{figures}}), counted AS (
 SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
     s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
-    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen
+    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound
 FROM sums s LEFT JOIN reasons r ON {_SAME}
 """
 
@@ -111,7 +128,8 @@ def count(home: Path) -> tuple[int, int, int]:
 
 def _order(row: UsageRow) -> tuple[tuple[bool, Any], ...]:
     names = (row.scope, row.workload_id, row.day, row.request_model, row.response_model, row.specialist, row.provider, row.service_tier)
-    return (*((name is None, name) for name in names), (not row.seen, True))
+    apart = (row.seen, row.costed, row.counted, row.sound, not row.refused)
+    return (*((name is None, name) for name in names), *((not one, True) for one in apart), (False, row.input_tokens))
 
 
 _WINDOW_BYTES = 32 << 20
@@ -160,7 +178,7 @@ def _rows(view: View) -> Iterator[UsageRow]:
 def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
-        provider, tier, written_1h, audio_in, audio_out, seen = more
+        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound = more
         yield UsageRow(
             scope=scope,
             workload_id=workload_id,
@@ -186,6 +204,8 @@ def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
             calls_without_cost=without_cost,
             duration_p50_ms=p50,
             duration_p95_ms=p95,
+            refused=refused,
+            sound=sound,
         )
 
 

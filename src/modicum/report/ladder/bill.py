@@ -18,8 +18,9 @@ import numpy as np
 
 from modicum.catalog import Catalogue, cost
 from modicum.report import words
+from modicum.report.costing import cost_of, day_of, list_cost, model_of, plain_usage
 from modicum.report.month import DAYS_A_MONTH, Floats
-from modicum.report.spend import day_of, model_of, price_of
+from modicum.report.saving import usd as rounded
 from modicum.types import Price, Usage
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ class Bill:
     """Incumbents' rows with known tokens."""
     compared: tuple[tuple[UsageRow, Decimal], ...]
     """Of these, those of known cost, with it."""
+    listed: tuple[Decimal | None, ...]
+    """What each of the compared costs by the list; None where it has no price."""
     calls: int
-    """All, the specialist's too."""
+    """All that were answered, the specialist's too."""
     specialist_by_day: tuple[tuple[date, int], ...]
     by_day: Floats
     """Dollars that the compared calls cost, shape (days,), the specialist's at the incumbents' mean."""
@@ -59,11 +62,11 @@ class Bill:
 
     @property
     def known_calls(self) -> int:
-        return sum(row.calls - row.calls_without_usage for row in self.known)
+        return sum(row.calls for row in self.known)
 
     @property
     def compared_calls(self) -> int:
-        return sum(row.calls - row.calls_without_usage for row, _ in self.compared)
+        return sum(row.calls for row, _ in self.compared)
 
     @property
     def usd_call(self) -> Decimal | None:
@@ -92,21 +95,31 @@ class Bill:
             return None
         return sum(row.input_tokens for row in self.known) / calls, sum(row.output_tokens for row in self.known) / calls
 
-    def at(self, price: PriceOf, usage: UsageOf | None = None) -> Priced | None:
-        """The same calls at another price and, where said, with other tokens; None where a price is not known for all of them."""
+    def at(self, price: PriceOf, usage: UsageOf | None = None, *, ours: bool = False) -> Priced | None:
+        """The same calls at another price and, where said, with other tokens; None where a price is not known for all of them.
+
+        `ours`: these are list prices of the models that answer today. Where what was paid is not what the list says (a contract, a
+        markup), it is taken to stay so, in the same proportion. Calls that cost nothing, because something in front of the model
+        answered them, go on costing nothing whoever is behind it.
+        """
         told = usage or plain_usage
-        total, each = Decimal(0), []
+        paid = {id(row): (usd, listed) for (row, usd), listed in zip(self.compared, self.listed, strict=True)}
+        all_free = all(usd == 0 for usd, _ in paid.values())
+        usd_of: dict[int, Decimal] = {}
         for row in self.known:
-            calls = row.calls - row.calls_without_usage
-            usd = cost(price(row), told(row), calls=calls)
+            usd = cost(price(row), told(row), calls=row.calls)
             if usd is None:
                 return None
-            total += usd
-            each.append(usd)
+            before, listed = paid.get(id(row), (None, None))
+            if before == 0 and not all_free:
+                usd = Decimal(0)
+            elif ours and before is not None and listed:
+                usd *= before / listed
+            usd_of[id(row)] = usd
         if not self.known:
             return None
-        usd_of = dict(zip(map(id, self.known), each, strict=True))
         rows = [(row, usd_of[id(row)]) for row, _ in self.compared]
+        total = sum(usd_of.values(), Decimal(0))
         return Priced(by_day=_by_day(rows, self.days, self.specialist_by_day), usd_call=total / self.known_calls)
 
     @property
@@ -115,7 +128,7 @@ class Bill:
         models = words.listing([words.visible(name, 60) for name in dict.fromkeys(model_of(row) for row, _ in self.compared)])
         left = self.calls - self.compared_calls - sum(calls for _, calls in self.specialist_by_day)
         out = f"; {words.count(left, 'call')} of unknown cost or length are not in it" if left > 0 else ""
-        cost_of = f"{words.money(_usd(self.month_usd))} a month that {words.count(self.calls - max(left, 0), 'call')} cost on {models}"
+        cost_of = f"{words.money(rounded(self.month_usd))} a month that {words.count(self.calls - max(left, 0), 'call')} cost on {models}"
         if self.declared:
             return f"{cost_of}, as declared"
         return f"{cost_of}, {words.span(self.days[0], self.days[-1])}{out}"
@@ -123,8 +136,8 @@ class Bill:
 
 def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue) -> Bill:
     """`days`: those observed in the scope of the rows."""
-    known = tuple(row for row in rows if not row.specialist and row.calls > row.calls_without_usage)
-    compared = tuple((row, usd) for row in known if (usd := _paid(row, catalogue)) is not None)
+    known = tuple(row for row in rows if not row.specialist and row.counted and row.sound)
+    compared = tuple((row, usd) for row in known if (usd := cost_of(row, catalogue)) is not None)
     by_specialist: dict[date, int] = defaultdict(int)
     for row in rows:
         if row.specialist:
@@ -134,41 +147,11 @@ def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue) -
         days=tuple(days),
         known=known,
         compared=compared,
-        calls=sum(row.calls for row in rows),
+        listed=tuple(list_cost(row, catalogue) for row, _ in compared),
+        calls=sum(row.calls for row in rows if not row.refused),
         specialist_by_day=answered,
         by_day=_by_day(compared, days, answered),
     )
-
-
-def plain_usage(row: UsageRow) -> Usage:
-    """The row's tokens as another provider would see them: nothing of them in a cache."""
-    return Usage(
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        audio_input_tokens=row.audio_input_tokens,
-        audio_output_tokens=row.audio_output_tokens,
-    )
-
-
-def own_usage(row: UsageRow) -> Usage:
-    """As it was charged."""
-    return Usage(
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        cache_read_tokens=row.cache_read_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        cache_write_1h_tokens=row.cache_write_1h_tokens,
-        audio_input_tokens=row.audio_input_tokens,
-        audio_output_tokens=row.audio_output_tokens,
-    )
-
-
-def _paid(row: UsageRow, catalogue: Catalogue) -> Decimal | None:
-    """What the row's calls of known length cost: by the list, else as it was written down where that is so for all of them."""
-    usd = cost(price_of(row, catalogue), own_usage(row), calls=row.calls - row.calls_without_usage)
-    if usd is None and not row.calls_without_cost and not row.calls_without_usage:
-        return row.cost_usd
-    return usd
 
 
 def _by_day(rows: Sequence[tuple[UsageRow, Decimal]], days: Sequence[date], answered: Sequence[tuple[date, int]]) -> Floats:
@@ -176,13 +159,9 @@ def _by_day(rows: Sequence[tuple[UsageRow, Decimal]], days: Sequence[date], answ
     calls = 0
     for row, usd in rows:
         found[day_of(row)] += usd
-        calls += row.calls - row.calls_without_usage
+        calls += row.calls
     if calls:
         mean = sum(found.values(), Decimal(0)) / calls
         for day, number in answered:
             found[day] += number * mean
     return np.array([float(found.get(day, 0)) for day in days])
-
-
-def _usd(value: float) -> Decimal:
-    return Decimal(f"{value:.6f}")
