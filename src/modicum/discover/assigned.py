@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 
 Assignment = tuple[str, str, str]
 """Call, workload, version."""
-_CUTS = (8, 13, 18, 23)
 
 
 class Assigned(Collection[Assignment]):
@@ -62,10 +61,13 @@ class Assigned(Collection[Assignment]):
 
 def _packed(call_id: str) -> bytes | None:
     """The 16 bytes of a UUID as we write them; None for any other id."""
-    if len(call_id) != 36 or not call_id.islower() and not call_id.replace("-", "").isdigit():
+    if len(call_id) != 36 or not call_id[8] == call_id[13] == call_id[18] == call_id[23] == "-":
+        return None
+    digits = call_id.replace("-", "")
+    if not digits.islower() and not digits.isdigit():
         return None
     try:
-        packed = bytes.fromhex(call_id.replace("-", ""))
+        packed = bytes.fromhex(digits)
     except ValueError:
         return None
-    return packed if len(packed) == 16 and all(call_id[cut] == "-" for cut in _CUTS) else None
+    return packed if len(packed) == 16 else None

@@ -31,11 +31,11 @@ _RESERVOIR = 2_000
 class _Tally:
     """Settled calls that are no longer held."""
 
+    first: datetime
+    last: datetime
     calls: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    models: Counter[str] = field(default_factory=Counter)
-    versions: Counter[str] = field(default_factory=Counter)
+    models: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
 
 
 class Miner:
@@ -59,14 +59,12 @@ class Miner:
 
     def add(self, row: Row) -> None:
         if self._current is not None:
-            found = self._current.recognise_prompt(row.prompt)
+            found = self._current.whose(row.prompt)
             if found is not None:
-                self._settle(row, found.workload_id, found.version_id)
+                self._settle(row, found)
                 return
         if self._known is not None:
-            found = self._known.recognise_prompt(row.prompt)
-            if found is not None:
-                row.known = found.workload_id, found.version_id
+            row.known = self._known.whose(row.prompt) or row.known
         self._hold(row)
         if self._held >= self._batch or self._chars >= _BATCH_CHARS:
             self._mine(last=False)
@@ -84,28 +82,38 @@ class Miner:
         self._chars += corpus.chars - before
         self._held += 1
 
-    def _settle(self, row: Row, workload_id: str, version_id: str) -> None:
-        self.assignments.append((row.call_id, workload_id, version_id))
-        row.known = workload_id, version_id
-        self._count(row, workload_id, version_id)
-        self._keep(row, workload_id)
+    def _settle(self, row: Row, whose: tuple[str, str]) -> None:
+        self.assignments.append((row.call_id, *whose))
+        row.known = whose
+        self._count(row.at, row.model, whose)
+        drawn = _draw(row.call_id)
+        if self._wants(whose[0], drawn):
+            row.read()
+            self._keep(row, drawn)
 
-    def _count(self, row: Row, workload_id: str, version_id: str) -> None:
-        tally = self._settled.setdefault(workload_id, _Tally())
+    def _count(self, at: datetime, model: str, whose: tuple[str, str]) -> None:
+        tally = self._settled.get(whose[0])
+        if tally is None:
+            tally = self._settled[whose[0]] = _Tally(at, at)
         tally.calls += 1
-        tally.first = min(tally.first or row.at, row.at)
-        tally.last = max(tally.last or row.at, row.at)
-        tally.models[row.model] += 1
-        tally.versions[version_id] += 1
+        if at < tally.first:
+            tally.first = at
+        elif at > tally.last:
+            tally.last = at
+        tally.models[model] = tally.models.get(model, 0) + 1
+        tally.versions[whose[1]] = tally.versions.get(whose[1], 0) + 1
 
-    def _keep(self, row: Row, workload_id: str) -> None:
-        """Keep the 2,000 rows of each workload whose ids hash lowest: a fair draw that no order changes."""
-        reservoir = self._reservoirs.setdefault(workload_id, [])
-        drawn = int.from_bytes(blake2b(row.call_id.encode("utf-8", "surrogatepass"), digest_size=8, key=b"reservoir").digest(), "little")
+    def _wants(self, workload_id: str, drawn: int) -> bool:
+        """Is it among the 2,000 calls of its workload whose ids hash lowest? A fair draw that no order changes."""
+        reservoir = self._reservoirs.get(workload_id)
+        return reservoir is None or len(reservoir) < _RESERVOIR or -drawn > reservoir[0][0]
+
+    def _keep(self, row: Row, drawn: int) -> None:
+        reservoir = self._reservoirs.setdefault(row.known[0], [])
         item = (-drawn, len(self.assignments), row)
         if len(reservoir) < _RESERVOIR:
             heapq.heappush(reservoir, item)
-        elif item > reservoir[0]:
+        else:
             heapq.heapreplace(reservoir, item)
 
     def _mine(self, *, last: bool) -> None:
@@ -131,17 +139,20 @@ class Miner:
         home = {call_id: (workload_id, version_id) for call_id, workload_id, version_id in rows}
         for corpus in corpora.values():
             for number, call_id in enumerate(corpus.call_ids):
-                row = corpus.row(number)
-                if call_id not in home:
+                whose = home.get(call_id)
+                if whose is None:
                     # what belongs nowhere waits, but not without bound
                     if call_id not in kept and self._held < self._batch // 4 and self._chars < _BATCH_CHARS // 4:
-                        self._hold(row)
+                        self._hold(corpus.row(number))
                     continue
-                row.known = home[call_id]
                 if call_id not in kept:
-                    self.assignments.append((call_id, *row.known))
-                    self._count(row, *row.known)
-                self._keep(row, row.known[0])
+                    self.assignments.append((call_id, *whose))
+                    self._count(corpus.at[number], corpus.models[number], whose)
+                drawn = _draw(call_id)
+                if self._wants(whose[0], drawn):
+                    row = corpus.row(number)
+                    row.known = whose
+                    self._keep(row, drawn)
 
     def _name(self, drafts: list[Draft], before: Sequence[Workload]) -> list[Draft]:
         drafts = name_ids(drafts, before, self._decided)
@@ -154,12 +165,16 @@ class Miner:
     def _with_settled(self, workload: Workload) -> Workload:
         """Add the calls that are no longer held. Reservoir rows are counted among the settled."""
         tally = self._settled.get(workload.workload_id)
-        if tally is None or tally.first is None or tally.last is None:
+        if tally is None:
             return workload
         held = {row.call_id for _, _, row in self._reservoirs.get(workload.workload_id, ())}
         calls = workload.calls - len(held) + tally.calls
-        models = tally.models + Counter(dict.fromkeys(workload.incumbents, 1))
-        versions = tuple(replace(one, calls=max(one.calls, tally.versions[one.version_id])) for one in workload.versions)
+        models = Counter(tally.models) + Counter(dict.fromkeys(workload.incumbents, 1))
+        versions = tuple(replace(one, calls=max(one.calls, tally.versions.get(one.version_id, 0))) for one in workload.versions)
         first, last = min(workload.first_seen, tally.first), max(workload.last_seen, tally.last)
         incumbents = models_by_calls(models.elements())
         return replace(workload, calls=calls, first_seen=first, last_seen=last, incumbents=incumbents, versions=versions)
+
+
+def _draw(call_id: str) -> int:
+    return int.from_bytes(blake2b(call_id.encode("utf-8", "surrogatepass"), digest_size=8, key=b"reservoir").digest(), "little")

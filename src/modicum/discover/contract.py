@@ -17,6 +17,7 @@ from typing import Literal
 
 from modicum.discover.fields import find_fields
 from modicum.discover.labels import Found, Said, common_affix, find_labels
+from modicum.discover.prose import is_prose
 from modicum.types import Contract
 from modicum.workload import record, spoken
 from modicum.workload.bare import light, refuses, strip_affix
@@ -66,6 +67,8 @@ def _of_contents(usable: Sequence[Said], literals: Sequence[str], read_as: ReadA
         )
     prefix, suffix = common_affix(plain)
     affix = prefix + "{}" + suffix
+    if read_as is None and is_prose(plain, affix):
+        return Contract(kind="text", reader="text")
     numeric = _numbers(plain, affix, total)
     if numeric:
         return numeric

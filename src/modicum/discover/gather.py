@@ -29,14 +29,23 @@ class Row:
     at: datetime
     model: str
     prompt: Prompt
-    answer: chat.Answer | None
-    """None where the call failed, has no answer, or a specialist of ours gave it."""
+    answer: chat.Answer | bytes | None
+    """None where the call failed, has no answer, or a specialist of ours gave it. A body that was not read yet stands as it came."""
     known: tuple[str, str] = ("", "")
     """(workload_id, version_id) by the templates known before this mining."""
     tools: bool = False
     """Tools are declared."""
     returned: bool = False
     """Results of tools are sent back."""
+
+    def read(self) -> chat.Answer | None:
+        """The answer. Most calls of a large log are settled without one."""
+        if isinstance(self.answer, bytes):
+            try:
+                self.answer = _shorten(chat.answer(chat.loads(self.answer)))
+            except InputError:
+                self.answer = None
+        return self.answer
 
 
 @dataclass(slots=True)
@@ -85,8 +94,9 @@ class Corpus:
         self.turns.append(row.prompt.turns)
         self.system_of.append(self._intern(system, self._system_ids, self.systems, len(system)))
         self.user_of.append(self._intern((first, last), self._user_ids, self.users, len(last)))
-        size = len(row.answer.content or "") if row.answer else 0
-        self.answer_of.append(self._intern(row.answer, self._answer_ids, self.answers, size))
+        answer = row.read()
+        size = len(answer.content or "") if answer else 0
+        self.answer_of.append(self._intern(answer, self._answer_ids, self.answers, size))
 
     def _intern(self, value: T, ids: dict[T, int], values: list[T], size: int) -> int:
         number = ids.get(value)
@@ -123,15 +133,11 @@ def take(call: Call) -> Row | None:
         prompt = see(request)
     except InputError:
         return None
-    answer = None
     ours = call.decision is not None and call.decision.reason == "answered"
-    if call.response is not None and call.status < 400 and call.error is None and not ours:
-        try:
-            answer = _shorten(chat.answer(chat.loads(call.response)))
-        except InputError:
-            answer = None
+    answer = call.response if call.status < 400 and call.error is None and not ours else None
     tools = bool(request.get("tools") or request.get("functions"))
-    returned = any(isinstance(one, dict) and one.get("role") in ("tool", "function") for one in request["messages"])
+    messages = request["messages"]
+    returned = len(messages) > 2 and any(isinstance(one, dict) and one.get("role") in ("tool", "function") for one in messages)
     model = call.response_model or call.request_model or ""
     return Row(call.call_id, call.started_at, model, prompt, answer, tools=tools, returned=returned)
 

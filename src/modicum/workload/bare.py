@@ -32,6 +32,9 @@ _REFUSAL = re.compile(
     r"maaf\b|saya (?:minta|mohon) maaf|மன்னிக்க|क्षमा करें|माफ़ कीजिए|मुझे खेद)",
     re.IGNORECASE,
 )
+_OPENS = frozenset("`" + "".join(QUOTES) + UNSEEN)
+_CLOSES = frozenset(UNSEEN)
+"""A fence or a quote is taken off only where it stands at both ends."""
 _GLUE = re.compile(r"(?<=[^\s_\-])[_\-]+(?=\w)|[\s_]+-+[\s_]+|[\s_]+")
 
 
@@ -67,6 +70,9 @@ def unfence(text: str) -> str:
 def light(text: str) -> str:
     """Without white space, quotes and fences around it: what reading may discard by itself."""
     while True:
+        text = text.strip()
+        if not text or (text[0] not in _OPENS and text[-1] not in _CLOSES):
+            return text  # nothing of what is taken off below stands at its ends
         before = text
         text = unfence(text.strip().strip(UNSEEN).strip())
         if len(text) >= 2 and QUOTES.get(text[0]) == text[-1]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from modicum.types import Pattern, Recognised, Template, Workload
 from modicum.workload.pattern import match, slot_names, template_weight
-from modicum.workload.prompt import Prompt, see, window
+from modicum.workload.prompt import WINDOW, Prompt, see, window
 
 ANY_TOOLS = "*"
 """The key of a template that comes with ever other tools: it fits any key but the empty one."""
@@ -135,24 +135,36 @@ class Recogniser:
 
     def recognise_prompt(self, prompt: Prompt) -> Recognised | None:
         """The same for a prompt that was already taken from its request."""
+        found = self._seek(prompt)
+        if found is None:
+            return None
+        entry, values = found
+        workload_id, version_id = entry.choose(values)
+        if len(prompt.system) > 2 * WINDOW or len(prompt.last) > 2 * WINDOW or len(prompt.first) > 2 * WINDOW:
+            values = entry.values(prompt.system, prompt.first, prompt.last) or values
+        return Recognised(workload_id=workload_id, version_id=version_id, slots=tuple(zip(entry.names, values, strict=True)))
+
+    def whose(self, prompt: Prompt) -> tuple[str, str] | None:
+        """(workload_id, version_id) alone, for whoever asks it of millions."""
+        found = self._seek(prompt)
+        return found[0].choose(found[1]) if found else None
+
+    def _seek(self, prompt: Prompt) -> tuple[_Entry, tuple[str, ...]] | None:
+        """The entry that a prompt fits, and what its slots hold in the windowed text."""
         found = self._among(self._indexes.get(prompt.key), prompt)
         if found is None and prompt.key:
             found = self._among(self._indexes.get(ANY_TOOLS), prompt)
         return found
 
-    def _among(self, index: _Index | None, prompt: Prompt) -> Recognised | None:
+    def _among(self, index: _Index | None, prompt: Prompt) -> tuple[_Entry, tuple[str, ...]] | None:
         if index is None:
             return None
         system, last = window(prompt.system), window(prompt.last)
         first = last if prompt.turns < 2 else window(prompt.first)
         for number in index.candidates({"system": system, "last": last, "first": first}):
-            entry = index.entries[number]
-            values = entry.values(system, first, last)
+            values = index.entries[number].values(system, first, last)
             if values is not None:
-                workload_id, version_id = entry.choose(values)
-                if system is not prompt.system or last is not prompt.last or (first is not prompt.first and first is not last):
-                    values = entry.values(prompt.system, prompt.first, prompt.last) or values
-                return Recognised(workload_id=workload_id, version_id=version_id, slots=tuple(zip(entry.names, values, strict=True)))
+                return index.entries[number], values
         return None
 
 
