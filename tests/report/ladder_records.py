@@ -10,9 +10,9 @@ from typing import Any
 from modicum.catalog import Catalogue
 from modicum.catalog.card import Abilities, Card, Licence, Limits, Retirement, Score, Source, Weights
 from modicum.catalog.cards import Cards
-from modicum.report.ladder import LadderSettings, ladders
+from modicum.report.ladder import LadderSettings, baselines, ladders
 from modicum.report.records import Report
-from modicum.report.rungs import Ladder, Rung, RungKind
+from modicum.report.rungs import Baselines, Ladder, Rung, RungKind
 from modicum.report.traffic import Traffic, WorkloadTraffic
 from modicum.store.usage import UsageRow
 from tests.report.records import NOW, PRICES, report
@@ -121,6 +121,20 @@ def built(
 def one(usage: list[UsageRow], *extra: Card, **fields: Any) -> Ladder:
     (its,) = built(usage, *extra, **fields)[1]
     return its
+
+
+def simple_rules(usage: list[UsageRow], made: Report, found: Iterable[Ladder] = (), *extra: Card, **given: Any) -> Baselines:
+    """The bill under simple rules. `given`: settings."""
+    return baselines(
+        usage,
+        made.models,
+        made.workloads,
+        tuple(found),
+        cards=cards(*extra),
+        catalogue=Catalogue(SOLD),
+        settings=LadderSettings(**given),
+        today=NOW.date(),
+    )
 
 
 def rungs(its: Ladder, kind: RungKind) -> list[Rung]:

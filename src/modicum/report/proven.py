@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,13 +12,19 @@ from modicum.report.rungs import Evidence, Ladder, Rung, RungKind
 
 SMALLER: tuple[RungKind, ...] = ("exact_cache", "specialist", "same_laboratory", "open_hosted", "open_own")
 """What does the work with less; the incumbent asked otherwise does not."""
+WATCHED: tuple[RungKind, ...] = ("specialist", "same_laboratory", "open_hosted", "open_own")
+"""Where these take over, a share of the calls stays with the incumbent as a control."""
+SOME = 0.005
+"""Of a workload's calls, from which on it counts among those of an evidence."""
+NEAR = Decimal("0.1")
+"""Of the most that a rung saves, below which stronger evidence for another does not count."""
 STRENGTH: dict[Evidence, int] = {"certified": 3, "measured": 2, "published": 1, "none": 0}
 EVIDENCE = tuple(STRENGTH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The spend on work whose best smaller answerer is known this well."""
+    """The spend on calls whose best smaller answerer is known this well."""
 
     evidence: Evidence
     usd_month: Decimal
@@ -29,8 +36,8 @@ class Standing:
 def by_evidence(report: Report) -> tuple[Standing, ...]:
     """Of the month's spend: certified, measured, published, and nothing of the kind, in this order; they add up to all of it.
 
-    Empty where no spend is known. A workload counts whole under the best that is known of it: this is what the work costs, not what
-    changing would save.
+    Empty where no spend is known. A workload's spend counts by the share of its calls that each would answer, those that stay with the
+    incumbent as a control included, each call under the best that is known of it. It says what the work costs, not what changing saves.
     """
     whole = report.totals.baseline_usd_month
     if not whole:
@@ -39,21 +46,47 @@ def by_evidence(report: Report) -> tuple[Standing, ...]:
     number: dict[Evidence, int] = defaultdict(int)
     ladders = {ladder.workload_id: ladder for ladder in report.ladders}
     for line in report.workloads:
-        best = evidence_of(line, ladders.get(line.workload_id))
-        usd[best] += line.baseline_usd_month or Decimal(0)
-        number[best] += 1
+        for evidence, part in parts(line, ladders.get(line.workload_id), report.control_share).items():
+            usd[evidence] += (line.baseline_usd_month or Decimal(0)) * Decimal(str(part))
+            number[evidence] += part >= SOME
     usd["none"] = max(Decimal(0), whole - usd["certified"] - usd["measured"] - usd["published"])
     return tuple(Standing(evidence=one, usd_month=usd[one], share=float(usd[one] / whole), workloads=number[one]) for one in EVIDENCE)
 
 
-def evidence_of(line: WorkloadFigures, ladder: Ladder | None) -> Evidence:
-    """The best evidence that something smaller does a workload's work, as far as nothing stands in its way."""
-    if line.state in IN_FORCE:
-        return "certified"
-    found = [rung.evidence for rung in ladder.rungs if is_smaller(rung) and not rung.blocked] if ladder else []
-    # A certificate that expired or was switched off is one no more, whatever a rung says.
-    found = ["measured" if one == "certified" else one for one in found]
-    return max(found, key=STRENGTH.__getitem__, default="none")
+def evidence_of(line: WorkloadFigures, ladder: Ladder | None, control_share: float = 0.0) -> Evidence:
+    """The evidence for most of a workload's calls, the stronger of two equals."""
+    found = parts(line, ladder, control_share)
+    return max(found, key=lambda one: (round(found[one], 6), STRENGTH[one]))
+
+
+def parts(line: WorkloadFigures, ladder: Ladder | None, control_share: float) -> dict[Evidence, float]:
+    """Shares of a workload's calls by the best evidence that something smaller answers them, as far as nothing stands in its way. They add
+    up to 1."""
+    open_ = [rung for rung in ladder.rungs if is_smaller(rung) and not rung.blocked] if ladder else []
+    specialist = next((rung for rung in ladder.rungs if rung.kind == "specialist"), None) if ladder else None
+    found: list[tuple[Evidence, float]] = []
+    if line.state in IN_FORCE and line.coverage_calls is not None and not (specialist is not None and specialist.blocked):
+        found.append(("certified", line.coverage_calls))
+    for rung in open_:
+        whole = 1 - control_share if rung.kind in WATCHED else 1.0
+        # A certificate that expired or was switched off is one no more, whatever a rung says.
+        its: Evidence = "measured" if rung.evidence == "certified" and line.state not in IN_FORCE else rung.evidence
+        if rung.evidence != "certified" or its == "measured":
+            found.append((its, min(1.0, (rung.share or 0.0) / whole) if whole else 0.0))
+    shares = laid(((evidence, share) for evidence, share in found if evidence != "none"))
+    return {**shares, "none": max(0.0, 1.0 - sum(shares[one] for one in EVIDENCE if one != "none"))}
+
+
+def laid(found: Iterable[tuple[Evidence, float]], taken: float = 0.0) -> dict[Evidence, float]:
+    """Shares by evidence, each call once: of each the largest share, and of that what goes beyond the stronger ones and what is taken."""
+    most: dict[Evidence, float] = dict.fromkeys(EVIDENCE, 0.0)
+    for evidence, share in found:
+        most[evidence] = max(most[evidence], share)
+    beyond: dict[Evidence, float] = {}
+    for evidence in EVIDENCE:
+        beyond[evidence] = max(0.0, most[evidence] - taken)
+        taken += beyond[evidence]
+    return beyond
 
 
 def is_smaller(rung: Rung) -> bool:
@@ -62,10 +95,13 @@ def is_smaller(rung: Rung) -> bool:
 
 
 def best_rung(ladder: Ladder) -> Rung | None:
-    """The rung that the evidence speaks for most, and among equals the one that saves most; None where nothing is known to save."""
-    open_ = [
-        rung
+    """Of the rungs that save at least a tenth of what the best of them does, the one that the evidence speaks for most, and among equals
+    the one that saves most; None where nothing is known to save."""
+    saves = {
+        id(rung): rung.saving.usd_month
         for rung in ladder.rungs
-        if rung.kind != "incumbent" and not rung.blocked and rung.saving is not None and (rung.saving.usd_month or 0) > 0
-    ]
-    return max(open_, key=lambda rung: (STRENGTH[rung.evidence], rung.saving.usd_month if rung.saving else 0), default=None)
+        if rung.kind != "incumbent" and not rung.blocked and rung.saving is not None and rung.saving.usd_month is not None
+    }
+    most = max(saves.values(), default=Decimal(0))
+    worth = [rung for rung in ladder.rungs if most > 0 and saves.get(id(rung), Decimal(0)) >= NEAR * most]
+    return max(worth, key=lambda rung: (STRENGTH[rung.evidence], saves[id(rung)]), default=None)

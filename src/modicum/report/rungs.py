@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from modicum.types import Saving
+from modicum.types import Price, Saving
 
 RungKind = Literal[
     "exact_cache",  # the same request was answered before
@@ -51,6 +51,8 @@ class Rung:
     model: str | None = None
     """As it is asked for at `provider`; None for what is no model of anybody's."""
     provider: str | None = None
+    price: Price | None = None
+    """Of another model there; None for all else."""
     share: float | None = 1.0
     """Of the workload's calls that it would answer; the others stay with the incumbent. None: nobody knows yet."""
     usd_call: Decimal | None = None
@@ -87,6 +89,12 @@ class Ladder:
     rungs: tuple[Rung, ...]
     left_out: tuple[str, ...] = ()
     """What was looked at and is not shown, with why."""
+    calls: int = 0
+    """Those that every saving here is computed over: of known tokens and known cost, and what a specialist answered."""
+    days: int = 0
+    """Observed; 0 where nobody recorded any. Under three, the intervals are over calls alone."""
+    calls_month: tuple[float, float] | None = None
+    """95 % of what a month may bring, by these days; by these calls alone under three days. None: declared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +105,19 @@ class Baselines:
     """Those compared, of the period."""
     calls_left_out: int
     """Their tokens or their cost are unknown: they stand in none of the four."""
+    calls_without_workload: int = 0
+    """Of those compared. No ladder speaks of them; they stand in all four as they do in the spend."""
     naive_usd_month: Decimal | None
     """All of them on the dearest model that was called."""
     naive_model: str | None
     honest_usd_month: Decimal | None
-    """All of them on the one cheap model with evidence for every workload, else on the cheapest that was called."""
+    """All of them, none kept back, on the one cheap model with evidence for every workload, else on the cheapest that was called and still
+    answers."""
     honest_model: str | None
     honest_evidence: Evidence
     today_usd_month: Decimal | None
     ours_usd_month: Decimal | None
-    """Today's, with what the certificates in force save."""
+    """Today's, with what the certificates in force save on these very calls, net of control share and computing."""
     sentence: str
 
 
@@ -120,13 +131,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """How much runs, and could run, on what is almost free beside the incumbent. A call counts once, under the strongest evidence."""
+    """How much runs, and could run, on what is almost free beside the incumbent. A call counts once: as running, else under the strongest
+    evidence."""
 
     cheaper: float
     """1 - the price of a call over the incumbent's: at least this."""
     runs: Part
     certified: Part
-    """What certificates in force cover, that which runs already included."""
+    """What certificates in force cover beyond that."""
     measured: Part
     published: Part
     unproven: Part

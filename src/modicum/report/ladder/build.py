@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
 from modicum.report import words
+from modicum.report.costing import day_of
 from modicum.report.ladder.bill import bill
-from modicum.report.ladder.case import Case, kind_of
+from modicum.report.ladder.caching import cached
+from modicum.report.ladder.case import Case
 from modicum.report.ladder.market import Market
 from modicum.report.ladder.models import open_hosted, same_laboratory
 from modicum.report.ladder.needs import needs_of
+from modicum.report.ladder.net import volume
 from modicum.report.ladder.ours import exact_cache, specialist
 from modicum.report.ladder.own import own_hardware
-from modicum.report.ladder.same import as_it_is, batched, cached, trimmed
+from modicum.report.ladder.same import as_it_is, batched, gone, trimmed
+from modicum.report.ladder.sellers import kind_of
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.month import Month, observed_days
 from modicum.report.records import ModelSpend, WorkloadFigures
 from modicum.report.rungs import Ladder, Rung, RungKind
-from modicum.report.spend import day_of
 from modicum.report.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -110,7 +113,9 @@ def ladders(
                 settings=given,
                 today=now.date(),
             )
-            found.append(ladder(case))
+            found.append(
+                replace(ladder(case), days=window.month.days, calls_month=volume(rows, window.days, window.month, case.key("volume")))
+            )
     return tuple(found)
 
 
@@ -144,19 +149,24 @@ def ladder(case: Case) -> Ladder:
     found, said = same_laboratory(case)
     rungs += found
     left += said
-    picks = case.market.open(case.needs, case.tokens) if case.tokens is not None else []
-    found, said = open_hosted(case, picks)
+    picks = case.market.open(case.needs, case.tokens, case.kind) if case.tokens is not None else []
+    found, said = open_hosted(case, picks, {rung.name for rung in found})
     rungs += found
     left += said
     take(own_hardware(case, picks))
     left += other_kinds(case)
-    for answer in (cached, batched, trimmed):
-        take(answer(case))
+    if ended := gone(case):
+        left.append(f"today's model with prompt caching, in batches or with a shorter prompt: {ended}")
+    else:
+        for answer in (cached, batched, trimmed):
+            take(answer(case))
     rungs.append(as_it_is(case))
     shown, dropped = shortened(rungs, case.settings.most_rungs)
     left += [f"{rung.name}: the list is long enough without it" for rung in dropped]
     ordered = sorted(shown, key=lambda rung: ORDER.index(rung.kind))
-    return Ladder(workload_id=case.line.workload_id, rungs=tuple(ordered), left_out=tuple(left))
+    its = case.bill
+    compared = its.compared_calls + sum(calls for _, calls in its.specialist_by_day) if its.compared else 0
+    return Ladder(workload_id=case.line.workload_id, rungs=tuple(ordered), left_out=tuple(left), calls=compared)
 
 
 def shortened(rungs: Sequence[Rung], most: int) -> tuple[list[Rung], list[Rung]]:

@@ -15,9 +15,10 @@ from modicum.catalog.cards import Cards
 from modicum.plan import traffic as plan_traffic
 from modicum.report.ladder.bill import bill
 from modicum.report.ladder.build import ladder
-from modicum.report.ladder.case import Case, kind_of
+from modicum.report.ladder.case import Case
 from modicum.report.ladder.market import Market
 from modicum.report.ladder.needs import needs_of
+from modicum.report.ladder.sellers import kind_of
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.month import DAYS_A_MONTH, DRAWS, Floats, Month
 from modicum.report.records import State, WorkloadFigures

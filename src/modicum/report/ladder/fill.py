@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
+from modicum.report.ladder.baselines import baselines
 from modicum.report.ladder.build import ladders
+from modicum.report.ladder.retiring import retiring
 from modicum.report.ladder.settings import LadderSettings
-from modicum.report.ladder.whole import baselines, retiring, shares
+from modicum.report.ladder.shares import shares
 from modicum.report.ladder.worth import worth
 from modicum.report.records import Report
 
@@ -36,7 +38,7 @@ def with_ladders(
     return replace(
         report,
         ladders=found,
-        baselines=baselines(usage, report.models, found, totals, catalogue),
+        baselines=baselines(usage, report.models, lines, found, cards=cards, catalogue=catalogue, settings=settings, today=now.date()),
         shares=shares(lines, found, totals, settings),
         retiring=retiring(usage, lines, cards, catalogue, settings, now),
         worth=worth(found, lines, totals, settings),

@@ -1,27 +1,28 @@
 """Which models to look at for a workload, and where they are sold: the smallest few that fit, and why the others are not there.
 
 A model is looked at if it can be put to this kind of task, still answers, has a price or open weights, and nothing hard stands against it.
-Of the incumbent's laboratory: the cheapest, and the dearest whose calls cost no more than a fifth. Of the open ones: the smallest from a
-rule of thumb on, and one at least three times as large; of those of a size that cost about the same the one with a published result for
-the kind of task, with least in its way, the newest; none that is older than two years.
+Where it is sold: with whom the operator may deal, before what it costs there. Of the incumbent's laboratory: the cheapest, and the dearest
+whose calls cost no more than a fifth. Of the open ones: the smallest from a rule of thumb on, and one at least three times as large; of
+those of a size that cost about the same the one with published results that speak for it, with least in its way, the newest; none that is
+older than two years.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cached_property
 from types import MappingProxyType
 
 from modicum.backends.facts import all_facts
 from modicum.catalog import cost
-from modicum.catalog.card import Card, Kind
+from modicum.catalog.card import TASKS, Card, Kind
 from modicum.catalog.cards import Cards
 from modicum.catalog.offers import OPERATOR, Offer, dollars
 from modicum.catalog.resolve import listed
-from modicum.report.ladder.needs import Needs, obstacles
+from modicum.report.ladder.needs import Needs, at_provider, obstacles, retiring
+from modicum.report.ladder.sellers import kind_of, seller
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.rungs import Obstacle
 from modicum.types import Price, TaskKind, Usage
@@ -51,10 +52,18 @@ class Pick:
     provider: str
     read: date | None
     obstacles: tuple[Obstacle, ...]
+    """Of the model itself."""
+    there: tuple[Obstacle, ...] = ()
+    """Of who sells it."""
+
+    @property
+    def unfit(self) -> bool:
+        """Wherever it would run."""
+        return any(one.hard for one in self.obstacles)
 
     @property
     def blocked(self) -> bool:
-        return any(one.hard for one in self.obstacles)
+        return self.unfit or any(one.hard for one in self.there)
 
     @property
     def parameters(self) -> int:
@@ -69,40 +78,79 @@ class Market:
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._sellers = frozenset(one.prices for one in all_facts().values() if one.prices) | {OPERATOR}
 
-    def smaller(self, incumbent: Card, needs: Needs, tokens: tuple[float, float]) -> list[Pick]:
-        """Models of the laboratory that are smaller or cheaper, cheapest first, at its own price. Open ones where the incumbent is open."""
+    def smaller(self, incumbent: Card, needs: Needs, tokens: tuple[float, float], kind: str | None) -> list[Pick]:
+        """Models of the laboratory that are smaller or cheaper, cheapest first. Open ones where the incumbent is open. `kind`: of the
+        provider that sees the calls today; there, else at the laboratory's own, else at one that the operator has terms with."""
         found = []
         for card in self.cards.smaller(incumbent, self.today):
             if not _suits(card, needs) or self._ends(card) or (card.is_open and not incumbent.is_open) or _thinks(card):
                 continue
-            price = self.cards.offers.price(card, self.today)
-            if price is not None and _paid(price):
-                at = at_length(price, self.today, tokens[0])
-                own = next((offer.read for offer in self.offers(card) if offer.provider == OPERATOR), None)
-                read = own if at.provider == OPERATOR else self._changed
-                found.append(Pick(card=card, price=at, provider=at.provider, read=read, obstacles=obstacles(card, needs, self.settings)))
+            offer = self._nearest(card, tokens, kind)
+            if offer is not None:
+                found.append(self._pick(card, offer, needs, tokens, kind))
         return sorted(found, key=lambda pick: (_call(pick.price, tokens), pick.card.id))
 
-    def open(self, needs: Needs, tokens: tuple[float, float]) -> list[Pick]:
+    def open(self, needs: Needs, tokens: tuple[float, float], kind: str | None = None) -> list[Pick]:
         """Open models from the rule of thumb on, smallest first, each where it is cheapest for such calls among providers that can be
-        called from here; those that nobody sells without a price."""
+        called from here and that the operator may send them to; those that nobody sells without a price."""
         least = self.settings.least_parameters.get(needs.task, 0)
         found = []
         for card in self.cards.all():
             size = card.weights.parameters if card.weights is not None else None
             if size is None or size < least or not _suits(card, needs) or _thinks(card):
                 continue
-            cheapest = min(self.offers(card), key=lambda offer: (_call(offer.price, tokens), offer.provider), default=None)
-            found.append(
-                Pick(
-                    card=card,
-                    price=None if cheapest is None else at_length(cheapest.price, self.today, tokens[0]),
-                    provider="" if cheapest is None else cheapest.provider,
-                    read=None if cheapest is None else cheapest.read,
-                    obstacles=obstacles(card, needs, self.settings),
-                )
-            )
+            all_offers = self.offers(card)
+            allowed = [offer for offer in all_offers if self._is_allowed(offer, card, kind)] or all_offers
+            cheapest = min(allowed, key=lambda offer: (_call(offer.price, tokens), offer.provider), default=None)
+            found.append(self._pick(card, cheapest, needs, tokens, kind))
         return sorted(found, key=lambda pick: (pick.parameters, pick.card.id))
+
+    def _pick(self, card: Card, offer: Offer | None, needs: Needs, tokens: tuple[float, float], kind: str | None) -> Pick:
+        fits = obstacles(card, needs, self.settings)
+        if offer is None:
+            return Pick(card=card, price=None, provider="", read=None, obstacles=fits)
+        return Pick(
+            card=card,
+            price=at_length(offer.price, self.today, tokens[0]),
+            provider=offer.provider,
+            read=offer.read,
+            obstacles=fits,
+            there=self._there(offer, card, kind),
+        )
+
+    def _nearest(self, card: Card, tokens: tuple[float, float], kind: str | None) -> Offer | None:
+        """The operator's own price, else that of who sees the calls today, else the laboratory's, else of who has terms. None of these
+        allowed: the laboratory's all the same, with what stands against it."""
+        offers = self.offers(card)
+        price = self.cards.offers.price(card, self.today)
+        own = []
+        if price is not None and _paid(price):
+            listed_there = (offer for offer in offers if offer.provider == price.provider)
+            told = Offer(provider=price.provider, name=price.model, price=price, read=self.cards.offers.changed(self.today))
+            own = [next(listed_there, told)]
+        ranks = (
+            [offer for offer in offers if offer.provider == OPERATOR],
+            [offer for offer in offers if kind is not None and kind_of(offer.provider, card) == kind],
+            own,
+            [offer for offer in offers if offer.provider in self.settings.providers],
+        )
+        for rank in ranks:
+            allowed = [offer for offer in rank if self._is_allowed(offer, card, kind)]
+            if allowed:
+                return min(allowed, key=lambda offer: (_call(offer.price, tokens), offer.provider))
+        return own[0] if own else None
+
+    def _there(self, offer: Offer, card: Card, kind: str | None) -> tuple[Obstacle, ...]:
+        """What stands against sending the calls to who sells it, and the day on which it stops answering there, where that is soon."""
+        its, who = kind_of(offer.provider, card), seller(offer.provider)
+        stands = at_provider(who, self.settings, name=offer.provider, known=its is not None and its == kind)
+        ends = self.cards.retirement(its, offer.price.model)
+        if ends is None or (ends.day - self.today).days > self.settings.retiring_days:
+            return stands
+        return (*stands, retiring(ends.day, self.today, f"{who}: it"))
+
+    def _is_allowed(self, offer: Offer, card: Card, kind: str | None) -> bool:
+        return not any(one.hard for one in self._there(offer, card, kind))
 
     def offers(self, card: Card) -> tuple[Offer, ...]:
         """Where it can be had from here, for money: a free offer is a sample."""
@@ -111,11 +159,6 @@ class Market:
                 offer for offer in self.cards.offers.of(card, self.today) if self._is_callable(offer.provider) and _paid(offer.price)
             )
         return self._offers[card.id]
-
-    @cached_property
-    def _changed(self) -> date | None:
-        """The latest day that the price list knows of."""
-        return self.cards.offers.changed(self.today)
 
     def _is_callable(self, provider: str) -> bool:
         return provider in self._sellers or provider.startswith("huggingface_") and "huggingface" in all_facts()
@@ -135,15 +178,18 @@ def cheapest_and_strongest(picks: Sequence[Pick], tokens: tuple[float, float], i
     return list({id(pick): pick for pick in (free[0], *within[-1:])}.values())
 
 
-def small_and_larger(picks: Sequence[Pick], needs: Needs, tokens: tuple[float, float], today: date) -> list[Pick]:
-    """By size: the best of the smallest, and the best of one at least three times as large. Old ones only where there is no other."""
+def small_and_larger(picks: Sequence[Pick], tokens: tuple[float, float], today: date, speaks: Callable[[Card], bool]) -> list[Pick]:
+    """By size: the best of the smallest, and the best of one at least three times as large. Old ones only where there is no other.
+
+    `speaks`: are a model's published results for it?
+    """
     free = [pick for pick in picks if not pick.blocked]
     if not free:
         return list(picks[:1])
     free = recent(free, today)
-    first = _best(free, needs, tokens)
+    first = _best(free, tokens, speaks)
     larger = [pick for pick in free if pick.parameters >= STEP * first.parameters]
-    return [first, *([_best(larger, needs, tokens)] if larger else [])]
+    return [first, *([_best(larger, tokens, speaks)] if larger else [])]
 
 
 def recent(picks: Sequence[Pick], today: date) -> list[Pick]:
@@ -151,15 +197,14 @@ def recent(picks: Sequence[Pick], today: date) -> list[Pick]:
     return [pick for pick in picks if (today - _released(pick.card, today)).days <= OLD_DAYS] or list(picks)
 
 
-def _best(picks: Sequence[Pick], needs: Needs, tokens: tuple[float, float]) -> Pick:
+def _best(picks: Sequence[Pick], tokens: tuple[float, float], speaks: Callable[[Card], bool]) -> Pick:
     alike = [pick for pick in picks if pick.parameters <= SAME_SIZE * picks[0].parameters]
     cheapest = min(_call(pick.price, tokens) for pick in alike)
     within = [pick for pick in alike if _call(pick.price, tokens) <= DEARER * cheapest]
 
     def rank(pick: Pick) -> tuple[bool, int, int, str]:
-        scored = any(score.task == needs.task for score in pick.card.scores)
         day = _released(pick.card, LONG_AGO)
-        return not scored, len(pick.obstacles), -day.toordinal(), pick.card.id
+        return not speaks(pick.card), len(pick.obstacles) + len(pick.there), -day.toordinal(), pick.card.id
 
     return min(within, key=rank)
 
@@ -192,4 +237,5 @@ def _thinks(card: Card) -> bool:
 
 
 def _suits(card: Card, needs: Needs) -> bool:
-    return card.kind == KINDS.get(needs.task, "llm") and needs.task in (*card.tasks, "unsure")
+    """By its kind; whether it calls tools is told with what stands in its way."""
+    return card.kind == KINDS.get(needs.task, "llm") and needs.task in (*TASKS[card.kind], "unsure")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from modicum.catalog.card import Card, Score
+from modicum.catalog.card import Card
 from modicum.catalog.offers import OLD_DAYS, OPERATOR
 from modicum.report import words
-from modicum.report.ladder.bill import plain_usage
-from modicum.report.ladder.case import Case, kind_of, seller
+from modicum.report.costing import plain_usage
+from modicum.report.ladder.case import Case
+from modicum.report.ladder.evidence import holds, published
 from modicum.report.ladder.market import Pick, cheapest_and_strongest, small_and_larger
-from modicum.report.ladder.needs import at_provider, retiring
 from modicum.report.ladder.net import Change, after, cheaper, saved
-from modicum.report.rungs import Evidence, Obstacle, Rung, RungKind
+from modicum.report.ladder.sellers import kind_of, seller
+from modicum.report.rungs import Obstacle, Rung, RungKind
 from modicum.types import Price, Usage
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def same_laboratory(case: Case) -> Found:
         return [], [f"smaller models of the same laboratory: {_whose(case)} is in no card of the catalogue"]
     if case.tokens is None:
         return [], ["smaller models of the same laboratory: no call says how many tokens it had"]
-    picks = case.market.smaller(case.incumbent, case.needs, case.tokens)
+    picks = case.market.smaller(case.incumbent, case.needs, case.tokens, case.kind)
     if not picks:
         return [], [f"smaller models of {case.incumbent.laboratory}: none that is cheaper, still answers and has a known price"]
     shown = cheapest_and_strongest(picks, case.tokens, case.usd_call)
@@ -41,39 +43,30 @@ def same_laboratory(case: Case) -> Found:
     return rungs, [*left, *_others(f"models of {case.incumbent.laboratory}", picks, shown)]
 
 
-def open_hosted(case: Case, picks: list[Pick]) -> Found:
-    """Open models where they are sold. `picks`: all open ones that this kind of task is put to."""
+def open_hosted(case: Case, picks: list[Pick], shown_already: Collection[str] = ()) -> Found:
+    """Open models where they are sold. `picks`: all open ones that this kind of task is put to. `shown_already`: names of rungs."""
     if case.tokens is None:
         return [], ["open models: no call says how many tokens it had"]
-    sold = [pick for pick in picks if pick.price is not None and (case.incumbent is None or pick.card.id != case.incumbent.id)]
+    taken = {*shown_already, case.incumbent.id if case.incumbent is not None else ""}
+    sold = [pick for pick in picks if pick.price is not None and pick.card.id not in taken]
     if not sold:
         return [], ["open models at a provider: none is sold by a provider that can be called from here"]
-    shown = small_and_larger(sold, case.needs, case.tokens, case.today)
+    near = case.settings.published_margin
+    shown = small_and_larger(sold, case.tokens, case.today, lambda card: holds(card, case.incumbent, case.needs.task, near))
     rungs, left = _rungs(case, "open_hosted", shown)
     return rungs, [*left, *_others("open models", sold, shown)]
 
 
-def published(card: Card, case: Case) -> tuple[Evidence, str, str]:
-    """(evidence, sentence, address): a published result for this very kind of task, beside the incumbent's where both have one."""
-    mine = next((score for score in card.scores if score.task == case.needs.task), None)
-    if mine is None:
-        task = case.needs.task
-        why = "what kind of task this is, is unsure" if task == "unsure" else f"its card has no published result for '{task}'"
-        return "none", f"Not measured on these calls; {why}.", ""
-    theirs = _same(mine, case.incumbent)
-    beside = f" against {theirs.score:g} of {case.incumbent.id}" if theirs is not None and case.incumbent is not None else ""
-    source = mine.sources[0]
-    said = f"{mine.benchmark}: {mine.score:g} ({mine.metric}){beside}, on others' data, as {source.title} has it."
-    return "published", f"{said} Not measured on these calls.", source.url
+def unsaid(case: Case) -> tuple[str, ...]:
+    """What is supposed of the calls because nothing tells."""
+    needs = case.needs
+    found = [what for what, told in (("hold no images, sound or files", needs.images), ("want no tools", needs.tools)) if told is None]
+    return (f"The calls {' and '.join(found)}: nothing says so.",) if found else ()
 
 
-def upheld(case: Case) -> tuple[str, ...]:
-    """What every figure of another model supposes."""
-    settings = case.settings
-    return (
-        f"It counts as many tokens as the incumbent, give or take {words.percent(settings.token_ratio)}.",
-        f"{words.percent(settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen.",
-    )
+def kept(case: Case) -> str:
+    """What stays with the incumbent."""
+    return f"{words.percent(case.settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen."
 
 
 def _rungs(case: Case, kind: RungKind, picks: list[Pick]) -> Found:
@@ -100,26 +93,23 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
     thought = case.bill.at(lambda _: price, lambda row: _thinking(row, settings.thinking_tokens)) if thinks else None
     change = Change(
         cost=at,
-        kept=settings.control_share,
+        watched=True,
         factor=(1 - settings.token_ratio, 1 + settings.token_ratio),
         more=thought.by_day - at.by_day if thought is not None else None,
-        upkeep_usd_month=float(settings.audit_usd_month),
         says=("the tokens that it counts", *(("what it may write while it reasons",) if thought is not None else ())),
     )
     where = seller(pick.provider)
-    saving = saved(change, case.bill, case.month, key=case.key(f"{card.id} {pick.provider}")) if case.bill.compared else None
-    evidence, proof, source = published(card, case)
-    own = kind_of(pick.provider, card)
-    ends = case.market.cards.retirement(own, price.model)
-    stands = [*pick.obstacles, *at_provider(where, settings, name=pick.provider, known=own is not None and own == case.kind)]
-    if ends is not None and (ends.day - case.today).days <= settings.retiring_days:
-        stands.append(retiring(ends.day, case.today, f"{where}: it"))
+    saving = saved(change, case, f"{card.id} {pick.provider}")
+    evidence, proof, source = published(card, case.incumbent, case.needs.task, near=settings.published_margin)
+    ends = case.market.cards.retirement(kind_of(pick.provider, card), price.model)
+    stands = (*pick.obstacles, *pick.there)
     return Rung(
         kind=kind,
         name=card.id,
         model=price.model,
         provider=where,
         share=1 - settings.control_share,
+        price=price,
         usd_call=at.usd_call.quantize(Decimal("1e-10")),
         usd_month=after(case.line.baseline_usd_month, saving),
         one_off_usd=settings.one_off_usd(labels=settings.trial_labels),
@@ -132,7 +122,10 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
         obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
         assumptions=(
             _price(price, pick.read, case.today),
-            *upheld(case),
+            *unsaid(case),
+            f"It counts as many tokens as the incumbent, give or take {words.percent(settings.token_ratio)}.",
+            kept(case),
+            *((f"{where[:1].upper()}{where[1:]} serves it in full precision, which nothing says.",) if kind == "open_hosted" else ()),
             *(
                 (f"It does not reason before it answers: 100 tokens of that add {words.thousand(_hundred(price))} to 1,000 calls.",)
                 if thinks
@@ -159,7 +152,7 @@ def _hundred(price: Price) -> Decimal:
 
 
 def _thinking(row: UsageRow, tokens: int) -> Usage:
-    usage, calls = plain_usage(row), row.calls - row.calls_without_usage
+    usage, calls = plain_usage(row), row.calls
     return replace(usage, output_tokens=(usage.output_tokens or 0) + tokens * calls)
 
 
@@ -183,11 +176,6 @@ def _named_next(case: Case, card: Card) -> str:
     return ""
 
 
-def _same(mine: Score, incumbent: Card | None) -> Score | None:
-    scores = incumbent.scores if incumbent is not None else ()
-    return next((one for one in scores if (one.task, one.benchmark, one.metric) == (mine.task, mine.benchmark, mine.metric)), None)
-
-
 def _whose(case: Case) -> str:
     return words.visible(words.models(case.line), 80) or "the incumbent"
 
@@ -198,7 +186,7 @@ def _others(which: str, looked_at: list[Pick], shown: list[Pick]) -> list[str]:
     blocked: dict[str, list[str]] = {}
     for pick in rest:
         if pick.blocked:
-            blocked.setdefault(_why(pick.obstacles), []).append(pick.card.id)
+            blocked.setdefault(_why((*pick.obstacles, *pick.there)), []).append(pick.card.id)
     free = [pick.card.id for pick in rest if not pick.blocked]
     said = [f"{len(free):,} more {which} could be looked at: {words.listing(free, 6)}"] if free else []
     return said + [f"{len(ids):,} {which} left out for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]

@@ -17,6 +17,8 @@ from modicum.types import TaskKind
 
 FEW = 0.001
 """A share below this is taken for a slip, not for a need."""
+SHORT = 4096
+"""Tokens that every language model of these years reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +35,18 @@ class Needs:
     """Of the longest twentieth, at least; of a mean call where only that is known."""
     is_p95: bool
     output_tokens: int | None
+    """Of the longest twentieth of the answers; of a mean one where only that is known."""
+    usual_tokens: int | None = None
+    """In, of the call in the middle; of a mean one where only that is known."""
+
+    @property
+    def together(self) -> int:
+        """Tokens of a long prompt and a long answer; 0 where the calls do not tell."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
 
 
 def needs_of(line: WorkloadFigures, traffic: WorkloadTraffic | None, mean: tuple[float, float] | None) -> Needs:
     """`mean`: tokens in and out of a mean call."""
-    told = traffic is not None
     p95 = traffic.input_tokens_p95 if traffic is not None else None
     declares = traffic.tool_share if traffic is not None else None
     tools = True if line.contract_kind == "tool" or line.task == "tool" else None if declares is None else declares > FEW
@@ -48,7 +57,8 @@ def needs_of(line: WorkloadFigures, traffic: WorkloadTraffic | None, mean: tuple
         structured=line.contract_kind == "object",
         input_tokens=p95 if p95 is not None else round(mean[0]) if mean else None,
         is_p95=p95 is not None,
-        output_tokens=(traffic.output_tokens_p95 if told and traffic is not None else None) or (round(mean[1]) if mean else None),
+        output_tokens=(traffic.output_tokens_p95 if traffic is not None else None) or (round(mean[1]) if mean else None),
+        usual_tokens=(traffic.input_tokens_p50 if traffic is not None else None) or (round(mean[0]) if mean else None),
     )
 
 
@@ -117,19 +127,26 @@ def _abilities(card: Card, needs: Needs) -> Iterable[Obstacle]:
 
 
 def _length(card: Card, needs: Needs, settings: LadderSettings) -> Iterable[Obstacle]:
-    if needs.input_tokens is None:
-        return
-    most = card.limits.longest_input_tokens if card.limits is not None else None
-    which = "the longest twentieth of the calls has" if needs.is_p95 else "a mean call has"
-    more = f"{which} {needs.input_tokens:,} tokens{' or more' if needs.is_p95 else ''}"
-    together = needs.input_tokens + (needs.output_tokens or 0)
-    if most is None:
-        if together * (1 + settings.token_ratio) > 4096:
-            yield Obstacle(kind="context", text=f"no source says how much it reads; {more}", hard=False)
-    elif together > most:
-        yield Obstacle(kind="context", text=f"reads {most:,} tokens; {more}")
-    elif together * (1 + settings.token_ratio) > most:
-        yield Obstacle(kind="context", text=f"reads {most:,} tokens, which its own count may reach: {more}", hard=False)
+    """Prompt and answer against the window, the prompt against the longest input, the answer against the longest output."""
+    limits, slack = card.limits, 1 + settings.token_ratio
+    context, most_in, most_out = (limits.context_tokens, limits.input_tokens, limits.output_tokens) if limits else (None, None, None)
+    which, prompts = ("the longest twentieth of the calls has", " or more") if needs.is_p95 else ("a mean call has", "")
+    if needs.input_tokens is not None:
+        more = f"{which} {needs.input_tokens:,} tokens{prompts}"
+        if context is None and most_in is None and needs.together * slack > SHORT:
+            usual = needs.usual_tokens or 0
+            half = f"half of the calls have {usual:,} tokens or more" if needs.is_p95 and usual > SHORT else more
+            yield Obstacle(kind="context", text=f"no source says how much it reads; {half}", hard=usual > SHORT)
+        windows = [(most, tokens) for most, tokens in ((context, needs.together), (most_in, needs.input_tokens)) if most is not None]
+        over = [(most, tokens) for most, tokens in windows if tokens * slack > most]
+        if over:
+            most, tokens = min(over, key=lambda one: (one[1] <= one[0], one[0]))
+            near = ";" if tokens > most else ", which its own count may reach:"
+            yield Obstacle(kind="context", text=f"reads {most:,} tokens{near} {more}", hard=tokens > most)
+    if most_out is not None and needs.output_tokens is not None and needs.output_tokens * slack > most_out:
+        answers = f"the longest twentieth of the answers has {needs.output_tokens:,} or more"
+        answers = answers if needs.is_p95 else f"a mean answer has {needs.output_tokens:,}"
+        yield Obstacle(kind="context", text=f"writes {most_out:,} tokens at most; {answers}", hard=needs.output_tokens > most_out)
 
 
 def _licence(card: Card) -> Iterable[Obstacle]:

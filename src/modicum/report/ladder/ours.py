@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from decimal import Decimal
 
 from modicum.catalog.terms import NOT_ADVICE, terms_for
 from modicum.report import words
 from modicum.report.ladder.case import Case
-from modicum.report.ladder.net import Change, after, cheaper, saved, usd
+from modicum.report.ladder.net import Change, after, cheaper, less, saved
 from modicum.report.month import Coverage
 from modicum.report.records import IN_FORCE
 from modicum.report.rungs import Evidence, Obstacle, Rung
 from modicum.stats.binomial import fewest_draws
-from modicum.types import Saving
 
 CERTIFY_SHARE = 0.35
 """Of a workload's calls, the newest, that `fit` keeps to prove on."""
@@ -31,7 +29,7 @@ def exact_cache(case: Case) -> tuple[Rung | None, str]:
         return None, f"exact cache: {many} had been answered within the day before"
     answers = Coverage(share=share, accepted=round(share * seen), groups=seen)
     change = Change(answers=answers, says=("the share of repeats",))
-    saving = saved(change, case.bill, case.month, key=case.key("exact cache")) if case.bill.compared else None
+    saving = saved(change, case, "exact cache")
     return Rung(
         kind="exact_cache",
         name="exact cache",
@@ -66,8 +64,7 @@ def _certified(case: Case) -> Rung:
     line, settings, certificate = case.line, case.settings, case.line.certificate
     assert certificate is not None
     share = certificate.coverage_calls * (1 - settings.control_share)
-    computing = case.bill.calls_month * share * float(settings.serving_usd_call)
-    saving = _less(line.saving, computing + float(settings.audit_usd_month))
+    saving = less(line.saving, case, answered=case.bill.calls_month * share)
     # What it took to prove it is spent; a person's look at it in shadow is still to come.
     once = Decimal(0) if line.state == "on" else settings.one_off_usd(small=True)
     steps = {
@@ -143,20 +140,6 @@ def _uncertified(case: Case) -> Rung:
             *((f"What it would answer is not known; were it every call, it would save {words.money(most)} a month.",) if most else ()),
             _computing(case),
         ),
-    )
-
-
-def _less(saving: Saving | None, usd_month: float) -> Saving | None:
-    """The certificate's saving, net of what computing and audits cost."""
-    if saving is None or saving.usd_month is None:
-        return saving
-    cost = usd(usd_month)
-    low, high = saving.low_usd_month, saving.high_usd_month
-    return replace(
-        saving,
-        usd_month=saving.usd_month - cost,
-        low_usd_month=None if low is None else low - cost,
-        high_usd_month=None if high is None else high - cost,
     )
 
 

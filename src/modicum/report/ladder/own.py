@@ -1,8 +1,7 @@
-"""The rung of an open model on own hardware: the machine that costs least at this workload's hours."""
+"""The rung of an open model on own hardware: the machine that costs least at this workload's hours and holds its long calls."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,14 +10,16 @@ from modicum.errors import InputError
 from modicum.plan.cost import Assumptions
 from modicum.plan.machines import Machine, machines
 from modicum.plan.planning import Plan, plan
+from modicum.plan.precision import of_name
 from modicum.plan.shape import Shape, from_card
 from modicum.plan.speed import TESTED
-from modicum.plan.traffic import MONTH_HOURS, Hour, Traffic
+from modicum.plan.traffic import MONTH_HOURS, Hour, Traffic, busiest_minute
 from modicum.report import words
 from modicum.report.ladder.bill import Priced
 from modicum.report.ladder.case import Case
+from modicum.report.ladder.evidence import published
 from modicum.report.ladder.market import Pick, recent
-from modicum.report.ladder.models import published
+from modicum.report.ladder.models import kept, unsaid
 from modicum.report.ladder.net import Change, after, cheaper, saved
 from modicum.report.rungs import Obstacle, Rung
 
@@ -38,26 +39,30 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
     if picks and all(pick.card.kind != "llm" for pick in picks):
         return None, "own hardware: what it takes is worked out for language models alone"
     traffic, even = _hours(case)
+    room = max(1, case.needs.together)
     found: list[tuple[Plan, Pick]] = []
-    for pick in recent([pick for pick in picks if not pick.blocked], case.today):
+    for pick in recent([pick for pick in picks if not pick.unfit], case.today):
         try:
             shape = from_card(pick.card)
         except InputError:
             continue  # the catalogue does not know its shape
-        best = cheapest(shape, traffic, case.settings.machines)
+        best = cheapest(shape, traffic, room, case.settings.machines)
         if best is not None:
             found.append((best, pick))
         if len(found) == TRIED:
             break
     if not found:
-        return None, "own hardware: no open model for this kind of task whose shape is known fits on a machine of the list"
+        return None, (
+            "own hardware: no open model for this kind of task whose shape is known fits on a machine of the list"
+            f" with calls of {room:,} tokens"
+        )
     chosen, pick = min(found, key=lambda one: (_month(one[0]), one[1].parameters))
     return _rung(case, chosen, pick, traffic, even), ""
 
 
-def cheapest(shape: Shape, traffic: Traffic, given: Assumptions) -> Plan | None:
-    """The machine that costs least in a month; those whose price alone is above the best so far are not tried."""
-    context = max(1, math.ceil(traffic.tokens_in + traffic.tokens_out))
+def cheapest(shape: Shape, traffic: Traffic, context: int, given: Assumptions) -> Plan | None:
+    """The machine that costs least in a month among those with room for calls of `context` tokens; those whose price alone is above the
+    best so far are not tried."""
     best: Plan | None = None
     for machine in sorted(machines().values(), key=lambda one: _least_usd_month(one, given)):
         if best is not None and _least_usd_month(machine, given) >= _month(best):
@@ -77,12 +82,14 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
     million = usd_call / Decimal(tokens) * MILLION
     change = Change(
         cost=Priced(by_day=case.bill.by_day * 0.0, usd_call=usd_call),
-        kept=settings.control_share,
-        upkeep_usd_month=float(month + settings.audit_usd_month),
+        watched=True,
+        machines_usd_month=month,
     )
     name = f"{pick.card.id} on {_of(running.machines)}{chosen.machine_name}"
-    saving = saved(change, case.bill, case.month, key=case.key("own")) if case.bill.compared else None
-    evidence, proof, source = published(pick.card, case)
+    saving = saved(change, case, "own")
+    evidence, proof, source = published(
+        pick.card, case.incumbent, case.needs.task, near=settings.published_margin, coarser=_coarser(chosen, pick)
+    )
     stands = list(pick.obstacles)
     slow = case.traffic.duration_ms_p95 if case.traffic is not None else None
     if slow is not None and running.seconds_a_call_peak * 1000 > SLOWER * slow:
@@ -91,10 +98,10 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
     incumbent = case.usd_call
     enough = None if not incumbent else float(month / (incumbent * Decimal(str(1 - settings.control_share))))
     at_most = running.capacity_calls_hour * settings.machines.headroom * MONTH_HOURS * running.machines
-    pays = ""
+    first: tuple[str, ...] = ()
     if enough is not None and saving is not None and (saving.usd_month or 0) <= 0:
-        pays = f" It pays from about {enough:,.0f} calls a month on; there are {calls:,.0f}."
-        pays = pays if enough <= at_most else " It pays at no volume that these machines could answer."
+        pays = f"costs more than today: pays from about {enough:,.0f} calls a month on, there are {calls:,.0f}"
+        first = (pays if enough <= at_most else "costs more than today: pays at no volume that these machines could answer",)
     bought = f"{words.money(chosen.price_usd)} to buy, over {settings.machines.years:g} years" if chosen.buying else "rented"
     return Rung(
         kind="open_own",
@@ -109,19 +116,37 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
         evidence=evidence,
         proof=proof,
         source=source,
-        needs=(f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",),
+        needs=(
+            *first,
+            f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",
+        ),
         obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
         assumptions=(
             f"{words.money(month)} a month whatever comes: {bought}, power, {settings.machines.care_hours_month:g} hours of care at"
-            f" {words.money(settings.machines.hour_usd)}.{pays}",
+            f" {words.money(settings.machines.hour_usd)}.",
             f"{words.money(million)} a million tokens at these hours, {words.percent(running.utilisation)} busy;"
             f" {words.money(running.usd_mtok_full)} were it busy at all times. {chosen.precision}, speed by roofline (off by"
             f" {words.percent(TESTED[1])} at the median).",
+            _room(case),
             "It answers this workload alone; several may share it.",
             *(("The calls come evenly: when they come is not known.",) if even else ()),
-            f"{words.percent(settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen.",
+            *unsaid(case),
+            kept(case),
         ),
     )
+
+
+def _coarser(chosen: Plan, pick: Pick) -> str:
+    """The format that it would run in, where that is coarser than the one its results were found in."""
+    released = pick.card.weights.precision if pick.card.weights is not None else None
+    return chosen.precision if of_name(chosen.precision).bits < of_name(released or "fp16").bits else ""
+
+
+def _room(case: Case) -> str:
+    """For what length of calls there is memory, and whose figure that is."""
+    needs = case.needs
+    what = "the longest twentieth of prompts and answers" if needs.is_p95 else "the mean, for no more is known: long calls may not fit"
+    return f"There is room for calls of {needs.together:,} tokens: {what}."
 
 
 def _hours(case: Case) -> tuple[Traffic, bool]:
@@ -148,17 +173,11 @@ def _hours(case: Case) -> tuple[Traffic, bool]:
                     calls=count,
                     input_tokens=round(count * tokens_in),
                     output_tokens=max(count, round(count * tokens_out)),  # no answer has less than a token
-                    peak_minute=_busiest_minute(max(count, busiest)),
+                    peak_minute=busiest_minute(max(count, busiest)),
                 )
             )
         before = upto
     return Traffic(hours=tuple(hours), silent_hours=days * DAY_HOURS - len(hours), calls=calls, calls_of_unknown_length=0), even
-
-
-def _busiest_minute(calls: int) -> int:
-    """Of an hour with so many: three standard deviations of a Poisson count above the mean minute."""
-    mean = calls / 60
-    return max(1, math.ceil(mean + 3 * math.sqrt(mean)))
 
 
 def _month(found: Plan) -> Decimal:

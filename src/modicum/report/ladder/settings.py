@@ -63,6 +63,8 @@ class LadderSettings:
     trim_share: float = 0.5
     """Of the text that is sent again and again, what one may hope to leave out; the interval: half of that to half as much again."""
     least_parameters: Mapping[TaskKind, int] = field(default_factory=lambda: LEAST_PARAMETERS)
+    published_margin: float = 0.02
+    """Of the incumbent's score in the same benchmark, how much less still counts as no worse."""
     margin: float = 0.01
     confidence: float = 0.95
     """Of a certificate, as `[fit]` has them."""

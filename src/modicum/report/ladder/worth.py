@@ -7,12 +7,13 @@ from decimal import Decimal
 
 from modicum.report import words
 from modicum.report.ladder.settings import LadderSettings
+from modicum.report.month import FEWEST_DAYS
 from modicum.report.records import Totals, WorkloadFigures
 from modicum.report.rungs import Evidence, Ladder, Rung, Worth
 from modicum.types import Saving
 
 SHOWN = 3
-NO_INTERVAL = "Whether anything here is worth changing cannot be said yet: fewer than three days were observed."
+FEW_DAYS = "Whether anything here is worth changing cannot be said yet: fewer than three days were observed."
 NEAR = Decimal("0.9")
 STRONGEST: tuple[Evidence, ...] = ("certified", "measured", "published", "none")
 Found = list[tuple[Ladder, Rung]]
@@ -21,8 +22,8 @@ Found = list[tuple[Ladder, Rung]]
 def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Totals, settings: LadderSettings | None = None) -> Worth:
     """Of each workload its best rung; together they must pass the threshold.
 
-    Changing: what is certified, or measured on these very calls. Trying: what would pass if it turned out good enough. A saving without an
-    interval (under three days) passes nothing.
+    Changing: what is certified, or measured on these very calls. Trying: what would pass if it turned out good enough. Where days are too
+    few to say how they differ (under three), or nobody recorded any, nothing passes.
     """
     given = settings or LadderSettings()
     names = {line.workload_id: words.visible(line.name, 60) for line in lines}
@@ -45,17 +46,16 @@ def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Tot
         one_off_usd=once,
         rungs=tuple((one.workload_id, rung.name) for one, rung in shown),
         threshold=threshold,
-        sentence=NO_INTERVAL
-        if _without_intervals(found)
+        sentence=FEW_DAYS
+        if _too_few_days(found)
         else _sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
     )
 
 
-def _without_intervals(found: Sequence[Ladder]) -> bool:
-    """Savings are known, and how sure they are is not."""
-    savings = [rung.saving for one in found for rung in one.rungs if rung.kind != "incumbent" and rung.saving is not None]
-    known = [saving for saving in savings if saving.usd_month is not None]
-    return bool(known) and all(saving.low_usd_month is None for saving in known)
+def _too_few_days(found: Sequence[Ladder]) -> bool:
+    """Savings are known, and no ladder has the days to say what a month would bring."""
+    known = [one for one in found if any(rung.saving is not None for rung in one.rungs if rung.kind != "incumbent")]
+    return bool(known) and all(one.days < FEWEST_DAYS for one in known)
 
 
 def _is_proven(rung: Rung) -> bool:
@@ -72,7 +72,7 @@ def _best(found: Sequence[Ladder], given: LadderSettings, fits: Callable[[Rung],
     the one with the strongest evidence, then with least in its way, then the smallest."""
     best: Found = []
     for one in found:
-        each = [rung for rung in one.rungs if fits(rung) and not rung.blocked and _net(rung, given) > 0]
+        each = [rung for rung in one.rungs if one.days >= FEWEST_DAYS and fits(rung) and not rung.blocked and _net(rung, given) > 0]
         if each:
             most = max(_net(rung, given) for rung in each)
             near = [rung for rung in each if _net(rung, given) >= NEAR * most]

@@ -1,0 +1,96 @@
+"""Models that are called and stop answering soon, or have, with what their workloads cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from modicum.catalog import Catalogue
+from modicum.catalog.cards import Cards
+from modicum.report import words
+from modicum.report.costing import day_of, model_of
+from modicum.report.ladder.build import Window, windows
+from modicum.report.ladder.sellers import kind_of
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.records import WorkloadFigures
+from modicum.report.rungs import RetiringModel
+from modicum.report.saving import a_month
+from modicum.report.spend import spend
+
+if TYPE_CHECKING:
+    from modicum.store.calls import UsageRow
+
+
+def retiring(
+    usage: Sequence[UsageRow],
+    lines: Sequence[WorkloadFigures],
+    cards: Cards,
+    catalogue: Catalogue,
+    settings: LadderSettings,
+    now: datetime,
+) -> tuple[RetiringModel, ...]:
+    """Models called in this report that stop answering within the days that are called soon, or have: the first to go first."""
+    names = {line.workload_id: line.name for line in lines}
+    groups: dict[tuple[str, str | None], list[tuple[int, UsageRow]]] = defaultdict(list)
+    for window, rows in _by_scope(usage):
+        for row in rows:
+            if not row.specialist:
+                groups[(model_of(row), row.provider)].append((len(window.days), row))
+    found = []
+    for (model, provider), its in groups.items():
+        kind = kind_of(provider, None) or provider
+        ends = cards.retirement(kind, model)
+        if ends is None or (ends.day - now.date()).days > settings.retiring_days:
+            continue
+        by_workload: dict[str | None, list[tuple[int, UsageRow]]] = defaultdict(list)
+        for one in its:
+            by_workload[one[1].workload_id].append(one)
+        workloads = sorted(
+            ((own, names[own], _spend_month(part, catalogue)) for own, part in by_workload.items() if own in names and own is not None),
+            key=lambda one: (-(one[2] if one[2] is not None else Decimal(-1)), one[1]),
+        )
+        calls = sum(row.calls for _, row in its)
+        month = _spend_month(its, catalogue)
+        day, gone = ends.day, ends.day <= now.date()
+        last = max(day_of(row) for _, row in its)
+        what = "stopped answering" if gone else "stops answering"
+        despite = f", though it was called until {words.span(last, last)}" if last > day else ""
+        then = f" ({ends.replacement} is named to follow it)" if ends.replacement else ""
+        where = f" for {words.listing([words.visible(name, 60) for _, name, _ in workloads])}" if workloads else ""
+        found.append(
+            RetiringModel(
+                model=model,
+                provider=ends.provider,
+                day=day,
+                gone=gone,
+                replacement=ends.replacement,
+                source=ends.sources[0].url,
+                calls=calls,
+                spend_usd_month=month,
+                workloads=tuple(workloads),
+                sentence=f"{words.visible(model, 60)} {what} on {words.span(day, day)}{then}{despite}: {words.count(calls, 'call')}{where},"
+                f" {words.money(month)} a month.",
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (one.day, -(one.spend_usd_month or 0), one.model)))
+
+
+def _by_scope(usage: Sequence[UsageRow]) -> list[tuple[Window, list[UsageRow]]]:
+    by_scope: dict[str, list[UsageRow]] = defaultdict(list)
+    for row in usage:
+        by_scope[row.scope].append(row)
+    of_scope = windows(usage)
+    return [(of_scope[scope], rows) for scope, rows in sorted(by_scope.items())]
+
+
+def _spend_month(rows: Sequence[tuple[int, UsageRow]], catalogue: Catalogue) -> Decimal | None:
+    """(observed days, row): dollars a month of those whose cost is known; None where none's is."""
+    by_days: dict[int, list[UsageRow]] = defaultdict(list)
+    for days, row in rows:
+        by_days[days].append(row)
+    parts = [a_month(spend(its, catalogue).known_usd, days) for days, its in by_days.items()]
+    known = [part for part in parts if part is not None]
+    return sum(known, Decimal(0)) if known else None
