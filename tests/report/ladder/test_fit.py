@@ -95,10 +95,10 @@ def test_a_longest_input_is_for_the_prompt_alone() -> None:
 def test_own_machines_have_room_for_the_long_calls() -> None:
     roomy = Limits(context_tokens=128_000, sources=SOURCE)
     usual = rung(one(days(10), open_4b(limits=roomy)), "open_own")
-    assert "There is room for calls of 1,100 tokens: the mean, for no more is known: long calls may not fit." in usual.assumptions
+    assert "There is room for calls of 8,192 tokens: how long the longest are is not known." in usual.assumptions
     told = traffic(input_tokens_p50=900, input_tokens_p95=120_000, output_tokens_p95=400)
     long = rung(one(days(10), open_4b(limits=roomy), told=told), "open_own")
-    assert "There is room for calls of 120,400 tokens: the longest twentieth of prompts and answers." in long.assumptions
+    assert "There is room for calls of 120,400 tokens: 95 of 100 prompts and answers are no longer." in long.assumptions
     assert long.usd_call is not None and usual.usd_call is not None
     assert long.name != usual.name  # 17 GB of cache for one such call do not fit on the least machine
 

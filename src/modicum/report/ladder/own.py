@@ -39,14 +39,13 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
     if picks and all(pick.card.kind != "llm" for pick in picks):
         return None, "own hardware: what it takes is worked out for language models alone"
     traffic, even = _hours(case)
-    room = max(1, case.needs.together)
     found: list[tuple[Plan, Pick]] = []
     for pick in recent([pick for pick in picks if not pick.unfit], case.today):
         try:
             shape = from_card(pick.card)
         except InputError:
             continue  # the catalogue does not know its shape
-        best = cheapest(shape, traffic, room, case.settings.machines)
+        best = cheapest(shape, traffic, case.settings.machines)
         if best is not None:
             found.append((best, pick))
         if len(found) == TRIED:
@@ -54,20 +53,20 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
     if not found:
         return None, (
             "own hardware: no open model for this kind of task whose shape is known fits on a machine of the list"
-            f" with calls of {room:,} tokens"
+            f" with calls of {traffic.lengths.together:,} tokens"
         )
     chosen, pick = min(found, key=lambda one: (_month(one[0]), one[1].parameters))
     return _rung(case, chosen, pick, traffic, even), ""
 
 
-def cheapest(shape: Shape, traffic: Traffic, context: int, given: Assumptions) -> Plan | None:
-    """The machine that costs least in a month among those with room for calls of `context` tokens; those whose price alone is above the
-    best so far are not tried."""
+def cheapest(shape: Shape, traffic: Traffic, given: Assumptions) -> Plan | None:
+    """The machine that costs least in a month among those with room for the long calls; those whose price alone is above the best so far
+    are not tried."""
     best: Plan | None = None
     for machine in sorted(machines().values(), key=lambda one: _least_usd_month(one, given)):
         if best is not None and _least_usd_month(machine, given) >= _month(best):
             break
-        found = plan(shape, machine, context=context, traffic=traffic, given=given)
+        found = plan(shape, machine, traffic=traffic, given=given)
         if found.running is not None and (best is None or _month(found) < _month(best)):
             best = found
     return best
@@ -127,7 +126,7 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
             f"{words.money(million)} a million tokens at these hours, {words.percent(running.utilisation)} busy;"
             f" {words.money(running.usd_mtok_full)} were it busy at all times. {chosen.precision}, speed by roofline (off by"
             f" {words.percent(TESTED[1])} at the median).",
-            _room(case),
+            _room(chosen, traffic),
             "It answers this workload alone; several may share it.",
             *(("The calls come evenly: when they come is not known.",) if even else ()),
             *unsaid(case),
@@ -142,11 +141,10 @@ def _coarser(chosen: Plan, pick: Pick) -> str:
     return chosen.precision if of_name(chosen.precision).bits < of_name(released or "fp16").bits else ""
 
 
-def _room(case: Case) -> str:
+def _room(chosen: Plan, traffic: Traffic) -> str:
     """For what length of calls there is memory, and whose figure that is."""
-    needs = case.needs
-    what = "the longest twentieth of prompts and answers" if needs.is_p95 else "the mean, for no more is known: long calls may not fit"
-    return f"There is room for calls of {needs.together:,} tokens: {what}."
+    what = "95 of 100 prompts and answers are no longer" if traffic.lengths.is_p95 else "how long the longest are is not known"
+    return f"There is room for calls of {chosen.context:,} tokens: {what}."
 
 
 def _hours(case: Case) -> tuple[Traffic, bool]:
@@ -177,7 +175,15 @@ def _hours(case: Case) -> tuple[Traffic, bool]:
                 )
             )
         before = upto
-    return Traffic(hours=tuple(hours), silent_hours=days * DAY_HOURS - len(hours), calls=calls, calls_of_unknown_length=0), even
+    found = Traffic(
+        hours=tuple(hours),
+        silent_hours=days * DAY_HOURS - len(hours),
+        calls=calls,
+        calls_of_unknown_length=0,
+        input_tokens_p95=case.traffic.input_tokens_p95 if case.traffic is not None else None,
+        output_tokens_p95=case.traffic.output_tokens_p95 if case.traffic is not None else None,
+    )
+    return found, even
 
 
 def _month(found: Plan) -> Decimal:
