@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modicum.intake import FORMATS as NAMES
 from modicum.intake import Pairs, Passed, Refusal, Told
@@ -190,8 +192,51 @@ def test_langfuse_in_its_other_shapes() -> None:
     }
     (stored,) = told(json.dumps(blob).encode())
     assert stored.call == calls_of(row)
-    (refused,) = take(json.dumps([trace | {"htmlPath": "/x"}]).encode())
-    assert isinstance(refused, Refusal) and "without its observations" in refused.reason
+    (passed,) = take(json.dumps([trace | {"htmlPath": "/x"}]).encode())
+    assert isinstance(passed, Passed) and "without its observations" in passed.what
+    score = {"id": "s", "timestamp": "2026-10-01", "trace_id": "t", "name": "good", "value": 1, "source": "API", "data_type": "NUMERIC"}
+    assert take(json.dumps(score).encode()) == [Passed("score (Langfuse)")]
+    event = {name: value for name, value in row.items() if name not in ("model", "endTime", "traceTags")}
+    event |= {"providedModelName": "gpt-4o", "latencyMs": 1400, "timeToFirstTokenMs": 250, "tags": ["prod"], "parentObservationId": None}
+    (export,) = told(json.dumps(event).encode())
+    assert (export.call.request_model, export.call.duration_ms, export.call.time_to_first_chunk_ms) == ("gpt-4o", 1400.0, 250.0)
+    assert export.call.tags == ("prod",)
+
+
+_LEAF = st.sampled_from(("GENERATION", "SPAN", "EMBEDDING", "TOOL"))
+_TREE: st.SearchStrategy[Any] = st.recursive(
+    st.tuples(_LEAF, st.just([])), lambda inner: st.tuples(_LEAF, st.lists(inner, max_size=4)), max_leaves=25
+)  # fmt: skip
+
+
+@given(_TREE, st.sampled_from(("children", "observations")), st.booleans(), st.booleans())
+def test_every_generation_is_read_however_deep_it_stands(tree: Any, name: str, in_trace: bool, as_text: bool) -> None:
+    made: list[str] = []
+
+    def write(node: Any) -> dict[str, Any]:
+        kind, inner = node
+        made.append(kind)
+        row = {"id": f"o{len(made)}", "type": kind, "startTime": "2026-10-01T08:00:00Z", "model": "m", "input": "a", "output": "b"}
+        listed = [write(one) for one in inner]
+        return row | ({name: json.dumps(listed) if as_text else listed} if listed else {})
+
+    top = write(tree)
+    about = {"sessionId": "s-1", "userId": "u-1"}
+    record = {"id": "t1", "observations": [top], **about} if in_trace else {**top, "traceId": "t1", **about}
+    found = take(json.dumps(record).encode())
+    calls = [one.call for one in found if isinstance(one, Told)]
+    assert len(found) == len(made)
+    assert len(calls) == sum(kind in ("GENERATION", "EMBEDDING") for kind in made)
+    assert {(call.trace_id, call.conversation_id, call.user_id) for call in calls} <= {("t1", "s-1", "u-1")}
+    assert len({call.call_id for call in calls}) == len(calls)
+
+
+def test_what_stands_deeper_than_any_trace_is_refused_by_name() -> None:
+    row: dict[str, Any] = {"id": "o", "type": "GENERATION", "startTime": "2026-10-01T08:00:00Z"}
+    for _ in range(40):
+        row = {**row, "children": [row]}
+    (refused,) = take(json.dumps(row | {"traceId": "t"}).encode())
+    assert isinstance(refused, Refusal) and "nested" in refused.reason
 
 
 def calls_of(row: dict[str, Any]) -> Call:

@@ -70,13 +70,13 @@ class Langfuse:
             one for one in self.observations if one["type"] == asked["type"] and since <= datetime.fromisoformat(one["startTime"]) < until
         ]
         if found.path == "/api/public/v2/observations" and self.v2:
-            at = int(asked.get("cursor", "0"))
-            page = [dict(one) for one in listed[at : at + self.page]]
+            at, length = int(asked.get("cursor", "0")), min(self.page, int(asked["limit"]))
+            page = [dict(one) for one in listed[at : at + length]]
             for one in page:
                 one["providedModelName"] = one.pop("model")
                 for name in ("input", "output"):
                     one[name] = json.dumps(one[name]) if "io" in asked["fields"].split(",") else None
-            meta: dict[str, Any] = {"cursor": str(at + self.page)} if at + self.page < len(listed) else {}
+            meta: dict[str, Any] = {"cursor": str(at + length)} if at + length < len(listed) else {}
             return 200, {}, json.dumps({"data": page, "meta": meta}).encode()
         if found.path == "/api/public/observations":
             number = int(asked["page"])

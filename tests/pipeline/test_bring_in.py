@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,6 +198,57 @@ def test_refusals_of_a_server_are_told_without_the_keys(config: Config, monkeypa
     for address in ("langfuse://", "langfuse://a@b", "langfuse://a?b"):
         with pytest.raises(ConfigError):
             bring_in(config, [address])
+    for address in (
+        "langfuse://a/b c",
+        "langfuse://a/b\r\nx-more: 1",
+        "langfuse://a\t",
+        "langfuse://a/\x00",
+        "langfuse://müller.de",
+        "langfuse://a\\b",
+    ):
+        with pytest.raises(ConfigError, match="is not an address") as told:
+            bring_in(config, [address])
+        assert told.value.message.isprintable()
+    monkeypatch.setenv("LANGFUSE_BASE_URL", "https://a/b\nhost: c")
+    with pytest.raises(ConfigError, match="is not an address"):
+        bring_in(config, ["langfuse://"])
+
+
+def test_a_page_that_is_too_long_is_not_read_and_asked_for_in_parts(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "LONGEST_PAGE_BYTES", 20_000)
+    observations = [generation(number, input=[{"role": "user", "content": f"{number} " + "x" * 4_000}]) for number in range(30)]
+    with Langfuse(observations, page=200) as server:
+        (found,) = bring_in(config, [server.address], since=START)
+        assert found.added == 30
+        assert "limit=200" in server.asked[0] and any("limit=2&" in target or target.endswith("limit=2") for target in server.asked)
+    with Langfuse([generation(50, input="y" * 30_000)]) as server, pytest.raises(RemoteError, match="page of over 0 MiB") as told:
+        bring_in(config, [server.address], since=START)
+    assert "--sample" in told.value.hint
+    with Langfuse(observations, v2=False, page=200) as server, pytest.raises(RemoteError, match="page of over"):
+        bring_in(config, [server.address], since=START)
+
+
+def test_a_server_may_say_when_as_a_date(config: Config) -> None:
+    waits: list[float] = []
+    at = datetime.now(UTC) + timedelta(seconds=90)
+    with Langfuse([generation(1)]) as server:
+        server.troubles = [(429, {"retry-after": email.utils.format_datetime(at, usegmt=True)}, b""), (429, {"retry-after": "999999"}, b"")]
+        log = LangfuseLog(server.address, since=START, sleep=waits.append)
+        assert b"".join(b"".join(source.pieces()) for source, _, _ in log.slices(None)).count(b"traceId") == 1
+    assert 80 < waits[0] <= 90 and waits[1] == api.LONGEST_WAIT_S
+
+
+def test_a_bookmark_holds_for_what_was_asked_then_alone(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PAGES_A_SLICE", 1)
+    monkeypatch.setattr(api, "MOST_TRIES", 1)
+    with Langfuse([generation(number) for number in range(9)]) as server:
+        server.troubles = [(200, {}, None), (500, {}, b"")]
+        with pytest.raises(RemoteError):
+            bring_in(config, [server.address], since=START)
+        asked = len(server.asked)
+        (found,) = bring_in(config, [server.address], since=START + timedelta(minutes=1))
+        assert "cursor" not in server.asked[asked]
+        assert (found.added, found.known) == (6, 2) or found.added + found.known == 8
 
 
 def test_text_that_comes_later_is_looked_at(config: Config, tmp_path: Path) -> None:

@@ -28,37 +28,69 @@ _TIMED_ID = re.compile(r"time-\d\d-\d\d-\d\d-\d{1,6}_(.+)")
 """The id that LiteLLM gives a generation, up to Langfuse's SDK 2: the time, then the response's."""
 _SPAN = (re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}"))
 REDACTED = "redacted-by-litellm"
+_OF_TRACE: Mapping[str, tuple[str, ...]] = {
+    "id": ("traceId", "trace_id"),
+    "name": ("traceName", "trace_name"),
+    "userId": ("userId", "user_id"),
+    "sessionId": ("sessionId", "session_id"),
+    "tags": ("traceTags", "tags"),
+}
+"""What an observation says of its trace, by the trace's own names for it."""
 
 
 def looks_like(names: Any) -> bool:
-    """An observation, or a trace that holds some."""
+    """An observation, a trace that may hold some, or a score."""
     traced = "traceId" in names or "trace_id" in names
     begun = "startTime" in names or "start_time" in names
-    return (traced and begun and ("type" in names or "model" in names)) or is_trace(names)
+    return (traced and begun and ("type" in names or "model" in names)) or is_trace(names) or _is_score(names)
 
 
 def is_trace(names: Any) -> bool:
+    if "type" in names and ("startTime" in names or "start_time" in names):
+        return False
     return ("observations" in names and "id" in names) or ("timestamp" in names and ("bookmarked" in names or "htmlPath" in names))
 
 
+def _is_score(names: Any) -> bool:
+    typed = "dataType" in names or "data_type" in names
+    return typed and "source" in names and "value" in names and ("traceId" in names or "trace_id" in names)
+
+
 def read(line: Line) -> Iterator[Observed | Passed]:
-    """The calls in a record: one of an observation, those of a trace that brings its observations. Raises LogFormatError."""
+    """The calls in a record: of an observation and of those within it, or of a trace that brings its own. Raises LogFormatError."""
     row = line.record()
-    if not is_trace(row):
-        yield observe(row)
+    if _is_score(row):
+        yield Passed("score (Langfuse)")
         return
-    listed = loaded(row.get("observations"))
-    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    if not found:
-        raise LogFormatError("a trace without its observations", hint="export the observations, or the generations, instead of traces")
     refused: list[str] = []
-    for one in found:
+    read = 0
+    for one, trace in _observations(row):
+        read += 1
         try:
-            yield observe(one, row)
+            yield observe(one, trace)
         except InputError as error:
+            if one is row:
+                raise
             refused.append(error.message)
     if refused:
-        raise LogFormatError(f"{len(refused)} of its observations are left out: {refused[0]}")
+        raise LogFormatError(f"{len(refused)} of its {read} observations are left out: {refused[0]}")
+    if not read:
+        yield Passed("trace (Langfuse) without its observations: export those, or the generations, instead")
+
+
+def _observations(row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Each observation of a record with what its trace says, however deep it stands within others, in the order of the record."""
+    waiting: list[tuple[dict[str, Any], Mapping[str, Any]]] = [(row, {})]
+    while waiting:
+        one, trace = waiting.pop()
+        if is_trace(one):
+            trace = one
+        else:
+            yield one, trace
+            trace = {name: value for name, of in _OF_TRACE.items() if (value := _first(one, *of) or trace.get(name)) is not None}
+        within = (loaded(one.get(name)) for name in ("observations", "children"))
+        listed = [inner for many in within if isinstance(many, list) for inner in many if isinstance(inner, dict)]
+        waiting += [(inner, trace) for inner in reversed(listed)]
 
 
 def observe(row: dict[str, Any], trace: Mapping[str, Any] = {}) -> Observed | Passed:
@@ -87,6 +119,8 @@ def observe(row: dict[str, Any], trace: Mapping[str, Any] = {}) -> Observed | Pa
     if asked is not None and not failed and endpoint == "chat_completions":
         response = rebuilt.response(model, answered, response_id=response_id or observation_id, created=int(started_at.timestamp()))
     ended, first = _since(row, started_at, "endTime", "end_time"), _since(row, started_at, "completionStartTime", "completion_start_time")
+    ended = _milliseconds(row, "latencyMs") if ended is None else ended
+    first = _milliseconds(row, "timeToFirstTokenMs") if first is None else first
     call = Call(
         call_id="",
         response_id=response_id,
@@ -229,6 +263,13 @@ def _since(row: Mapping[str, Any], started_at: Any, *names: str) -> float | None
     except LogFormatError:
         return None
     return number(found, "duration") if found >= 0 else None
+
+
+def _milliseconds(row: Mapping[str, Any], name: str) -> float | None:
+    try:
+        return number(row.get(name), name)
+    except LogFormatError:
+        return None
 
 
 def _tags(value: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import base64
 import email.utils
 import hashlib
 import io
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -31,12 +32,16 @@ SCHEMES = ("langfuse://", "langfuse+http://")
 TIMEOUTS = Timeouts(connect_s=10.0, first_byte_s=120.0, read_s=60.0)
 MOST_TRIES = 8
 LONGEST_WAIT_S = 300.0
-LONGEST_PAGE_BYTES = 256 << 20
+LONGEST_PAGE_BYTES = 64 << 20
+"""What is longer is not read to its end; the next try asks for fewer records."""
 PAGES_A_SLICE = 20
 """What was read is on the disk, and the bookmark behind it, at least so often."""
 DEFAULT_DAYS = 30
 _KINDS = ("GENERATION", "EMBEDDING")
+_MOST_RECORDS = 1_000
 _FIGURES = "core,basic,time,metadata,model,usage,trace_context"
+_ADDRESS = re.compile(r"[!-\[\]-~]+")
+"""Visible ASCII without the backslash: what else stood in a target would end its line, or the request."""
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -52,6 +57,10 @@ class Mark:
     cursor: str = ""
     """Where the next page of that part begins: v2's cursor, v1's page."""
     version: int = 2
+
+
+class _TooLongError(Exception):
+    """A page that is longer than what is read of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ class LangfuseLog:
         return found if same else self._start
 
     async def ask(self, client: Client, target: str) -> tuple[int, bytes]:
-        """(status, body) of a request that was answered for good. Raises RemoteError where it never is."""
+        """(status, body) of a request that was answered for good. Raises RemoteError where it never is, _TooLongError."""
         last = ""
         for attempt in range(MOST_TRIES):
             wait = min(2.0**attempt, 60.0)
@@ -137,7 +146,7 @@ class LangfuseLog:
                     async for piece in reply.chunks():
                         size += len(piece)
                         if size > LONGEST_PAGE_BYTES:
-                            raise RemoteError(f"{self.name} sent a page of over {LONGEST_PAGE_BYTES >> 20} MiB")
+                            raise _TooLongError
                         body.append(piece)
                 finally:
                     reply.close()
@@ -166,6 +175,8 @@ class _Slice:
     def __init__(self, log: LangfuseLog, runner: Any, client: Client, parts: list[_Part], mark: Mark) -> None:
         self._log, self._runner, self._client, self._parts = log, runner, client, parts
         self.mark = mark
+        self._fewer = 1
+        """A page is asked for this part of the usual number of records."""
 
     def bookmark(self) -> str | None:
         return None if self.mark.part >= len(self._parts) else msgspec.json.encode(self.mark).decode()
@@ -175,15 +186,26 @@ class _Slice:
             if self.mark.part >= len(self._parts):
                 return
             part = self._parts[self.mark.part]
-            status, body = self._runner.run(self._log.ask(self._client, _target(part, self.mark)))
+            try:
+                status, body = self._runner.run(self._log.ask(self._client, _target(part, self.mark, self._fewer)))
+            except _TooLongError:
+                # v1 counts pages: fewer records a page would be other pages.
+                if self.mark.version == 1 or self._fewer >= _MOST_RECORDS:
+                    raise RemoteError(
+                        f"{self._log.name} sent a page of over {LONGEST_PAGE_BYTES >> 20} MiB, which is not read",
+                        hint="--sample 10% asks for the text of fewer calls; Langfuse's own export to a file has no such limit",
+                    ) from None
+                self._fewer *= 10
+                continue
             if status == 404 and self.mark.version == 2:
                 self.mark = replace(self.mark, version=1, cursor="")
                 continue
             if status != 200:
                 raise self._log.refusal(status)
             records, cursor = _page(body, self.mark, self._log.name)
-            if records:
-                yield _line(records, part.bodies)
+            for one in records:
+                if line := _line(one, part.bodies):
+                    yield line
             self.mark = replace(self.mark, cursor=cursor) if cursor else replace(self.mark, part=self.mark.part + 1, cursor="")
 
 
@@ -204,6 +226,11 @@ def _base(address: str) -> tuple[str, str]:
         host = rest.split("/")[0].rsplit(":", 1)[0] if not rest.startswith("[") else rest.split("]")[0] + "]"
         plain = scheme == SCHEMES[1] or host in _LOOPBACK
         base, name = f"{'http' if plain else 'https'}://{rest}", f"langfuse://{rest}"
+    if not _ADDRESS.fullmatch(base):
+        raise ConfigError(
+            f"{address[:120]!r} is not an address: it holds blanks, line ends or other characters that none may have",
+            hint="for example langfuse://cloud.langfuse.com",
+        )
     found = urlsplit(base)
     if found.scheme not in ("http", "https") or not found.netloc or "@" in found.netloc or found.query or found.fragment:
         raise ConfigError(f"{address[:200]} is not the address of a Langfuse server", hint="for example langfuse://cloud.langfuse.com")
@@ -225,11 +252,12 @@ def _parts(mark: Mark) -> list[_Part]:
     return found + [_Part(kind, since, until, mark.sample >= 1) for kind in _KINDS]
 
 
-def _target(part: _Part, mark: Mark) -> str:
+def _target(part: _Part, mark: Mark, fewer: int = 1) -> str:
     asked = {"type": part.kind, "fromStartTime": _iso(part.since), "toStartTime": _iso(part.until)}
     if mark.version == 1:
         return "/api/public/observations?" + urlencode(asked | {"page": mark.cursor or "1", "limit": "100"})
-    asked |= {"fields": _FIGURES + (",io" if part.bodies else ""), "limit": "200" if part.bodies else "1000"}
+    limit = max(1, (200 if part.bodies else _MOST_RECORDS) // fewer)
+    asked |= {"fields": _FIGURES + (",io" if part.bodies else ""), "limit": str(limit)}
     return "/api/public/v2/observations?" + urlencode(asked | ({"cursor": mark.cursor} if mark.cursor else {}))
 
 
@@ -237,31 +265,43 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _page(body: bytes, mark: Mark, name: str) -> tuple[list[dict[str, Any]], str]:
+class _Paged(msgspec.Struct):
+    data: list[msgspec.Raw]
+    meta: dict[str, Any] | None = None
+
+
+_paged = msgspec.json.Decoder(_Paged).decode
+
+
+def _page(body: bytes, mark: Mark, name: str) -> tuple[list[msgspec.Raw], str]:
     """(records, where the next page begins: empty on the last). Raises RemoteError where it is no page."""
     try:
-        found = msgspec.json.decode(body)
-        records = [one for one in found["data"] if isinstance(one, dict)]
-        about = found.get("meta") or {}
+        found = _paged(body)
+        records, about = found.data, found.meta or {}
         if mark.version == 2:
             cursor = str(about.get("cursor") or "")
         else:
             page = int(mark.cursor or "1")
             cursor = str(page + 1) if records and page < int(about["totalPages"]) else ""
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError, ValueError, AttributeError):
+    except (msgspec.MsgspecError, RecursionError, LookupError, TypeError, ValueError):
         raise RemoteError(f"{name} answers with something else than a page of observations") from None
     if cursor and cursor == mark.cursor:
         raise RemoteError(f"{name} gives the same page again and again")
     return records, cursor
 
 
-def _line(records: list[dict[str, Any]], bodies: bool) -> bytes:
-    """A page as a line; without what was said where only figures were asked for and the server gave all."""
+def _line(record: msgspec.Raw, bodies: bool) -> bytes:
+    """A record as a line; without what was said where only figures were asked for and the server gave all. Empty for what is no record."""
+    try:
+        one = msgspec.json.decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    if not isinstance(one, dict):
+        return b""
     if not bodies:
-        for one in records:
-            one.pop("input", None)
-            one.pop("output", None)
-    return b"".join(msgspec.json.encode(one) + b"\n" for one in records)
+        one.pop("input", None)
+        one.pop("output", None)
+    return msgspec.json.encode(one) + b"\n"
 
 
 def _retry_after(headers: dict[Any, Any]) -> float | None:
