@@ -15,7 +15,7 @@ from tests.report.records import days, report, row, workload
 
 
 def test_a_month_is_drawn_day_by_day_the_dearest_workloads_apart() -> None:
-    usage = [one for own in range(6) for one in days(30, workload_id=f"w{own}", calls=10 * (6 - own), calls_without_cost=0)]
+    usage = [one for own in range(6) for one in days(30, workload_id=f"w{own}", calls=10 * (6 - own))]
     it = report(usage, workloads=[workload(f"w{own}") for own in range(6)]).trend
     assert it is not None and it.step == "day" and len(it.slices) == 30
     assert len(it.names) == 5 and it.names[-1] == REST

@@ -43,6 +43,8 @@ class Row(Protocol):
     @property
     def sound(self) -> bool: ...
     @property
+    def length(self) -> int | None: ...
+    @property
     def calls(self) -> int: ...
     @property
     def input_tokens(self) -> int: ...
@@ -79,7 +81,9 @@ def list_cost(row: Row, catalogue: Catalogue) -> Decimal | None:
 def price_of(row: Row, catalogue: Catalogue, *, tier: str | None = None) -> Price | None:
     """The price of the model that answered, else of the one that was asked (a deployment's own name says nothing). `tier`: in place of
     the row's."""
-    length = row.input_tokens // row.calls if row.counted and row.calls else 0
+    length = row.length
+    if length is None:
+        length = row.input_tokens // row.calls if row.counted and row.calls else 0
     for model in dict.fromkeys((row.response_model, row.request_model)):
         if model:
             found = tiers.price(

@@ -38,6 +38,8 @@ class SpendRow:
     """What they used does not contradict itself: no more was cached than sent."""
     specialist: bool = False
     """A specialist of ours answered."""
+    length: int | None = None
+    """Input tokens of one of them, as far as a price depends on it; None: their mean."""
     calls: int
     estimated: int
     """Calls whose tokens are estimates."""
@@ -114,5 +116,5 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
 
 
 def _row(values: dict[str, Any], cost: str) -> SpendRow:
-    del values["length"]
-    return SpendRow(**{**values, "specialist": bool(values["specialist"])}, cost_usd=Decimal(cost))
+    told = {"specialist": bool(values["specialist"]), "length": values["input_tokens"] // values["calls"]}
+    return SpendRow(**{**values, **told}, cost_usd=Decimal(cost))

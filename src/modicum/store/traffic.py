@@ -196,10 +196,10 @@ class Look:
         """(input tokens of the calls in conversations, those of them that stood in an earlier call of theirs); only of calls whose text and
         tokens are known. A call's tokens are taken as spread evenly over its characters."""
         self._sent()
-        found = self._sql.execute(
+        ((sent, again),) = self._sql.execute(
             "SELECT coalesce(sum(tokens), 0)::DOUBLE, coalesce(sum(tokens_again), 0)::DOUBLE FROM sent WHERE run IS NOT NULL"
-        ).fetchone()
-        return found or (0.0, 0.0)
+        ).fetchall()
+        return sent, again
 
     def _sent(self) -> None:
         # What was sent to get the newest answer of a request is an earlier request, whether or not either names its conversation.
@@ -254,9 +254,10 @@ class Look:
 
     def runs(self) -> tuple[int, list[tuple[int, UsageRow]]]:
         """How many conversations there are, and what their calls used: (number of the kind, its row) by models, provider, tier and day."""
-        count = self._sql.execute("SELECT count(DISTINCT run) FROM t WHERE inside AND run IS NOT NULL").fetchone()
+        # Read to the end: an unfinished result keeps the connection from all else.
+        ((count,),) = self._sql.execute("SELECT count(DISTINCT run) FROM t WHERE inside AND run IS NOT NULL").fetchall()
         rows = self._usage("IN (FROM runs)", "NULL::UBIGINT", [])
-        return count[0] if count else 0, [(kind, row) for _, kind, row, _ in rows]
+        return count, [(kind, row) for _, kind, row, _ in rows]
 
     def dearest(self, rates: Iterable[tuple[int, float, float]], most: int) -> list[Run]:
         """The conversations that cost most or nearly so: by what was written down, else by `rates`: (kind, dollars of an input token, of

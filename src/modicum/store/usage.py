@@ -62,6 +62,8 @@ class UsageRow:
     """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
     sound: bool = True
     """What they used does not contradict itself: no more was cached than sent."""
+    length: int | None = None
+    """Input tokens of one of them, as far as a price depends on it; None: their mean."""
 
     @property
     def costed(self) -> bool:
@@ -120,8 +122,7 @@ def count(home: Path) -> tuple[int, int, int]:
     counted = "SELECT count(*), count(*) FILTER (reason IS NULL), count(*) FILTER (NOT seen) FROM"
     with viewed(home, memory=SUMMING) as view:
         for query, values in figures(view, ("reason", "seen")):
-            some = view.connection.execute(f"{counted} ({query})", values).fetchone()
-            assert some is not None
+            (some,) = view.connection.execute(f"{counted} ({query})", values).fetchall()
             calls, undecided, unseen = calls + some[0], undecided + some[1], unseen + some[2]
     return calls, undecided, unseen
 
@@ -206,6 +207,7 @@ def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
             duration_p95_ms=p95,
             refused=refused,
             sound=sound,
+            length=tokens_in // calls,
         )
 
 

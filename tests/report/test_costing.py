@@ -1,0 +1,218 @@
+"""One truth about cost: whatever rows the store sums calls up in, they cost what the calls cost one by one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modicum.backends.priced import priced
+from modicum.catalog import Catalogue, cost
+from modicum.catalog.compiled import compiled
+from modicum.catalog.listed import Listed
+from modicum.config import Config, load
+from modicum.report import tiers
+from modicum.report.costing import NO_MODEL, cost_of, list_cost, model_of
+from modicum.report.gather import gather
+from modicum.report.ladder.bill import bill
+from modicum.report.look import traffic
+from modicum.report.money import spend_by
+from modicum.report.spend import spend
+from modicum.store.alike import STEPS
+from modicum.store.calls import Calls
+from modicum.store.segments import SegmentWriter
+from modicum.types import Call, Decision, Usage, new_call_id
+from tests.report.records import FIRST, row
+
+START = datetime(2026, 10, 1, 9, tzinfo=UTC)
+MICRO = Decimal("0.000001")
+MODELS = ("gpt-4o", "gpt-4o-2024-08-06", "gemini-2.5-pro", "claude-sonnet-4-20250514", "nobody-knows-it", "own", None)
+
+
+def some_calls(seed: int, count: int) -> Iterator[Call]:
+    """Calls with a recorded cost (nothing, something) and without one, of unknown models, cached, in batches, broken off, refused."""
+    dice = random.Random(seed)
+    for _ in range(count):
+        model = dice.choice(MODELS)
+        sent = dice.choice((0, 12, 900, 31_999, 32_001, 199_000, 200_001, 300_000, 900_000))
+        got = dice.choice((0, 3, 700))
+        read = dice.choice((0, 0, sent // 2, sent, sent + 1))
+        write = dice.choice((0, 0, max(0, sent - read) // 2))
+        fields: dict[str, Any] = {
+            "usage": Usage(
+                input_tokens=sent,
+                output_tokens=got,
+                cache_read_tokens=dice.choice((None, read)),
+                cache_write_tokens=dice.choice((None, write)),
+                cache_write_1h_tokens=dice.choice((None, 0, write // 2)),
+                audio_output_tokens=dice.choice((None, None, got // 2)),
+                estimated=dice.random() < 0.2,
+            ),
+            "status": 200,
+            "cost_usd": dice.choice((None, None, None, Decimal(0), Decimal("0.0000021"), Decimal("0.123456789012"))),
+        }
+        what = dice.random()
+        if what < 0.1:  # a stream that broke before it said what it used
+            fields |= {"usage": Usage(), "cost_usd": dice.choice((None, Decimal("0.5")))}
+        elif what < 0.2:
+            fields |= {"usage": Usage(), "cost_usd": None, "status": dice.choice((400, 429, 499, 500))}
+        elif what < 0.25:
+            fields |= {"usage": Usage(input_tokens=sent), "status": 502}
+        elif what < 0.3:
+            fields |= {"cost_usd": Decimal(0), "decision": Decision(reason="answered", workload_id=None, answered_by="modicum/w")}
+        yield Call(
+            call_id=new_call_id(),
+            started_at=START + timedelta(minutes=dice.randrange(6 * 1440)),
+            scope=dice.choice(("default", "other")),
+            conversation_id=dice.choice((None, "a", "b")),
+            request_model=dice.choice((model, "gpt-4o", None)),
+            response_model=model,
+            provider=dice.choice((None, "openai", "anthropic", "google", "azure")),
+            service_tier=dice.choice((None, None, "batch", "flex", "default")),
+            key_id=dice.choice((None, "k1")),
+            client_id=dice.choice((None, "c1", "c2")),
+            tags=dice.choice(((), ("prod",))),
+            **fields,
+        )
+
+
+def one_by_one(calls: list[Call], catalogue: Catalogue) -> tuple[Decimal, int]:
+    """(dollars, calls of unknown cost), as somebody would work it out by hand."""
+    usd, unknown = Decimal(0), 0
+    for call in calls:
+        if call.decision is not None or call.cost_usd is not None:
+            usd += call.cost_usd or 0
+            continue
+        if call.status and call.status >= 400 and call.status != 499 and call.usage.input_tokens is None:
+            continue
+        found = None
+        for model in dict.fromkeys((call.response_model, call.request_model)):
+            price = model and tiers.price(
+                catalogue,
+                model,
+                call.started_at.date(),
+                input_tokens=call.usage.input_tokens or 0,
+                provider=call.provider,
+                service_tier=call.service_tier,
+            )
+            if price:
+                found = cost(price, call.usage)
+                break
+        usd += found or 0
+        unknown += found is None
+    return usd, unknown
+
+
+def kept(config: Config, calls: list[Call], *, compacted: bool) -> None:
+    found, writer = Calls(config.home), SegmentWriter(config.home)
+    for call in calls:
+        writer.append(call)
+    writer.close()
+    if compacted:
+        found.compact()
+
+
+@pytest.mark.parametrize(("seed", "compacted"), [(1, True), (2, False)])
+def test_the_report_and_spend_agree_to_the_micro_dollar(tmp_path: Path, seed: int, compacted: bool) -> None:
+    toml = tmp_path / "modicum.toml"
+    toml.write_text('[prices."own"]\ninput_usd_mtok = 1.1\noutput_usd_mtok = 3.3\nrequest_usd = 0.01\nsource = "contract"\n')
+    config = load(toml, flags={"store.home": tmp_path / "home"})
+    calls = list(some_calls(seed, 700))
+    kept(config, calls, compacted=compacted)
+    catalogue = Catalogue(*priced(config))
+    usd, unknown = one_by_one(calls, catalogue)
+    assert usd > 1 and unknown > 10
+
+    for by in (["model"], ["day", "provider"], ["key", "client", "tag", "hour", "size", "workload", "scope"]):
+        lines = spend_by(config, by)  # type: ignore[arg-type]
+        assert abs(sum((line.cost_usd or Decimal(0) for line in lines), Decimal(0)) - usd) < MICRO, by
+        assert sum(line.calls_of_unknown_cost for line in lines) == unknown
+
+    report = gather(config)
+    assert report.totals.spend_usd is not None and abs(report.totals.spend_usd - usd) < MICRO
+    assert report.totals.unpriced_calls == unknown
+    for parts in (report.models, report.scopes, report.trend.slices if report.trend else ()):
+        assert abs(sum((part.spend_usd or Decimal(0) for part in parts), Decimal(0)) - usd) < MICRO
+    by_model = {line.names["model"]: line.cost_usd for line in spend_by(config, ["model"])}
+    for model in report.models:
+        # A specialist's answers cost nothing and are no model's on the page.
+        mine, theirs = model.spend_usd, by_model[None if model.model == NO_MODEL else model.model]
+        assert (mine or Decimal(0)) == pytest.approx(theirs or Decimal(0), abs=MICRO), model.model
+
+
+def test_conversations_cost_the_same(tmp_path: Path) -> None:
+    config = load(None, flags={"store.home": tmp_path / "home"})
+    calls = list(some_calls(3, 200))
+    kept(config, calls, compacted=True)
+    answered = [one for one in calls if one.conversation_id and (one.status or 200) < 400 and one.decision is None]
+    usd, _ = one_by_one(answered, Catalogue(*priced(config)))
+    found = traffic(config)
+    assert found.calls_in_conversations == len(answered)
+    assert found.conversation_spend_usd is not None and abs(found.conversation_spend_usd - usd) < MICRO
+    assert abs(sum((one.spend_usd or Decimal(0) for one in found.conversations), Decimal(0)) - usd) < MICRO
+
+
+def test_every_length_at_which_a_listed_price_rises_is_a_step() -> None:
+    found: set[int] = set()
+
+    def look(value: Any) -> None:
+        if isinstance(value, list | tuple):
+            if len(value) == 2 and isinstance(value[0], int) and isinstance(value[1], str):
+                found.add(value[0])
+            for one in value:
+                look(one)
+        elif isinstance(value, dict):
+            for one in value.values():
+                look(one)
+
+    import msgspec
+
+    look(msgspec.json.decode(compiled()))
+    assert found and found <= set(STEPS), sorted(found - set(STEPS))
+    assert Listed(compiled())
+
+
+def test_what_was_written_down_comes_before_the_list() -> None:
+    catalogue = Catalogue({"big": {"input_usd_mtok": "10", "output_usd_mtok": "20", "source": "ours"}})
+    plain = row()
+    assert cost_of(plain, catalogue) == Decimal("1.2") == list_cost(plain, catalogue)
+    cached = row(calls_without_cost=0)
+    assert cost_of(cached, catalogue) == 0 and list_cost(cached, catalogue) == Decimal("1.2")
+    contract = row(calls_without_cost=0, cost_usd=Decimal("0.9"))
+    assert cost_of(contract, catalogue) == Decimal("0.9")
+    assert cost_of(row(request_model="x", response_model=None), catalogue) is None
+    assert cost_of(row(calls_without_usage=100), catalogue) is None
+    assert cost_of(row(sound=False), catalogue) is None
+    assert cost_of(row(refused=True, calls_without_usage=100), catalogue) == 0
+    assert cost_of(row(specialist=True, request_model="x", response_model="modicum/w"), catalogue) == 0
+    assert model_of(row(request_model=None, response_model=None)) == NO_MODEL
+
+
+def test_a_bill_keeps_what_a_contract_takes_off_and_what_a_cache_answers() -> None:
+    catalogue = Catalogue({"big": {"input_usd_mtok": "10", "output_usd_mtok": "20", "source": "ours"}})
+    contract = row(calls_without_cost=0, cost_usd=Decimal("0.9"))  # a quarter off
+    cached = row(1, calls_without_cost=0, cost_usd=Decimal(0))
+    found = bill([contract, cached], [FIRST, FIRST + timedelta(days=1)], catalogue)
+    assert found.by_day.tolist() == [0.9, 0.0]
+    big = catalogue.price("big", date(2026, 10, 1))
+    assert big is not None
+    half = replace(big, input_usd_mtok=Decimal(5), output_usd_mtok=Decimal(10))
+    in_batches = found.at(lambda _: half, ours=True)
+    assert in_batches is not None and in_batches.by_day.tolist() == [0.45, 0.0], "half of what is paid, not of what is listed"
+    elsewhere = found.at(lambda _: half)
+    assert elsewhere is not None and elsewhere.by_day.tolist() == [0.6, 0.0], "a cache in front answers for any model behind it"
+    free = bill([cached], [FIRST], catalogue).at(lambda _: half)
+    assert free is not None and free.usd_call == Decimal("0.006"), "where all is free today, another model is not"
+
+
+def test_nothing_of_no_calls_is_known_to_be_nothing() -> None:
+    catalogue = Catalogue()
+    assert spend([], catalogue).known_usd == 0
+    refused = spend([row(refused=True, calls_without_usage=100)], catalogue)
+    assert (refused.known_usd, refused.unpriced_calls, refused.mean_usd) == (0, 0, None)
