@@ -140,8 +140,13 @@ def command(home: Path, port: int, ports: Mapping[str, int], name: str) -> list[
 
 def environment(on: Ground) -> dict[str, str]:
     """Of a gateway: a provider's key, and no control calls, for their share would blur the specialist's figures."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODICUM_", "OPENAI_"))}
+    kept = _kept("MODICUM_", "OPENAI_")
     return kept | {"OPENAI_API_KEY": "sk-upstream", "SSL_CERT_FILE": str(on.authority), "MODICUM_ROUTE__CONTROL_SHARE": "0"}
+
+
+def _kept(*without: str) -> dict[str, str]:
+    """The environment. Byte code is written, as pip does where it installs a package: or every start would compile all again."""
+    return {name: value for name, value in os.environ.items() if not name.startswith((*without, "PYTHONDONTWRITEBYTECODE"))}
 
 
 def _key(home: Path) -> str:
@@ -195,7 +200,7 @@ def litellm_command(python: Path, config: Path, port: int) -> list[str]:
 
 
 def litellm_environment(on: Ground, python: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LITELLM_"))}
+    kept = _kept("OPENAI_", "LITELLM_")
     paths = f"{python.parent}{os.pathsep}{kept.get('PATH', '')}"
     return kept | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "SSL_CERT_FILE": str(on.authority), "PATH": paths, "NO_PROXY": "127.0.0.1"}
 

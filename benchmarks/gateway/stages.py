@@ -120,9 +120,9 @@ async def streams(found: Sequence[Side], *, count: int, seconds: float, callers:
 
 
 def starts(on: Ground, python: Path | None, *, count: int) -> list[Row]:
-    """Seconds from the command to the first answer, and memory then."""
+    """Seconds from the command to the first answer, and memory then. A first start of each, which writes its byte code, does not count."""
     rows: list[Row] = []
-    for number in range(count):
+    for number in range(-1, count):
         commands = {"ours": _our_start(on)} | ({SLOW: _litellm_start(on, python)} if python else {})
         for name, (command, env, port, path) in commands.items():
             log = on.folder / f"start-{name}.log"
@@ -130,7 +130,8 @@ def starts(on: Ground, python: Path | None, *, count: int) -> list[Row]:
             with running(command, log, env=env, cwd=sides.ROOT) as process:
                 wait_ready(process, port, path, log)
                 seconds = time.monotonic() - began
-                rows.append({"stage": "start", "side": name, "round": number, "start_s": seconds, "rss_mb": rss_mb(process.pid)})
+                if number >= 0:
+                    rows.append({"stage": "start", "side": name, "round": number, "start_s": seconds, "rss_mb": rss_mb(process.pid)})
     return rows
 
 

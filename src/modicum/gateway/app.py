@@ -18,7 +18,6 @@ from modicum.gateway.endpoints import Place, place
 from modicum.gateway.exchange import JSON, App, Asked, Reply
 from modicum.gateway.live import Serving
 from modicum.gateway.models import models
-from modicum.gateway.tap import callback, traces
 from modicum.gateway.telemetry import CONTENT_TYPE
 from modicum.types import Endpoint, new_call_id
 from modicum.wire import error as wire_error
@@ -65,8 +64,12 @@ async def rest(day: Day, asked: Asked, reply: Reply, found: Place) -> None:
                 raise UnknownEndpointError("metrics are switched off", hint="[telemetry] metrics = true")
             await reply.whole(200, await day.telemetry.render(), ((b"content-type", CONTENT_TYPE),))
         case "traces":
+            from modicum.gateway.tap import traces  # most gateways are told of no calls that others answered
+
             await traces(day, asked, reply, key=key)
         case "tap":
+            from modicum.gateway.tap import callback
+
             await callback(day, asked, reply, key=key)
         case _:
             await admin(day, asked, reply, key=key)

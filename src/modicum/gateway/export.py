@@ -62,11 +62,8 @@ class Exporter:
         self._alarm = alarm
 
     @classmethod
-    def open(cls, config: Config, metrics: Metrics, alarm: Alarm) -> Exporter | None:
-        """For the collector that the configuration or OTEL_EXPORTER_OTLP_ENDPOINT names; None where neither does. Raises ConfigError."""
-        url = config.telemetry.otlp_endpoint or secret("OTEL_EXPORTER_OTLP_ENDPOINT")
-        if not url:
-            return None
+    def open(cls, url: str, config: Config, metrics: Metrics, alarm: Alarm) -> Exporter:
+        """For the collector at `url`. Raises ConfigError."""
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ConfigError("telemetry.otlp_endpoint is not a web address", hint="for example http://127.0.0.1:4318")
         resource = {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modicum.config import Config
+from modicum.config import Config, secret
 from modicum.gateway.alarm import Alarm
-from modicum.gateway.export import Exporter
 from modicum.gateway.metrics import CONTENT_TYPE, Metrics
 from modicum.store.codec import Record
+
+if TYPE_CHECKING:
+    from modicum.gateway.export import Exporter
 
 __all__ = ["CONTENT_TYPE", "Telemetry"]
 
@@ -24,7 +27,12 @@ class Telemetry:
     def open(cls, config: Config, home: Path, *, alarm: Alarm | None = None) -> Telemetry:
         """Nothing is sent before `watch` runs, and nothing at all where no collector is named. Raises ConfigError."""
         metrics = Metrics(config, home)
-        return cls(metrics, Exporter.open(config, metrics, alarm or Alarm()))
+        url = config.telemetry.otlp_endpoint or secret("OTEL_EXPORTER_OTLP_ENDPOINT")
+        if not url:
+            return cls(metrics, None)
+        from modicum.gateway.export import Exporter  # it writes OpenTelemetry's formats
+
+        return cls(metrics, Exporter.open(url, config, metrics, alarm or Alarm()))
 
     def observe(self, record: Record, *, overhead_ms: float, traceparent: str = "") -> None:
         """Count a call that ended. `overhead_ms`: of its duration, what the gateway took itself. `traceparent`: the caller's header."""
