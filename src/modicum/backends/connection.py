@@ -45,7 +45,11 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._where = where
         self._idle_s = idle_s
+        self._now = loop.time
         self._transport: asyncio.Transport | None = None
+        self._came: list[bytes] = []
+        self.on_body = self._came.append
+        """For the parser: the pieces of the body in what came just now."""
         self._parser = httptools.HttpResponseParser(self)
         self._feed: Callable[[bytes], None] = self._parser.feed_data
         self._reply: Reply | None = None
@@ -76,6 +80,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._reply = reply = Reply(self, self._where)
         self._headers = []
+        self._came.clear()
         self._between = self._trailers = 0
         self._begun = self._body_due = self._interim = self._complete = self._keep = False
         self._bodiless = bodiless
@@ -123,21 +128,31 @@ class Connection(asyncio.Protocol):
             return
         self._begun = True
         self._between += len(data)
+        fault = ""
         try:
             self._feed(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._complete:
-                self._fail(UpstreamError(f"{self._where} did not answer as an HTTP server does ({self._fault or type(error).__name__})"))
-                return
-            self._keep = False  # the reply is whole; what came after it is nobody's
-        if self._complete:
-            self._done()
-        elif self._between > LONGEST_HEAD:
-            self._fail(UpstreamError(f"{self._where} did not answer as an HTTP server does (too much between two pieces of its reply)"))
+            fault = self._fault or type(error).__name__
+        came = self._came
+        if came and not self._bodiless:
+            self._between = 0
+            waiting = reply.add(came[0] if len(came) == 1 else b"".join(came))
+            came.clear()
+            if waiting > BUFFER_BYTES:
+                self._pause()
         elif self._body_due:
-            if not self._paused:
-                self._expect(self._silence_s)
             reply.wake()
+        if self._complete:
+            if fault:
+                self._keep = False  # the reply is whole; what came after it is nobody's
+            self._done()
+        elif fault or self._between > LONGEST_HEAD:
+            fault = fault or "too much between two pieces of its reply"
+            self._fail(UpstreamError(f"{self._where} did not answer as an HTTP server does ({fault})"))
+        elif self._body_due and not self._paused:
+            self._deadline = due = self._now() + self._silence_s
+            if due < self._timer_at:
+                self._expect(self._silence_s)
 
     def eof_received(self) -> None:
         self._ended(None)
@@ -199,16 +214,6 @@ class Connection(asyncio.Protocol):
         if self._bodiless:
             self._complete, self._keep = True, False  # the parser would wait for the body that the head speaks of
 
-    def on_body(self, body: bytes) -> None:
-        reply = self._reply
-        if reply is None or self._bodiless:
-            return
-        self._between = 0
-        if reply.add(body) > BUFFER_BYTES and not self._paused and self._transport is not None:
-            self._paused = True
-            self._deadline = NEVER
-            self._transport.pause_reading()
-
     def on_message_complete(self) -> None:
         if self._interim:
             self._interim = False
@@ -216,6 +221,13 @@ class Connection(asyncio.Protocol):
             self._complete = True
 
     # ---------------------------------------------------------------------------------------------------------- within
+
+    def _pause(self) -> None:
+        """Read no more until the reader has taken what waits."""
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._deadline = NEVER
+            self._transport.pause_reading()
 
     def _refuse(self, fault: str) -> None:
         self._fault = fault

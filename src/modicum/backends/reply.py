@@ -134,9 +134,18 @@ class Reply:
             await self._wait()
 
     def add(self, piece: bytes) -> int:
-        """Keep a piece of the body; bytes that wait now."""
-        self._pieces.append(piece)
-        self._size += len(piece)
+        """A piece of the body came: give it to whoever pours, or keep it; bytes that wait now."""
+        if self._sink is None:
+            self._pieces.append(piece)
+            self._size += len(piece)
+        else:
+            try:
+                if self._sink(piece):
+                    return 0
+            except Exception as fault:  # the connection has nothing to do with it: it belongs to who pours
+                self._fault = fault
+            self._sink = None
+        self.wake()
         return self._size
 
     def end(self, error: UpstreamError | None = None) -> None:
@@ -150,15 +159,6 @@ class Reply:
 
     def wake(self) -> None:
         """Something came for whoever waits."""
-        if self._sink is not None:
-            try:
-                more = not self._pieces or self._sink(self._take())
-            except Exception as fault:  # the connection has nothing to do with it: it belongs to who pours
-                self._fault, more = fault, False
-            if not more:
-                self._sink = None
-            elif not self._whole and self._error is None:
-                return
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

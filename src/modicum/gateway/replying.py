@@ -44,7 +44,7 @@ class Line(Protocol):
 class Replying(Reply):
     """One reply on one connection."""
 
-    __slots__ = ("_asked", "_bodiless", "_framed", "_held", "_left", "_line", "keep")
+    __slots__ = ("_asked", "_bodiless", "_chunked", "_framed", "_held", "_left", "_line", "keep")
 
     def __init__(self, line: Line, asked: Asked, *, keep: bool, framed: bool) -> None:
         """`keep`: the caller would ask more on this connection. `framed`: it reads chunks (HTTP/1.1)."""
@@ -55,6 +55,7 @@ class Replying(Reply):
         self._asked = asked
         self._framed = framed
         self._bodiless = asked.method == "HEAD"
+        self._chunked = False
         self._left: int | None = None
         """Bytes that the head promised and that were not written yet; None: it promised none."""
         self._held = b""
@@ -71,6 +72,7 @@ class Replying(Reply):
             pass
         elif self._framed:
             headers = (*headers, CHUNKED)
+            self._chunked = not self._bodiless
         else:
             self.keep = False  # the end of the connection is the end of the body
         self._left = length
@@ -84,8 +86,12 @@ class Replying(Reply):
         self._piece(body, last=last)
 
     def push(self, body: bytes) -> bool:
-        self._piece(body)
-        return self._line.writable is None
+        line = self._line
+        if self._chunked and not (self._held or self.ended or line.closed) and body:  # as most pieces are
+            line.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        else:
+            self._piece(body)
+        return line.writable is None
 
     async def room(self) -> None:
         if self._line.writable is not None:
@@ -102,7 +108,7 @@ class Replying(Reply):
             if self._left < 0 or (last and self._left):
                 self.ended = self.keep = False
                 raise RuntimeError("a reply has another length than its head says")
-        elif self._framed:
+        elif self._chunked:
             if last:
                 body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
             elif body:
@@ -163,12 +169,5 @@ def refusal(status: int) -> bytes:
     return b"%b%b\r\n\r\n%b" % (LINES[status], b"\r\n".join(map(_colon, headers)), body)
 
 
-def _line(status: int) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
-
-
-LINES = [_line(status) for status in range(1000)]
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+LINES = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode() for status in range(1000)]
