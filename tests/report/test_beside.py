@@ -51,7 +51,7 @@ def test_totals_of_days_with_and_without_calls(tmp_path: Path) -> None:
     assert alone.usd is not None and rest.usd is not None and rest.usd < alone.usd
     assert rest.usd + 7 * Decimal("0.0026") >= alone.usd > rest.usd
     assert beside(config, until=at + timedelta(days=1)) == ()
-    report = CliRunner().invoke(cli, ["report", "--home", str(config.home)], catch_exceptions=False)
+    report = CliRunner().invoke(cli, ["report", "--full", "--home", str(config.home)], catch_exceptions=False)
     text = " ".join(report.output.split())
     assert "Beside these calls, usage and cost exports tell of" in text
     assert "0 % of the calls were seen (0 of 7" in text

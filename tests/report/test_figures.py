@@ -30,7 +30,7 @@ def test_before_a_fit_the_headline_promises_nothing() -> None:
     it = report(days(10))
     assert "not proven yet" in it.headline
     assert it.totals.saving is None
-    assert [figure.label for figure in it.figures] == ["spend a month", "of it can be tried", "workloads found"]
+    assert [figure.label for figure in it.figures] == ["spend a month", "of it can be tried", "workloads (kinds of call) found"]
 
 
 def test_a_proposed_route_saves_coverage_less_the_control_share() -> None:
@@ -80,7 +80,16 @@ def test_calls_without_usage_are_counted_and_not_priced() -> None:
     assert it.totals.calls_without_usage == 40
     assert it.totals.unpriced_calls == 40
     assert it.totals.spend_usd == Decimal("1.2")
-    assert any("40 calls carried no usage (3 of all calls failed)" in note for note in it.notes)
+    assert any("40 calls carried no usage." in note for note in it.notes)
+
+
+def test_calls_that_failed_before_any_token_are_not_of_unknown_cost() -> None:
+    nothing = {"calls_without_usage": 40, "input_tokens": 0, "output_tokens": 0, "failed": 40, "refused": True}
+    it = report([row(0), row(1, calls=40, **nothing)])
+    assert (it.totals.unpriced_calls, it.totals.calls_without_usage, it.totals.refused_calls) == (0, 0, 40)
+    assert "unknown" not in it.figures[0].note
+    assert it.figures[0].note.endswith("40 failed before any token and cost nothing")
+    assert any("40 calls failed before any token: nobody bills them" in note for note in it.notes)
 
 
 def test_what_was_written_down_counts_where_no_price_is_known() -> None:

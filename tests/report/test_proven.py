@@ -66,7 +66,8 @@ def test_gaps_are_counted_each_with_what_fills_it() -> None:
     assert {name: gap.number for name, gap in found.items()} == {
         "call of unknown price": 100,
         "call without usage": 40,
-        "call that failed": 3,
+        "call that failed before any token": 0,
+        "call that failed later": 3,
         "call of no workload": 0,
         "call seen without their text": 100,
         "line refused": 7,

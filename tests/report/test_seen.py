@@ -81,3 +81,22 @@ def test_the_interval_holds_what_it_promises() -> None:
         draws += 1
         assert (FIRST + timedelta(days=19)).isoformat() >= max(one.day for one in rows)
     assert held / draws >= 0.9
+
+
+def test_under_three_days_an_interval_is_over_calls_and_holds_there_too() -> None:
+    """One day, a tenth of it seen: Wilson's limits hold the truth in about 95 % of the draws."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(300):
+        mine = int(rng.binomial(600, 0.2))
+        shown, others = int(rng.hypergeometric(mine, 600 - mine, 60)), 0
+        others = 60 - shown
+        rows = [rows_of(shown)] if shown else []
+        rows += [rows_of(others, workload="v"), rows_of(540, shown=False)]
+        found = next((one for one in scaled(rows, CATALOGUE) if one.workload_id == "w"), None)
+        assert found is None or found.calls.over == "calls"
+        held += found is None or found.calls.low <= mine <= found.calls.high
+    assert held / 300 >= 0.92
+    (alone,) = scaled([rows_of(5), rows_of(95, shown=False)], CATALOGUE)
+    assert alone.calls.low < 90 < alone.calls.high == 100, "five alike of a hundred do not make sure of the other 95"
+    assert scaled([rows_of(5, day=day) for day in range(3)], CATALOGUE)[0].calls.over == "days"

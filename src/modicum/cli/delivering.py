@@ -14,7 +14,7 @@ import click
 
 from modicum.cli.options import Config, console, printable
 from modicum.errors import InputError, ModicumError
-from modicum.report import document, page, said, sheets, spreadsheet, text
+from modicum.report import document, page, said, screen, sheets, spreadsheet, text
 from modicum.report.budget import Budget, choose
 from modicum.report.currency import Currency, shown_in
 from modicum.report.period import EVER, Span, span_of
@@ -40,6 +40,7 @@ class Wanted:
     until: str | None
     compare: str | None
     against: str | None
+    full: bool = False
 
     def money(self, config: Config) -> tuple[Currency, Budget | None]:
         """In what to show money, and what a month may cost. Raises InputError."""
@@ -79,6 +80,7 @@ def delivered(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags of `Wanted`; the command receives it as `wanted`."""
     path = click.Path(path_type=Path, dir_okay=False, writable=True)
 
+    @click.option("--full", is_flag=True, help="Print every workload, ladder and note. [default: what fits on a screen]")
     @click.option("--html", type=path, help="Also write one self-contained HTML page.")
     @click.option(
         "--csv", type=click.Path(path_type=Path), help="Also write tables: FILE.csv gets the workloads, a folder every table. Safe to open."
@@ -109,8 +111,9 @@ def deliver(report: Report, wanted: Wanted, budget: Budget | None, *, as_json: b
         if not printed and as_json:
             click.echo(document.encode(report), nl=False)
         elif not printed:
-            screen = console()
-            click.echo(text.render(report, width=screen.width, colour=screen.is_terminal and not screen.no_color), nl=False, color=True)
+            on = console()
+            render = text.render if wanted.full else screen.render
+            click.echo(render(report, width=on.width, colour=on.is_terminal and not on.no_color), nl=False, color=True)
         for line in written:
             click.echo(printable(line), err=as_json)
         if wanted.fail_over_budget and budget is not None and said.is_over(budget, report):

@@ -12,13 +12,17 @@ from modicum.catalog.cards import Cards
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
+from modicum.report.costing import day_of
 from modicum.report.covering import beside, said
 from modicum.report.figures import summarise
 from modicum.report.ladder import LadderSettings, with_ladders
 from modicum.report.look import traffic
 from modicum.report.period import EVER, Span
 from modicum.report.records import Report, ShadowCounts
-from modicum.report.spend import day_of
+from modicum.report.retire import merged
+from modicum.report.sampled import with_sampling
+from modicum.report.seen import scaled
+from modicum.report.unseen import handed_out
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
 
@@ -43,25 +47,32 @@ def gather(
         raise NotEnoughDataError(f"no calls in {where}", hint=hint)
     control = Control(config.home)
     catalogue = Catalogue(*priced(config))
+    estimates = scaled(usage, catalogue) if any(not row.seen for row in usage) else ()
+    raw, usage = usage, handed_out(usage)
     report = summarise(
         usage,
         workloads=control.workloads(scope),
         verdicts=control.verdicts(),
         certificates=control.certificates(),
         routes=control.routes(),
-        shadow=count_shadow(calls, usage),
+        shadow=count_shadow(calls, raw),
         catalogue=catalogue,
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
     )
     since, until = _moments(span)
-    report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=usage))
+    report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=raw))
     told = said(beside(config, scope=scope, since=since, until=until))
-    report = replace(report, notes=(*report.notes, *told))
+    report = replace(report, notes=(*report.notes, *told), beside=told)
     cards = Cards.open(config.home, priced(config)[0])
-    report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=LadderSettings.of(config))
+    settings = LadderSettings.of(config)
+    report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=settings)
+    report = replace(report, retiring=merged(report.retiring))
+    if estimates:
+        report = with_sampling(report, estimates, settings)
     if against is not None:
-        compared = compare(found, control.workloads(scope), before=against, after=span, catalogue=catalogue)
+        held = handed_out([row for row in found if against.holds(day_of(row))])
+        compared = compare([*held, *usage], control.workloads(scope), before=against, after=span, catalogue=catalogue)
         if compared is None:
             raise NotEnoughDataError(f"no calls between {against.first} and {against.last} to compare with")
         report = replace(report, comparison=compared)

@@ -20,7 +20,8 @@ def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str, *, se
         label="spend a month",
         value=words.money(totals.spend_usd_month),
         note=f"{words.count(totals.calls, 'call')}, {period}"
-        + (f"; the cost of {totals.unpriced_calls:,} is unknown" if totals.unpriced_calls else ""),
+        + (f"; the cost of {totals.unpriced_calls:,} is unknown" if totals.unpriced_calls else "")
+        + (f"; {totals.refused_calls:,} failed before any token and cost nothing" if totals.refused_calls else ""),
     )
     in_force = [line for line in lines if line.state in IN_FORCE]
     if in_force:
@@ -88,7 +89,7 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
             note=f"{words.percent(calls / totals.calls)} of the calls; an upper bound that `modicum fit` makes a saving of, or not",
         ),
         HeadlineFigure(
-            label="workloads found",
+            label="workloads (kinds of call) found",
             value=f"{totals.workloads:,}",
             note=f"{len(open_)} with answers that a small model could give{_more(lines)}",
         ),
@@ -118,7 +119,7 @@ def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
         spend,
         HeadlineFigure(label="saving a month, net", value="none", note="nothing is certified" if lines else "nothing was tried"),
         HeadlineFigure(
-            label="workloads found",
+            label="workloads (kinds of call) found",
             value=f"{totals.workloads:,}",
             note=(f"{refused} tried and refused" if refused else "none tried") + _more(lines),
         ),

@@ -39,6 +39,8 @@ def line(
         name=workload.name,
         scope=workload.scope,
         task=workload.task,
+        task_why=workload.task_why,
+        task_sure=workload.task_sure,
         contract_kind=workload.contract.kind,
         labels=len(workload.contract.labels),
         can_be_served=workload.contract.can_be_served,

@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from modicum.report import asked, charts, panels, said, words
+from modicum.report import asked, charts, lead, panels, said, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Side
 from modicum.report.quality import Gap, gaps
@@ -29,13 +29,20 @@ LONGEST_NAME = 90
 LONGEST_ID = 28
 LONGEST_SENTENCE = 1_500
 LONGEST_TEMPLATE = 8_000
-OPEN_ARTICLES = 12
+OPEN_ARTICLES = 3
 """Workloads whose ladder stands open; the cheaper ones are folded away."""
 MOST_ROWS = 30
 OPEN_LINES = 25
 MOST_LINES = 200
 """Workloads that a table shows at once, and with those that are folded away."""
 MOST_ARTICLES = 60
+NO_ANCHOR = re.compile(r"[^\w-]", re.ASCII)
+EVIDENCE_SAYS = {
+    "certified": "certified on these calls",
+    "measured": "measured on these calls",
+    "published": "published benchmarks only",
+    "none": "not tried yet",
+}
 _RTL = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
 RIGHT_TO_LEFT = re.compile(rf"{_RTL}(?:(?:{_RTL}|[\s\d.,:-])*{_RTL})?")
 """Hebrew, Arabic and their neighbours; a name of theirs within a sentence must not turn the figures around it."""
@@ -48,7 +55,7 @@ def render(report: Report) -> str:
 
 
 def _shown(report: Report) -> dict[str, Any]:
-    style, (headline, lead) = _read("page.css"), said.headline(report)
+    style, (headline, then) = _read("page.css"), lead.headline(report)
     lines = report.workloads
     dearest = max((line.baseline_usd_month or Decimal(0) for line in lines), default=Decimal(0))
     ladders = {ladder.workload_id: ladder for ladder in report.ladders}
@@ -58,7 +65,9 @@ def _shown(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "headline": headline,
-        "lead": lead,
+        "lead": then,
+        "figures": lead.figures(report),
+        "dearest": lead.dearest(report) if report.ladders and not report.declared else (),
         "words": words,
         "style": Markup(style),
         "digest": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -68,6 +77,8 @@ def _shown(report: Report) -> dict[str, Any]:
         "shares": report.shares if lines else None,
         "changed": said.changed(report.comparison) if report.comparison else "",
         "effects": charts.effects(report.comparison) if report.comparison else (),
+        "sampled": any(line.sampled for line in lines),
+        "seen_share": report.seen_calls / report.totals.calls if report.totals.calls else 1.0,
         "simple": panels.simple_rules(report),
         "drawn": charts.columns(report.trend) if report.trend and len(report.trend.slices) > 1 else None,
         "rest": REST,
@@ -79,6 +90,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "others": [line for line in lines if line.state not in (*IN_FORCE, "not_tried")],
         "uncertified": [line for line in lines if line.state not in IN_FORCE],
         "in_force": IN_FORCE,
+        "evidence_says": EVIDENCE_SAYS,
         "ladders": ladders,
         "rung_width": panels.rung_width,
         "is_dearer": panels.is_dearer,
@@ -130,6 +142,7 @@ def _environment() -> jinja2.Environment:
         name=lambda text: words.visible(text, LONGEST_NAME),
         brief=lambda text: words.visible(text, LONGEST_ID),
         prose=prose,
+        anchor=lambda text: "w-" + NO_ANCHOR.sub("-", text),
     )
     return environment
 

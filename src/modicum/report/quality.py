@@ -38,6 +38,7 @@ def gaps(report: Report) -> tuple[Gap, ...]:
     totals = report.totals
     calls = totals.calls
     without_price = max(0, totals.unpriced_calls - totals.calls_without_usage)
+    answered_failing = max(0, totals.failed_calls - totals.refused_calls)
     found = [
         Gap(
             name="of unknown price",
@@ -53,7 +54,20 @@ def gaps(report: Report) -> tuple[Gap, ...]:
             unit="call",
             remedy="the log did not say how many tokens; ask streams for usage (`stream_options.include_usage`)",
         ),
-        Gap(name="that failed", number=totals.failed_calls, of=calls, unit="call", remedy="what a provider refused costs nothing"),
+        Gap(
+            name="that failed before any token",
+            number=totals.refused_calls,
+            of=calls,
+            unit="call",
+            remedy="nobody answered and nobody bills them: they cost nothing, and are not among those of unknown cost",
+        ),
+        Gap(
+            name="that failed later",
+            number=answered_failing,
+            of=calls,
+            unit="call",
+            remedy="what was sent or written by then is billed, and counted as far as the log tells",
+        ),
         Gap(
             name="of no workload",
             number=totals.calls_without_workload,
@@ -89,6 +103,16 @@ def gaps(report: Report) -> tuple[Gap, ...]:
     if left_out := sum(period.days_left_out for period in report.periods):
         found.append(
             Gap(name="taken as not observed", number=left_out, of=0, unit="day", remedy="silences of more than a week stand in no mean")
+        )
+    if unsure := sum(1 for line in report.workloads if line.task == "unsure"):
+        found.append(
+            Gap(
+                name="whose kind of task is unsure",
+                number=unsure,
+                of=len(report.workloads),
+                unit="workload",
+                remedy="published benchmarks are by kind of task: for these no benchmark speaks",
+            )
         )
     if unread := sum(1 for line in report.workloads if not line.can_be_served):
         found.append(

@@ -86,6 +86,19 @@ class TemplateText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """How far a workload's figures, told from those of its calls that were seen, may be off: 95 %."""
+
+    seen_calls: int
+    calls_low: int
+    calls_high: int
+    spend_low_usd_month: Decimal | None
+    spend_high_usd_month: Decimal | None
+    over: Literal["days", "calls"] = "days"
+    """What was drawn in the interval's eyes: days, or under three days the calls alone, taken as costing alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadFigures:
     """One workload: what it costs, what could take it over, what that would save."""
 
@@ -132,6 +145,12 @@ class WorkloadFigures:
     certificate: Certificate | None = None
     live: LiveFigures | None = None
     templates: tuple[TemplateText, ...] = ()
+    task_why: str = ""
+    """What told the task, in words."""
+    task_sure: float = 0.0
+    """How sure the task is, 0 to 1."""
+    sampled: Sampled | None = None
+    """None: all of its calls were seen, or nobody can say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +206,8 @@ class Totals:
     """Share of all calls that certified specialists answer, net of the control share."""
     expected_wrong_certificates: float
     """How many of the certificates one must expect to be wrong, at most: the sum of what each may err."""
+    refused_calls: int = 0
+    """Failed before any token: nobody bills them, and they are not among those of unknown cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,5 +247,7 @@ class Report:
     shares: Shares | None = None
     retiring: tuple[RetiringModel, ...] = ()
     worth: Worth | None = None
+    beside: tuple[str, ...] = ()
+    """What providers' exports tell of that no recorded call covers, in sentences; it is in no figure."""
     declared: bool = False
     """Every figure is what somebody said, at list prices; nothing was recorded."""

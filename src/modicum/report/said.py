@@ -11,17 +11,6 @@ from modicum.report.history import Comparison
 from modicum.report.records import Report
 
 
-def headline(report: Report) -> tuple[str, str]:
-    """(the first sentence, the next): whether anything is worth changing comes first where nothing is."""
-    worth = report.worth
-    if worth is None or worth.sentence in report.headline or not any(line.spend_usd for line in report.workloads):
-        return report.headline, ""
-    if worth.changing or worth.trying:
-        return report.headline, worth.sentence
-    first, dot, rest = worth.sentence.partition(". ")
-    return f"{first}." if dot else first, f"{rest} {report.headline}".strip()
-
-
 def against_budget(report: Report) -> str:
     """RM 2,310 a month of RM 3,000 allowed: 77 %. Always in the budget's own currency. Empty without a budget."""
     budget, totals = report.budget, report.totals

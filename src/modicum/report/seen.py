@@ -5,9 +5,11 @@ can be found for them. Totals come from all calls. What a workload has of them i
 stratum): its share of the seen calls times all calls of the stratum, and its share of the seen spend times the stratum's spend.
 
 The interval is 95 %: a ratio estimator whose days are the clusters, with Student's quantile for so many days, never narrower than the
-binomial's, and narrowed by the finite share that was seen (nothing is uncertain where all was). It supposes that within a scope and model
-the calls that were seen are like the others. Calls of a scope and model of which none was seen are said apart: nothing speaks for them.
-Source: Cochran, Sampling Techniques (1977), sections 6.3 and 9.
+binomial's, and narrowed by the finite share that was seen (nothing is uncertain where all was). Under three days nobody can say how one
+differs from another: the interval is then over calls alone, the binomial's (Wilson's score, so that few calls give no certainty), and says
+so. It supposes that within a scope and model the calls that were seen are like the others. Calls of a scope and model of which none was
+seen are said apart: nothing speaks for them.
+Sources: Cochran, Sampling Techniques (1977), sections 6.3 and 9; Wilson (1927).
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from modicum.catalog import Catalogue
 from modicum.report import words
+from modicum.report.costing import model_of
 from modicum.report.month import NORMAL_975, T_975
-from modicum.report.spend import model_of, spend
+from modicum.report.spend import spend
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
@@ -64,6 +67,8 @@ class Estimate:
     value: float
     low: float
     high: float
+    over: Literal["days", "calls"] = "days"
+    """What the interval is over; calls under three days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,9 @@ class _Part:
     variance: float
     days: int
     most: float
+    ratio: float
+    sample: float
+    """Calls that speak for it, and for more of them than there are the nearer they are to all."""
 
 
 def _ratio(mine: dict[str, float], of: dict[str, float], total: float, share: float, seen_calls: int) -> _Part:
@@ -169,16 +177,35 @@ def _ratio(mine: dict[str, float], of: dict[str, float], total: float, share: fl
         clustered = unseen * days / (days - 1) * rest / whole**2
     bounded = min(max(ratio, 0.0), 1.0)
     binomial = unseen * bounded * (1 - bounded) / max(seen_calls, 1)
-    return _Part(total * ratio, total**2 * max(clustered, binomial), days, total)
+    sample = max(seen_calls, 1) / unseen if unseen else math.inf
+    return _Part(total * ratio, total**2 * max(clustered, binomial), days, total, bounded, sample)
 
 
 def _sum(parts: Sequence[_Part], at_least: float) -> Estimate:
-    value, variance = sum(part.value for part in parts), sum(part.variance for part in parts)
-    days = min(part.days for part in parts)
-    wide = (T_975[days - 2] if days - 1 <= len(T_975) else NORMAL_975) if days >= FEWEST_DAYS else T_975[1]
-    half = wide * math.sqrt(variance)
+    value, days = sum(part.value for part in parts), min(part.days for part in parts)
     most = sum(part.most for part in parts)
-    return Estimate(value=value, low=min(value, max(at_least, value - half)), high=max(value, min(most, value + half)))
+    if days < FEWEST_DAYS:
+        below, above = zip(*map(_wilson, parts), strict=True)
+        low, high = value - math.hypot(*below), value + math.hypot(*above)
+    else:
+        half = _student(days - 1) * math.sqrt(sum(part.variance for part in parts))
+        low, high = value - half, value + half
+    over: Literal["days", "calls"] = "days" if days >= FEWEST_DAYS else "calls"
+    return Estimate(value=value, low=min(value, max(at_least, low)), high=max(value, min(most, high)), over=over)
+
+
+def _wilson(part: _Part) -> tuple[float, float]:
+    """How far below and above a stratum's estimate its binomial limits are."""
+    if math.isinf(part.sample):
+        return 0.0, 0.0
+    z2 = NORMAL_975**2 / part.sample
+    centre = (part.ratio + z2 / 2) / (1 + z2)
+    half = math.sqrt(z2 * part.ratio * (1 - part.ratio) + z2**2 / 4) / (1 + z2)
+    return part.most * max(0.0, part.ratio - centre + half), part.most * max(0.0, centre + half - part.ratio)
+
+
+def _student(df: int) -> float:
+    return T_975[df - 1] if df <= len(T_975) else NORMAL_975
 
 
 def _by_day(rows: Iterable[UsageRow]) -> dict[str, float]:
@@ -196,7 +223,8 @@ def said(rows: Sequence[UsageRow], names: Mapping[str, str], catalogue: Catalogu
     told = [
         f"{words.percent(share.share_calls)} of the calls were seen ({share.seen_calls:,} of {share.calls:,}"
         + (f"; {words.percent(share.share_spend)} of the spend" if share.share_spend is not None else "")
-        + "): of the others a log told the usage and not what was asked. Totals are of all calls, workloads of those seen."
+        + "): of the others a log told the usage and not what was asked. Totals are of all calls; what a workload has of those that were"
+        " not seen is told from those that were, by scope and model."
     ]
     found = [one for one in scaled(rows, catalogue) if one.workload_id in names][:MOST_NAMED]
     if found:
@@ -205,6 +233,11 @@ def said(rows: Sequence[UsageRow], names: Mapping[str, str], catalogue: Catalogu
             "If the calls of a scope and model that were not seen are like those seen, there are of all calls about "
             + "; ".join(parts)
             + " (95 %)."
+            + (
+                f" Fewer than {FEWEST_DAYS} days are too few to say how one differs from another: these intervals are over calls alone."
+                if any(one.calls.over == "calls" for one in found)
+                else ""
+            )
         )
     if share.unreached_calls:
         paid = f", {words.money(share.unreached_usd)}" if share.unreached_usd is not None else ""

@@ -11,7 +11,7 @@ from modicum.report import words
 from modicum.report.currency import Currency
 from modicum.report.proven import best_rung, evidence_of
 from modicum.report.quality import gaps
-from modicum.report.records import Report
+from modicum.report.records import Report, Sampled
 from modicum.report.traffic import WorkloadTraffic
 from modicum.types import Saving
 
@@ -51,7 +51,8 @@ def _workloads(report: Report) -> Sheet:
         *("spend_usd", "spend_usd_month", "baseline_usd_month", "saving_usd_month", "saving_low_usd_month", "saving_high_usd_month"),
         *("evidence", "best_option", "best_option_evidence", "best_option_saving_usd_month"),
         *("coverage_calls", "expires", "promise", "input_tokens_p50", "input_tokens_p95", "static_share", "repeated_share", "resent_share"),
-        *("duration_ms_p50", "duration_ms_p95", "why", "missing"),
+        *("duration_ms_p50", "duration_ms_p95", "why", "missing", "task_why"),
+        *("seen_calls", "calls_low", "calls_high", "spend_low_usd_month", "spend_high_usd_month"),
     )
     ladders = {ladder.workload_id: ladder for ladder in report.ladders}
     rows: list[Row] = []
@@ -74,7 +75,8 @@ def _workloads(report: Report) -> Sheet:
                 *((best.name, best.evidence, best.saving.usd_month if best.saving else None) if best else (None, None, None)),
                 *(line.coverage_calls, line.expires_at.date() if line.expires_at else None, line.sentence),
                 *_traffic(report.traffic.workloads.get(line.workload_id) if report.traffic else None),
-                *(line.reason or None, words.missing(line) or None),
+                *(line.reason or None, words.missing(line) or None, line.task_why or None),
+                *_sample(line.sampled),
             )
         )
     totals = report.totals
@@ -202,6 +204,13 @@ def _gaps(report: Report) -> Sheet:
 
 def _saving(saving: Saving | None) -> tuple[Cell, Cell, Cell]:
     return (None, None, None) if saving is None else (saving.usd_month, saving.low_usd_month, saving.high_usd_month)
+
+
+def _sample(its: Sampled | None) -> tuple[Cell, Cell, Cell, Cell, Cell]:
+    """Empty where all calls were seen, or none can be told."""
+    if its is None:
+        return (None,) * 5
+    return its.seen_calls, its.calls_low, its.calls_high, its.spend_low_usd_month, its.spend_high_usd_month
 
 
 def _traffic(its: WorkloadTraffic | None) -> Iterable[Cell]:

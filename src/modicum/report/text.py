@@ -1,4 +1,7 @@
-"""The report for a terminal: the same record, rendered to a string. Prints nothing itself."""
+"""The whole report for a terminal, as `--full` asks for: the same record, rendered to a string. Prints nothing itself.
+
+What fits on one screen is in `screen`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import asked, said, words
+from modicum.report import asked, said, screen, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Comparison
 from modicum.report.ladder import text as ladder
 from modicum.report.proven import best_rung, by_evidence
-from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
+from modicum.report.records import IN_FORCE, Report, WorkloadFigures
 from modicum.workload.letters import isolate
 
 LONGEST_NAME = 40
@@ -27,9 +30,7 @@ ACCENT = "cyan"
 def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
     """The report in `width` columns and in its currency, with ANSI colours where asked for."""
     out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False, legacy_windows=False
-    )
+    console = screen.console(out, width, colour)
     with shown_in(report.currency):
         _head(console, report)
         if report.comparison is not None:
@@ -49,16 +50,11 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
         for note in (said.at_rate(report.currency, report.made_at.date()), *report.notes):
             if note:
                 console.print(Text(note, style="dim" if colour else ""))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return screen.written(out)
 
 
 def _head(console: Console, report: Report) -> None:
-    first, then = said.headline(report)
-    console.print(Text(words.visible(first), style="bold"))
-    if then:
-        console.print(Text(words.visible(then, LONGEST_SENTENCE)))
-    console.print()
-    console.print(_three(report.figures))
+    screen.head(console, report)
     lines = [said.against_budget(report)]
     if report.ladders or report.totals.certified:
         parts = [f"{words.percent(one.share)} {one.evidence}" for one in by_evidence(report) if one.evidence != "none"]
@@ -66,8 +62,6 @@ def _head(console: Console, report: Report) -> None:
     lines += [report.shares.sentence] if report.shares is not None else []
     lines += [model.sentence for model in report.retiring]
     shown = [Text(words.visible(line, LONGEST_SENTENCE)) for line in lines if line]
-    if shown:
-        console.print()
     for line in shown:
         console.print(line)
 
@@ -159,16 +153,6 @@ def _unpriced(console: Console, report: Report) -> None:
         console.print(Text(f"Unknown cost: {words.count(model.unpriced_calls, 'call')} to {name} ({what})"))
     if unpriced:
         console.print()
-
-
-def _three(figures: tuple[HeadlineFigure, ...]) -> Table:
-    table = Table.grid(padding=(0, 4, 0, 0))
-    for _ in figures:
-        table.add_column(ratio=1)
-    table.add_row(*(Text(figure.label, style="dim") for figure in figures))
-    table.add_row(*(Text(figure.value, style=f"bold {ACCENT}" if number == 1 else "bold") for number, figure in enumerate(figures)))
-    table.add_row(*(Text(figure.note, style="dim") for figure in figures))
-    return table
 
 
 def _workloads(report: Report) -> Table:

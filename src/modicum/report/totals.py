@@ -63,6 +63,7 @@ def total(
         failed_calls=sum(row.failed for row in usage),
         calls_without_usage=paid.calls_without_usage,
         unpriced_calls=paid.unpriced_calls,
+        refused_calls=paid.refused_calls,
         spend_usd=paid.known_usd,
         spend_usd_month=spend_month,
         baseline_usd_month=baseline,
@@ -112,9 +113,12 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             " Nothing of that is switched on before `modicum workloads set ID --read label` (or json) says that the rest may be left out."
         )
     if totals.unpriced_calls:
-        failed = f" ({totals.failed_calls:,} of all calls failed)" if totals.failed_calls else ""
         without_price = totals.unpriced_calls - totals.calls_without_usage
-        why = [f"{words.count(totals.calls_without_usage, 'call')} carried no usage{failed}"] if totals.calls_without_usage else []
+        why = [f"{words.count(totals.calls_without_usage, 'call')} carried no usage"] if totals.calls_without_usage else []
         why += [f"{words.count(without_price, 'call')} went to a model without a known price"] if without_price > 0 else []
         said.append(f"Unknown is not counted as zero: {'; '.join(why)}. All spend here is that of the other calls.")
+    if totals.refused_calls:
+        said.append(
+            f"{words.count(totals.refused_calls, 'call')} failed before any token: nobody bills them, and they are not of unknown cost."
+        )
     return tuple(said)

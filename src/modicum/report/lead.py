@@ -1,0 +1,143 @@
+"""What a report says first: the dearest workload, what could take it over and what that saves, or that nothing is worth changing.
+
+A report in, sentences, figures and the three dearest workloads out; page, terminal and JSON show the same. Where a report has no ladders
+(a declared list, a log without texts) its own sentence stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from modicum.report import words
+from modicum.report.proven import best_rung
+from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
+from modicum.report.rungs import Evidence, Ladder, Rung
+
+SHOWN = 3
+LONGEST_NAME = 60
+NOTHING = "Nothing here is worth changing"
+SPEAKS: dict[Evidence, str] = {
+    "certified": "That it does the work is certified on these calls.",
+    "measured": "That it does the work was measured on these calls.",
+    "published": "So far only benchmarks of others say that it does the work.",
+    "none": "Whether it does the work nobody has tried on these calls yet.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dearest:
+    """One of the workloads that cost most, with the best that is known instead."""
+
+    line: WorkloadFigures
+    share: float | None
+    """Of the whole month's spend without small models."""
+    rung: Rung | None
+    """None: nothing is known that would do it for less."""
+
+    @property
+    def where(self) -> str:
+        """A model's name and where it is sold."""
+        if self.rung is None:
+            return ""
+        name = words.visible(self.rung.name, LONGEST_NAME)
+        return f"{name} at {words.visible(self.rung.provider, LONGEST_NAME)}" if self.rung.provider else name
+
+
+def dearest(report: Report, most: int = SHOWN) -> tuple[Dearest, ...]:
+    """Those whose month is known, the dearest first."""
+    known = [line for line in report.workloads if line.baseline_usd_month]
+    known.sort(key=lambda line: -(line.baseline_usd_month or Decimal(0)))
+    ladders = {ladder.workload_id: ladder for ladder in report.ladders}
+    bill = report.totals.baseline_usd_month
+    return tuple(
+        Dearest(
+            line=line,
+            share=float((line.baseline_usd_month or Decimal(0)) / bill) if bill else None,
+            rung=_choice(report, ladders.get(line.workload_id)),
+        )
+        for line in known[:most]
+    )
+
+
+def _choice(report: Report, ladder: Ladder | None) -> Rung | None:
+    """What the report counts on for the workload, else the best that is known of it."""
+    if ladder is None:
+        return None
+    named = dict(report.worth.rungs).get(ladder.workload_id) if report.worth is not None else None
+    found = (rung for rung in ladder.rungs if rung.name == named and not rung.blocked and _saves(rung))
+    return next(found, None) or best_rung(ladder)
+
+
+def _saves(rung: Rung) -> bool:
+    return rung.saving is not None and (rung.saving.usd_month or 0) > 0
+
+
+def headline(report: Report) -> tuple[str, str]:
+    """(the first sentence or two, the next): whether anything is worth changing comes first where nothing is."""
+    worth, top = report.worth, dearest(report, 1)
+    if worth is None or not top:
+        return report.headline, ""
+    one = top[0]
+    if worth.sentence.startswith(NOTHING):
+        first, dot, rest = worth.sentence.partition(". ")
+        told = [report.headline] if _any_in_force(report) else [_is_dearest(report, one), _could(one), _for_that(one)]
+        then = (rest, *told)
+        return f"{first}." if dot else first, " ".join(part for part in then if part)
+    return f"{_is_dearest(report, one)} {_could(one)}", " ".join(part for part in (_for_that(one), _next(report, one)) if part)
+
+
+def _is_dearest(report: Report, one: Dearest) -> str:
+    name, bill = words.visible(one.line.name, LONGEST_NAME), report.totals.baseline_usd_month
+    if len(report.workloads) == 1 and not report.totals.calls_without_workload:
+        return f"{name} is all of the spend: {words.money(one.line.baseline_usd_month)} a month."
+    return f"{name} is the dearest work: {words.money(one.line.baseline_usd_month)} of {words.money(bill)} a month."
+
+
+def _could(one: Dearest) -> str:
+    rung = one.rung
+    if rung is None or rung.saving is None:
+        return "Nothing is known that would do it for less."
+    saved = words.saving(rung.saving)
+    if one.line.state == "on" and rung.kind == "specialist":
+        return f"A small model answers {words.percent(one.line.coverage_calls)} of its calls and saves {saved} a month."
+    name = "A small model of your own" if rung.kind == "specialist" else one.where
+    takes = "could take it over" if rung.share is None or rung.share >= 0.995 else f"could take over {words.percent(rung.share)} of it"
+    if rung.kind.startswith("incumbent"):
+        takes = "could do it"
+    return f"{name} {takes} and save {saved} a month."
+
+
+def _for_that(one: Dearest) -> str:
+    """What it costs to get there, and how well it is known."""
+    if one.rung is None or one.rung.saving is None:
+        return ""
+    once = f"Getting there costs about {words.money(one.rung.one_off_usd)} once, in work and labels. " if one.rung.one_off_usd else ""
+    return f"{once}{SPEAKS[one.rung.evidence]}"
+
+
+def _next(report: Report, one: Dearest) -> str:
+    """What all of it together comes to, where that is more than the first sentence says."""
+    worth = report.worth
+    assert worth is not None
+    if _any_in_force(report):
+        return report.headline
+    more = [workload_id for workload_id, _ in worth.rungs if workload_id != one.line.workload_id]
+    return worth.sentence if more or not (worth.changing or worth.trying) else ""
+
+
+def _any_in_force(report: Report) -> bool:
+    return any(line.state in IN_FORCE for line in report.workloads)
+
+
+def figures(report: Report) -> tuple[HeadlineFigure, HeadlineFigure, HeadlineFigure]:
+    """The three under the headline; what could be saved stands second, with what is known of it."""
+    spend, second, third = report.figures
+    worth = report.worth
+    if worth is None or worth.saving is None or _any_in_force(report) or not (worth.changing or worth.trying):
+        return spend, second, third
+    once = f"; about {words.money(worth.one_off_usd)} once" if worth.one_off_usd else ""
+    known = "measured on these calls" if worth.changing else "if what is not proven yet holds here"
+    number = words.count(len(worth.rungs), "workload")
+    saved = HeadlineFigure(label="could be saved a month, net", value=words.saving(worth.saving), note=f"{known}; {number}{once}")
+    return spend, saved, third

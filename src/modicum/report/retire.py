@@ -1,0 +1,62 @@
+"""Models that retire, each once: a model that is called by several names or at several providers is one line to whoever has to move."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from modicum.report import words
+from modicum.report.invoice import plain_name
+from modicum.report.rungs import RetiringModel
+
+LONGEST_NAME = 60
+
+
+def merged(models: Sequence[RetiringModel]) -> tuple[RetiringModel, ...]:
+    """One a model and last day, the first to go first."""
+    groups: dict[tuple[str, date], list[RetiringModel]] = defaultdict(list)
+    for model in models:
+        groups[plain_name(model.model), model.day].append(model)
+    found = [_one(its) for its in groups.values()]
+    return tuple(sorted(found, key=lambda one: (one.day, -(one.spend_usd_month or 0), one.model)))
+
+
+def _one(its: Sequence[RetiringModel]) -> RetiringModel:
+    its = sorted(its, key=lambda one: (-one.calls, one.model))
+    names: dict[str, str] = {}
+    spent: dict[str, Decimal | None] = {}
+    for one in its:
+        for workload_id, name, usd in one.workloads:
+            names[workload_id] = name
+            spent[workload_id] = _plus(spent.get(workload_id), usd)
+    workloads = sorted(
+        ((own, names[own], usd) for own, usd in spent.items()), key=lambda one: (-(one[2] if one[2] is not None else Decimal(-1)), one[1])
+    )
+    month: Decimal | None = None
+    for one in its:
+        month = _plus(month, one.spend_usd_month)
+    made = replace(
+        its[0],
+        provider=", ".join(dict.fromkeys(one.provider for one in its if one.provider)),
+        replacement=next((one.replacement for one in its if one.replacement), ""),
+        calls=sum(one.calls for one in its),
+        spend_usd_month=month,
+        workloads=tuple(workloads),
+    )
+    return replace(made, sentence=_sentence(made, list(dict.fromkeys(one.model for one in its))))
+
+
+def _sentence(made: RetiringModel, spelled: Sequence[str]) -> str:
+    name, *others = (words.visible(one, LONGEST_NAME) for one in spelled)
+    also = f" (called as {words.listing(others)} too)" if others else ""
+    what = f"stopped answering on {words.span(made.day, made.day)}" if made.gone else f"stops answering on {words.span(made.day, made.day)}"
+    where = f" for {words.listing([words.visible(one, LONGEST_NAME) for _, one, _ in made.workloads])}" if made.workloads else ""
+    then = f" {made.replacement} is named to follow it." if made.replacement else ""
+    return f"{name}{also} {what}: {words.money(made.spend_usd_month)} a month, {words.count(made.calls, 'call')}{where}.{then}"
+
+
+def _plus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return other if one is None else one if other is None else one + other
