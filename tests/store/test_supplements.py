@@ -60,7 +60,7 @@ def test_a_complete_log_and_one_with_bodies_are_one_log(tmp_path: Path) -> None:
         assert len(calls) == 21
         both = [call for call in calls if call.request is not None and call.cost_usd is not None]
         assert len(both) == 10
-        assert {call.source for call in both} == {f"{first(0).form}+{second(0).form}"}
+        assert {call.source for call in both} == {"langfuse+litellm"}
         assert all(call.tags == ("a",) and call.response == b'{"choices":[]}' for call in both)
         # Each log again: nothing changes.
         assert bring(home, *map(first, range(20))) == Added(0, 20)
@@ -115,5 +115,6 @@ def test_together() -> None:
     known = replace(left, usage=Usage(input_tokens=11, output_tokens=2))
     assert together(known, right).usage == Usage(input_tokens=11, output_tokens=2, cache_read_tokens=4)
     asked = replace(left, request=b"q", endpoint="messages")
-    assert together(asked, replace(right, response=b"a")).response is None  # another dialect's
+    assert together(asked, right).request == right.request  # what was asked and what was answered come from one record
+    assert together(asked, replace(right, request=None)).response is None  # another dialect's
     assert together(asked, replace(right, request=None, response=b"a", endpoint="messages")).response == b"a"

@@ -1,20 +1,44 @@
-"""Two logs that tell of one call: which names meet, what each of them holds, and the call that both together tell of. Pure.
+"""What several records tell of one call: what each of them holds, and the call that all together tell of. Pure.
 
-A call goes into the store under one identity; other logs may know it by others (a gateway's own id, a span, a trace and a millisecond).
-Those meet it here. Records of one log are never taken for one another by such a name: two calls of a trace may begin in the same
-millisecond, and what a cache answered bears the id of the first answer.
+Which call comes of two records does not depend on which came first, nor on how often: every field comes from the record whose log is
+trusted most among those that hold it, and a call's id and start are those of the record that began first.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any
 
 from modicum.types import Call, Usage, quick
 
-T = TypeVar("T")
-REQUEST, RESPONSE, TOKENS, COST, WHO, WHERE, LABELS, WHEN = (1 << bit for bit in range(8))
-"""What a record may hold of a call."""
+FORMS = (
+    "columns",
+    "langfuse",
+    "otlp-logs",
+    "otlp",
+    "litellm",
+    "litellm-spend",
+    "helicone",
+    "openrouter",
+    "openai-finetune",
+    "data-flywheel",
+    "batch",
+    "live",
+)
+"""Formats of logs by how much they are trusted, least first: who watched, who charged, who wrote down what passed, ourselves."""
+LIVE = "live"
+"""What our own gateway recorded."""
+FIELDS = (
+    *("bodies", "tokens", "cost_usd", "client_id", "user_id", "conversation_id", "trace_id", "response_id", "request_model"),
+    *("response_model", "provider", "took", "outcome", "finish_reason", "service_tier"),
+)
+"""What is taken from one record as a whole."""
+_RANKS = {form: number for number, form in enumerate(FORMS, 2)}
+_BITS = {form: 1 << number for number, form in enumerate(FORMS, 1)}
+_PLAIN = tuple((name, number) for number, name in enumerate(FIELDS) if name not in ("bodies", "tokens", "took", "outcome"))
+_WIDTH = 3
+_LEVELS = (1 << _WIDTH) - 1
 
 
 @quick
@@ -31,85 +55,141 @@ class Met:
     """Keys that another log may have it under, though this one does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a call: which formats told of it, and for each field of FIELDS how well, and by whom."""
+
+    forms: int
+    """A bit each; `bit` says which."""
+    fields: bytes
+    """0: nothing is known. The higher eighth is how much is, the rest the rank of the format that told."""
+
+    def __add__(self, other: Known) -> Known:
+        return self if other == self else Known(self.forms | other.forms, bytes(map(max, self.fields, other.fields)))
+
+
+def bit(form: str) -> int:
+    """The bit of a format in `Known.forms`."""
+    return _BITS.get(form, 1)
+
+
 def holds(call: Call) -> int:
-    """What is known of the call, as bits."""
-    found, usage = 0, call.usage
+    """How much a record holds of each field: three bits each, the first lowest."""
+    usage, found = call.usage, 1 << 36  # every call ended somehow
     if call.request is not None:
-        found |= REQUEST
-    if call.response is not None:
-        found |= RESPONSE
-    if usage.input_tokens is not None and usage.output_tokens is not None and not usage.estimated:
-        found |= TOKENS
+        found |= 2 if call.response is None else 3
+    elif call.response is not None:
+        found |= 1
+    if usage.input_tokens is not None or usage.output_tokens is not None:
+        found |= _measured(usage) << 3
     if call.cost_usd is not None:
-        found |= COST
-    if call.client_id is not None or call.user_id is not None:
-        found |= WHO
-    if call.trace_id is not None or call.conversation_id is not None:
-        found |= WHERE
-    if call.tags:
-        found |= LABELS
+        found |= 1 << 6
+    if call.client_id is not None:
+        found |= 1 << 9
+    if call.user_id is not None:
+        found |= 1 << 12
+    if call.conversation_id is not None:
+        found |= 1 << 15
+    if call.trace_id is not None:
+        found |= 1 << 18
+    if call.response_id is not None:
+        found |= 1 << 21
+    if call.request_model is not None:
+        found |= 1 << 24
+    if call.response_model is not None:
+        found |= 1 << 27
+    if call.provider is not None:
+        found |= 1 << 30
     if call.duration_ms is not None:
-        found |= WHEN
+        found |= (1 if call.time_to_first_chunk_ms is None else 2) << 33
+    if call.error is not None or call.status >= 400:
+        found ^= 3 << 36
+    if call.finish_reason is not None:
+        found |= 1 << 39
+    if call.service_tier is not None:
+        found |= 1 << 42
     return found
 
 
-def together(stored: Call, other: Call) -> Call:
-    """What is stored, and of the rest what the other record knows. Id, scope and start are those of what is stored.
+def _measured(usage: Usage) -> int:
+    """1 where tokens are estimated or half known, else 2 and one more for each detail, 7 at most."""
+    if usage.estimated or usage.input_tokens is None or usage.output_tokens is None:
+        return 1
+    details = (
+        *(usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens),
+        *(usage.reasoning_tokens, usage.audio_input_tokens, usage.audio_output_tokens),
+    )
+    return min(7, 8 - details.count(None))
 
-    Bodies come from one record, whichever has what was asked: their dialect and view go with them. So do tokens.
+
+@lru_cache(maxsize=4096)
+def known(form: str, held: int) -> Known:
+    """What a record of this format makes known that `holds` so much."""
+    rank = _RANKS.get(form, 1)
+    levels = ((held >> _WIDTH * number) & _LEVELS for number in range(len(FIELDS)))
+    return Known(bit(form), bytes(level << 5 | rank if level else 0 for level in levels))
+
+
+def known_of(call: Call) -> Known:
+    """What a call makes known that is stored as one record told of it."""
+    return known(LIVE if call.origin == "live" else call.source, holds(call))
+
+
+def lacks(stored: Known, told: Known) -> bool:
+    """Would the call become another by what a record tells?"""
+    return bool(told.forms & ~stored.forms) or any(more > less for more, less in zip(told.fields, stored.fields, strict=True))
+
+
+def first(one: Call, other: Call) -> Call:
+    """Whose id and start a call has: the gateway's, else that which began first."""
+    if (one.origin == "live") != (other.origin == "live"):
+        return one if one.origin == "live" else other
+    return min(one, other, key=lambda call: call.call_id)
+
+
+def together(one: Call, other: Call, of_one: Known | None = None, of_other: Known | None = None, *, kept: bool = False) -> Call:
+    """The call that two tell of; `of_one` and `of_other` say what is known of each. Neither's place matters.
+
+    `kept`: id and start are those of `one`, whatever the other says: others know it by that id.
     """
-    bodies = stored if stored.request is not None or other.request is None else other
-    second = other if bodies is stored else stored
-    alike = (second.endpoint, second.view_version) == (bodies.endpoint, bodies.view_version)
-    response = bodies.response if bodies.response is not None or not alike else second.response
-    usage = _tokens(stored.usage, other.usage)
-    answered = stored if stored.error is not None or stored.status >= 400 or other.error is None else other
+    mine, theirs = of_one or known_of(one), of_other or known_of(other)
+
+    def better(number: int, value: Any, others: Any) -> bool:
+        """Is the field taken from `one`?"""
+        left, right = mine.fields[number], theirs.fields[number]
+        return left > right or (left == right and _order(value) >= _order(others))
+
+    base = one if kept else first(one, other)
+    live = other if other.origin == "live" else one
+    asked = one if better(0, (one.request, one.response), (other.request, other.response)) else other
+    second = other if asked is one else one
+    alike = (second.endpoint, second.view_version) == (asked.endpoint, asked.view_version) or asked.request is None
+    took = one if better(11, one.duration_ms, other.duration_ms) else other
+    ended = one if better(12, (one.status, one.error), (other.status, other.error)) else other
+    plain = {
+        name: mine_value if better(number, mine_value := getattr(one, name), others := getattr(other, name)) else others
+        for name, number in _PLAIN
+    }
     return replace(
-        stored,
-        response_id=stored.response_id or other.response_id,
-        client_id=stored.client_id or other.client_id,
-        user_id=stored.user_id or other.user_id,
-        conversation_id=stored.conversation_id or other.conversation_id,
-        trace_id=stored.trace_id or other.trace_id,
-        tags=tuple(dict.fromkeys((*stored.tags, *other.tags))),
-        duration_ms=_known(stored.duration_ms, other.duration_ms),
-        time_to_first_chunk_ms=_known(stored.time_to_first_chunk_ms, other.time_to_first_chunk_ms),
-        streamed=stored.streamed or other.streamed,
-        source="+".join(dict.fromkeys((*stored.source.split("+"), *other.source.split("+")))),
-        request_model=stored.request_model or other.request_model,
-        response_model=stored.response_model or other.response_model,
-        provider=stored.provider or other.provider,
-        endpoint=bodies.endpoint,
-        request=bodies.request,
-        response=response,
-        view_version=bodies.view_version,
-        status=answered.status,
-        error=answered.error,
-        finish_reason=stored.finish_reason or other.finish_reason,
-        usage=usage,
-        cost_usd=stored.cost_usd if stored.cost_usd is not None else other.cost_usd,
-        service_tier=stored.service_tier or other.service_tier,
+        live,
+        **plain,
+        call_id=base.call_id,
+        started_at=base.started_at,
+        tags=one.tags if one.tags == other.tags or not other.tags else tuple(sorted({*one.tags, *other.tags})) if one.tags else other.tags,
+        duration_ms=took.duration_ms,
+        time_to_first_chunk_ms=took.time_to_first_chunk_ms,
+        streamed=one.streamed or other.streamed,
+        source="+".join(sorted({*one.source.split("+"), *other.source.split("+")})),
+        endpoint=asked.endpoint,
+        request=asked.request,
+        response=asked.response if asked.response is not None or not alike else second.response,
+        view_version=asked.view_version,
+        status=ended.status,
+        error=ended.error,
+        usage=one.usage if better(1, one.usage, other.usage) else other.usage,
     )
 
 
-def _tokens(stored: Usage, other: Usage) -> Usage:
-    """Measured tokens before estimated ones; details are added where both count the same."""
-    if other.input_tokens is None or other.output_tokens is None:
-        return stored
-    if stored.input_tokens is None or stored.output_tokens is None or (stored.estimated and not other.estimated):
-        return other
-    if (stored.input_tokens, stored.output_tokens) != (other.input_tokens, other.output_tokens):
-        return stored
-    return replace(
-        stored,
-        cache_read_tokens=_known(stored.cache_read_tokens, other.cache_read_tokens),
-        cache_write_tokens=_known(stored.cache_write_tokens, other.cache_write_tokens),
-        cache_write_1h_tokens=_known(stored.cache_write_1h_tokens, other.cache_write_1h_tokens),
-        reasoning_tokens=_known(stored.reasoning_tokens, other.reasoning_tokens),
-        audio_input_tokens=_known(stored.audio_input_tokens, other.audio_input_tokens),
-        audio_output_tokens=_known(stored.audio_output_tokens, other.audio_output_tokens),
-    )
-
-
-def _known(mine: T | None, other: T | None) -> T | None:
-    return mine if mine is not None else other
+def _order(value: Any) -> str:
+    """Any order of values will do, if it is the same every time."""
+    return "" if value is None else repr(value)
