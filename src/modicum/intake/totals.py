@@ -110,7 +110,7 @@ def _openai_usage(one: Mapping[str, Any], day: str, part: str, kind: str) -> Ite
     yield ProviderTotal(
         day=day,
         provider="openai",
-        source="openai-usage",
+        source="openai-usage" if kind == "completions" else f"openai-usage-{kind}",
         model=text(one.get("model")),
         line_item=None if kind == "completions" else kind,
         project=text(one.get("project_name")) or text(one.get("project_id")),

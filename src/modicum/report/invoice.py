@@ -7,14 +7,14 @@ Models have other names on invoices than in calls: `gpt-4o-2024-08-06` and `open
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from modicum.store.totals import plus
 from modicum.types import ProviderTotal, Usage
 
 _DATED = re.compile(r"[-@:](20\d\d-\d\d-\d\d|20\d{6}|latest|v\d+:\d+)$")
-_COUNTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
 ALL = "(all models)"
 """Stands for the model where an export does not name any."""
 
@@ -37,8 +37,7 @@ class Tokens:
     def add(self, requests: int | None, usage: Usage) -> None:
         if requests is not None:
             self.requests = (self.requests or 0) + requests
-        counts: Mapping[str, int | None] = {name: _plus(getattr(self.usage, name), getattr(usage, name)) for name in _COUNTS}
-        self.usage = Usage(**counts)  # type: ignore[arg-type]  # names of whole numbers
+        self.usage = plus(self.usage, usage)
 
 
 Priced = tuple[str, str | None]
@@ -102,7 +101,3 @@ def _together(lines: list[InvoiceLine]) -> list[InvoiceLine]:
             its = [whole]
         found += sorted(its, key=lambda line: line.model)
     return found
-
-
-def _plus(left: int | None, right: int | None) -> int | None:
-    return right if left is None else left if right is None else left + right

@@ -14,23 +14,26 @@ from modicum.intake import Options, Pairs, Refusal, opened, tell
 from modicum.report.reconcile import Reconciled, reconcile
 from modicum.store.calls import Calls
 from modicum.store.occurrences import Occurrences
+from modicum.store.totals import together
 from modicum.types import ProviderTotal
 
 
 def held_against(config: Config, invoice: Sequence[Path], *, scope: str | None = None) -> tuple[Reconciled, list[Refusal]]:
     """(what was found, records of the export that could not be read). Raises NotEnoughDataError where the export holds no totals."""
-    totals: list[ProviderTotal] = []
+    exports: list[list[ProviderTotal]] = []
     refused: list[Refusal] = []
     others = 0
     for path in invoice:
+        exports.append([])
         with opened(path) as source, Occurrences(config.home) as occurrence, Pairs() as pairs:
             for one in tell(source, Options(), occurrence, pairs):
                 if isinstance(one, ProviderTotal):
-                    totals.append(one)
+                    exports[-1].append(one)
                 elif isinstance(one, Refusal):
                     refused.append(one)
                 else:
                     others += 1
+    totals, left_out = together(exports)
     if not totals:
         names = ", ".join(str(path) for path in invoice)
         why = f"its {others:,} records are calls, not totals: `modicum import` takes those" if others else ""
