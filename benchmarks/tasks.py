@@ -1,10 +1,14 @@
 """Task kinds: how often the kind of a workload is told right, on templates that others wrote and on logs with an answer key.
 
-    python -m benchmarks.tasks TEMPLATES.jsonl [LOG.jsonl TRUTH.jsonl ...] [--unnamed] [--rows] [--json FILE]
+    python -m benchmarks.tasks [TEMPLATES.jsonl] [LOG.jsonl TRUTH.jsonl ...] [--unnamed] [--half 0|1] [--rows] [--json FILE]
 
 A line of TEMPLATES has {"id", "dataset", "prompt", "answer", "choices", "kind"}: a Jinja prompt, rendered with a slot wherever a row of
 data would stand, and the kind that a reader gave it. What is known of it is that text alone: no answers, no contract. `--unnamed`
 takes the names of the slots away, as they are in a log. The kinds of the logs' workloads are in KINDS below.
+
+`tasks_written.txt` beside this file holds templates that were written for it, in the ways of writing that applications have: a few words,
+long policies, tags, examples, schemas, runs of agents, in English, Malay, Chinese, Tamil, Arabic and mixed. It is always measured;
+`--half` takes every second of both sets, so that rules can be found on one half and tried on the other.
 
 Right of decided counts every line that was decided; a line that the reader left unsure is never right.
 """
@@ -25,9 +29,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from benchmarks import discovery
 from modicum.discover import mine
-from modicum.discover.task import tell_prompt
+from modicum.discover.task import Wire, tell_prompt
 from modicum.types import TaskKind
 
+WRITTEN = Path(__file__).with_name("tasks_written.txt")
+_WIRES = {
+    "embeddings": Wire(endpoint="embeddings"),
+    "rerank": Wire(endpoint="rerank"),
+    "tools": Wire(tools=True),
+    "results": Wire(tools=True, returned=0.6, turns=4.0),
+    "schema": Wire(schema=True),
+    "documents": Wire(documents=True),
+}
 ORDER: tuple[str, ...] = get_args(TaskKind)
 _MARK = re.compile("⟦([^⟧]*)⟧")
 
@@ -183,6 +196,19 @@ def measure_templates(path: Path, *, named: bool) -> list[dict[str, Any]]:
     return rows
 
 
+def measure_written(path: Path, *, named: bool) -> list[dict[str, Any]]:
+    """The same for `=== kind | language | style [| what the wire shows]` and the prompt below it."""
+    rows = []
+    for number, part in enumerate(re.split(r"^=== ", path.read_text("utf-8"), flags=re.MULTILINE)[1:], 1):
+        head, _, text = part.partition("\n")
+        kind, language, style, *wire = (piece.strip() for piece in head.split("|"))
+        text = text.strip() if named else re.sub(r"{{[^{}]*}}", "{{x}}", text.strip())
+        told = tell_prompt(text, wire=_WIRES[wire[0]] if wire else None)
+        row = {"id": f"{number}/{language}/{style}", "language": language, "style": style}
+        rows.append({**row, "kind": kind, "told": told.kind, "sure": told.sure, "why": told.why, "text": text})
+    return rows
+
+
 def measure_log(log: Path, key: Path) -> list[dict[str, Any]]:
     """Each workload of the answer key with what was told of the one that holds most of its calls."""
     wanted = discovery.truth(key)
@@ -239,15 +265,21 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--unnamed", action="store_true", help="take the names of the slots away")
+    parser.add_argument("--half", type=int, choices=(0, 1), help="every second template alone")
     parser.add_argument("--rows", action="store_true", help="print each that was told otherwise")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(None if arguments is None else list(arguments))
     paths = list(args.paths)
     if not paths and "MODICUM_DATA" in os.environ:
         paths = [Path(os.environ["MODICUM_DATA"], "prompts", "task_kinds.jsonl")]
-    rows = []
+    halved = slice(args.half, None, 2 if args.half is not None else 1)
+    written = measure_written(WRITTEN, named=not args.unnamed)[halved]
+    rows = [show(WRITTEN.name, written, whole=args.rows)]
+    for language in dict.fromkeys(row["language"] for row in written):
+        its = summarise([row for row in written if row["language"] == language])
+        print(f"  {language}: {', '.join(f'{key} {value}' for key, value in its.items())}")
     if len(paths) % 2:
-        rows.append(show(paths[0].name, measure_templates(paths[0], named=not args.unnamed), whole=args.rows))
+        rows.append(show(paths[0].name, measure_templates(paths[0], named=not args.unnamed)[halved], whole=args.rows))
         paths = paths[1:]
     for log, key in zip(paths[::2], paths[1::2], strict=True):
         rows.append(show(log.name, measure_log(log, key), whole=args.rows))

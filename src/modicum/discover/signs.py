@@ -46,7 +46,8 @@ _TEXT = (
     r"|cover letter|test cases?|regex|formula|command|suggestions?|recommendations?|tips|details|scenarios?|definitions?|facts? about"
     r"|outlines?|(?:unit )?tests?|haikus?|verses?|taglines?|bio|guide|tutorial|checklist|memo|proposal|section names?"
     r"|chapter|turns?|biograph(?:y|ies)|narratives?|tales?|sonnets?|docstrings?|clues?|lines?|quotes?|riddles?"
-    r"|distractors?|counterargument|argument|schedule|itinerary|alternatives)"
+    r"|distractors?|counterargument|argument|schedule|itinerary|alternatives|variants?|copy|forecasts?|captions?|greetings?|drafts?"
+    r"|announcements?|newsletters?|pitch|hooks?|scenes?|monologues?|toasts?|statement of purpose|query)"
 )
 _DATA = (
     r"(?:entit(?:y|ies)|key ?(?:words?|phrases?)|(?:\w+ )?triple[st]?s?|relation(?:ship)?s?|names?|dates?|spans?|phrases?"
@@ -64,12 +65,15 @@ _SCORED = r"(?:scores?|ratings?|stars?|grades?|number of stars|similarity|degree
 _GROUND = (
     r"(?:passages?|contexts?|documents?|sources?|excerpts?|snippets?|paragraphs?|articles?|texts?|stor(?:y|ies)|background|hint|knowledge"
     r"|facts?|dialog(?:ue)?s?|conversations?|information|evidence|abstract|sentences?|tables?|search results?|manual|reports?|book|wiki\w*"
-    r"|supports?|situation|policy|notes|transcript|chunks?|ctxs?|chat history|knowledge base|observations?|following info\w*|read this)"
+    r"|supports?|situation|policy|notes|transcript|chunks?|ctxs?|chat history|knowledge base|observations?|following info\w*|read this|clauses?|files|materials?"
+    r"|pages?|sections?|records|guidelines|handbook|data ?sheet)"
 )
 _ASKED = r"(?:questions?|quer(?:y|ies)|inquiry|problem|riddle|q)"
 _TONGUE = (
     r"(?:english|french|german|spanish|chinese|mandarin|arabic|japanese|hindi|russian|italian|portuguese|tamil|malay|indonesian|korean"
-    r"|turkish|dutch|vietnamese|thai|polish|swedish|greek|hebrew|urdu|bengali|swahili|latin|czech|romanian|ukrainian|persian|filipino)"
+    r"|turkish|dutch|vietnamese|thai|polish|swedish|greek|hebrew|urdu|bengali|swahili|latin|czech|romanian|ukrainian|persian|filipino"
+    r"|bahasa(?: \w+)?|cantonese|norwegian|danish|finnish|hungarian|bulgarian|tagalog|sinhala|telugu|kannada|malayalam|punjabi|gujarati"
+    r"|marathi|nepali|burmese|khmer|farsi|catalan|serbian|croatian|slovak|afrikaans|icelandic|mongolian|kazakh|georgian|armenian)"
 )
 _GOOD = (
     r"(?:yes|no|true|false|positive|negative|neutral|correct|incorrect|right|wrong|always|never|maybe|agree|disagree|entail\w*"
@@ -78,6 +82,12 @@ _GOOD = (
 )
 _BETWEEN = r"[\"'*`)]*\s*(?:,\s*(?:or|and)?\b|[/|;,]|\n[-*•\s]*|\s(?:or|and)\s)[\s\"'*`(]*"
 _LIST = r"(?:json|xml|yaml|bibtex|csv|structured|records?|key-value|schema)"
+_CODE = "(?:en|de|fr|es|it|pt|nl|zh|ja|ko|ar|ms|id|ta|hi|ru|tr|vi|th|pl|sv|cs|uk|fa|ur|bn)(?:-[a-z]{2,4})?"
+_DOES = (
+    "get|find|search|look_?up|create|update|delete|send|list|fetch|book|cancel|confirm|transfer|check|set|add|remove|open|close|run|read|write"
+    "|execute|query|call|submit|schedule|hold|save|post|move|click|type|scroll|go_?to|pick|place|calculate|compute|retrieve|verify|notify"
+)
+"""Verbs that names of functions begin with."""
 _AUX = r"(?:is|are|was|were|does|do|did|has|have|had|should|would|can|could|will|might|may|am|isn't|doesn't|aren't)"
 _REQUEST = (
     r"(?:(?:can|could|will|would) you\b(?! (?:rather|conclude|infer|say|deduce|recommend|classify|consider|buy|call"
@@ -120,7 +130,10 @@ SIGNS: dict[str, re.Pattern[str]] = {
         ),
         "code": r"\b(?:sql|python|javascript|java|bash|regex|source code|function|code|algorithm|program|html|latex|css)\b",
         "summarise": (
-            r"\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:recap(?:itulate)?|condense|shorten|compress|abridge|distil"
+            r"[\"'](?:summary|tl;?dr|abstract|headline|synopsis|gist)[\"']\s*:|\b(?:bring|boil|cut|trim|reduce|squeeze|pare|whittle|narrow|strip)\w*\b[^.\n]{0,40}\bdown\b"
+            r"|\b(?:turn|make|condense|compress|rewrite)\b[^.\n]{0,60}\binto (?:a |an )?(?:\w+ )?(?:short|brief|concise|crisp|compact)\b"
+            r"|\b(?:decisions|action items|open questions|next steps)\b[^.\n]{0,40}\b(?:taken|from|in|of) (?:this|the|that)\b"
+            r"|\bsummari[sz]e|\bsummari[sz](?:er|ing|ation)\b|\b(?:recap(?:itulate)?|condense|shorten|compress|abridge|distil"
             r"|boil down|tl;? ?dr)\b"
             rf"|\b(?:{_ASK}|{_WHAT}){_WORDS}{_SUMMARY}\b|\b{_SUMMARY}\s*:[\s\"'*]*\Z|\bmain (?:idea|point)s?\b|\b(?:sum"
             rf"|wrap) (?:it|this|up)\b"
@@ -129,21 +142,23 @@ SIGNS: dict[str, re.Pattern[str]] = {
             r"|\bboils? down\b"
             r"|\bname (?:this|the|that) (?:article|story|text|paragraph|post|document)\b"
         ),
-        "brief": r"\bin (?:a few|one|two|three|\d+|fewer|a single)[\w ,-]{0,20}(?:words?|sentences?)\b",
+        "brief": r"\b(?:at most|under|no more than|not more than|up to|max(?:imum)?(?: of)?|fewer than|less than|within) \w+ (?:words|sentences|bullets|characters|lines)\b|\b(?:three|five|\d) (?:short )?(?:bullets?|bullet points|key points)\b|\bin (?:a few|one|two|three|\d+|fewer|a single)[\w ,-]{0,20}(?:words?|sentences?)\b",
         "from_summary": (
             rf"(?:{_ASK}|expand|elaborate){_WORDS}(?:{_TEXT})\b.{{0,30}}"
             rf"\b(?:from|based on|using|given|with|for|to|match\w*|that|about|of)\b.{{0,30}}\b{_SUMMARY}\b"
             rf"|\b{_SUMMARY}\b[^.?\n]{{0,40}}(?:\W{{0,4}}{_SLOT})[\s\S]{{0,80}}\b{_ASK}{_WORDS}{_TEXT}\b|\bexpand\b[^.\n]{{0,20}}{_SUMMARY}"
         ),
         "translate": (
-            rf"\btranslat\w*|\b(?:from|in) {_TONGUE} (?:in)?to (?!sql|code)\w+|\binterpreter\b|\b{_TONGUE}\s*:[\s\"'*]*\Z"
+            rf"\b{_CODE} ?(?:->|→|=>|➜|>) ?{_CODE}\b|\blocali[sz](?:e|es|ing|ation)\b[^.\n]{{0,80}}\b(?:into|in|to|for) (?:\w+ )?{_TONGUE}\b"
+            rf"|\binto (?:\w+ )?{_TONGUE}\b|\btranslat\w*|\b(?:from|in) {_TONGUE} (?:in)?to (?!sql|code)\w+|\binterpreter\b|\b{_TONGUE}\s*:[\s\"'*]*\Z"
             rf"|\b(?:say|render|put|express|convert|rewrite|what is|what's|how would)\b[^.\n]{{0,80}}\b(?:in|into|the) (?:\w+ )?{_TONGUE}\b"
         ),
         "translate_odd": (
             r"\btranslat\w*[^.\n]{0,60}\b(?:code|sql|commands?|actions?|natural language|dialect|plain|jargon|slang|morse|emoji)"
         ),
         "extract": (
-            rf"\b(?:extract|named entit|key ?phrases?|keywords?|triples?\b|highlight the|pull out|ner\b|slot filling|parse)"
+            rf"\b(?:capture|note down|take down|jot down|record|fill in|fill out)\b[^.\n⟨]{{0,60}}\b(?:{_DATA}|schema|form|date|outcome|following)\b|\bfill (?:this|the) (?:\w+ )?(?:schema|form|template|record)"
+            rf"|\b(?:extract|named entit|key ?phrases?|keywords?|triples?\b|highlight the|pull out|ner\b|slot filling|parse)"
             rf"|\b{_FIND}{_WORDS}{_DATA}\b|\bwh(?:at|ich)(?: (?:is|are|was|were))?(?: (?:the|all|main|key|this"
             rf"|these))? (?:\w+ )?{_DATA}\b(?! (?:is|are|do|does) you)|\b{_DATA}\s*:[\s\"'*]*\Z|\b{_FIND} (?:me )?(?:all|every"
             rf"|each|any)\b"
@@ -161,7 +176,9 @@ SIGNS: dict[str, re.Pattern[str]] = {
         "records": rf"\b(?:convert|transform|turn|format|parse|structure|put|map|normali[sz]e)\w*\b[^.\n]{{0,80}}\b{_LIST}\b",
         "relation": r"\b(?:relation(?:ship)?|effect|role|cause|connection)\b[^.?\n]{0,40}(?:between|of|does|do|in)\b[^.?\n]{0,30}⟨",
         "classify": (
-            r"\b(?:classif\w+|categori[sz]\w*|triage|label (?:the|this|each)|assign[^.\n]{0,30}(?:label|categor|class|tag)"
+            r"\byou (?:route|triage|sort|dispatch|screen|moderate|file|tag|assign)\b|\b(?:route|triage|dispatch|bucket|moderate)s? (?:it|each|every|the|this|incoming|inbound|customer|support)\b"
+            r"|\bassign the\b|\b(?:what|which) (?:sort|kind|type|class) of\b[^?\n]{0,60}\?|\bwhich (?:one )?is (?:better|best|worse)\b|\bwhether\b[^.\n]{0,80}\b(?:same|match\w*|describe the same)\b"
+            r"|\b(?:classif\w+|categori[sz]\w*|triage|label (?:the|this|each)|assign[^.\n]{0,30}(?:label|categor|class|tag)"
             r"|sort (?:it|this|the)"
             r"|(?:determine|decide|predict|judge|detect|check|assess|verify|evaluate|indicate|tell(?: me| us)?|identify|know|see"
             r"|say|conclude"
@@ -182,7 +199,8 @@ SIGNS: dict[str, re.Pattern[str]] = {
             rf"|\b{_GOOD}{_BETWEEN}(?:[\w' -]{{1,25}}{_BETWEEN}){{0,5}}?{_GOOD}\b"
         ),
         "either_or": (
-            r"(?<![\w'-])[\w'-]{1,40}[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b"
+            r"\b(?:reply|answer|respond|output|return|say|print)\b(?: only)?(?: with)?:? [^.\n]{0,20}?[\w'\"-]+(?:, [\w'\"-]+)+,? or [\w'\"-]+"
+            r"|(?<![\w'-])[\w'-]{1,40}[\"']?,? or [\"']?[\w' -]{2,30}[\"']?\s*\?|\b(?:either|whether)\b[^.\n]{1,80}\bor\b"
             r"|⟨⟩[\"',]*\s*\bor\b:?\s*[\"']?⟨"
         ),
         "options": (
@@ -265,7 +283,10 @@ SIGNS: dict[str, re.Pattern[str]] = {
             rf"|retrieved|supplied|preceding|aforementioned|next)? ?(?:\w+ )?{_GROUND}\b"
         ),
         "cite": (
-            r"\bcit(?:e|ing|ation)s?\b[^.\n]{0,40}(?:source|passage|document|number|id|\[)|\b(?:only|solely) (?:on |from |use "
+            rf"\b(?:only|solely|exclusively|strictly|nothing but)\b[^.\n]{{0,24}}\b(?:the|this|these|those|provided|given|attached|following)\b[^.\n]{{0,20}}\b{_GROUND}\b"
+            r"|\bif (?:it|they|the|this|none|no|there)\b[^.\n]{0,50}\b(?:not|no|cannot|isn't|aren't|don't|doesn't)\b[^.\n]{0,30}\b(?:answer|contain|hold|cover|enough|sufficient)"
+            rf"|\b(?:name|quote|cite|mention|give|link|reference)\w* (?:the|its|their|each|every) (?:\w+ )?(?:source|article|document|clause|sub-clause|section|page|passage|paragraph)s?\b"
+            r"|\bcit(?:e|ing|ation)s?\b[^.\n]{0,40}(?:source|passage|document|number|id|\[)|\b(?:only|solely) (?:on |from |use "
             r"|using )?(?:the )?(?:provided|given|retrieved|following|above)?\s?(?:context|passages?|documents?|sources?"
             r"|information)|\bdo(?:es)? not (?:contain|know)|\bdon't know\b|\bunanswerable\b"
         ),
@@ -273,18 +294,63 @@ SIGNS: dict[str, re.Pattern[str]] = {
         "fixed_question": r"(?:^|[.,!:\n⟩\"]\s*)(?:what|who|whom|where|when|why|how|which)\b[^?⟨\n]{3,160}\?",
         "make_question": (
             rf"\b(?:{_ASK}|{_WHAT}){_WORDS}(?:questions?|quiz)\b(?!\W*⟨)(?! (?:is|are|below|above)\b)"
-            r"|(?<!answer )(?<!answering )(?<!answers )(?<!is )(?<!have )(?<!given )\b(?:a|an|another"
-            r"|some) (?:\w+ ){0,2}questions?\b(?!\W*⟨)"
+            r"|(?<!answer )(?<!answering )(?<!answers )(?<!is )(?<!have )(?<!has )(?<!given )(?<!get )(?<!gets )(?<!ask )(?<!asks )(?<!and )(?<!with )"
+            r"\b(?:a|an|another|some) (?:\w+ ){0,2}questions?\b(?!\W*⟨)(?! (?:from|by|of|about (?:it|this|them|the)|asked|and|is|that was))"
             rf"|\b{_ASK}(?: \w+){{0,3}} (?:wrong|incorrect|false|alternative) (?:answers?|options?|choices?)"
             rf"|\b{_ASK}(?: (?!answers?\b|these\b|the\b)[\w',]+){{0,6}} questions\b(?!\W*⟨)"
             r"|\bquestions? (?:whose|to ask|to test)|\bquestion generat|\bquestions?\s*:[\s\"'*]*\Z"
         ),
         # agents
         "agent": (
-            r"\b(?:sub-?agents?|tool[ _-]?calls?|call (?:the |a |one of the )?(?:tool|function)s?|function[ _-]call\w*"
-            r"|using (?:the )?\w* ?tools?\b|(?:following|available|these) tools|tools? (?:available|at your disposal)|spawn"
-            r"|action input|thought:|observation:|autonomous agent|think\W[^.\n]{0,20}\bact\b|next action"
-            r"|one (?:command|action|tool|step) (?:per|at a|each) (?:turn|time|step))"
+            r"\b(?:sub-?agents?|tool[ _-]?calls?|(?:call|invoke|use) (?:the |a |an |one of the |one of these )?(?:\w+ )?(?:tool|function|api)s?\b"
+            r"|function[ _-]call\w*|calls? of (?:tool|function)s?|skill calls?"
+            r"|using (?:the )?\w* ?tools?\b|(?:following|available|these) (?:tools|functions|apis)\b|(?:tools?|functions?|apis?) (?:available"
+            r"|at your disposal|you (?:can|may) (?:use|call))|set of (?:functions|tools)|spawn|action input|thought:|observation:"
+            r"|autonomous(?: \w+)? agent|team of agents|(?:who|which agent) (?:acts|speaks|goes) next|think\W[^.\n]{0,20}\bact\b|next action"
+            r"|(?:one|single) (?:command|action|tool|step)s? (?:per|at a|each|at each|in each) (?:turn|time|step|message)|exactly one (?:command|action|tool)"
+            r"|you (?:control|drive|operate|have|get) (?:a|the|an) (?:\w+ )?(?:browser|computer|shell|terminal|robot|console|sandbox|desktop|phone)"
+            r"|you (?:can|may) (?:call|invoke)|(?:pick|choose|select) (?:the |an |a |one )?(?:\w+ )?(?:api|tool|function|endpoint)s?\b"
+            r"|[\"'](?:arguments|parameters|tool_input|action_input)[\"']\s*:)"
+        ),
+        # steps that were taken, with what came of them
+        "steps": (
+            r"\b(?:step|turn|round) ?#?\d+\W[\s\S]{0,400}?\b(?:observation|result|action|output|returned|response)s?\W"
+            r"|^\W*action\W[\s\S]{0,400}?^\W*(?:observation|result)\W|\b(?:past|previous|prior) (?:actions|commands|steps|tool calls)\b"
+            r"|<(?:tool_call|invoke|function_calls?|action|observation)\b|^\$ \w+"
+        ),
+        # names of functions in the text: find_slots, pick(x)
+        "functions": (
+            rf"\b(?:{_DOES})_[a-z_]{{2,30}}\b[\s\S]{{0,600}}?\b(?:{_DOES})_[a-z_]{{2,30}}\b"
+            rf"|\b(?:{_DOES})\([\w, =\"'\[\]]{{0,60}}\)[\s\S]{{0,200}}?\b(?:{_DOES})\("
+        ),
+        # an order of candidates
+        "rank": (
+            r"\b(?:re-?rank|rank|order|sort|arrange)\w*\b[^.\n]{0,80}\b(?:relevan\w*|best (?:to|match|first)|most (?:to|relevant|likely|similar)|usefulness"
+            r"|importance|similarity|preference|how well)|\b(?:re-?rank|rank)(?:ing)? (?:the|these|them|all|each|following)\b"
+            r"|\b(?:best|most relevant) (?:match )?first\b|\bby (?:their )?relevance\b|\border of relevance\b"
+        ),
+        # one word, and no more, is wanted
+        "one_word": (
+            r"\b(?:one|single) word\b(?! (?:at|each|per|more))|\b(?:only|just|nothing but|no more than) (?:the|a) (?:\w+ )?(?:label|category|class|queue|code|letter"
+            r"|word|verdict|team|department|bucket|tag|topic|intent|type|peril)\b|\b(?:label|category|class|queue|code|letter|verdict|tag|intent) only\b"
+        ),
+        # a value for what is not there
+        "absent": (
+            r"\b(?:use|put|return|write|give|set)? ?[\"'`]?(?:null|n/a|none|not (?:stated|mentioned|found|given|available|specified)|unknown)[\"'`]?,? (?:where|if|when"
+            r"|for (?:any|missing|fields))\b|\bif (?:something|a field|a value|it|any|none|nothing|there)\b[^.\n]{0,50}\b(?:null|not stated|empty|n/a|none)\b"
+            r"|\bleave (?:it|them|the field|fields?) (?:empty|blank|out)|\| ?null\b|\b(?:string|number|boolean|str|int|float)\b ?[,|}\]]"
+        ),
+        # the same line again and again, the last one left open
+        "short_examples": r"^([\w ]{2,24}): ?[^\W\d][\w' -]{0,24}\n[\s\S]{0,600}?^\1: ?[^\W\d][\w' -]{0,24}\n[\s\S]{0,600}?^\1:\s*\Z",
+        "number_examples": r"^([\w ]{2,24}): ?\d+(?:\.\d+)?\n[\s\S]{0,600}?^\1: ?\d+(?:\.\d+)?\n[\s\S]{0,600}?^\1:\s*\Z",
+        # what was sought out to answer from
+        "fetched": (
+            r"[\"'](?:source|passage|document|chunk|citation)_?(?:ids?|s)?[\"']\s*:|\b(?:retrieved|fetched|looked up|search(?:ed)? results?|knowledge[ -]?base|vector (?:store|search)|help[ -]cent(?:er|re) articles?)\b"
+        ),
+        # company, not work
+        "persona": (
+            r"\b(?:chat|talk|speak|converse)s? (?:with|to)\b|\bin character\b|\bkeep (?:your )?(?:answers|replies|responses)\b|\bthe voice of\b"
+            r"|\b(?:be|stay|sound) (?:\w+ and )?(?:kind|friendly|warm|polite|cheerful|empathetic|playful|witty|patient|helpful)\b"
         ),
         "numbered": r"\[1\][\s:]*⟨|<(?:doc|document|passage|context|source|chunk|excerpt)s?\b[^>\n]{0,40}>\s*⟨",
     }.items()

@@ -24,8 +24,18 @@ _SHORTEST, _NAMED = 4, 6.0
 """Letters without which nothing is asked, but for slots whose names give so many points."""
 _SURE = ((5.0, 0.9), (2.0, 0.8), (0.0, 0.7))
 """Lead in points -> share right on templates that others wrote (docs/benchmarks.md, "Task kinds": .96, .85 and .84), rounded down."""
-_RECORDS: tuple[TaskKind, ...] = ("extract", "retrieve-and-answer", "summarise", "translate", "generate", "classify")
-_TEXTS: tuple[TaskKind, ...] = ("retrieve-and-answer", "summarise", "translate", "extract", "generate", "tool")
+_RECORDS: tuple[TaskKind, ...] = (
+    "extract",
+    "retrieve-and-answer",
+    "summarise",
+    "translate",
+    "generate",
+    "classify",
+    "score",
+    "tool",
+    "rerank",
+)
+_TEXTS: tuple[TaskKind, ...] = ("retrieve-and-answer", "summarise", "translate", "extract", "generate", "tool", "rerank")
 """What may be asked for where the answers are records, or free text."""
 _ENDPOINTS: dict[Endpoint, TaskKind] = {"embeddings": "embed", "rerank": "rerank"}
 _STARS = re.compile(r"\W*(?:\d+(?:[.,]\d+)?|one|two|three|four|five)\W*(?:stars?|/ ?\d+|%|out of \d+|points?)?\W*", re.IGNORECASE)
@@ -42,6 +52,10 @@ class Wire:
     """Share of the calls that send the result of a tool back."""
     turns: float = 1.0
     """User messages of a call, on average."""
+    schema: bool = False
+    """A schema is given for the answers."""
+    documents: bool = False
+    """Documents are sent along as such, or the answers cite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +88,15 @@ def tell_task(asked: Asked, contract: Contract | None = None, wire: Wire | None 
         )
     if wire.tools and wire.returned >= 0.3:
         return Told("tool", 0.95, f"agent traffic: {wire.returned:.0%} of its calls send results of tools back")
+    if wire.documents:
+        return Told("retrieve-and-answer", 0.95, "retrieval traffic: documents are sent along as such")
     said, why = _points(asked)
     if contract is not None:
         return _by_contract(contract, said, why)
+    if wire.tools:
+        return Told("tool", 0.8, "tools are declared")
+    if wire.schema:
+        return _rest(said, why, _RECORDS, Told("extract", 0.6, "a schema is given for its answers"))
     if asked.fixed < _SHORTEST and max(said.values(), default=0.0) < _NAMED:
         return Told("unsure", 0.0, "hardly any text of it is fixed")
     return _best(said, why)
