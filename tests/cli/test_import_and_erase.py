@@ -56,7 +56,7 @@ def test_a_log_goes_in_once_and_out_for_good(tmp_path: Path, modicum: Modicum) -
     code, out, _ = modicum("import", "-", "--scope-from", "client_id", "--format", "json", given=gzip.compress(log.read_bytes()))
     told = json.loads(out)
     assert (code, told["added"], told["known"], told["refused"]) == (1, 0, 10, 1)
-    assert told["refusals"] == [{"source": "standard input", "line": 11, "reason": "not JSON: invalid character (byte 0)"}]
+    assert told["refusals"] == [{"source": "standard input", "line": 11, "reason": "not JSON: invalid character (byte 0)", "whole": False}]
     code, _, err = modicum("erase", "--user", "user-1")
     assert code == 2 and "5 calls would be erased" in err
     assert modicum("erase", "--user", "user-1", "--yes") == (0, "5 calls erased.\n", "")
@@ -93,7 +93,7 @@ def test_what_is_not_understood_exits_with_2(tmp_path: Path, modicum: Modicum) -
 def test_one_of_a_thing_is_one(tmp_path: Path, modicum: Modicum) -> None:
     (tmp_path / "log").write_bytes(line(1))
     _, out, _ = modicum("import", str(tmp_path / "log"))
-    assert out.startswith("1 call added.\nIts bodies are kept until ")
+    assert out.startswith("1 call added.\nRead: 1 call of data-flywheel.\nIts bodies are kept until ")
     assert modicum("erase", "--call", "r1", "--yes") == (0, "1 call erased.\n", "")
 
 
@@ -108,3 +108,18 @@ def test_what_was_recorded_can_be_taken_elsewhere(tmp_path: Path, modicum: Modic
     code, again, _ = modicum("import", "-", "--format", "json", given=out.encode())
     assert (code, json.loads(again)["known"]) == (0, 10)
     assert len(modicum("calls", "export", "--until", "2026-01-01")[1]) == 0
+
+
+def test_a_stranger_reads_what_became_of_the_files(tmp_path: Path, modicum: Modicum) -> None:
+    (tmp_path / "bad.jsonl").write_bytes(b"{}\n" * 40 + line(1) + b'{"a"\n' * 2)
+    code, out, err = modicum("import", str(tmp_path / "bad.jsonl"))
+    assert code == 1 and len(err.splitlines()) == 8 and "the 35 lines up to 40 for the same reason" in err
+    assert out.splitlines()[1] == "Read: 1 call of data-flywheel."
+    assert out.splitlines()[2].startswith("Refused: 40 x no format we know") and "; 2 x not JSON" in out
+    (tmp_path / "README").write_bytes(b"# Words\n\nand more words\n" * 50)
+    code, out, err = modicum("import", str(tmp_path / "README"))
+    assert code == 1 and len(err.splitlines()) == 1 and "looks like text" in err
+    assert "No call was found" in out
+    (tmp_path / "empty").write_bytes(b"")
+    code, out, _ = modicum("import", str(tmp_path / "empty"))
+    assert (code, out.splitlines()[0]) == (0, "0 calls added.") and "No call was found" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -14,11 +15,12 @@ from modicum.errors import InputError
 from modicum.intake import FORMATS, Options, Refusal, check_scope
 from modicum.intake.columns import mapping
 from modicum.intake.langfuse_api import share_of
-from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.bring_in import BroughtIn, bring_in
 from modicum.report.words import count
 
 SHOWN_IN_JSON = 1_000
-NAMED_IN_A_ROW = 100
+NAMED_IN_A_ROW = 5
+REASONS = 3
 
 
 def share(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -62,7 +64,8 @@ def command(
 
     Importing again adds nothing: a call is known by its response's id, else by its line. Logs that tell of the same calls are joined:
     usage from one, text from another. Calls that were erased here are not taken again. Each refused record is named on standard error
-    with its reason, the rest goes in; the exit code is then 1.
+    with its reason, a file that is no log once; the rest goes in, and the exit code is 1. It is 2 where nothing was read: no such file,
+    options that do not go together.
 
     Bodies are kept for [store] keep_days after they came in, figures stay.
     """
@@ -93,6 +96,7 @@ def command(
         parts += [f"{count(totals_known, 'total')} of providers known already"] if totals_known else []
         parts += [f"{count(refused, 'line')} refused"] if refused else []
         click.echo(", ".join(parts) + ".")
+        _say_of_logs(logs_in, refused)
         for source in left_out:
             click.echo(printable(f"{source} was left out whole (--strict)."))
         for log in logs_in:
@@ -107,6 +111,23 @@ def command(
             click.echo(f"{whose} kept until {until:%Y-%m-%d} ([store] keep_days = {config.store.keep_days}). Next: modicum workloads")
     if refused:
         sys.exit(1)
+
+
+def _say_of_logs(logs: list[BroughtIn], refused: int) -> None:
+    """Which formats were read, and why what was refused was."""
+    forms: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for log in logs:
+        forms.update(dict(log.forms))
+        reasons.update(dict(log.reasons))
+    if forms:
+        click.echo("Read: " + ", ".join(f"{count(number, 'call')} of {form}" for form, number in forms.most_common()) + ".")
+    elif not any(log.totals or log.totals_known for log in logs):
+        click.echo("No call was found. docs/formats says what is read; --columns says which column of another table is which.")
+    if refused > NAMED_IN_A_ROW:
+        told = [f"{number:,} x {reason}" for reason, number in reasons.most_common(REASONS)]
+        more = len(reasons) - len(told)
+        click.echo(printable("Refused: " + "; ".join(told) + (f"; and for {count(more, 'more reason')}" if more > 0 else "") + "."))
 
 
 def reading(form: str | None, scope: str | None, scope_from: str | None, columns: str | None = None) -> Options:

@@ -32,14 +32,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A record that did not go in."""
+    """A record that did not go in, or a log of which nothing did."""
 
     source: str
     line: int
     reason: str
+    whole: bool = False
+    """Nothing of the log was read."""
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.reason}"
+        return f"{self.source}: {self.reason}" if self.whole else f"{self.source}:{self.line}: {self.reason}"
 
 
 def tell(
@@ -68,14 +70,14 @@ def tell(
             number = one.number
             if missing:
                 named = ", ".join(f"'{column[:40]}'" for column in sorted(missing))
-                yield Refusal(source=source.name, line=number, reason=f"--columns names {named}: the table has no such column")
+                yield Refusal(source=source.name, line=number, reason=f"--columns names {named}: the table has no such column", whole=True)
                 return
             if one.body is None:
                 rest = "" if one.ended else "; what follows it was not read"
                 yield Refusal(source=source.name, line=number, reason=f"longer than {options.longest_bytes >> 20} MiB{rest}")
                 continue
             if isinstance(one.body, LogFormatError):
-                yield Refusal(source=source.name, line=number, reason=one.body.message)
+                yield Refusal(source=source.name, line=number, reason=one.body.message, whole=one.whole)
                 continue
             if not one.body or one.body.isspace():
                 continue

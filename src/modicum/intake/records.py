@@ -12,6 +12,7 @@ import msgspec
 from modicum.errors import LogFormatError
 from modicum.intake import tables
 from modicum.intake.lines import BOM, lines
+from modicum.intake.unlike import unlike
 from modicum.intake.values import values
 
 Layout = Literal["lines", "values", "table"]
@@ -31,6 +32,8 @@ class Record:
     """False for what the end of the log cut off."""
     names: tuple[str, ...] | None = None
     """Of the columns, where it is a row of a table."""
+    whole: bool = False
+    """It stands for the whole log, which is none."""
 
 
 def records(pieces: Iterable[bytes], *, longest: int, is_head: Callable[[Mapping[str, bytes]], bool]) -> Iterator[Record]:
@@ -41,6 +44,9 @@ def records(pieces: Iterable[bytes], *, longest: int, is_head: Callable[[Mapping
         first += piece
     whole = itertools.chain((first,), pieces)
     layout = layout_of(first)
+    if layout == "lines" and (why := unlike(first)) is not None:
+        yield Record(1, LogFormatError(why), whole=True)
+        return
     if layout == "table":
         found = tables.head(first.split(b"\n", 1)[0])
         assert found is not None
@@ -48,7 +54,7 @@ def records(pieces: Iterable[bytes], *, longest: int, is_head: Callable[[Mapping
         if not is_head(dict.fromkeys(names, b'""')):
             named = ", ".join(name[:40] for name in names[:12]) + (" and more" if len(names) > 12 else "")
             reason = f"a table whose columns are none that we know: {named}. Nothing of it was read; --columns says which is which"
-            yield Record(1, LogFormatError(reason))
+            yield Record(1, LogFormatError(reason), whole=True)
             return
         for number, row in tables.rows(whole, delimiter, names, longest=longest):
             yield Record(number, row, names=names)

@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from modicum.store.calls import Calls, Met, Supplements
 from modicum.store.home import prepare
 from modicum.store.key import evidence_key
 from modicum.store.occurrences import Occurrences
-from modicum.store.totals import Totals
+from modicum.store.totals import Day, Kept, Totals
 from modicum.types import Call, ProviderTotal
 from modicum.view import Redactor
 from modicum.view.keeping import kept
@@ -40,7 +40,7 @@ _REPORT_EACH = 500
 """Lines."""
 _PEEKED_BYTES = 1 << 16
 _MOST_KINDS = 100
-"""Of records that are told apart in what is said of those left aside."""
+"""Of records that are told apart in what is said of those left aside, and of reasons for refusing some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,10 @@ class BroughtIn:
     with_text: int = 0
     """Calls that came with what was asked."""
     without_text: int = 0
+    forms: tuple[tuple[str, int], ...] = ()
+    """Calls that were read, by the format of their records."""
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Why records were refused, the most frequent first."""
     notes: tuple[str, ...] = ()
     """What the log did not hold, and how the next one would."""
     taken: bool = True
@@ -84,6 +88,8 @@ class _Hands:
     hear: Callable[[Refusal], None]
     pairs: Pairs
     waiting: Supplements
+    days: dict[Day, str] = field(default_factory=dict)
+    """What of providers' totals has been told, by the exports so far."""
 
 
 def bring_in(
@@ -156,9 +162,9 @@ def _silent(share: float) -> None:
 def _file(hands: _Hands, log: Path, strict: bool, tell_of: Callable[[float, str], None]) -> BroughtIn:
     with opened(log) as source, tempfile.TemporaryFile(dir=hands.home / "tmp") as spooled:
 
-        def on(source: Source = source) -> None:
-            if source.size_bytes:
-                tell_of(source.read_bytes / source.size_bytes, source.name)
+        def on(records: int, source: Source = source) -> None:
+            share = source.read_bytes / source.size_bytes if source.size_bytes else 0.0
+            tell_of(share, f"{source.name}, {records:,} records")
 
         if strict:
             source, bad = _checked(hands, source, spooled, on)
@@ -172,7 +178,12 @@ def _remote(hands: _Hands, log: LangfuseLog, tell_of: Callable[[float, str], Non
     total = BroughtIn(source=log.name)
     for source, bookmark, share in log.slices(marks.get(log.place)):
         # The API was asked for the text of a sample already.
-        found = _take(hands, source, lambda share=share: tell_of(share, log.name), sample=1.0)  # type: ignore[misc]
+        before = sum(count for _, count in total.forms)
+
+        def on(records: int, share: float = share, before: int = before) -> None:
+            tell_of(share, f"{log.name}, {before + records:,} records")
+
+        found = _take(hands, source, on, sample=1.0)
         total = _plus(total, found)
         mark = bookmark()
         if mark is None:
@@ -183,17 +194,22 @@ def _remote(hands: _Hands, log: LangfuseLog, tell_of: Callable[[float, str], Non
 
 
 def _plus(left: BroughtIn, right: BroughtIn) -> BroughtIn:
-    passed = Counter(dict(left.passed)) + Counter(dict(right.passed))
+    passed, forms, reasons = (
+        tuple((Counter(dict(getattr(left, name))) + Counter(dict(getattr(right, name)))).most_common())
+        for name in ("passed", "forms", "reasons")
+    )
     counts = ("added", "known", "joined", "erased", "refused", "totals", "totals_known", "with_text", "without_text")
     summed = {name: getattr(left, name) + getattr(right, name) for name in counts}
     told = tuple(dict.fromkeys((*left.notes, *right.notes)))
-    return dataclasses.replace(left, passed=tuple(passed.most_common()), notes=told, **summed)
+    return dataclasses.replace(left, passed=passed, forms=forms, reasons=reasons, notes=told, **summed)
 
 
-def _take(hands: _Hands, source: Source, on: Callable[[], None], sample: float | None = None) -> BroughtIn:
+def _take(hands: _Hands, source: Source, on: Callable[[int], None], sample: float | None = None) -> BroughtIn:
     refused = texts = 0
     lacking: Counter[str] = Counter()
     passed: Counter[str] = Counter()
+    forms: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     totals: list[ProviderTotal] = []
     taken = 0
 
@@ -201,8 +217,9 @@ def _take(hands: _Hands, source: Source, on: Callable[[], None], sample: float |
         nonlocal refused, texts, taken
         for number, one in enumerate(found):
             if number % _REPORT_EACH == 0:
-                on()
+                on(number)
             if isinstance(one, Told):
+                forms[one.call.source] += 1
                 call = hands.keep(one.call, hands.sample if sample is None else sample)
                 taken += 1
                 texts += one.call.request is not None
@@ -211,15 +228,16 @@ def _take(hands: _Hands, source: Source, on: Callable[[], None], sample: float |
                 yield Met(call=call, form=call.source, also=_keys(call.scope, one.also), near=_keys(call.scope, one.near))
             elif isinstance(one, Refusal):
                 refused += 1
+                _count(reasons, one.reason, "other reasons")
                 hands.hear(one)
             elif isinstance(one, Passed):
-                passed[one.what if one.what in passed or len(passed) < _MOST_KINDS else "of more kinds"] += 1
+                _count(passed, one.what, "of more kinds")
             else:
                 totals.append(one)
 
     with Occurrences(hands.home) as occurrence:
         done = hands.calls.add(good(tell(source, hands.options, occurrence, hands.pairs)), supplements=hands.waiting)
-    kept_totals = Totals(hands.home).put(totals) if totals else None
+    kept_totals = Totals(hands.home).put(totals, hands.days) if totals else None
     return BroughtIn(
         source=source.name,
         added=done.added,
@@ -232,8 +250,21 @@ def _take(hands: _Hands, source: Source, on: Callable[[], None], sample: float |
         totals_known=kept_totals.known if kept_totals else 0,
         with_text=texts,
         without_text=taken - texts,
-        notes=notes(lacking.items()),
+        forms=tuple(forms.most_common()),
+        reasons=tuple(reasons.most_common()),
+        notes=(*notes(lacking.items()), *_left_out(kept_totals)),
     )
+
+
+def _left_out(kept: Kept | None) -> tuple[str, ...]:
+    if kept is None or not kept.left_out:
+        return ()
+    return (f"{kept.left_out:,} totals are left out: another export of this import tells of the same days, broken down otherwise",)
+
+
+def _count(kinds: Counter[str], one: str, rest: str) -> None:
+    """Count by kind, as many kinds as are told apart."""
+    kinds[one if one in kinds or len(kinds) < _MOST_KINDS else rest] += 1
 
 
 def _keys(scope: str, names: tuple[str, ...]) -> tuple[bytes, ...]:
@@ -263,7 +294,7 @@ def _turn(file: Path | str) -> int:
     return 0 if is_request(names) else 1
 
 
-def _checked(hands: _Hands, source: Source, spooled: io.BufferedRandom, on: Callable[[], None]) -> tuple[Source, int]:
+def _checked(hands: _Hands, source: Source, spooled: io.BufferedRandom, on: Callable[[int], None]) -> tuple[Source, int]:
     """Read a log once for its refusals alone: how many there are, and the source to read it again from.
 
     Standard input cannot be read twice; it is kept in a file without a name.
@@ -276,7 +307,7 @@ def _checked(hands: _Hands, source: Source, spooled: io.BufferedRandom, on: Call
     with Occurrences(hands.home) as occurrence, Pairs(hands.home / "tmp") as pairs:
         for number, one in enumerate(tell(source, hands.options, occurrence, pairs)):
             if number % _REPORT_EACH == 0:
-                on()
+                on(number)
             if isinstance(one, Refusal):
                 bad += 1
                 hands.hear(one)
