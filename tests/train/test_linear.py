@@ -204,9 +204,9 @@ def test_a_twin_in_the_same_group_gives_nothing_away() -> None:
 
 
 def test_the_exported_specialist_says_what_scikit_learn_says() -> None:
-    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
-    from sklearn.pipeline import make_pipeline, make_union  # type: ignore[import-untyped]
-    from sklearn.svm import LinearSVC  # type: ignore[import-untyped]
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.svm import LinearSVC
 
     some, fresh = samples(400, noise=0.15), samples(400, seed=9)
     trained = fit(some)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from modicum.artefact.onnx import check_onnx
 from modicum.errors import ArtefactError
 
 MAX_HEADER_BYTES = 1024 * 1024
@@ -31,8 +32,10 @@ def check_format(name: str, data: bytes) -> None:
             _check_json(data)
         elif name.endswith(".safetensors"):
             _check_safetensors(data)
+        elif name.endswith(".onnx"):
+            check_onnx(data)
         else:
-            raise ArtefactError("neither JSON nor safetensors")
+            raise ArtefactError("neither JSON nor safetensors nor ONNX")
     except ArtefactError as error:
         raise ArtefactError(f"{name}: {error.message}") from None
 

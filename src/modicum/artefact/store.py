@@ -27,7 +27,7 @@ MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_ARTEFACT_BYTES = 512 * 1024 * 1024
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\.(?:json|safetensors)")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\.(?:json|safetensors|onnx)")
 
 
 def is_digest(text: str) -> bool:
@@ -137,7 +137,7 @@ class Artefacts:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ArtefactError(
-            f"{name[:100]!r} is no name for a file of an artefact", hint="a-z, 0-9, - and _, ending in .json or .safetensors"
+            f"{name[:100]!r} is no name for a file of an artefact", hint="a-z, 0-9, - and _, ending in .json, .safetensors or .onnx"
         )
 
 

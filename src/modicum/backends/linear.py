@@ -17,7 +17,7 @@ import numpy.typing as npt
 from modicum.artefact import Artefact
 from modicum.backends.features import FEATURES_VERSION, KINDS
 from modicum.backends.lookup import Lookup
-from modicum.backends.specialist import MAX_LABELS, SPECIALIST_FILE, Floats, decide, read
+from modicum.backends.specialist import MAX_LABELS, SPECIALIST_FILE, Floats, Form, arrays, decide, read
 from modicum.errors import ArtefactError
 from modicum.types import Prediction
 
@@ -135,24 +135,13 @@ def _fault(body: LinearSpecialist) -> str:
 
 def _tensors(artefact: Artefact, rows: int, columns: int) -> dict[str, npt.NDArray[Any]]:
     """The arrays, with types, shapes and ranges checked."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        tensors = load(artefact.files[WEIGHTS_FILE])
-    except KeyError:
-        raise ArtefactError(f"artefact {artefact.digest} has no {WEIGHTS_FILE}") from None
-    except (SafetensorError, ValueError, TypeError) as error:
-        raise ArtefactError(f"{WEIGHTS_FILE} of {artefact.digest}: {error}") from None
-    wanted = {
+    wanted: dict[str, Form] = {
         "weights": ("int8", (rows, columns)),
         "scale": ("float32", (rows,)),
         "rarity": ("uint16", (rows,)),
         "bias": ("float64", (columns,)),
     }
-    found = {name: (str(tensor.dtype), tensor.shape) for name, tensor in tensors.items()}
-    if found != wanted:
-        raise ArtefactError(f"{WEIGHTS_FILE} of {artefact.digest}: the tensors are {found}, not {wanted}")
+    tensors = arrays(artefact, WEIGHTS_FILE, wanted)
     scale, bias = tensors["scale"], tensors["bias"]
     # Both bounds keep the integer logits exact: at most 2**20 * 127 a feature, sqrt(rows) features' worth, and the bias.
     if not (

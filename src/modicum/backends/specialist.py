@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,11 +20,16 @@ from modicum.types import Prediction
 SPECIALIST_FILE = "specialist.json"
 MAX_LABELS = 10_000
 
-KINDS = {"linear": ("modicum.backends.linear", "Linear")}
+KINDS = {
+    "linear": ("modicum.backends.linear", "Linear"),
+    "encoder": ("modicum.backends.encoder", "Encoder"),
+}
 """Kind -> the module and class that run it. Nothing that a file says is imported, only what stands here."""
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
+Form = tuple[str, tuple[int | None, ...]]
+"""Type and shape of an array; None stands for any length."""
 
 
 class Specialist(Protocol):
@@ -67,6 +72,30 @@ def read(artefact: Artefact, name: str, form: type[T]) -> T:
         raise ArtefactError(f"artefact {artefact.digest} has no {name}") from None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{name} of {artefact.digest}: {error}") from None
+
+
+def arrays(artefact: Artefact, name: str, wanted: Mapping[str, Form]) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a safetensors file, with exactly these names, types and shapes. Raises ArtefactError."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        found = load(artefact.files[name])
+    except KeyError:
+        raise ArtefactError(f"artefact {artefact.digest} has no {name}") from None
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ArtefactError(f"{name} of {artefact.digest}: {error}") from None
+    if found.keys() != wanted.keys() or not all(_is(found[key], form) for key, form in wanted.items()):
+        told = {key: (str(array.dtype), array.shape) for key, array in found.items()}
+        raise ArtefactError(f"{name} of {artefact.digest}: the tensors are {told}, not {dict(wanted)}")
+    return found
+
+
+def _is(array: npt.NDArray[Any], form: Form) -> bool:
+    kind, shape = form
+    return (
+        str(array.dtype) == kind and len(array.shape) == len(shape) and all(b in (a, None) for a, b in zip(array.shape, shape, strict=True))
+    )
 
 
 def decide(logits: Floats, sharpness: float, labels: Sequence[str]) -> Prediction:

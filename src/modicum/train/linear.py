@@ -58,8 +58,8 @@ def choose(samples: Sequence[Sample], *, groups: Sequence[int], seed: int) -> Ch
     Known before training, so that groups can be formed over what a specialist will read. None where all answers are one.
     Raises NotEnoughDataError as `fit` does.
     """
-    frequency, labels = _labels(samples)
-    _enough(frequency, labels, len(set(groups)))
+    frequency, labels = labels_of(samples)
+    enough(frequency, labels, len(set(groups)))
     if len(labels) == 1:
         return None
     return _choose(samples, labels, groups, seed)
@@ -82,8 +82,8 @@ def fit(
     if len(groups) != len(samples):
         raise ValueError(f"{len(samples)} samples, but {len(groups)} groups")
     tell = progress or (lambda share: None)
-    frequency, labels = _labels(samples)
-    _enough(frequency, labels, len(set(groups)))
+    frequency, labels = labels_of(samples)
+    enough(frequency, labels, len(set(groups)))
     about: dict[str, Any] = {
         "trainer": "linear",
         "samples": len(samples),
@@ -155,7 +155,7 @@ def fit(
     return Trained(files=files, about=about, used_slots=chosen.used, out_of_fold=out_of_fold)
 
 
-def _labels(samples: Sequence[Sample]) -> tuple[Counter[str], list[str]]:
+def labels_of(samples: Sequence[Sample]) -> tuple[Counter[str], list[str]]:
     """How often each answer occurs, and those that occur often enough to be told from chance."""
     frequency = Counter(sample.value for sample in samples if sample.value is not None)
     return frequency, sorted(label for label, times in frequency.items() if times >= MIN_PER_LABEL)
@@ -168,7 +168,7 @@ def _choose(samples: Sequence[Sample], labels: Sequence[str], groups: Sequence[i
     return choose_slots([samples[row].slots for row in known], truth, len(labels), [groups[row] for row in known], seed)
 
 
-def _enough(frequency: Counter[str], labels: Sequence[str], groups: int) -> None:
+def enough(frequency: Counter[str], labels: Sequence[str], groups: int) -> None:
     readable, repeated = frequency.total(), sum(frequency[label] for label in labels)
     if readable < MIN_SAMPLES or groups < MIN_GROUPS:
         raise NotEnoughDataError(

@@ -71,7 +71,7 @@ def _worth(blocks: Sequence[Counts], labels: Ints, seed: int) -> Floats:
 def matrix(blocks: Sequence[Counts], rarities: Sequence[Ints]) -> Any:
     """The blocks side by side as one scipy.sparse matrix with 32-bit indices, which LIBLINEAR insists on."""
     try:
-        from scipy.sparse import csr_array, hstack  # type: ignore[import-untyped]
+        from scipy.sparse import csr_array, hstack
     except ImportError:
         raise MissingExtraError.of("train", "fitting a specialist") from None
 
@@ -91,8 +91,8 @@ def matrix(blocks: Sequence[Counts], rarities: Sequence[Ints]) -> Any:
 def fit_support_vectors(rows: Any, labels: Ints, seed: int, *, rounds: int = ROUNDS) -> Any:
     """scikit-learn's LinearSVC, fitted."""
     try:
-        from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-        from sklearn.svm import LinearSVC  # type: ignore[import-untyped]
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.svm import LinearSVC
     except ImportError:
         raise MissingExtraError.of("train", "fitting a specialist") from None
 
