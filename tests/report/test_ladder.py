@@ -98,7 +98,7 @@ def test_an_open_model_where_it_is_sold_and_on_own_hardware() -> None:
     cost = 0.95 * MONTH - float(own.saving.usd_month)
     assert cost > 120  # two hours of care a month at $60, and a machine
     assert close(own.usd_month, MONTH - float(own.saving.usd_month))
-    assert own.needs[0].startswith("costs more than today: pays from about ") and own.needs[0].endswith("there are 3,044")
+    assert own.needs[0].startswith("costs more than today: it pays from about ") and own.needs[0].endswith("there are 3,044")
     assert own.usd_call is not None and close(own.usd_call * 3044, cost)
 
 

@@ -97,6 +97,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "OBSTACLES": panels.OBSTACLES,
         "longest_obstacle": panels.LONGEST_OBSTACLE,
         "assumptions": panels.assumptions,
+        "over": said.over,
         "asked": rows[:OPEN_LINES],
         "more_asked": max(0, len(rows) - OPEN_LINES),
         "shares_known": any(

@@ -1,4 +1,4 @@
-"""Sentences on the budget, the rate and what changed: records in, words out, the same on page and terminal."""
+"""Sentences on the budget, the rate, what changed, and what savings are held over: records in, words out, the same on page and terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from modicum.report import words
 from modicum.report.budget import OLD_RATE_DAYS, Budget
 from modicum.report.currency import Currency, shown_in
 from modicum.report.history import Comparison
+from modicum.report.month import FEWEST_DAYS
 from modicum.report.records import Report
+from modicum.report.rungs import Ladder
 
 
 def against_budget(report: Report) -> str:
@@ -65,3 +67,13 @@ def changed(comparison: Comparison) -> str:
         f"Spend {way} by {words.money(abs(change))}{share} {spans}, to {words.money(after.spend_usd)};"
         f" most of all by {most} ({words.signed(effects[most])})."
     )
+
+
+def over(its: Ladder) -> str:
+    """What the savings of a ladder are computed over: n, days, and what a month may bring."""
+    if its.calls_month is None or not its.days:
+        return f"Savings of {words.count(its.calls, 'declared call')} a month, with no interval: nobody recorded any."
+    low, high = (f"{value:,.0f}" for value in its.calls_month)
+    month = f"a month like these brings {low} to {high} calls (95 %)" if low != high else f"a month like these brings {low} calls"
+    few = f"; {words.count(its.days, 'day')} are too few to say how days differ" if its.days < FEWEST_DAYS else ""
+    return f"Savings over {words.count(its.calls, 'call')} of {words.count(its.days, 'day')}; {month}{few}."

@@ -42,7 +42,7 @@ def test_quantised_weights_do_not_inherit_a_result_in_silence() -> None:
     own, hosted = rung(its, "open_own"), rung(its, "open_hosted")
     assert own.evidence == "published" and own.proof.startswith("Published for full precision; what ")
     assert not hosted.proof.startswith("Published for full precision")
-    assert "Your own price serves it in full precision, which nothing says." in hosted.assumptions
+    assert "Your own price serves it in full precision: nothing says so." in hosted.assumptions
     coarse = open_4b(scores=scores, weights=weights(precision="mxfp4"))
     released_so = rung(one(days(10), coarse, big(scores=scores)), "open_own")
     assert not released_so.proof.startswith("Published for full precision")

@@ -1,6 +1,9 @@
 """What a workload asks of a model and of who sells it, before what it costs there."""
 
-from modicum.catalog.card import Limits
+from datetime import date
+
+from modicum.catalog import Catalogue
+from modicum.catalog.card import Limits, Released, Retirement
 from modicum.intake.declared import Declared
 from modicum.report.ladder import LadderSettings, declared_ladders
 from modicum.report.rungs import Rung
@@ -121,10 +124,6 @@ def test_what_the_calls_do_not_tell_is_said() -> None:
 
 def test_a_model_that_has_gone_is_not_offered_in_batches_declared_or_not() -> None:
     rows = [Declared(name="letters", task="classify", calls_month=1000, input_tokens=1000, output_tokens=100, model="big")]  # type: ignore[arg-type]
-    from datetime import date
-
-    from modicum.catalog import Catalogue
-
     known = cards(big(retires=(ends("big", date(2026, 8, 1)),)), small())
     (its,) = declared_ladders(rows, cards=known, catalogue=Catalogue(SOLD), now=NOW)
     assert [found.kind for found in its.rungs if found.kind.startswith("incumbent")] == ["incumbent"]
@@ -133,8 +132,6 @@ def test_a_model_that_has_gone_is_not_offered_in_batches_declared_or_not() -> No
 
 
 def test_a_few_calls_to_a_model_that_has_gone_do_not_take_the_others_along() -> None:
-    from datetime import date
-
     usage = [*days(10), row(0, request_model="old", response_model="old", calls=10, input_tokens=10_000, output_tokens=1000)]
     old = card("old", retires=(ends("old", date(2026, 8, 1)),))
     its = one(usage, old, sold={**SOLD, "old": SOLD["big"]})
@@ -156,3 +153,19 @@ def test_no_model_stands_twice() -> None:
     its = one(usage, incumbent, open_4b(), sold={**SOLD, "open-70b": SOLD["big"], "open-4b": each})
     names = [(found.name, found.provider) for found in its.rungs if found.kind in ("same_laboratory", "open_hosted")]
     assert len(names) == len(set(names)) == 1
+
+
+def test_old_and_hardly_known_models_give_way() -> None:
+    each = {"input_usd_mtok": "0.1", "output_usd_mtok": "0.2"}
+    vague = card("a-vague", abilities=None)
+    old = card("an-old", released=Released(day=date(2023, 5, 1), sources=SOURCE))
+    sold = {**SOLD, "a-vague": each, "an-old": each}
+    assert [found.name for found in rungs(one(days(10), vague, old, small(), sold=sold), "same_laboratory")] == ["small"]
+    assert rung(one(days(10), vague, sold=sold), "same_laboratory").name == "a-vague"
+
+
+def test_what_stopped_at_a_cloud_is_said_of_the_laboratory_too() -> None:
+    there = Retirement(names=("small",), provider="vertex", day=date(2026, 6, 1), sources=SOURCE)
+    found = rung(one(days(10), small(retires=(there,))), "same_laboratory")
+    assert not found.blocked and [stands.kind for stands in found.obstacles] == ["retiring"]
+    assert found.obstacles[0].text == "it stopped answering at vertex on 1 Jun 2026; of your own price no source says"

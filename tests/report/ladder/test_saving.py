@@ -8,7 +8,7 @@ from modicum.catalog import Catalogue
 from modicum.report.ladder import LadderSettings, shares, worth
 from modicum.report.rungs import Obstacle, Rung
 from tests.report.ladder_records import FREE, SOLD, big, built, card, one, open_4b, rung, score, simple_rules, small, traffic
-from tests.report.records import certificate, certified, days, report, route, row, workload
+from tests.report.records import certificate, certified, days, report, route, row
 
 MONTH = 1.2 * 30.44
 
@@ -140,5 +140,11 @@ def test_every_ladder_says_its_calls_days_and_what_a_month_may_bring() -> None:
 def test_own_hardware_that_loses_says_from_where_on_it_pays() -> None:
     found: Rung = rung(one(days(10), open_4b()), "open_own")
     assert found.saving is not None and (found.saving.usd_month or 0) < 0
-    assert found.needs[0].startswith("costs more than today: pays from about")
-    assert workload().workload_id == "w1"
+    assert found.needs[0].startswith("costs more than today: it pays from about")
+
+
+def test_machines_that_cost_many_times_the_work_are_named_and_no_rung() -> None:
+    its = one(days(10, calls=10, input_tokens=10_000, output_tokens=1000), open_4b())
+    assert not [each for each in its.rungs if each.kind == "open_own"]
+    said = next(said for said in its.left_out if said.startswith("own hardware: open-4b on "))
+    assert "and this workload $3.65: it pays from about" in said and said.endswith("there are 304; several may share it")

@@ -5,7 +5,8 @@
     needs       what a workload needs of a model, and what stands against one
     sellers     who sells it
     evidence    what published results say of it beside another
-    market      which models to look at, and where
+    market      which models can be put to it, and where
+    choice      which of them are shown
     ours        exact cache and specialist
     models      a smaller model of the laboratory, an open one at a provider
     own         an open model on own hardware

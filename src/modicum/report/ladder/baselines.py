@@ -79,7 +79,9 @@ def baselines(
         honest_evidence=honest.evidence if honest else "none",
         today_usd_month=paid,
         ours_usd_month=ours,
-        sentence=f"A month of the same {words.count(compared, 'call')}: {'; '.join(part for part in said if part)}.{rest}",
+        sentence=f"A month of the same {words.count(compared, 'call')}: {'; '.join(part for part in said if part)}.{rest}"
+        if compared
+        else "What simple rules would cost is unknown: no call's tokens and cost are both known.",
     )
 
 

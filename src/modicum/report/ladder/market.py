@@ -1,15 +1,12 @@
-"""Which models to look at for a workload, and where they are sold: the smallest few that fit, and why the others are not there.
+"""Which models can be put to a workload, and where they are sold: those for its kind of task that still answer and have a price or open
+weights.
 
-A model is looked at if it can be put to this kind of task, still answers, has a price or open weights, and nothing hard stands against it.
-Where it is sold: with whom the operator may deal, before what it costs there. Of the incumbent's laboratory: the cheapest, and the dearest
-whose calls cost no more than a fifth. Of the open ones: the smallest from a rule of thumb on, and one at least three times as large; of
-those of a size that cost about the same the one with published results that speak for it, with least in its way, the newest; none that is
-older than two years.
+Where: with whom the operator may deal, before what it costs there. Which of them are shown: `choice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -21,6 +18,7 @@ from modicum.catalog.card import TASKS, Card, Kind
 from modicum.catalog.cards import Cards
 from modicum.catalog.offers import OPERATOR, Offer, dollars
 from modicum.catalog.resolve import listed
+from modicum.report import words
 from modicum.report.ladder.needs import Needs, at_provider, obstacles, retiring
 from modicum.report.ladder.sellers import kind_of, seller
 from modicum.report.ladder.settings import LadderSettings
@@ -29,15 +27,8 @@ from modicum.types import Price, TaskKind, Usage
 
 LONG = 100_000
 """No list price rises with the input before this length."""
-SAME_SIZE = 1.5
-STEP = 3.0
-DEARER = 3
-FIFTH = 5
-OLD_DAYS = 730
-"""Open models that were released longer ago have better successors of their size."""
 KINDS: Mapping[TaskKind, Kind] = MappingProxyType({"embed": "embedder", "rerank": "reranker"})
 """The kind of model for a kind of task; all others: a language model."""
-LONG_AGO = date(1970, 1, 1)
 THINKERS = ("thinking", "qwq", "reasoner", "-r1")
 """In the names of models that always reason at length before they answer."""
 
@@ -88,7 +79,7 @@ class Market:
             offer = self._nearest(card, tokens, kind)
             if offer is not None:
                 found.append(self._pick(card, offer, needs, tokens, kind))
-        return sorted(found, key=lambda pick: (_call(pick.price, tokens), pick.card.id))
+        return sorted(found, key=lambda pick: (call_usd(pick.price, tokens), pick.card.id))
 
     def open(self, needs: Needs, tokens: tuple[float, float], kind: str | None = None) -> list[Pick]:
         """Open models from the rule of thumb on, smallest first, each where it is cheapest for such calls among providers that can be
@@ -101,7 +92,7 @@ class Market:
                 continue
             all_offers = self.offers(card)
             allowed = [offer for offer in all_offers if self._is_allowed(offer, card, kind)] or all_offers
-            cheapest = min(allowed, key=lambda offer: (_call(offer.price, tokens), offer.provider), default=None)
+            cheapest = min(allowed, key=lambda offer: (call_usd(offer.price, tokens), offer.provider), default=None)
             found.append(self._pick(card, cheapest, needs, tokens, kind))
         return sorted(found, key=lambda pick: (pick.parameters, pick.card.id))
 
@@ -137,7 +128,7 @@ class Market:
         for rank in ranks:
             allowed = [offer for offer in rank if self._is_allowed(offer, card, kind)]
             if allowed:
-                return min(allowed, key=lambda offer: (_call(offer.price, tokens), offer.provider))
+                return min(allowed, key=lambda offer: (call_usd(offer.price, tokens), offer.provider))
         return own[0] if own else None
 
     def _there(self, offer: Offer, card: Card, kind: str | None) -> tuple[Obstacle, ...]:
@@ -145,9 +136,13 @@ class Market:
         its, who = kind_of(offer.provider, card), seller(offer.provider)
         stands = at_provider(who, self.settings, name=offer.provider, known=its is not None and its == kind)
         ends = self.cards.retirement(its, offer.price.model)
-        if ends is None or (ends.day - self.today).days > self.settings.retiring_days:
+        if ends is not None and (ends.day - self.today).days <= self.settings.retiring_days:
+            return (*stands, retiring(ends.day, self.today, f"{who}: it"))
+        elsewhere = min((row for row in card.retires if row.day <= self.today), key=lambda row: row.day, default=None)
+        if ends is not None or elsewhere is None or card.is_open:
             return stands
-        return (*stands, retiring(ends.day, self.today, f"{who}: it"))
+        there = f"it stopped answering at {elsewhere.provider} on {words.span(elsewhere.day, elsewhere.day)}; of {who} no source says"
+        return (*stands, Obstacle(kind="retiring", text=there, hard=False))
 
     def _is_allowed(self, offer: Offer, card: Card, kind: str | None) -> bool:
         return not any(one.hard for one in self._there(offer, card, kind))
@@ -169,46 +164,6 @@ class Market:
         return found is not None and (found.day - self.today).days <= self.settings.retiring_days
 
 
-def cheapest_and_strongest(picks: Sequence[Pick], tokens: tuple[float, float], incumbent_usd_call: Decimal | None) -> list[Pick]:
-    """The cheapest, and the dearest at a fifth of the price of a call: a price stands for strength where nothing else is known."""
-    free = [pick for pick in picks if not pick.blocked] or list(picks[:1])
-    if not free:
-        return []
-    within = [pick for pick in free if incumbent_usd_call is not None and _call(pick.price, tokens) * FIFTH <= incumbent_usd_call]
-    return list({id(pick): pick for pick in (free[0], *within[-1:])}.values())
-
-
-def small_and_larger(picks: Sequence[Pick], tokens: tuple[float, float], today: date, speaks: Callable[[Card], bool]) -> list[Pick]:
-    """By size: the best of the smallest, and the best of one at least three times as large. Old ones only where there is no other.
-
-    `speaks`: are a model's published results for it?
-    """
-    free = [pick for pick in picks if not pick.blocked]
-    if not free:
-        return list(picks[:1])
-    free = recent(free, today)
-    first = _best(free, tokens, speaks)
-    larger = [pick for pick in free if pick.parameters >= STEP * first.parameters]
-    return [first, *([_best(larger, tokens, speaks)] if larger else [])]
-
-
-def recent(picks: Sequence[Pick], today: date) -> list[Pick]:
-    """Without those that are known to be old, unless all are."""
-    return [pick for pick in picks if (today - _released(pick.card, today)).days <= OLD_DAYS] or list(picks)
-
-
-def _best(picks: Sequence[Pick], tokens: tuple[float, float], speaks: Callable[[Card], bool]) -> Pick:
-    alike = [pick for pick in picks if pick.parameters <= SAME_SIZE * picks[0].parameters]
-    cheapest = min(_call(pick.price, tokens) for pick in alike)
-    within = [pick for pick in alike if _call(pick.price, tokens) <= DEARER * cheapest]
-
-    def rank(pick: Pick) -> tuple[bool, int, int, str]:
-        day = _released(pick.card, LONG_AGO)
-        return not speaks(pick.card), len(pick.obstacles) + len(pick.there), -day.toordinal(), pick.card.id
-
-    return min(within, key=rank)
-
-
 def at_length(price: Price, day: date, input_tokens: float) -> Price:
     """The same offer for calls of this length: some charge more for long inputs."""
     if price.provider == OPERATOR or input_tokens < LONG:
@@ -217,15 +172,11 @@ def at_length(price: Price, day: date, input_tokens: float) -> Price:
     return listed().price(price.model, noon, provider=price.provider, input_tokens=round(input_tokens)) or price
 
 
-def _call(price: Price | None, tokens: tuple[float, float]) -> Decimal:
+def call_usd(price: Price | None, tokens: tuple[float, float]) -> Decimal:
     """What a mean call costs; infinite where that is unknown, so that it comes last and is never taken for cheap."""
     usage = Usage(input_tokens=max(1, round(tokens[0])), output_tokens=max(1, round(tokens[1])))
     found = cost(price, usage)
     return Decimal("Infinity") if found is None else found
-
-
-def _released(card: Card, otherwise: date) -> date:
-    return card.released.day if card.released is not None else otherwise
 
 
 def _paid(price: Price) -> bool:

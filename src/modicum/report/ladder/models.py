@@ -13,8 +13,9 @@ from modicum.catalog.offers import OLD_DAYS, OPERATOR
 from modicum.report import words
 from modicum.report.costing import plain_usage
 from modicum.report.ladder.case import Case
+from modicum.report.ladder.choice import cheapest_and_strongest, small_and_larger
 from modicum.report.ladder.evidence import holds, published
-from modicum.report.ladder.market import Pick, cheapest_and_strongest, small_and_larger
+from modicum.report.ladder.market import Pick
 from modicum.report.ladder.net import Change, after, cheaper, saved
 from modicum.report.ladder.sellers import kind_of, seller
 from modicum.report.rungs import Obstacle, Rung, RungKind
@@ -38,7 +39,7 @@ def same_laboratory(case: Case) -> Found:
     picks = case.market.smaller(case.incumbent, case.needs, case.tokens, case.kind)
     if not picks:
         return [], [f"smaller models of {case.incumbent.laboratory}: none that is cheaper, still answers and has a known price"]
-    shown = cheapest_and_strongest(picks, case.tokens, case.usd_call)
+    shown = cheapest_and_strongest(picks, case.tokens, case.usd_call, case.today)
     rungs, left = _rungs(case, "same_laboratory", shown)
     return rungs, [*left, *_others(f"models of {case.incumbent.laboratory}", picks, shown)]
 
@@ -125,7 +126,7 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
             *unsaid(case),
             f"It counts as many tokens as the incumbent, give or take {words.percent(settings.token_ratio)}.",
             kept(case),
-            *((f"{where[:1].upper()}{where[1:]} serves it in full precision, which nothing says.",) if kind == "open_hosted" else ()),
+            *((f"{where[:1].upper()}{where[1:]} serves it in full precision: nothing says so.",) if kind == "open_hosted" else ()),
             *(
                 (f"It does not reason before it answers: 100 tokens of that add {words.thousand(_hundred(price))} to 1,000 calls.",)
                 if thinks

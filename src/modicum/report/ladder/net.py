@@ -122,9 +122,9 @@ def volume(rows: Sequence[UsageRow], days: Sequence[date], month: Month, key: st
     by_day = np.zeros(len(days))
     for row in rows:
         by_day[at[day_of(row)]] += row.calls
-    if month.days >= FEWEST_DAYS:
-        return bounds(month.paces(by_day))
-    return bounds(month.mean(by_day) * _over_calls(int(by_day.sum()), None, key, spread=0.0))
+    over = _over_calls(int(by_day.sum()), None, key, spread=0.0) if month.days < FEWEST_DAYS else None
+    low, high = bounds(month.paces(by_day) if over is None else month.mean(by_day) * over)
+    return round(low, 1), round(high, 1)
 
 
 def after(baseline_usd_month: Decimal | None, saving: Saving | None) -> Decimal | None:

@@ -17,8 +17,9 @@ from modicum.plan.traffic import MONTH_HOURS, Hour, Traffic, busiest_minute
 from modicum.report import words
 from modicum.report.ladder.bill import Priced
 from modicum.report.ladder.case import Case
+from modicum.report.ladder.choice import recent
 from modicum.report.ladder.evidence import published
-from modicum.report.ladder.market import Pick, recent
+from modicum.report.ladder.market import Pick
 from modicum.report.ladder.models import kept, unsaid
 from modicum.report.ladder.net import Change, after, cheaper, saved
 from modicum.report.rungs import Obstacle, Rung
@@ -30,6 +31,8 @@ WEEK = 7
 """Days that stand for all of them."""
 MILLION = 1_000_000
 SLOWER = 2.0
+FAR = 5
+"""Times what a workload costs today: machines that cost more are named, and no rung."""
 
 
 def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
@@ -56,6 +59,12 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
             f" with calls of {traffic.lengths.together:,} tokens"
         )
     chosen, pick = min(found, key=lambda one: (_month(one[0]), one[1].parameters))
+    today = case.line.baseline_usd_month
+    if today is not None and today * FAR < _month(chosen):
+        return None, (
+            f"own hardware: {pick.card.id} on {_of(chosen)}{chosen.machine_name} costs {words.money(_month(chosen))} a month whatever"
+            f" comes, and this workload {words.money(today)}{_enough(case, chosen)}; several may share it"
+        )
     return _rung(case, chosen, pick, traffic, even), ""
 
 
@@ -84,7 +93,7 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
         watched=True,
         machines_usd_month=month,
     )
-    name = f"{pick.card.id} on {_of(running.machines)}{chosen.machine_name}"
+    name = f"{pick.card.id} on {_of(chosen)}{chosen.machine_name}"
     saving = saved(change, case, "own")
     evidence, proof, source = published(
         pick.card, case.incumbent, case.needs.task, near=settings.published_margin, coarser=_coarser(chosen, pick)
@@ -94,13 +103,9 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
     if slow is not None and running.seconds_a_call_peak * 1000 > SLOWER * slow:
         text = f"a call takes about {running.seconds_a_call_peak:.2g} s in the busiest minute; today 95 % are done in {slow / 1000:.2g} s"
         stands.append(Obstacle(kind="latency", text=text, hard=False))
-    incumbent = case.usd_call
-    enough = None if not incumbent else float(month / (incumbent * Decimal(str(1 - settings.control_share))))
-    at_most = running.capacity_calls_hour * settings.machines.headroom * MONTH_HOURS * running.machines
     first: tuple[str, ...] = ()
-    if enough is not None and saving is not None and (saving.usd_month or 0) <= 0:
-        pays = f"costs more than today: pays from about {enough:,.0f} calls a month on, there are {calls:,.0f}"
-        first = (pays if enough <= at_most else "costs more than today: pays at no volume that these machines could answer",)
+    if saving is not None and (saving.usd_month or 0) <= 0:
+        first = (f"costs more than today{_enough(case, chosen)}",)
     bought = f"{words.money(chosen.price_usd)} to buy, over {settings.machines.years:g} years" if chosen.buying else "rented"
     return Rung(
         kind="open_own",
@@ -111,7 +116,7 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
         usd_month=after(case.line.baseline_usd_month, saving),
         one_off_usd=settings.one_off_usd(labels=settings.trial_labels),
         saving=saving,
-        cheaper_share=cheaper(usd_call, incumbent),
+        cheaper_share=cheaper(usd_call, case.usd_call),
         evidence=evidence,
         proof=proof,
         source=source,
@@ -200,5 +205,18 @@ def _least_usd_month(machine: Machine, given: Assumptions) -> Decimal:
     return Decimal("Infinity")
 
 
-def _of(number: int) -> str:
+def _enough(case: Case, chosen: Plan) -> str:
+    """From what volume on it pays."""
+    settings, running = case.settings, chosen.running
+    answered = (case.usd_call or Decimal(0)) * Decimal(str(1 - settings.control_share))
+    if running is None or not answered:
+        return ""
+    calls = float(running.usd_month / answered)
+    if calls > running.capacity_calls_hour * settings.machines.headroom * MONTH_HOURS * running.machines:
+        return ": it pays at no volume that these machines could answer"
+    return f": it pays from about {calls:,.0f} calls a month on, there are {case.bill.calls_month:,.0f}"
+
+
+def _of(chosen: Plan) -> str:
+    number = chosen.running.machines if chosen.running is not None else 1
     return "" if number == 1 else f"{number} × "

@@ -9,13 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import words
+from modicum.report import said, words
 from modicum.report.records import Report
 from modicum.report.rungs import Ladder, Rung
 
 SHOWN = 3
 LONGEST_NAME = 40
 LONGEST_REASON = 160
+PLAIN = ("context", "modality", "tools", "structured_output")
+"""What a model may not be able to do is said in words, the rest by its name."""
 SAYS = {"certified": "certified", "measured": "measured", "published": "published", "none": "none yet"}
 
 
@@ -27,6 +29,9 @@ def show(console: Console, report: Report) -> None:
         if line is not None and len(its.rungs) > 1:
             console.print(Text.assemble((words.visible(line.name, LONGEST_NAME), "bold"), ": what could answer it, the smallest first"))
             console.print(table(its))
+            if its.calls:
+                console.print(Text(said.over(its), style="dim"))
+                console.print()
     if len(report.ladders) > SHOWN:
         rest = words.count(len(report.ladders) - SHOWN, "more workload has its", "more workloads have their")
         console.print(Text(f"{rest} shortlist on the page (--html) and in --format json, with all that is assumed and left out."))
@@ -70,9 +75,9 @@ def _name(rung: Rung) -> str:
 def _why(rung: Rung) -> str:
     """What is hard in the way, else what comes first, else what has to be looked at."""
     hard = [one.text for one in rung.obstacles if one.hard]
-    soft = [f"{one.kind.replace('_', ' ')}?" for one in rung.obstacles if not one.hard]
-    said = [hard[0]] if hard else [*rung.needs[:1], *([", ".join(dict.fromkeys(soft))] if soft else [])]
-    return words.visible("; ".join(said), LONGEST_REASON)
+    soft = [one.text if one.kind in PLAIN else f"{one.kind.replace('_', ' ')}?" for one in rung.obstacles if not one.hard]
+    told = [hard[0]] if hard else [*rung.needs[:1], *([", ".join(dict.fromkeys(soft))] if soft else [])]
+    return words.visible("; ".join(told), LONGEST_REASON)
 
 
 def _thousand(usd_call: Decimal | None) -> str:
