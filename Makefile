@@ -21,7 +21,7 @@ export TMPDIR := $(CACHE)/tmp
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := check
-.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo screenshots bench bench-gateway faults faults-long clean
+.PHONY: peer-litellm peer-hf peer-node help check test format lint types imports docs-check unit peers fix docs lock demo screenshots bench bench-gateway faults faults-long encoders clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -30,7 +30,7 @@ help: ## this list
 
 check: format lint types imports docs-check unit ## everything: format, lint, types, import contracts, docs, tests
 
-test: check faults peers ## `make check`, the fault suite's short form, and the gateway with the clients and servers of others
+test: check faults peers encoders ## `make check`, the fault suite's short form, and the gateway with the clients and servers of others
 
 format: $(VENV)/.test | .cache/tmp
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff --quiet .; echo "make fix puts it right"; exit 1; }
@@ -48,10 +48,13 @@ docs-check: $(VENV)/.test | .cache/tmp
 	@$(PY) docs/generate.py --check
 
 unit: $(VENV)/.test | .cache/tmp ## tests alone; ARGS="tests/store -x" narrows them
-	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache --ignore=tests/peers --ignore=tests/faults $(ARGS)
+	@$(PY) -m pytest --basetemp=.cache/pytest -o cache_dir=.cache/pytest_cache --ignore=tests/peers --ignore=tests/faults --ignore=tests/encoders $(ARGS)
 
 peers: $(VENV)/.test $(PEERS)/.litellm $(PEERS)/.hf $(PEERS)/.node | .cache/tmp ## official clients, LangChain, LiteLLM, llama.cpp, transformers
 	@MODICUM_PEERS=$(PEERS) $(PY) -m pytest --basetemp=.cache/pytest-peers -o cache_dir=.cache/pytest_cache tests/peers $(ARGS)
+
+encoders: $(PEERS)/.hf | .cache/tmp ## exporting and fine-tuning encoders, in the environment that has torch
+	@PYTHONPATH=src:. $(PEERS)/hf/bin/python -m pytest -c /dev/null --rootdir=. --basetemp=.cache/pytest-encoders -p no:cacheprovider tests/encoders $(ARGS)
 
 faults: $(VENV)/.test | .cache/tmp ## the fault suite's short form (docs/reliability.md)
 	@$(PY) -m pytest --basetemp=.cache/pytest-faults -o cache_dir=.cache/pytest_cache tests/faults $(ARGS)
@@ -136,9 +139,12 @@ peer-node:
 LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url $(UPGRADE)
 
+# All but what needs torch.
+EXTRAS := $(addprefix --extra ,train encoder bedrock google azure hub litellm)
+
 lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; UPGRADE=--upgrade takes the newest
 	@$(LOCK) requirements/installer.in -o requirements/installer.txt
-	@$(LOCK) pyproject.toml requirements/test.in --all-extras -o requirements/test.txt
+	@$(LOCK) pyproject.toml requirements/test.in $(EXTRAS) -o requirements/test.txt
 	@$(LOCK) pyproject.toml requirements/demo.in --extra train -c requirements/test.txt -o requirements/demo.txt
 	@$(LOCK) pyproject.toml -c requirements/test.txt -o requirements/core.txt
 	@$(LOCK) pyproject.toml --extra train -c requirements/test.txt -o requirements/train.txt
