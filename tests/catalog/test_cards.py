@@ -48,7 +48,7 @@ def test_figures_are_plausible(name: str) -> None:
         for retirement in card.retires:
             assert retirement.names and date(2023, 1, 1) <= retirement.day <= date(2030, 12, 31), card.id
         for score in card.scores:
-            assert 0 < score.score <= (3_000 if score.metric == "arena points" else 100) and score.benchmark, card.id
+            assert 0 < score.score <= (3_000 if score.metric in ("arena points", "Elo points") else 100) and score.benchmark, card.id
         if card.kind in ("llm", "embedder", "reranker") and card.abilities is not None:
             assert card.abilities.outputs == {"llm": ("text",), "embedder": ("vector",), "reranker": ("score",)}[card.kind], card.id
         assert card.is_open or card.licence is None, f"{card.id}: a licence without weights"
