@@ -8,12 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from modicum.cli import cli
 from modicum.config import load
 from modicum.pipeline.bring_in import bring_in
-from modicum.report.covering import Beside, beside, said
+from modicum.report.covering import Beside, beside, left_over, said
+from modicum.report.gather import gather
+from modicum.report.money import spend_by
 
 DAY = 1_790_812_800
 
@@ -29,11 +32,16 @@ def test_totals_of_days_with_and_without_calls(tmp_path: Path) -> None:
     page = {"object": "page", "data": [bucket(day, **usage, model="gpt-4o-2024-08-06") for day in range(3)], "has_more": False}
     (tmp_path / "usage.json").write_text(json.dumps(page))
     bring_in(config, [tmp_path / "usage.json"])
-    (alone,) = beside(config)
+    (alone,) = beside(left_over(config)[1])
     assert (alone.provider, alone.days, alone.requests) == ("openai", 3, 15)
     assert "that no recorded call covers: gpt-4o-2024-08-06 at openai" in said([alone])[0]
+    assert alone.usd is not None
+    (line,) = spend_by(config, ["model"])
+    assert (line.calls, line.calls_told, line.cost_usd, line.told_usd) == (15, 15, alone.usd, alone.usd)
     shown = CliRunner().invoke(cli, ["spend", "--home", str(config.home)], catch_exceptions=False)
-    assert shown.output.startswith("No calls.") and "covered by no recorded call" in shown.output
+    assert "(100.0%) is told by usage and cost exports alone: no recorded call covers it." in shown.output
+    blind = CliRunner().invoke(cli, ["report", "--home", str(config.home)], catch_exceptions=False)
+    assert "15 calls cost $" in blind.output.replace("\u00a0", " ") and blind.exit_code == 0
     at = datetime.fromtimestamp(DAY, UTC)
     rows = [
         {
@@ -46,15 +54,58 @@ def test_totals_of_days_with_and_without_calls(tmp_path: Path) -> None:
     ]  # fmt: skip
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     bring_in(config, [tmp_path / "rows.jsonl"])
-    (rest,) = beside(config)
+    (rest,) = beside(left_over(config)[1])
     assert (rest.days, rest.requests) == (2, 8)  # three of the second day, all of the third
     assert alone.usd is not None and rest.usd is not None and rest.usd < alone.usd
     assert rest.usd + 7 * Decimal("0.0026") >= alone.usd > rest.usd
-    assert beside(config, until=at + timedelta(days=1)) == ()
+    assert left_over(config, until=at + timedelta(days=1))[1] == ()
+    (line,) = spend_by(config, ["scope"])
+    assert (line.calls, line.calls_told, line.cost_usd) == (15, 8, rest.usd + 7 * Decimal("0.0025")), "no dollar twice"
+    totals = gather(config).totals
+    assert (totals.calls, totals.told_calls, totals.spend_usd, totals.told_usd) == (15, 8, line.cost_usd, rest.usd)
+    # Of a day that is asked for in part, a total of the whole day tells nothing.
+    assert {one.day for one in left_over(config, since=at + timedelta(days=1, hours=1))[1]} == {"2026-10-03"}
     report = CliRunner().invoke(cli, ["report", "--full", "--home", str(config.home)], catch_exceptions=False)
     text = " ".join(report.output.split())
-    assert "Beside these calls, usage and cost exports tell of" in text
+    assert "Beside the recorded calls, usage and cost exports tell of" in text and "It counts towards the spend" in text
+    assert "told by usage and cost exports alone" in text
     assert "0 % of the calls were seen (0 of 7" in text
+
+
+def costs(day: int, usd: str, item: str | None = "gpt-4o-2024-08-06, input") -> dict[str, Any]:
+    return bucket(day, object="organization.costs.result", amount={"value": usd, "currency": "usd"}, line_item=item, project_id=None)
+
+
+def test_dollars_alone_make_a_report_and_hold_a_budget(tmp_path: Path) -> None:
+    config = load(None, flags={"store.home": tmp_path / "home"})
+    page = [costs(day, "12.5") for day in range(10)] + [costs(3, "5", "web search tool calls")]
+    (tmp_path / "costs.json").write_text(json.dumps({"object": "page", "data": page, "has_more": False}))
+    bring_in(config, [tmp_path / "costs.json"])
+    assert sum(line.cost_usd or 0 for line in spend_by(config, ["model", "day"])) == 130
+    totals = gather(config).totals
+    assert (totals.calls, totals.spend_usd, totals.told_usd) == (0, 130, 130)
+    assert totals.spend_usd_month is not None and float(totals.spend_usd_month) == pytest.approx(130 * 30.44 / 10)
+    command = ["report", "--home", str(config.home), "--fail-over-budget", "--threshold"]
+    over = CliRunner().invoke(cli, [*command, "USD 300"], catch_exceptions=False)
+    assert over.exit_code == 3 and "Over budget" in over.output
+    assert "Calls that nobody recorded cost" in over.output
+    assert CliRunner().invoke(cli, [*command, "USD 500"], catch_exceptions=False).exit_code == 0
+    pages = tmp_path / "page.html"
+    made = CliRunner().invoke(
+        cli, ["report", "--home", str(config.home), "--html", str(pages), "--csv", str(tmp_path / "out")], catch_exceptions=False
+    )
+    assert made.exit_code == 0 and "told by usage and cost exports alone" in pages.read_text()
+
+
+def test_what_nobody_can_price_leaves_a_budget_open(tmp_path: Path) -> None:
+    config = load(None, flags={"store.home": tmp_path / "home"})
+    used = {"object": "organization.usage.completions.result", "num_model_requests": 5, "input_tokens": 5000, "output_tokens": 50}
+    page = {"object": "page", "data": [bucket(0, **used, model="nobody-knows-it")], "has_more": False}
+    (tmp_path / "usage.json").write_text(json.dumps(page))
+    bring_in(config, [tmp_path / "usage.json"])
+    totals = gather(config).totals
+    assert (totals.calls, totals.unpriced_calls, totals.spend_usd) == (5, 5, None)
+    assert spend_by(config, ["model"])[0].calls_of_unknown_cost == 5
 
 
 def test_an_unknown_amount_is_said_and_never_nothing() -> None:

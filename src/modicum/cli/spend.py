@@ -15,7 +15,6 @@ from modicum import config
 from modicum.admin import money
 from modicum.admin.money import Asked, Checked, Window
 from modicum.cli.options import ADMIN_KEY_ENV, at_home, print_json, print_table, printable, way_to
-from modicum.report.covering import Beside, beside
 from modicum.report.money import BYS, SHOWN, By, SpendLine
 
 
@@ -65,8 +64,8 @@ def command(
 ) -> None:
     """Show what the calls cost.
 
-    A call costs what was written down when it was made; imported calls are priced from the list by model and day. Calls whose cost is not
-    known are counted, never taken as free.
+    A call costs what was written down when it was made, else what the list says of its model and day. What usage and cost exports tell of
+    beyond the recorded calls is counted with them. Calls whose cost is not known are counted, never taken as free.
     """
     settings = config.load(config_path, flags={"store.home": home})
     way = way_to(settings, server, admin_key_env)
@@ -87,8 +86,6 @@ def command(
         click.echo("No calls.")
     else:
         _print_lines(by, lines)
-    if output == "text" and way.local:
-        _print_beside(beside(settings, since=since, until=until))
 
 
 def figures(line: SpendLine) -> dict[str, object]:
@@ -118,27 +115,10 @@ def _print_lines(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
     total = sum((line.cost_usd for line in lines if line.cost_usd is not None), start=Decimal(0))
     unknown = sum(line.calls_of_unknown_cost for line in lines)
     click.echo(f"${total:,.6f} in all" + (f", and {unknown:,} calls of unknown cost." if unknown else "."))
-
-
-def _print_beside(found: tuple[Beside, ...]) -> None:
-    """What providers told of beyond these calls."""
-    if not found:
-        return
-    click.echo("Usage and cost exports tell of more, covered by no recorded call:")
-    print_table(
-        ("provider", "model", "days", "requests", "cost"),
-        [
-            (
-                one.provider,
-                one.model,
-                f"{one.days:,}",
-                "-" if one.requests is None else f"{one.requests:,}",
-                "unknown" if one.usd is None else f"${one.usd:,.6f}",
-            )
-            for one in found
-        ],
-        right=(2, 3, 4),
-    )
+    told = sum((line.told_usd for line in lines), start=Decimal(0))
+    if told or any(line.calls_told for line in lines):
+        share = f" ({told / total:.1%})" if told and total else ""
+        click.echo(f"${told:,.6f} of it{share} is told by usage and cost exports alone: no recorded call covers it.")
 
 
 def _print_csv(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -137,15 +137,26 @@ class Beside:
     """Days of which what is left over cannot be told in dollars."""
 
 
-def beside(config: Config, *, scope: str | None = None, since: datetime | None = None, until: datetime | None = None) -> tuple[Beside, ...]:
-    """The same of a home: by provider and model, dearest first. `since` and `until` in whole days."""
-    days = {name: at.date().isoformat() for name, at in (("since", since), ("until", until)) if at is not None}
+def left_over(
+    config: Config, *, scope: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> tuple[str, tuple[Uncovered, ...]]:
+    """(the scope of the totals, what of them no call covers) of a home's whole days from `since` to before `until`. Totals of one scope are
+    held against the calls of that scope, totals of all scopes against all calls."""
+    first = None if since is None else datetime.combine(since.date() + timedelta(days=since.time() != time()), time(), UTC)
+    last = None if until is None else datetime.combine(until.date(), time(), UTC)
+    days = {name: at.date().isoformat() for name, at in (("since", first), ("until", last)) if at is not None}
     totals = Totals(config.home).all(scope=scope, **days) if (config.home / "control.db").exists() else []
     if not totals:
-        return ()
-    rows = [row for row in Calls(config.home).spending(since=since, until=until) if scope in (None, row.scope)]
+        return scope or "default", ()
+    rows = [row for row in Calls(config.home).spending(since=first, until=last) if scope in (None, row.scope)]
+    scopes = {total.scope for total in totals}
+    return scopes.pop() if len(scopes) == 1 else "default", uncovered(totals, rows, Catalogue(*priced(config)))
+
+
+def beside(left: Iterable[Uncovered]) -> tuple[Beside, ...]:
+    """The same by provider and model, dearest first."""
     found: dict[tuple[str, str], list[Uncovered]] = defaultdict(list)
-    for one in uncovered(totals, rows, Catalogue(*priced(config))):
+    for one in left:
         found[one.provider, one.model].append(one)
     told = [
         Beside(
@@ -169,8 +180,8 @@ def said(found: Sequence[Beside]) -> tuple[str, ...]:
         return ()
     whose = words.listing([f"{words.visible(one.model, 60)} at {one.provider} {_much(one.usd, one.unknown_days)}" for one in found], 5)
     return (
-        f"Beside these calls, usage and cost exports tell of {_much(usd or None, unknown)} that no recorded call"
-        f" covers: {whose}. It is not in the figures above; `modicum reconcile` says why.",
+        f"Beside the recorded calls, usage and cost exports tell of {_much(usd or None, unknown)} that no recorded call"
+        f" covers: {whose}. It counts towards the spend, and towards no workload; `modicum reconcile` says why.",
     )
 
 

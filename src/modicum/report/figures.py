@@ -106,7 +106,7 @@ def summarise(
         models=spend_by_model(usage, catalogue),
         notes=(
             *notes(lines, totals, periods, control_share),
-            *said(usage, {workload.workload_id: workload.name for workload in workloads}, catalogue),
+            *said([row for row in usage if not row.told], {workload.workload_id: workload.name for workload in workloads}, catalogue),
         ),
         currency=shown(),
         scopes=spend_by_scope(usage, lines, {scope: month.days for scope, month in months.items()}, catalogue),

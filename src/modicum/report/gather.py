@@ -13,7 +13,8 @@ from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
 from modicum.report.costing import day_of
-from modicum.report.covering import beside, said
+from modicum.report.covering import beside, left_over, said
+from modicum.report.exported import as_usage
 from modicum.report.figures import summarise
 from modicum.report.ladder import LadderSettings, with_ladders
 from modicum.report.look import traffic
@@ -37,7 +38,9 @@ def gather(
     calls = Calls(config.home)
     found = [row for row in calls.usage() if scope in (None, row.scope)]
     usage = [row for row in found if span.holds(day_of(row))]
-    if not usage:
+    since, until = _moments(span)
+    exports, left = left_over(config, scope=scope, since=since, until=until)
+    if not usage and not left:
         where = f"scope '{scope}' of {config.home}" if scope else str(config.home)
         hint = "`modicum report LOG` brings a log in and reports on it"
         if found:
@@ -48,7 +51,7 @@ def gather(
     control = Control(config.home)
     catalogue = Catalogue(*priced(config))
     estimates = scaled(usage, catalogue) if any(not row.seen for row in usage) else ()
-    raw, usage = usage, handed_out(usage)
+    raw, usage = usage, [*handed_out(usage), *as_usage(exports, left)]
     report = summarise(
         usage,
         workloads=control.workloads(scope),
@@ -60,9 +63,8 @@ def gather(
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
     )
-    since, until = _moments(span)
     report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=raw))
-    told = said(beside(config, scope=scope, since=since, until=until))
+    told = said(beside(left))
     report = replace(report, notes=(*report.notes, *told), beside=told)
     cards = Cards.open(config.home, priced(config)[0])
     settings = LadderSettings.of(config)
@@ -72,6 +74,8 @@ def gather(
         report = with_sampling(report, estimates, settings)
     if against is not None:
         held = handed_out([row for row in found if against.holds(day_of(row))])
+        before, after = _moments(against)
+        held += as_usage(*left_over(config, scope=scope, since=before, until=after))
         compared = compare([*held, *usage], control.workloads(scope), before=against, after=span, catalogue=catalogue)
         if compared is None:
             raise NotEnoughDataError(f"no calls between {against.first} and {against.last} to compare with")

@@ -21,7 +21,8 @@ def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str, *, se
         value=words.money(totals.spend_usd_month),
         note=f"{words.count(totals.calls, 'call')}, {period}"
         + (f"; the cost of {totals.unpriced_calls:,} is unknown" if totals.unpriced_calls else "")
-        + (f"; {totals.refused_calls:,} failed before any token and cost nothing" if totals.refused_calls else ""),
+        + (f"; {totals.refused_calls:,} failed before any token and cost nothing" if totals.refused_calls else "")
+        + (f"; {words.percent(_told(totals))} of it told by usage and cost exports alone" if totals.told_usd else ""),
     )
     in_force = [line for line in lines if line.state in IN_FORCE]
     if in_force:
@@ -29,6 +30,11 @@ def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str, *, se
     if any(line.state == "not_tried" for line in lines):
         return _untried(lines, totals, spend)
     return _nothing(lines, totals, spend, blind=seen_calls == 0)
+
+
+def _told(totals: Totals) -> float | None:
+    """The share of the spend of which no call is on record."""
+    return float(totals.told_usd / totals.spend_usd) if totals.spend_usd else None
 
 
 def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
@@ -103,7 +109,8 @@ def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
     if not lines and blind:
         cost = "cost nobody knows what" if totals.spend_usd_month is None else f"cost {words.money(totals.spend_usd_month)} a month"
         sentence = (
-            f"{words.count(totals.calls, 'call')} {cost}. What they asked is not in the log, so nobody can say what could take them over."
+            f"{words.count(totals.calls, 'call') if totals.calls else 'Calls that nobody recorded'} {cost}."
+            " What they asked is not in the log, so nobody can say what could take them over."
         )
     elif not lines:
         sentence = (

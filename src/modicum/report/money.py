@@ -15,6 +15,8 @@ from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.report.costing import cost_of
+from modicum.report.covering import left_over
+from modicum.report.exported import as_spend
 from modicum.store.calls import Calls, SpendRow
 from modicum.store.control import Control
 from modicum.store.ledger_rows import Entry, entries
@@ -45,11 +47,17 @@ class SpendLine:
     """Nobody answered them, and they cost nothing: over a limit, not allowed, a provider's error."""
     calls_estimated: int
     """Their tokens are estimates: a stream that broke, an answer of our own."""
+    calls_told: int = 0
+    """Of the calls: those that a provider's usage or cost export tells of, and no record."""
+    told_usd: Decimal = Decimal(0)
+    """Of the cost: theirs, as far as it is known."""
 
 
 def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None, until: datetime | None = None) -> list[SpendLine]:
     """One line for each combination of `by`, in the order of days, else dearest first. Calls that were recorded with their cost
     cost that; others are priced from the list by model and day where it is known.
+
+    What usage and cost exports tell of beyond the recorded calls is among them, of whole days.
 
     A call of another gateway's log has that gateway's name for its key. `tag`: all tags of a call together, so that sums add up;
     `size`: how long what was sent is.
@@ -59,7 +67,8 @@ def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None,
     workloads = {workload.workload_id: workload.name for workload in control.workloads()}
     catalogue = Catalogue(*priced(config))
     groups: dict[tuple[str | None, ...], list[SpendRow]] = defaultdict(list)
-    for row in Calls(config.home).spending(since=since, until=until, also={_ALSO[name] for name in by if name in _ALSO}):
+    rows = Calls(config.home).spending(since=since, until=until, also={_ALSO[name] for name in by if name in _ALSO})
+    for row in (*rows, *as_spend(*left_over(config, since=since, until=until))):
         names = {
             "key": keys.get(row.key_id, row.key_id) if row.key_id else row.client_id,
             "scope": row.scope,
@@ -83,11 +92,12 @@ def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None,
 
 
 def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: Catalogue) -> SpendLine:
-    calls = unknown = refused = estimated = inputs = outputs = cached = 0
-    total = Decimal(0)
+    calls = unknown = refused = estimated = inputs = outputs = cached = told = 0
+    total = told_usd = Decimal(0)
     for row in rows:
         calls += row.calls
         estimated += row.estimated
+        told += row.calls if row.told else 0
         inputs += row.input_tokens
         outputs += row.output_tokens
         cached += row.cache_read_tokens
@@ -99,16 +109,19 @@ def _line(names: Mapping[str, str | None], rows: Iterable[SpendRow], catalogue: 
             unknown += row.calls
         else:
             total += usd
+            told_usd += usd if row.told else 0
     return SpendLine(
         names=names,
         calls=calls,
         input_tokens=inputs,
         output_tokens=outputs,
         cache_read_tokens=cached,
-        cost_usd=total if unknown + refused < calls or not unknown else None,
+        cost_usd=total if unknown + refused < calls or total or not unknown else None,
         calls_of_unknown_cost=unknown,
         calls_refused=refused,
         calls_estimated=estimated,
+        calls_told=told,
+        told_usd=told_usd,
     )
 
 

@@ -208,6 +208,10 @@ class Totals:
     """How many of the certificates one must expect to be wrong, at most: the sum of what each may err."""
     refused_calls: int = 0
     """Failed before any token: nobody bills them, and they are not among those of unknown cost."""
+    told_calls: int = 0
+    """Of `calls`: those that usage and cost exports tell of, and no record."""
+    told_usd: Decimal = Decimal(0)
+    """Of `spend_usd`: what such exports tell of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
+from modicum.catalog.card_names import plain
+from modicum.catalog.listed import UNITS
 from modicum.config import Config
 from modicum.report.costing import cost_of, day_of, model_of, price_of
 from modicum.report.records import ModelSpend
@@ -26,6 +28,9 @@ class Spend:
     calls: int = 0
     priced_calls: int = 0
     """Answered, and their cost is known."""
+    told_calls: int = 0
+    """Among them: those that a provider's total tells of, and no record."""
+    told_usd: Decimal = Decimal(0)
     refused_calls: int = 0
     """Nobody answered them, and they cost nothing."""
     calls_without_usage: int = 0
@@ -35,6 +40,7 @@ class Spend:
 
     def add(self, row: UsageRow, catalogue: Catalogue) -> None:
         self.calls += row.calls
+        self.told_calls += row.calls if row.told else 0
         if row.refused:
             self.refused_calls += row.calls
             return
@@ -43,6 +49,8 @@ class Spend:
             self.priced_calls += row.calls
             self.usd += usd
             self.by_day[day_of(row)] += usd
+            if row.told:
+                self.told_usd += usd
         elif not row.counted:
             self.calls_without_usage += row.calls
 
@@ -53,7 +61,7 @@ class Spend:
     @property
     def known_usd(self) -> Decimal | None:
         """Dollars of the calls whose cost is known; None where it is known of none of those that may have cost something."""
-        return self.usd if self.priced_calls or not self.unpriced_calls else None
+        return self.usd if self.priced_calls or self.usd or not self.unpriced_calls else None
 
     @property
     def mean_usd(self) -> Decimal | None:
@@ -71,11 +79,12 @@ def spend(rows: Iterable[UsageRow], catalogue: Catalogue) -> Spend:
 
 
 def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[ModelSpend, ...]:
-    """One line a model, dearest first, those of unknown cost last."""
+    """One line a model, dearest first, those of unknown cost last. It is called what most of its calls call it."""
     by_model: dict[str, list[UsageRow]] = defaultdict(list)
     for row in rows:
         if not row.specialist:
             by_model[model_of(row)].append(row)
+    by_model = _respelled(by_model, catalogue)
     lines = []
     for model, its in by_model.items():
         total = spend(its, catalogue)
@@ -90,6 +99,20 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
             )
         )
     return tuple(sorted(lines, key=lambda line: (line.spend_usd is None, -(line.spend_usd or 0), -line.calls, line.model)))
+
+
+def _respelled(by_model: dict[str, list[UsageRow]], catalogue: Catalogue) -> dict[str, list[UsageRow]]:
+    """Spellings of one model at one price together; what is priced otherwise, or not at all, stays apart."""
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for model, its in by_model.items():
+        price = price_of(max(its, key=lambda row: row.day), catalogue)
+        one = (model,) if price is None else (plain(model), *(str(getattr(price, unit)) for unit in UNITS))
+        alike[one].append(model)
+    found = {}
+    for models in alike.values():
+        usual = max(models, key=lambda model: (sum(row.calls for row in by_model[model]), model))
+        found[usual] = [row for model in models for row in by_model[model]]
+    return found
 
 
 def spend_by_workload(config: Config, rows: Iterable[UsageRow]) -> dict[str, Decimal | None]:

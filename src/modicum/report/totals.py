@@ -64,6 +64,8 @@ def total(
         calls_without_usage=paid.calls_without_usage,
         unpriced_calls=paid.unpriced_calls,
         refused_calls=paid.refused_calls,
+        told_calls=paid.told_calls,
+        told_usd=paid.told_usd,
         spend_usd=paid.known_usd,
         spend_usd_month=spend_month,
         baseline_usd_month=baseline,
@@ -102,7 +104,7 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             " counted: it takes well under a millisecond a call.",
             "A request that is answered is taken to cost what the calls of its workload cost on average.",
             f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the"
-            " coverage within what the certificate's groups allow; with few days they are widened, under three days there is none.",
+            " coverage within what the certificate's groups allow; with few days they are widened, under three days they are over calls alone.",
         ]
     if cached := [line for line in lines if line.cache_read_share is not None]:
         shares = words.listing([f"{words.visible(line.name, 60)} {words.percent(line.cache_read_share)}" for line in cached], 12)

@@ -44,7 +44,7 @@ def trend(
             continue
         whole.add(row, catalogue)
         parts[place.get(row.workload_id or "", len(apart))].add(row, catalogue)
-    rest = any(parts[-1].calls for _, parts in sums.values())
+    rest = any(parts[-1].calls or parts[-1].usd for _, parts in sums.values())
     slices = []
     for start, end in steps(first, last, step):
         whole, parts = sums.get(start_of(start, step), (Spend(), [Spend() for _ in range(len(apart) + 1)]))

@@ -112,7 +112,7 @@ def handed_out(rows: Sequence[UsageRow]) -> list[UsageRow]:
 
 
 def _counts(row: UsageRow) -> bool:
-    return row.calls > 0 and not row.specialist and not row.refused
+    return row.calls > 0 and not row.specialist and not row.refused and not row.told
 
 
 def _split(whole: int, weights: Iterable[float]) -> list[int]:

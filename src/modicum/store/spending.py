@@ -40,6 +40,8 @@ class SpendRow:
     """A specialist of ours answered."""
     length: int | None = None
     """Input tokens of one of them, as far as a price depends on it; None: their mean."""
+    told: bool = False
+    """No calls of ours: what a provider's total tells of beyond them."""
     calls: int
     estimated: int
     """Calls whose tokens are estimates."""

@@ -64,6 +64,8 @@ class UsageRow:
     """What they used does not contradict itself: no more was cached than sent."""
     length: int | None = None
     """Input tokens of one of them, as far as a price depends on it; None: their mean."""
+    told: bool = False
+    """No calls of ours: what a provider's total tells of beyond them. Counts towards spend, never towards workloads."""
 
     @property
     def costed(self) -> bool:

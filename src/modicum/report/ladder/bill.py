@@ -136,7 +136,7 @@ class Bill:
 
 def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue) -> Bill:
     """`days`: those observed in the scope of the rows."""
-    known = tuple(row for row in rows if not row.specialist and row.counted and row.sound)
+    known = tuple(row for row in rows if not row.specialist and not row.told and row.counted and row.sound)
     compared = tuple((row, usd) for row in known if (usd := cost_of(row, catalogue)) is not None)
     by_specialist: dict[date, int] = defaultdict(int)
     for row in rows:
