@@ -1,4 +1,4 @@
-"""Kinds are told from the wire, the contract and the words, in eleven languages, and a reader learns why."""
+"""Kinds are told from the wire, the contract and the words, in many languages, and a reader learns why."""
 
 from __future__ import annotations
 
@@ -45,11 +45,30 @@ TOLD: list[tuple[TaskKind, str]] = [
     ("generate", "Write an article based on this summary:\n\n{{summary}}"),
     ("generate", "Rewrite this sentence politely: {{s}}"),
     ("generate", "Question: {{question}}\nAnswer:"),
+    ("tool", "Goal: {{goal}}\nStep 0: open the ledger\nResult: {{r}}\nStep 1: {{step}}\nResult: {{r}}\nWhat is the next step?"),
+    ("tool", "You may look tables up (list_tables), read one (read_table) and write one (write_table). Ask before you write.\n{{message}}"),
+    ("rerank", "Rank the following passages by relevance to the query.\nQuery: {{query}}\n{{passages}}"),
+    ("score", "Pitch: a toaster that sings\nAppeal: 31\nPitch: a folding bridge\nAppeal: 74\nPitch: {{pitch}}\nAppeal:"),
+    ("classify", "Note: paid twice\nDesk: refunds\nNote: parcel wet\nDesk: transport\nNote: {{note}}\nDesk:"),
+    ("extract", "You are an order parser. Give customer, article and count; use null where something is missing.\n{{order}}"),
+    (
+        "retrieve-and-answer",
+        "You have a question from a colleague and some pages. Use nothing but the pages.\nPages: {{pages}}\nQuestion: {{q}}",
+    ),
     ("unsure", "{{question}}"),
     ("unsure", "Hello"),
     ("unsure", ""),
 ]
 TONGUES: list[tuple[TaskKind, str]] = [
+    ("tool", "Anda boleh memanggil fungsi berikut. Tulis Tindakan, kemudian tunggu Pemerhatian.\n{soalan}"),
+    ("tool", "你可以调用以下工具：天气、地图。\n行动：\n观察：\n{问题}"),
+    ("tool", "يمكنك استخدام الأدوات التالية: خريطة، طقس.\n{مهمة}"),
+    ("retrieve-and-answer", "أجب عن السؤال من النص أدناه فقط.\nالنص: {نص}\nالسؤال: {سؤال}"),
+    ("retrieve-and-answer", "உரையைப் படித்து விடையளிக்கவும்.\nஉரை: {உரை}\nகேள்வி: {கேள்வி}"),
+    ("rerank", "请按相关程度对以下文档排序。\n查询：{查询}\n{文档}"),
+    ("summarise", "Hãy tóm tắt bài viết sau.\n{bài}"),
+    ("translate", "Переведи текст на английский.\n{текст}"),
+    ("classify", "다음 문의를 분류하세요. 카테고리: 배송, 환불, 결제\n{문의}"),
     ("summarise", "Ringkaskan artikel berikut dalam dua ayat.\n{teks}"),
     ("translate", "Terjemahkan ayat ini ke bahasa Inggeris: {ayat}"),
     ("classify", "Kelaskan mesej ini kepada salah satu kategori: aduan, pujian, soalan.\n{mesej}"),
@@ -93,6 +112,10 @@ def test_the_wire_says_what_no_text_shows() -> None:
     assert (agent.kind, agent.traffic) == ("tool", "agent") and "60% of its calls send results of tools back" in agent.why
     assert tell_prompt("You help with orders.", Contract(kind="tool")).traffic == "agent"
     assert tell_prompt("Context: {{context}}\nQuestion: {{question}}").traffic == "retrieval"
+    assert tell_prompt("You help guests.\n{{text}}", wire=Wire(documents=True)).traffic == "retrieval"
+    assert tell_prompt("You help guests.\n{{text}}", wire=Wire(tools=True)).kind == "tool"
+    assert tell_prompt("You see a form.\n{{text}}", wire=Wire(schema=True)).kind == "extract"
+    assert tell_prompt("Summarise the form.\n{{text}}", wire=Wire(schema=True)).kind == "summarise"
 
 
 def field(kind: str) -> Field:
@@ -115,7 +138,7 @@ def test_answers_decide_where_they_are_known() -> None:
 
 
 def test_two_kinds_that_are_close_are_unsure_and_both_are_named() -> None:
-    told = tell_prompt("Extract the names.\nWrite a story.\n{{text}}")
+    told = tell_prompt("{{text}}\nThen extract the names, and write a story.")
     assert told.kind == "unsure" and "extract" in told.why and "generate" in told.why
 
 
@@ -130,6 +153,14 @@ def test_names_of_labels_say_nothing_of_the_task() -> None:
     listed = "What does the user want?\nChoices are translate text, write email, rate song, extract page, convert units.\n{{text}}"
     assert "[list]" in ask(listed).text
     assert tell_prompt(listed).kind == "classify"
+
+
+def test_clauses_of_a_script_without_spaces_are_no_list() -> None:
+    assert (
+        "[list]"
+        not in ask("请阅读下面这位客户的留言内容，判断他是否真的需要退货，不要输出任何多余解释，只需要回答是或者否，谢谢你的配合").text
+    )
+    assert "[list]" in ask("类别：退货、换货、发票、投诉、其他、催单").text
 
 
 def test_a_mined_template_is_read_with_its_gaps() -> None:

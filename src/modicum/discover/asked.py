@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modicum.types import Template
+from modicum.workload.letters import UNSPACED
 
 _HEAD, _TAIL = 6_000, 2_000
 """Of a long prompt: the instruction stands first, what is wanted often last."""
@@ -16,8 +17,9 @@ _SLOT = re.compile(
 )
 """Places to fill, as templates write them: `{{name}}`, `${name:default}`, `{name}`, `<<name>>`, `[NAME]`."""
 _MARKED = re.compile("⟨[^⟩]*⟩")
-_ITEM = r"(?<![\w&'/_-])[\w&'/_-]{1,40}(?: [\w&'/_-]{1,40}){0,3}"
-_LIST = re.compile(rf"(?:\"?{_ITEM}\"?[,、，|;] ?\n?){{4,}}(?:or |and )?\"?{_ITEM}\"?")
+_ITEM = rf"(?:(?<![\w&'/_-])(?:[^\W{UNSPACED}]|[&'/_-]){{1,40}}(?: (?:[^\W{UNSPACED}]|[&'/_-]){{1,40}}){{0,3}}|[{UNSPACED}]{{1,6}})"
+"""One name; in a script without spaces a longer run is a clause."""
+_LIST = re.compile(rf"(?:\"?{_ITEM}\"?[,、，،؛|;] ?\n?){{4,}}(?:or |and )?\"?{_ITEM}\"?")
 _LEAD = re.compile(r"(?:[\w'-]+ ){0,3}(?:are|is|include|includes|of|as|from|either|between|among|topics|with|to|in) ")
 _LINES = re.compile(rf"(?:^[-*•\d.() ]*{_ITEM}[ ,;]*\n){{4,}}(?:[-*•\d.() ]*{_ITEM}[ .]*$)?", re.MULTILINE)
 """Enumerations of five or more: the names of labels say nothing of what is to be done with them."""

@@ -56,12 +56,18 @@ def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) ->
 
 def _wire(draft: Draft) -> Wire:
     """What the calls show beside their text."""
-    returned = turns = 0
+    returned = turns = documents = 0
     for part in draft.parts:
         calls = part.calls
         returned += int(np.frombuffer(part.corpus.returned, np.int8)[calls].sum())
+        documents += int(np.frombuffer(part.corpus.documents, np.int8)[calls].sum())
         turns += int(np.frombuffer(part.corpus.turns, np.int64)[calls].sum())
-    return Wire(tools=any(part.corpus.tools for part in draft.parts), returned=returned / len(draft), turns=turns / len(draft))
+    return Wire(
+        tools=any(part.corpus.tools for part in draft.parts),
+        returned=returned / len(draft),
+        turns=turns / len(draft),
+        documents=2 * documents > len(draft),
+    )
 
 
 def _versions(draft: Draft, rows: list[tuple[str, str, str]]) -> tuple[tuple[Version, ...], list[datetime], list[str]]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from modicum.errors import InputError
 from modicum.types import Call
@@ -37,6 +37,8 @@ class Row:
     """Tools are declared."""
     returned: bool = False
     """Results of tools are sent back."""
+    documents: bool = False
+    """Documents are sent along as such, or are to be sought by the provider."""
 
     def read(self) -> chat.Answer | None:
         """The answer. Most calls of a large log are settled without one."""
@@ -71,6 +73,8 @@ class Corpus:
     """Tools are declared, by all calls of a key or by none."""
     returned: array[int] = field(default_factory=lambda: array("b"))
     """1 for a call that sends results of tools back."""
+    documents: array[int] = field(default_factory=lambda: array("b"))
+    """1 for a call with documents."""
     turns: array[int] = field(default_factory=lambda: array("l"))
     """User messages."""
     _system_ids: dict[str, int] = field(default_factory=dict)
@@ -91,6 +95,7 @@ class Corpus:
         self.known.append(row.known)
         self.tools = self.tools or row.tools
         self.returned.append(row.returned)
+        self.documents.append(row.documents)
         self.turns.append(row.prompt.turns)
         self.system_of.append(self._intern(system, self._system_ids, self.systems, len(system)))
         self.user_of.append(self._intern((first, last), self._user_ids, self.users, len(last)))
@@ -112,8 +117,17 @@ class Corpus:
         system = self.systems[self.system_of[number]]
         turns = self.turns[number] if first == last else max(2, self.turns[number])
         prompt = Prompt(self.key, system, first, last, turns, len(system) + len(last))
-        answer, returned = self.answers[self.answer_of[number]], bool(self.returned[number])
-        return Row(self.call_ids[number], self.at[number], self.models[number], prompt, answer, self.known[number], self.tools, returned)
+        return Row(
+            self.call_ids[number],
+            self.at[number],
+            self.models[number],
+            prompt,
+            self.answers[self.answer_of[number]],
+            self.known[number],
+            self.tools,
+            bool(self.returned[number]),
+            bool(self.documents[number]),
+        )
 
     def texts(self, number: int) -> tuple[str, str, str]:
         """(system, first user, last user) of a call, windowed."""
@@ -139,7 +153,16 @@ def take(call: Call) -> Row | None:
     messages = request["messages"]
     returned = len(messages) > 2 and any(isinstance(one, dict) and one.get("role") in ("tool", "function") for one in messages)
     model = call.response_model or call.request_model or ""
-    return Row(call.call_id, call.started_at, model, prompt, answer, tools=tools, returned=returned)
+    documents = _has_documents(request)
+    return Row(call.call_id, call.started_at, model, prompt, answer, tools=tools, returned=returned, documents=documents)
+
+
+def _has_documents(request: dict[str, Any]) -> bool:
+    """`documents` (Cohere, vLLM), `data_sources` (Azure), or a tool of the provider that searches files."""
+    if request.get("documents") or request.get("data_sources"):
+        return True
+    tools = request.get("tools")
+    return isinstance(tools, list) and any(isinstance(tool, dict) and tool.get("type") in ("file_search", "retrieval") for tool in tools)
 
 
 def _shorten(answer: chat.Answer) -> chat.Answer:

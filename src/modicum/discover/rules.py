@@ -31,7 +31,25 @@ class Rule:
         return [] if None in each else [one for one in each if one is not None]
 
 
+_HEADS: tuple[tuple[TaskKind, str, str, str], ...] = (
+    ("classify", "classify", "it begins with the wish for a label", "it makes the model a classifier"),
+    ("extract", "extract", "it begins with the wish for parts of the text", "it makes the model an extractor"),
+    ("score", "score", "it begins with the wish for a mark", "it makes the model a judge"),
+    ("summarise", "summarise", "it begins with the wish for a shorter text", "it makes the model a summariser"),
+    ("translate", "translate", "it begins with the wish for a translation", "it makes the model a translator"),
+    ("rerank", "rank", "it begins with the wish for an order", "it makes the model a ranker"),
+    ("generate", "generate", "it begins with the wish for a text", "it makes the model an author"),
+    ("tool", "tool", "it begins with something to be carried out", "it makes the model an agent"),
+)
 RULES = (
+    *(
+        Rule(
+            kind, 2.5, f"head_{sign}", "summarise translate rank" if kind == "generate" else "" if kind == "tool" else "make_question", says
+        )
+        for kind, sign, says, _ in _HEADS
+    ),
+    *(Rule(kind, 1.5 if kind == "generate" else 3, f"part_{sign}", "", says) for kind, sign, _, says in _HEADS),
+    Rule("retrieve-and-answer", 2, "part_answer", "", "it makes the model one that answers questions"),
     Rule(
         "retrieve-and-answer",
         6,
