@@ -35,6 +35,27 @@ LISTED_AS = {
     "openrouter": "openrouter",
 }
 """Kind of a provider -> its name in the list. Others have no list price: own servers, and what the list leaves out."""
+LOGGED_AS = {
+    "openai": ("text-completion-openai",),
+    "azure": ("azure_text", "azure.ai.openai", "az.ai.openai"),
+    "anthropic": ("anthropic_text",),
+    "google": ("google", "vertex_ai", "vertex_ai_beta", "gcp.gemini", "gcp.vertex_ai", "gcp.gen_ai", "google_ai_studio"),
+    "aws": ("aws", "bedrock_converse", "aws.bedrock", "aws_bedrock", "amazon-bedrock"),
+    "mistral": ("mistral_ai", "mistralai"),
+    "cohere": ("cohere_chat",),
+    "x-ai": ("x_ai", "x-ai"),
+    "together": ("together_ai", "togetherai"),
+    "fireworks": ("fireworks_ai", "fireworks-ai"),
+    "moonshotai": ("moonshot", "moonshotai"),
+    "perplexity": ("perplexity",),
+    "cerebras": ("cerebras",),
+    "voyageai": ("voyage", "voyageai"),
+    "zai": ("zai",),
+    "minimax": ("minimax",),
+    "novita": ("novita",),
+}
+"""Name in the list -> what logs call that provider (LiteLLM's `custom_llm_provider`, OpenTelemetry's `gen_ai.provider.name`)."""
+_LISTED = {word: name for name, words in LOGGED_AS.items() for word in words} | LISTED_AS
 GUESSED = frozenset({"", "litellm"})
 """Kinds that stand for several providers: there the model's name says whose price it is."""
 HUGGING_FACE = "huggingface"
@@ -107,13 +128,18 @@ class DailyPrices:
         known, own = _own(self._overrides, provider, model, at, tier)
         if known:
             return None if own is None else (own, ())
-        sold_by = "" if provider is None else self._kinds.get(provider, LISTED_AS.get(provider))
+        sold_by = "" if provider is None else self._kinds.get(provider, _LISTED.get(provider.lower()))
         if sold_by is None or (listed := self._list()) is None:
             return None
         if sold_by == HUGGING_FACE:
             model, _, routed = model.rpartition(":")
             sold_by = f"{HUGGING_FACE}_{routed}"
-        return listed.resolved(model, at, provider=sold_by or None, service_tier=tier)
+        while (found := listed.resolved(model, at, provider=sold_by or None, service_tier=tier)) is None:
+            # What routes a call may stand before the name: anthropic/claude-..., bedrock/converse/us.anthropic.claude-...
+            route, slash, model = model.partition("/")
+            if not slash or (route != "converse" and _LISTED.get(route.lower()) != sold_by):
+                break
+        return found
 
     def cost(
         self, provider: str | None, told: str | None, asked: str | None, usage: Usage, at: datetime, service_tier: str | None = None

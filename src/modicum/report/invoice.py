@@ -6,25 +6,21 @@ Models have other names on invoices than in calls: `gpt-4o-2024-08-06` and `open
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from modicum.catalog.card_names import plain
 from modicum.store.totals import plus
 from modicum.types import ProviderTotal, Usage
 
-_DATED = re.compile(r"[-@:](20\d\d-\d\d-\d\d|20\d{6}|latest|v\d+:\d+)$")
 ALL = "(all models)"
 """Stands for the model where an export does not name any."""
 
 
 def plain_name(model: str) -> str:
     """A model's name without provider, date and spelling."""
-    name = model.strip().lower().rsplit("/", 1)[-1].replace(" ", "-").replace(".", "-").replace("_", "-")
-    while (shorter := _DATED.sub("", name)) != name:
-        name = shorter
-    return name
+    return plain(model)
 
 
 @dataclass(slots=True)
