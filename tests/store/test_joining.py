@@ -16,6 +16,7 @@ from modicum.admin.calls import line
 from modicum.store import identity
 from modicum.store.calls import Calls, Met
 from modicum.store.meeting import FORMS, LIVE, Known, holds, known, known_of, lacks, together
+from modicum.store.segments import SegmentWriter
 from modicum.types import Call, Usage, new_call_id
 
 START = datetime(2026, 10, 1, 23, 59, 58, 500_000, tzinfo=UTC)
@@ -135,3 +136,106 @@ def test_no_order_of_imports_changes_what_is_stored(found: list[list[Met]], orde
         assert brought(Path(folder) / "two", [*commands, [turned[0]]]) == expected
         called = {(met.call.started_at - START) // timedelta(minutes=5) for log in found for met in log}
         assert len(expected[0]) == len(called)
+
+
+def test_what_the_gateway_recorded_is_met_by_the_id_of_its_response(tmp_path: Path) -> None:
+    recorded = [
+        Call(call_id=new_call_id(), origin="live", source="http", response_id=f"{RESPONSE}{number}", **told)
+        for number, told in enumerate(
+            [
+                {"started_at": START, "request": b"{}", "usage": Usage(input_tokens=5, output_tokens=1)},
+                {"started_at": START + timedelta(seconds=1)},
+                {"started_at": START - timedelta(days=3), "key_id": "k"},
+            ]
+        )
+    ]
+    told = [
+        met(
+            Call(
+                call_id=identity.call_id(START + late, identity.of_response("default", f"{RESPONSE}{number}")),
+                response_id=f"{RESPONSE}{number}",
+                started_at=START + late,
+                source="litellm-spend",
+                client_id="support",
+                usage=Usage(input_tokens=6, output_tokens=1),
+                cost_usd=Decimal("0.5"),
+            )
+        )
+        for number, late in enumerate([timedelta(seconds=3), timedelta(hours=-8), timedelta(0), timedelta(0)])
+    ]
+    for first_in in (True, False):
+        home = tmp_path / str(first_in)
+        store, writer = Calls(home), SegmentWriter(home)
+
+        def record(writer: SegmentWriter = writer) -> None:
+            for call in recorded:
+                writer.append(call)
+
+        if first_in:
+            record()
+            store.compact()
+        with store.supplements() as waiting:
+            assert store.add(told, supplements=waiting).added == 4
+            if not first_in:
+                record()
+            waiting.join()
+            assert waiting.met == 2
+        calls = {call.call_id: call for call in store.scan()}
+        # The third is three days off: another answer under the same id. The fourth the gateway has not seen.
+        assert len(calls) == 5
+        for call in recorded[:2]:
+            one = calls[call.call_id]
+            assert (one.origin, one.source, one.started_at) == ("live", "http+litellm-spend", call.started_at)
+            assert (one.cost_usd, one.client_id) == (Decimal("0.5"), "support")
+        assert calls[recorded[0].call_id].usage.input_tokens == 5  # our own count
+        assert sum(row.cost_usd for row in store.usage()) == 2
+        # The log again: nothing changes, and nothing is counted twice.
+        with store.supplements() as waiting:
+            assert store.add(told, supplements=waiting).known == 4
+            assert (waiting.join(), waiting.met) == (0, 0)
+        assert {call.call_id: call for call in store.scan()} == calls
+        # Another log of the same calls goes to the same place; what is erased stays so under every name.
+        assert store.erase(call_id=recorded[1].call_id) == 1
+        assert store.add(told).erased == 1
+
+
+def test_one_that_has_two_names_makes_one_of_two(tmp_path: Path) -> None:
+    def one(form: str, name: str, *also: str, late: float = 0.0, **rest: object) -> Met:
+        started_at = START + timedelta(seconds=late)
+        who = identity.of_response("default", name)
+        return met(Call(call_id=identity.call_id(started_at, who), started_at=started_at, source=form, **rest), *also)  # type: ignore[arg-type]
+
+    def parts() -> list[Met]:
+        return [
+            one("langfuse", "observation", "call-1", request=b"{}", late=3),  # after midnight
+            one("litellm-spend", RESPONSE, cost_usd=Decimal(1)),
+            one("litellm", "own", "call-1", RESPONSE, tags=("a",), late=0.5),
+        ]
+
+    found = set()
+    for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
+        listed = parts()
+        commands = [[[listed[number]] for number in order], [[listed[order[0]]]]]
+        lines, _ = brought(tmp_path / "".join(map(str, order)), commands)
+        found.add(tuple(lines))
+    assert len(found) == 1
+    ((only,),) = found
+    assert b'"source":"langfuse+litellm+litellm-spend"' in only and b'"started_at":"2026-10-01' in only
+
+
+def test_an_id_that_a_workload_knows_stays(tmp_path: Path) -> None:
+    def told(form: str, name: str, late: float) -> Met:
+        started_at = START + timedelta(seconds=late)
+        who = identity.of_response("default", name)
+        return met(Call(call_id=identity.call_id(started_at, who), started_at=started_at, source=form), RESPONSE)
+
+    for assigned in (True, False):
+        store = Calls(tmp_path / str(assigned))
+        later, earlier = told("langfuse", "o", 1), told("litellm", RESPONSE, 0)
+        brought(store.home, [[[later]]])
+        if assigned:
+            store.assign([(later.call.call_id, "w", "v")])
+        brought(store.home, [[[earlier]]])
+        assert [call.call_id for call in store.scan()] == [(later if assigned else earlier).call.call_id]
+        brought(store.home, [[[later, earlier]], [[earlier]]])
+        assert len(list(store.scan())) == 1
