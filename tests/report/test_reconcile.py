@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from modicum.catalog import Catalogue
 from modicum.errors import NotEnoughDataError
 from modicum.report.covering import uncovered
+from modicum.report.difference import Reconciled, percent
 from modicum.report.invoice import ALL, lines, plain_name
-from modicum.report.reconcile import Reconciled, reconcile
+from modicum.report.reconcile import reconcile
 from modicum.report.tiers import price
 from modicum.store.calls import SpendRow
 from modicum.types import Price, ProviderTotal, Usage
@@ -88,7 +89,9 @@ def kinds(found: Reconciled) -> dict[str, Decimal]:
 def test_they_agree() -> None:
     found = reconcile([usage(), costs("3")], [calls()], PRICES)
     assert found.explained == 1.0 and not found.difference_usd and not found.causes
-    assert found.headline.startswith("100 % explained: the invoice says $3.00, the record $3.00") and found.headline.endswith("they agree.")
+    assert found.headline.startswith(
+        "100 % explained, 100 % recorded: the invoice says $3.00, the record $3.00"
+    ) and found.headline.endswith("they agree.")
 
 
 @pytest.mark.parametrize(
@@ -98,16 +101,15 @@ def test_they_agree() -> None:
         ([usage(8, sent=800_000, got=80_000), costs("2.4")], [calls()], {"extra calls": "-0.6"}),
         ([usage(read=500_000), costs("2.5")], [calls()], {"cached tokens": "-0.5"}),
         ([usage(service_tier="batch"), costs("1.5")], [calls()], {"batch discount": "-1.5"}),
-        ([usage(), costs("2.7")], [calls()], {"other price": "-0.3"}),
         ([usage(), costs("3")], [calls(costed=True, cost_usd=Decimal(2))], {"recorded otherwise": "1"}),
         ([usage(), costs("3")], [calls(costed=True, cost_usd=Decimal(2)), calls(0, sent=0, got=0)], {"recorded otherwise": "1"}),
         ([usage(), costs("3")], [], {"missing calls": "3"}),
         ([costs("3")], [], {"missing calls": "3"}),
         ([costs("1.2", model=None, line_item="web search calls")], [], {"other charges": "1.2"}),
         (
-            [usage(12, sent=1_200_000, got=120_000, read=600_000), costs("2.7")],
+            [usage(12, sent=1_200_000, got=120_000, read=600_000), costs("3")],
             [calls()],
-            {"missing calls": "0.6", "cached tokens": "-0.6", "other price": "-0.3"},
+            {"missing calls": "0.6", "cached tokens": "-0.6"},
         ),
     ],
 )
@@ -131,16 +133,56 @@ def test_dollars_alone_are_explained_where_they_keep_a_proportion() -> None:
     days = [f"2026-10-0{number}" for number in range(1, 6)]
     steady = reconcile([costs("2.4", day=one) for one in days], [calls(day=one) for one in days], PRICES)
     assert kinds(steady) == {"other price": Decimal(-3)} and steady.explained == 1.0
-    assert steady.rows[0].causes[0].detail == "20.0% below what the tokens cost by the list"
+    assert steady.rows[0].causes[0].detail == "20.0% below the list on 5 days"
     jumpy = reconcile(
         [costs(usd, day=one) for usd, one in zip(("2.4", "2.4", "9", "2.4", "2.4"), days, strict=True)],
         [calls(day=one) for one in days],
         PRICES,
     )
-    assert kinds(jumpy)["unexplained"] == Decimal(6) and jumpy.explained == pytest.approx(1 - 6 / 18.6)
+    assert kinds(jumpy)["unexplained"] == Decimal(6) and float(jumpy.explained) == pytest.approx(1 - 6 / 18.6)
     assert any("usage export" in note for note in jumpy.notes)
     one = reconcile([costs("2.4")], [calls()], PRICES)
     assert kinds(one) == {"unexplained": Decimal("-0.6")}
+
+
+@pytest.mark.parametrize(("days", "kind"), [(1, "unexplained"), (2, "unexplained"), (3, "other price"), (7, "other price")])
+def test_three_days_of_one_proportion_make_a_price(days: int, kind: str) -> None:
+    named = [f"2026-10-0{number + 1}" for number in range(days)]
+    told = [one for day in named for one in (usage(day=day), costs("2.7", day=day))]
+    found = reconcile(told, [calls(day=day) for day in named], PRICES)
+    assert kinds(found) == {kind: Decimal("-0.3") * days} and found.recorded == 1
+    assert found.explained == (1 if kind == "other price" else Decimal("0.9"))
+    detail = found.rows[0].causes[0].detail
+    assert detail == {1: "10.0% below the list, on one day alone", 2: "10.0% below the list, on 2 days alone"}.get(
+        days, f"10.0% below the list on {days} days"
+    )
+
+
+def test_explained_is_not_recorded() -> None:
+    nothing = reconcile([usage(), costs("3")], [], PRICES)
+    assert (nothing.explained, nothing.recorded) == (1, 0)
+    assert nothing.headline.startswith("100 % explained, 0.0 % recorded: ")
+    part = reconcile([usage(), costs("3")], [calls(4, sent=400_000, got=40_000)], PRICES)
+    assert (part.explained, part.recorded) == (1, Decimal("0.4"))
+    cheap = reconcile([usage(), costs("1")], [calls(4, sent=400_000, got=40_000)], PRICES)
+    assert cheap.recorded == Decimal("0.4"), "by tokens, whatever they are charged"
+    dollars = reconcile([costs("4")], [calls()], PRICES)
+    assert dollars.recorded == Decimal("0.75")
+    more = reconcile([usage(), costs("3")], [calls(20, sent=2_000_000, got=200_000)], PRICES)
+    assert more.recorded == 1
+    free = reconcile([costs("0")], [], PRICES)
+    assert free.recorded is None and "recorded:" not in free.headline
+    assert percent(Decimal("0.99999")) == "99.9 %" and percent(Decimal(1)) == "100 %"
+
+
+def test_no_amount_is_too_large() -> None:
+    huge = Decimal("999999999999.999999999999")
+    days = [f"2026-10-0{number}" for number in range(1, 5)]
+    told = [one for day in days for one in (usage(2**53, sent=2**62, got=2**62, day=day), costs(str(huge), day=day))]
+    found = reconcile(told, [calls(day=day) for day in days], PRICES)
+    for row in found.rows:
+        assert abs(sum((cause.usd for cause in row.causes), Decimal(0)) - row.difference_usd) < Decimal("0.000001")
+    assert found.invoice_usd == 4 * huge and 0 <= found.explained <= 1 and found.recorded is not None
 
 
 def test_tokens_alone_are_priced_by_the_list() -> None:

@@ -13,8 +13,8 @@ import click
 
 from modicum import config
 from modicum.cli.options import existing, print_json, print_table, printable
+from modicum.report.difference import Held, Reconciled
 from modicum.report.invoiced import held_against
-from modicum.report.reconcile import Held, Reconciled
 
 SHOWN_DAYS = 40
 SHOWN_REFUSALS = 10

@@ -3,93 +3,33 @@
 With tokens on both sides the difference is taken apart exactly: D = I - R is the sum of what the volume differs by (at list prices, all
 tokens plain), what is cached otherwise, what is asked in batches otherwise, what the provider charges beside its list, and what was
 recorded beside it. Each is an amount with a sign; they add up to D to the last digit. A provider's own price counts as explained where it
-keeps one proportion to the list over the days (within 1 %); where it jumps about, the rest stays unexplained. Without tokens on the invoice
-a difference is explained only where nothing was recorded at all, or one proportion holds.
+keeps one proportion to the list (within 1 %) on at least three days; where it jumps about or is seen on fewer days, the rest stays
+unexplained. Without tokens on the invoice a difference is explained only where nothing was recorded at all, or one proportion holds.
+
+Explained is not recorded: an invoice of which no call is on record is explained whole by missing calls. Both shares stand side by side.
 """
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.errors import NotEnoughDataError
 from modicum.report.covering import list_price
+from modicum.report.difference import Cause, Held, Kind, Reconciled, percent
 from modicum.report.invoice import ALL, InvoiceLine, Tokens, lines
+from modicum.report.proportion import proportions
 from modicum.report.recorded import RecordedLine, is_of, recorded
 from modicum.types import ProviderTotal, Usage
 
 if TYPE_CHECKING:
     from modicum.store.calls import SpendRow
 
-Kind = Literal[
-    "missing calls",  # the provider charged for calls that are not on record
-    "extra calls",  # calls on record that the provider did not charge for
-    "cached tokens",  # the two count other shares of the input as cached
-    "batch discount",  # the two count other calls as batches
-    "other price",  # the provider charges otherwise than its list, always in one proportion
-    "recorded otherwise",  # calls were recorded with another cost than the list gives
-    "unknown model",  # no price is known for what was recorded
-    "other charges",  # what the provider charges beside calls: searches, storage
-    "not on the invoice",  # recorded, and nowhere on the invoice
-    "unexplained",
-]
-NOT_EXPLAINED: tuple[Kind, ...] = ("not on the invoice", "unexplained")
-PROPORTION_WITHIN = 0.01
 SMALL_USD = Decimal("0.005")
 """Half a cent: exports round."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """A part of a difference, with its sign: what the invoice has more."""
-
-    kind: Kind
-    usd: Decimal
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One day and model, on the invoice and on record."""
-
-    day: str
-    provider: str
-    model: str
-    invoice_usd: Decimal
-    invoice_is_list: bool
-    """The export tells of tokens alone: its dollars are the list's."""
-    recorded_usd: Decimal
-    invoice_requests: int | None
-    recorded_calls: int
-    difference_usd: Decimal
-    causes: tuple[Cause, ...]
-
-    @property
-    def unexplained_usd(self) -> Decimal:
-        return sum((cause.usd for cause in self.causes if cause.kind in NOT_EXPLAINED), Decimal(0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciled:
-    """All of it."""
-
-    headline: str
-    explained: float
-    """Share of the larger of both sums, 0..1."""
-    from_day: str
-    to_day: str
-    invoice_usd: Decimal
-    recorded_usd: Decimal
-    difference_usd: Decimal
-    causes: tuple[Cause, ...]
-    """Summed, largest first."""
-    rows: tuple[Held, ...]
-    notes: tuple[str, ...]
 
 
 def reconcile(totals: Iterable[ProviderTotal], spend: Sequence[SpendRow], catalogue: Catalogue) -> Reconciled:
@@ -112,7 +52,7 @@ def reconcile(totals: Iterable[ProviderTotal], spend: Sequence[SpendRow], catalo
         rows.append(_held(line, mine, catalogue))
     for (provider, _), left in calls.items():
         rows += [_only_recorded(one, provider) for one in left]
-    rows = _proportions(rows)
+    rows = proportions(rows)
     rows.sort(key=lambda row: (row.day, row.provider, row.model))
     return _summed(rows)
 
@@ -131,9 +71,20 @@ def _held(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue
         recorded_usd=known,
         invoice_requests=line.requests,
         recorded_calls=sum(one.calls for one in calls),
+        recorded_share=_recorded(line, calls, usd, known, catalogue),
         difference_usd=difference,
         causes=_causes(line, calls, difference, listed, catalogue),
     )
+
+
+def _recorded(line: InvoiceLine, calls: Sequence[RecordedLine], usd: Decimal | None, known: Decimal, catalogue: Catalogue) -> Decimal:
+    if not calls:
+        return Decimal(0)
+    whole, mine = (list_price(one, catalogue, tiered=False, cached=False) for one in (line, _as_invoice(line, calls)))
+    if not whole or mine is None:
+        requests = line.requests
+        whole, mine = (Decimal(requests), Decimal(sum(one.calls for one in calls))) if requests else (usd, known)
+    return Decimal(1) if not whole or whole <= 0 else max(Decimal(0), min(Decimal(1), mine / whole))
 
 
 def _causes(
@@ -186,47 +137,10 @@ def _only_recorded(one: RecordedLine, provider: str) -> Held:
         recorded_usd=one.usd,
         invoice_requests=None,
         recorded_calls=one.calls,
+        recorded_share=Decimal(1),
         difference_usd=-one.usd,
         causes=_parts(Cause(kind="not on the invoice", usd=-one.usd, detail=f"{one.calls:,} calls")),
     )
-
-
-def _proportions(rows: list[Held]) -> list[Held]:
-    """Prices that keep no proportion over the days explain nothing."""
-    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in rows:
-        if (base := _base(row)) is not None and base > 0:
-            ratios[row.provider, row.model].append(float(1 + _price_usd(row) / base))
-    found = []
-    for row in rows:
-        own = ratios.get((row.provider, row.model), [])
-        base = _base(row)
-        if base is None or base <= 0 or not own:
-            found.append(row)
-            continue
-        usual, mine = statistics.median(own), float(1 + _price_usd(row) / base)
-        about_tokens = any(cause.kind != "other price" for cause in row.causes) or row.invoice_requests is not None
-        steady = abs(mine - usual) <= PROPORTION_WITHIN * max(abs(usual), 1e-9) and (len(own) > 1 or about_tokens)
-        found.append(_with_price(row, usual, steady))
-    return found
-
-
-def _with_price(row: Held, usual: float, steady: bool) -> Held:
-    said = f"{abs(1 - usual):.1%} {'below' if usual < 1 else 'above'} what the tokens cost by the list"
-    causes = (
-        cause if cause.kind != "other price" else replace(cause, detail=said) if steady else replace(cause, kind="unexplained")
-        for cause in row.causes
-    )
-    return replace(row, causes=tuple(causes))
-
-
-def _price_usd(row: Held) -> Decimal:
-    return sum((cause.usd for cause in row.causes if cause.kind == "other price"), Decimal(0))
-
-
-def _base(row: Held) -> Decimal | None:
-    """What the invoice's dollars would be without a price of the provider's own."""
-    return None if not row.invoice_usd or row.invoice_is_list else row.invoice_usd - _price_usd(row)
 
 
 def _as_invoice(line: InvoiceLine, calls: Sequence[RecordedLine]) -> InvoiceLine:
@@ -248,14 +162,17 @@ def _summed(rows: Sequence[Held]) -> Reconciled:
     invoice, known = (sum((getattr(row, name) for row in rows), Decimal(0)) for name in ("invoice_usd", "recorded_usd"))
     open_usd = sum((abs(row.unexplained_usd) for row in rows if abs(row.unexplained_usd) > SMALL_USD), Decimal(0))
     whole = max(invoice, known)
-    explained = float(1 - min(open_usd, whole) / whole) if whole else 1.0
+    explained = 1 - min(open_usd, whole) / whole if whole else Decimal(1)
+    charged = [(row.invoice_usd, row.recorded_share) for row in rows if row.invoice_usd > 0]
+    total = sum((usd for usd, _ in charged), Decimal(0))
+    on_record = sum((usd * share for usd, share in charged), Decimal(0)) / total if total else None
     sums: dict[Kind, Decimal] = defaultdict(Decimal)
     for row in rows:
         for cause in row.causes:
             sums[cause.kind] += cause.usd
     causes = tuple(Cause(kind=kind, usd=usd) for kind, usd in sorted(sums.items(), key=lambda pair: -abs(pair[1])) if abs(usd) > SMALL_USD)
     first, last = min(row.day for row in rows), max(row.day for row in rows)
-    share = f"{100 * explained:.1f} %" if explained < 1 else "100 %"
+    on = f", {percent(on_record)} recorded" if on_record is not None else ""
     between = f"the invoice says ${invoice:,.2f}, the record ${known:,.2f}"
     main = f"; mostly {causes[0].kind} (${causes[0].usd:+,.2f})" if causes else "; they agree"
     notes = []
@@ -266,8 +183,9 @@ def _summed(rows: Sequence[Held]) -> Reconciled:
     if any(not row.invoice_requests and not row.invoice_is_list and row.recorded_calls for row in rows):
         notes.append("Dollars without tokens cannot be taken apart: give the usage export of the same days beside the costs.")
     return Reconciled(
-        headline=f"{share} explained: {between}, {first} to {last}{main}.",
+        headline=f"{percent(explained)} explained{on}: {between}, {first} to {last}{main}.",
         explained=explained,
+        recorded=on_record,
         from_day=first,
         to_day=last,
         invoice_usd=invoice,
