@@ -2,7 +2,9 @@
 
 Nothing here was recorded. Messages, mails, notes and reviews are put together from the hand-written lines in `texts/`
 (about 770 of them, most with choices inside), the "incumbent's" answers follow from what a message was made of, with
-the slips that a large model makes too. One seed gives one sample, to the byte apart from the dates. Four applications:
+the slips that a large model makes too. One seed gives one sample, to the byte apart from the dates. Two of the four applications send a
+handbook with every message and ask the dearest model they know, through a gateway that speaks one dialect for all providers and marks
+nothing for a cache: that is what a month of it costs. Four applications:
 
     support-queue   a customer's message -> one of twelve queues                  label
     order-mail      a business mail -> {"department", "urgent"}                   JSON
@@ -25,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 TEXTS = Path(__file__).resolve().parent / "texts"
+HANDBOOKS = TEXTS.parent / "handbooks"
+"""What the applications send before each message, as grown shops do: rules, examples, a house style."""
 DAYS = 30
 
 
@@ -112,6 +116,11 @@ def moment(rng: random.Random, days: int, until: datetime) -> datetime:
 
 # ------------------------------------------------------------------------------------------------------- the applications
 
+
+def handbook(name: str) -> str:
+    return (HANDBOOKS / f"{name}.md").read_text(encoding="utf-8").rstrip()
+
+
 QUEUES = {
     "delivery_status": 0.19,
     "return_request": 0.13,
@@ -126,12 +135,7 @@ QUEUES = {
     "gift_voucher": 0.03,
     "feedback": 0.03,
 }
-QUEUE_PROMPT = (
-    "You sort messages to the customer service of Larkfield, a shop for outdoor and garden goods. Read the message and "
-    "answer with the one queue that it belongs to, nothing else:\n"
-    + "\n".join(f"- {queue}" for queue in sorted(QUEUES))
-    + "\nIf a message is about more than one thing, choose the queue of what the customer wants done first."
-)
+QUEUE_PROMPT = handbook("queues")
 DEPARTMENTS = {"sales": 0.26, "logistics": 0.2, "accounts": 0.2, "purchasing": 0.14, "quality": 0.1, "personnel": 0.1}
 MAIL_PROMPT = (
     "You are the mail room of Larkfield. For each mail to the business address say which department must have it "
@@ -155,10 +159,7 @@ INSPECTION_PROMPT = (
     "What happens to this returned piece? The note was typed by the inspector at the returns desk. "
     "Reply with one word: restock (sell as new), outlet (sell at a discount), repair, recycle, or supplier (claim it from the maker)."
 )
-REPLY_PROMPT = (
-    "Write the public answer of our customer care to this review on larkfield's product page: warm, concrete, at most five sentences, "
-    "in British English. Thank the customer, take up what they say, promise nothing that the review does not ask for."
-)
+REPLY_PROMPT = handbook("replies")
 
 
 def support_message(write: Writer) -> tuple[dict[str, Any], str]:
@@ -179,7 +180,7 @@ def support_message(write: Writer) -> tuple[dict[str, Any], str]:
     if rng.random() < 0.15:
         parts[1], parts[2] = parts[2], parts[1]
     messages = [{"role": "system", "content": QUEUE_PROMPT}, {"role": "user", "content": write.typed(join(parts))}]
-    return {"messages": messages, "temperature": 0, "max_tokens": 8}, answer
+    return {"messages": messages, "max_tokens": 8}, answer
 
 
 def business_mail(write: Writer) -> tuple[dict[str, Any], str]:
@@ -244,14 +245,14 @@ def review_reply(write: Writer) -> tuple[dict[str, Any], str]:
     reply.append(write.line("review", "wish"))
     write.forced = {}
     messages = [{"role": "system", "content": REPLY_PROMPT}, {"role": "user", "content": review}]
-    return {"messages": messages, "temperature": 0.7}, join(reply)
+    return {"messages": messages, "max_tokens": 400}, join(reply)
 
 
 APPLICATIONS = (
-    Application("helpdesk", "gpt-4.1", 5900, DAYS, support_message, 480, 9),
+    Application("helpdesk", "claude-opus-4-8", 5900, DAYS, support_message, 480, 9),
     Application("back-office", "gpt-4o", 5200, DAYS, business_mail, 510, 12),
     Application("returns-desk", "gpt-4.1-mini", 720, 4, inspection_note, 330, 8),
-    Application("shop-site", "gpt-4.1", 1350, DAYS, review_reply, 620, 15),
+    Application("shop-site", "claude-opus-4-8", 1350, DAYS, review_reply, 620, 15),
 )
 
 # ------------------------------------------------------------------------------------------------------------ the writing

@@ -40,6 +40,8 @@ class Dearest:
         """A model's name and where it is sold."""
         if self.rung is None:
             return ""
+        if self.rung.kind == "specialist":
+            return "a small model of your own"
         name = words.visible(self.rung.name, LONGEST_NAME)
         return f"{name} at {words.visible(self.rung.provider, LONGEST_NAME)}" if self.rung.provider else name
 
@@ -101,7 +103,7 @@ def _could(one: Dearest) -> str:
     saved = words.saving(rung.saving)
     if one.line.state == "on" and rung.kind == "specialist":
         return f"A small model answers {words.percent(one.line.coverage_calls)} of its calls and saves {saved} a month."
-    name = "A small model of your own" if rung.kind == "specialist" else one.where
+    name = f"A{one.where[1:]}" if rung.kind == "specialist" else one.where
     takes = "could take it over" if rung.share is None or rung.share >= 0.995 else f"could take over {words.percent(rung.share)} of it"
     if rung.kind.startswith("incumbent"):
         takes = "could do it"
