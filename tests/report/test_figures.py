@@ -56,11 +56,12 @@ def test_only_what_the_certificate_covers_is_saved() -> None:
     assert close(line.spend_usd_month, (1.2 + 0.12) * 30.44)
 
 
-def test_one_day_gives_no_interval() -> None:
-    (line,) = report(days(1), verdicts=[certified()]).workloads
-    assert line.saving is not None
-    assert line.saving.usd_month is not None and line.saving.low_usd_month is None
-    assert "no interval: 1 day observed" in line.saving.method
+def test_one_day_gives_an_interval_over_calls_and_says_so() -> None:
+    it = report(days(1), verdicts=[certified()])
+    for saving in (it.workloads[0].saving, it.totals.saving):
+        assert saving is not None and saving.low_usd_month is not None and saving.high_usd_month is not None
+        assert saving.usd_month is not None and saving.low_usd_month < saving.usd_month < saving.high_usd_month
+        assert "draws of 100 calls (1 day: too few to say how one differs from another)" in saving.method
 
 
 def test_an_unknown_price_is_unknown_everywhere() -> None:

@@ -4,7 +4,8 @@ A month is 30.44 days at the mean pace of the observed ones. The interval carrie
 happened to observe (days are resampled with replacement) and how much the specialist covers (a Beta posterior of the
 certificate's groups). A plain percentile interval of n days is too short by sqrt((n - 1) / n) and by normal over
 Student quantiles (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"): the resampled deviations are
-stretched by both. Under three days there is no interval. All of it supposes that later days are like these.
+stretched by both. Under three days nothing can be said of days: an interval is then over calls alone, as many of them as a Poisson count
+brings (`over_calls`), and whoever shows it says so. All of it supposes that later days are like these.
 """
 
 from __future__ import annotations
@@ -94,10 +95,23 @@ def shares(coverage: Coverage, rng: np.random.Generator) -> Floats:
     return found
 
 
-def interval(draws: Floats, days: int) -> tuple[float, float] | None:
-    """A two-sided 95 % interval of the draws; None under three days."""
-    if days < FEWEST_DAYS:
-        return None
+def over_calls(calls: int, seed: int, spread: float = 1.0) -> Floats:
+    """Factors of a month's bill, shape (DRAWS,): a compound Poisson sum of so many calls varies by sqrt((1 + spread²) / calls), `spread`
+    the standard deviation of one call's cost over its mean."""
+    deviation = math.sqrt((1 + spread**2) / max(1, calls))
+    drawn: Floats = np.maximum(0.0, np.random.default_rng(seed).normal(1.0, deviation, DRAWS))
+    return drawn
+
+
+def drawn_from(days: int, calls: int) -> str:
+    """What the draws of an interval are of, in words."""
+    if days >= FEWEST_DAYS:
+        return f"{days} days"
+    return f"{calls:,} call{'' if calls == 1 else 's'} ({days} day{'' if days == 1 else 's'}: too few to say how one differs from another)"
+
+
+def interval(draws: Floats) -> tuple[float, float]:
+    """A two-sided 95 % interval of the draws."""
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
 

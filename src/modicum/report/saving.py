@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +14,18 @@ import numpy as np
 from modicum.catalog import Catalogue
 from modicum.report import words
 from modicum.report.costing import day_of, model_of
-from modicum.report.month import DAYS_A_MONTH, DRAWS, Coverage, Floats, Month, interval
+from modicum.report.month import (
+    DAYS_A_MONTH,
+    DRAWS,
+    FEWEST_DAYS,
+    Coverage,
+    Floats,
+    Month,
+    drawn_from,
+    interval,
+    over_calls,
+    shares,
+)
 from modicum.report.spend import Spend, spend
 from modicum.types import Certificate, Saving
 
@@ -34,6 +46,8 @@ class Projection:
     control_usd_month: Decimal | None = None
     draws: Floats | None = None
     """Net dollars a month, shape (DRAWS,)."""
+    calls: int = 0
+    """That it is computed from."""
 
 
 def project(
@@ -56,7 +70,8 @@ def project(
     coverage = Coverage(share=certificate.coverage_calls, accepted=certificate.accepted, groups=certificate.groups)
     baseline = month.mean(dollars)
     gross = baseline * coverage.share
-    draws = month.draws(dollars, coverage) * (1 - control_share)
+    calls = sum(row.calls for row in (*covered, *(row for row in rows if row.specialist)))
+    draws = _draws(month, dollars, coverage, calls, certificate.workload_id) * (1 - control_share)
     models = words.listing(list(dict.fromkeys(model_of(row) for row in covered)))
     left_out = f"; {paid.unpriced_calls:,} calls of unknown cost are not in it" if paid.unpriced_calls else ""
     return Projection(
@@ -64,36 +79,41 @@ def project(
             gross * (1 - control_share),
             draws,
             month.days,
+            calls,
             baseline=f"{words.money(usd(baseline))} a month that these calls cost on {models}, {words.span(days[0], days[-1])}{left_out}",
         ),
         gross_usd_month=usd(gross),
         control_usd_month=usd(gross * control_share),
         draws=draws,
+        calls=calls,
     )
 
 
 def together(parts: Iterable[Projection], days: int, *, baseline: str) -> Saving | None:
     """The sum of several savings; None where none of them is known. `days`: the fewest that any of them was observed."""
-    found = [(part.net.usd_month, part.draws) for part in parts if part.net.usd_month is not None and part.draws is not None]
+    found = [(part.net.usd_month, part.draws, part.calls) for part in parts if part.net.usd_month is not None and part.draws is not None]
     if not found:
         return None
-    return as_saving(float(sum(value for value, _ in found)), np.sum([draws for _, draws in found], axis=0), days, baseline=baseline)
+    estimate, calls = float(sum(value for value, _, _ in found)), sum(calls for _, _, calls in found)
+    return as_saving(estimate, np.sum([draws for _, draws, _ in found], axis=0), days, calls, baseline=baseline)
 
 
-def as_saving(estimate: float, draws: Floats, days: int, *, baseline: str) -> Saving:
-    bounds = interval(draws, days)
-    method = (
-        f"95 % interval from {DRAWS:,} bootstrap draws of {days} days and of the coverage"
-        if bounds
-        else f"no interval: {words.count(days, 'day')} observed"
-    )
+def as_saving(estimate: float, draws: Floats, days: int, calls: int, *, baseline: str) -> Saving:
+    low, high = interval(draws)
     return Saving(
         usd_month=usd(estimate),
-        low_usd_month=usd(bounds[0]) if bounds else None,
-        high_usd_month=usd(bounds[1]) if bounds else None,
+        low_usd_month=usd(low),
+        high_usd_month=usd(high),
         baseline=baseline,
-        method=f"mean day × {DAYS_A_MONTH}; {method}",
+        method=f"mean day × {DAYS_A_MONTH}; 95 % interval from {DRAWS:,} bootstrap draws of {drawn_from(days, calls)} and of the coverage",
     )
+
+
+def _draws(month: Month, by_day: Floats, coverage: Coverage, calls: int, workload_id: str) -> Floats:
+    if month.days >= FEWEST_DAYS:
+        return month.draws(by_day, coverage)
+    seed = zlib.crc32(workload_id.encode())
+    return month.mean(by_day) * over_calls(calls, seed) * shares(coverage, np.random.default_rng(seed + 1))
 
 
 def without_specialist(rows: Sequence[UsageRow], paid: Spend) -> Decimal | None:

@@ -169,3 +169,6 @@ def test_what_stopped_at_a_cloud_is_said_of_the_laboratory_too() -> None:
     found = rung(one(days(10), small(retires=(there,))), "same_laboratory")
     assert not found.blocked and [stands.kind for stands in found.obstacles] == ["retiring"]
     assert found.obstacles[0].text == "it stopped answering at vertex on 1 Jun 2026; of your own price no source says"
+    each = {"input_usd_mtok": "2", "output_usd_mtok": "4"}
+    its = one(days(10), small(retires=(there,)), card("another"), sold={**SOLD, "another": each})
+    assert [found.name for found in rungs(its, "same_laboratory")] == ["another"]

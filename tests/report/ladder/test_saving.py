@@ -117,7 +117,7 @@ def test_two_days_give_an_interval_over_calls_and_say_that_days_are_too_few() ->
     found = rung(its, "same_laboratory").saving
     assert found is not None and found.usd_month is not None and found.low_usd_month is not None and found.high_usd_month is not None
     assert found.low_usd_month < found.usd_month < found.high_usd_month
-    assert "200 calls (2 days observed: too few to say how one differs from another)" in found.method
+    assert "200 calls (2 days: too few to say how one differs from another)" in found.method
     # 200 calls as unlike as exponential ones: 10 % either way, twice.
     assert float(found.high_usd_month / found.usd_month) == pytest.approx(1.2, abs=0.06)
     many = rung(one(days(2, calls=100_000, input_tokens=10**8, output_tokens=10**7), small()), "same_laboratory").saving

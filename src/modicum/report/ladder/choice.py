@@ -26,12 +26,16 @@ LONG_AGO = date(1970, 1, 1)
 def cheapest_and_strongest(
     picks: Sequence[Pick], tokens: tuple[float, float], incumbent_usd_call: Decimal | None, today: date
 ) -> list[Pick]:
-    """The cheapest, and the dearest at a fifth of the price of a call: a price stands for strength where nothing else is known. Old ones,
-    and those of which no source says when they came out nor what they take, only where there is no other."""
+    """The cheapest, and the dearest at a fifth of the price of a call: a price stands for strength where nothing else is known.
+
+    Only where there is no other: those that are old, that stopped answering at a cloud or soon will, and of which no source says when they
+    came out nor what they take.
+    """
     free = [pick for pick in picks if not pick.blocked] or list(picks[:1])
     if not free:
         return []
-    free = recent([pick for pick in free if pick.card.released is not None or pick.card.abilities is not None] or free, today)
+    free = [pick for pick in free if pick.card.released is not None or pick.card.abilities is not None] or free
+    free = recent([pick for pick in free if not any(one.kind == "retiring" for one in pick.there)] or free, today)
     within = [pick for pick in free if incumbent_usd_call is not None and call_usd(pick.price, tokens) * FIFTH <= incumbent_usd_call]
     return list({id(pick): pick for pick in (free[0], *within[-1:])}.values())
 

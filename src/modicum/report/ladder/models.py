@@ -41,7 +41,7 @@ def same_laboratory(case: Case) -> Found:
         return [], [f"smaller models of {case.incumbent.laboratory}: none that is cheaper, still answers and has a known price"]
     shown = cheapest_and_strongest(picks, case.tokens, case.usd_call, case.today)
     rungs, left = _rungs(case, "same_laboratory", shown)
-    return rungs, [*left, *_others(f"models of {case.incumbent.laboratory}", picks, shown)]
+    return rungs, [*left, *_others(f"model{{s}} of {case.incumbent.laboratory}", picks, shown)]
 
 
 def open_hosted(case: Case, picks: list[Pick], shown_already: Collection[str] = ()) -> Found:
@@ -55,7 +55,7 @@ def open_hosted(case: Case, picks: list[Pick], shown_already: Collection[str] = 
     near = case.settings.published_margin
     shown = small_and_larger(sold, case.tokens, case.today, lambda card: holds(card, case.incumbent, case.needs.task, near))
     rungs, left = _rungs(case, "open_hosted", shown)
-    return rungs, [*left, *_others("open models", sold, shown)]
+    return rungs, [*left, *_others("open model{s}", sold, shown)]
 
 
 def unsaid(case: Case) -> tuple[str, ...]:
@@ -182,15 +182,19 @@ def _whose(case: Case) -> str:
 
 
 def _others(which: str, looked_at: list[Pick], shown: list[Pick]) -> list[str]:
-    """What else was looked at, in a sentence a reason."""
+    """What else was looked at, in a sentence a reason. `which`: "open model{s}"."""
     rest = [pick for pick in looked_at if pick not in shown]
     blocked: dict[str, list[str]] = {}
     for pick in rest:
         if pick.blocked:
             blocked.setdefault(_why((*pick.obstacles, *pick.there)), []).append(pick.card.id)
     free = [pick.card.id for pick in rest if not pick.blocked]
-    said = [f"{len(free):,} more {which} could be looked at: {words.listing(free, 6)}"] if free else []
-    return said + [f"{len(ids):,} {which} left out for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]
+    said = [f"{_number(free, which)} more could be looked at: {words.listing(free, 6)}"] if free else []
+    return said + [f"{_number(ids, which)} left out for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]
+
+
+def _number(ids: list[str], which: str) -> str:
+    return words.count(len(ids), which.format(s=""), which.format(s="s"))
 
 
 def _why(obstacles: tuple[Obstacle, ...]) -> str:

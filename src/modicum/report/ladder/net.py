@@ -24,7 +24,7 @@ from modicum.report import words
 from modicum.report.costing import day_of
 from modicum.report.ladder.bill import Priced
 from modicum.report.ladder.case import Case
-from modicum.report.month import DAYS_A_MONTH, DRAWS, FEWEST_DAYS, Coverage, Floats, Month, interval, shares
+from modicum.report.month import DAYS_A_MONTH, DRAWS, FEWEST_DAYS, Coverage, Floats, Month, drawn_from, interval, over_calls, shares
 from modicum.report.saving import usd
 from modicum.report.traffic import WorkloadTraffic
 from modicum.types import Saving
@@ -71,19 +71,19 @@ def saved(change: Change, case: Case, name: str) -> Saving | None:
         return Saving(
             usd_month=usd(estimate), low_usd_month=None, high_usd_month=None, baseline=bill.sentence, method="declared: no interval"
         )
-    rng = np.random.default_rng(zlib.crc32(case.key(name).encode()))
+    rng = np.random.default_rng(_seed(case.key(name)))
     share: float | Floats = shares(change.answers, rng) if change.answers.groups else change.answers.share
     cost = paces(case, spent) * rng.uniform(*change.factor, DRAWS)
     if change.more is not None:
         cost = cost + paces(case, change.more) * rng.uniform(0.0, 1.0, DRAWS)
     draws = share * (1 - kept) * (paces(case, bill.by_day) - cost) * rng.uniform(*change.saved, DRAWS) - upkeep
-    low, high = bounds(draws)
+    low, high = interval(draws)
     return Saving(
         usd_month=usd(estimate),
         low_usd_month=usd(min(low, estimate)),
         high_usd_month=usd(max(high, estimate)),
         baseline=bill.sentence,
-        method=f"mean day × {DAYS_A_MONTH}; 95 % interval from {DRAWS:,} bootstrap draws of {_drawn(case)}"
+        method=f"mean day × {DAYS_A_MONTH}; 95 % interval from {DRAWS:,} bootstrap draws of {drawn_from(month.days, bill.calls)}"
         f"{f' and of {words.listing(change.says, 4)}' if change.says else ''}",
     )
 
@@ -106,14 +106,7 @@ def paces(case: Case, by_day: Floats) -> Floats:
     """Plausible dollars a month, shape (DRAWS,). Draws of two calls belong together, one by one."""
     if case.month.days >= FEWEST_DAYS:
         return case.month.paces(by_day)
-    return case.month.mean(by_day) * _over_calls(case.bill.calls, case.traffic, case.key("calls"))
-
-
-def bounds(draws: Floats) -> tuple[float, float]:
-    """95 %."""
-    found = interval(draws, FEWEST_DAYS)
-    assert found is not None
-    return found
+    return case.month.mean(by_day) * over_calls(case.bill.calls, _seed(case.key("calls")), _spread(case.traffic))
 
 
 def volume(rows: Sequence[UsageRow], days: Sequence[date], month: Month, key: str) -> tuple[float, float]:
@@ -122,8 +115,8 @@ def volume(rows: Sequence[UsageRow], days: Sequence[date], month: Month, key: st
     by_day = np.zeros(len(days))
     for row in rows:
         by_day[at[day_of(row)]] += row.calls
-    over = _over_calls(int(by_day.sum()), None, key, spread=0.0) if month.days < FEWEST_DAYS else None
-    low, high = bounds(month.paces(by_day) if over is None else month.mean(by_day) * over)
+    few = month.days < FEWEST_DAYS
+    low, high = interval(month.mean(by_day) * over_calls(int(by_day.sum()), _seed(key), 0.0) if few else month.paces(by_day))
     return round(low, 1), round(high, 1)
 
 
@@ -139,24 +132,12 @@ def cheaper(usd_call: Decimal | None, incumbent: Decimal | None) -> float | None
     return None if usd_call is None or not incumbent else float(1 - usd_call / incumbent)
 
 
-def _drawn(case: Case) -> str:
-    days = case.month.days
-    if days >= FEWEST_DAYS:
-        return f"{days} days"
-    return f"{words.count(case.bill.calls, 'call')} ({words.count(days, 'day')} observed: too few to say how one differs from another)"
-
-
-def _over_calls(calls: int, told: WorkloadTraffic | None, key: str, spread: float | None = None) -> Floats:
-    """Factors of a month's bill, shape (DRAWS,): a compound Poisson sum of so many calls varies by sqrt((1 + spread²) / calls), `spread`
-    the relative deviation of one call's cost."""
-    spread = _spread(told) if spread is None else spread
-    deviation = math.sqrt((1 + spread**2) / max(1, calls))
-    drawn: Floats = np.maximum(0.0, np.random.default_rng(zlib.crc32(key.encode())).normal(1.0, deviation, DRAWS))
-    return drawn
-
-
 def _spread(told: WorkloadTraffic | None) -> float:
     """Of the lengths, taken as lognormal through their median and 95th percentile; 1 where these are not known."""
     pairs = [(told.input_tokens_p50, told.input_tokens_p95), (told.output_tokens_p50, told.output_tokens_p95)] if told is not None else []
     found = [math.log(high / low) / NORMAL_95 for low, high in pairs if low and high and high >= low]
     return min(10.0, math.sqrt(math.expm1(max(found) ** 2))) if found else 1.0
+
+
+def _seed(key: str) -> int:
+    return zlib.crc32(key.encode())

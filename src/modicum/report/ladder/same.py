@@ -13,9 +13,9 @@ from modicum.report import words
 from modicum.report.costing import price_of, usage_of
 from modicum.report.ladder.case import Case
 from modicum.report.ladder.needs import retiring
-from modicum.report.ladder.net import Change, after, bounds, cheaper, paces, saved
+from modicum.report.ladder.net import Change, after, cheaper, paces, saved
 from modicum.report.ladder.sellers import seller
-from modicum.report.month import FEWEST_DAYS
+from modicum.report.month import FEWEST_DAYS, interval
 from modicum.report.records import ModelSpend
 from modicum.report.rungs import Obstacle, Rung, RungKind
 from modicum.report.saving import usd
@@ -98,7 +98,7 @@ def as_it_is(case: Case) -> Rung:
     line, models = case.line, words.visible(words.models(case.line), 80)
     ranges: tuple[str, ...] = ()
     if case.bill.compared and not case.bill.declared:
-        low, high = bounds(paces(case, case.bill.by_day))
+        low, high = interval(paces(case, case.bill.by_day))
         like = "days" if case.month.days >= FEWEST_DAYS else "calls"
         ranges = (f"With {like} like these a month costs {words.money(usd(low))} to {words.money(usd(high))} (95 %).",)
     stands, first = _ending(case)
