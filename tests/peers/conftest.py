@@ -87,7 +87,7 @@ def running(
     with log.open("wb") as said:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=said, stderr=said, env={**os.environ, **(env or {})}, cwd=cwd)
     try:
-        until = time.monotonic() + 90
+        until = time.monotonic() + seconds
         while not ready():
             assert process.poll() is None and time.monotonic() < until, f"{words[0]}:\n{log.read_text(errors='replace')[-4000:]}"
             time.sleep(0.05)

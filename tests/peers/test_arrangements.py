@@ -43,7 +43,7 @@ def litellm(folder: Path, config: str, **env: str) -> Iterator[str]:
 
     words = [command("litellm", "litellm"), "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port)]
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": MASTER, "NO_PROXY": "127.0.0.1"}
-    with running(words, folder / "log", ready=alive, env=quiet | env):
+    with running(words, folder / "log", ready=alive, env=quiet | env, seconds=240):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -140,14 +140,16 @@ def test_no_order_of_imports_changes_what_is_stored(found: list[list[Met]], orde
 
 def test_what_the_gateway_recorded_is_met_by_the_id_of_its_response(tmp_path: Path) -> None:
     recorded = [
-        Call(call_id=new_call_id(), origin="live", source="http", response_id=f"{RESPONSE}{number}", **told)
-        for number, told in enumerate(
-            [
-                {"started_at": START, "request": b"{}", "usage": Usage(input_tokens=5, output_tokens=1)},
-                {"started_at": START + timedelta(seconds=1)},
-                {"started_at": START - timedelta(days=3), "key_id": "k"},
-            ]
+        Call(
+            call_id=new_call_id(),
+            origin="live",
+            source="http",
+            response_id=f"{RESPONSE}{number}",
+            started_at=START + late,
+            request=b"{}",
+            usage=Usage(input_tokens=5, output_tokens=1),
         )
+        for number, late in enumerate([timedelta(0), timedelta(seconds=1), timedelta(days=-3)])
     ]
     told = [
         met(
