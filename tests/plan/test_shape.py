@@ -151,6 +151,20 @@ def test_widths_fit_the_cards_they_belong_to() -> None:
         assert (made.dense and not made.experts) or (made.experts or 0) > (made.experts_active or 0) > 0
 
 
+def test_what_works_on_a_token_follows_from_the_experts() -> None:
+    """12.9 of 46.7 billion: https://ajkdrag.in/2-Zettels/56B-or-47B-in-Mixtral-8x7B-MoE, read 2026-11-22."""
+    made = from_card(Cards.open().get("mixtral-8x7b"))
+    assert made.parameters == pytest.approx(46.7e9, rel=0.001) and made.active == pytest.approx(12.9e9, rel=0.005)
+    assert from_card(Cards.open().get("qwen3-8b")).dense
+
+
+def test_no_card_with_experts_is_planned_as_if_all_worked() -> None:
+    for card in Cards.open().all():
+        if card.weights is not None and card.weights.experts:
+            with contextlib.suppress(InputError):
+                assert not from_card(card).dense, card.id
+
+
 def test_four_bits_leave_the_tables_in_sixteen() -> None:
     """About 6 GB: https://tomodahinata.com/en/blog/qwen3-8b-awq-self-hosting-reasoning-production-guide, read 2026-11-22."""
     eight = from_card(Cards.open().get("qwen3-8b"))

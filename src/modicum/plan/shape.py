@@ -113,7 +113,7 @@ def from_card(card: Card) -> Shape:
     return Shape(
         name=card.id,
         parameters=weights.parameters,
-        active=weights.active_parameters or weights.parameters,
+        active=weights.active_parameters or _active(weights.parameters, weights.layers or layers, wide),
         layers=layers,
         kv_heads=weights.kv_heads or 0,
         head_size=weights.head_size or (latent or 1),
@@ -130,6 +130,16 @@ def from_card(card: Card) -> Shape:
         context=card.limits.context_tokens if card.limits else None,
         precision=weights.precision,
     )
+
+
+def _active(parameters: int, layers: int, wide: Mapping[str, int]) -> int:
+    """What works on one token where the card does not say: all but the experts that it passes by; all where their widths are unknown.
+
+    Taken as if every layer had experts, of three matrices each.
+    """
+    if not {"experts", "taken", "hidden", "inner"} <= wide.keys():
+        return parameters
+    return parameters - layers * 3 * wide["hidden"] * wide["inner"] * (wide["experts"] - wide["taken"])
 
 
 @lru_cache(maxsize=1)
