@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from modicum.discover.asked import ask_template
+from modicum.discover.called import call_drafts
 from modicum.discover.decisions import Decided
 from modicum.discover.draft import Draft
 from modicum.discover.gather import models_by_calls
@@ -24,7 +25,7 @@ def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) ->
     known = {workload.workload_id: workload for workload in before}
     taken = {number: known[draft.workload_id].name for number, draft in enumerate(drafts) if draft.workload_id in known}
     taken |= {number: decided.names[draft.workload_id] for number, draft in enumerate(drafts) if draft.workload_id in decided.names}
-    names = name_drafts([draft.literals() for draft in drafts], taken)
+    names = name_drafts([draft.literals() for draft in drafts], taken, call_drafts(drafts))
     workloads: list[Workload] = []
     rows: list[tuple[str, str, str]] = []
     for draft, name in zip(drafts, names, strict=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from modicum.discover.labelled import Label, labels_of
 from modicum.errors import InputError
 from modicum.types import Call
 from modicum.wire import chat
@@ -39,6 +40,8 @@ class Row:
     """Results of tools are sent back."""
     documents: bool = False
     """Documents are sent along as such, or are to be sought by the provider."""
+    labels: tuple[Label, ...] = ()
+    """What the log calls it."""
 
     def read(self) -> chat.Answer | None:
         """The answer. Most calls of a large log are settled without one."""
@@ -75,11 +78,15 @@ class Corpus:
     """1 for a call that sends results of tools back."""
     documents: array[int] = field(default_factory=lambda: array("b"))
     """1 for a call with documents."""
+    labels: list[tuple[Label, ...]] = field(default_factory=list)
+    """Distinct sets of labels."""
+    labels_of: array[int] = field(default_factory=lambda: array("l"))
     turns: array[int] = field(default_factory=lambda: array("l"))
     """User messages."""
     _system_ids: dict[str, int] = field(default_factory=dict)
     _user_ids: dict[tuple[str, str], int] = field(default_factory=dict)
     _answer_ids: dict[chat.Answer | None, int] = field(default_factory=dict)
+    _label_ids: dict[tuple[Label, ...], int] = field(default_factory=dict)
     chars: int = 0
     """Characters held, roughly the memory that texts take."""
 
@@ -96,6 +103,7 @@ class Corpus:
         self.tools = self.tools or row.tools
         self.returned.append(row.returned)
         self.documents.append(row.documents)
+        self.labels_of.append(self._intern(row.labels, self._label_ids, self.labels, 0))
         self.turns.append(row.prompt.turns)
         self.system_of.append(self._intern(system, self._system_ids, self.systems, len(system)))
         self.user_of.append(self._intern((first, last), self._user_ids, self.users, len(last)))
@@ -127,6 +135,7 @@ class Corpus:
             self.tools,
             bool(self.returned[number]),
             bool(self.documents[number]),
+            self.labels[self.labels_of[number]],
         )
 
     def texts(self, number: int) -> tuple[str, str, str]:
@@ -153,8 +162,8 @@ def take(call: Call) -> Row | None:
     messages = request["messages"]
     returned = len(messages) > 2 and any(isinstance(one, dict) and one.get("role") in ("tool", "function") for one in messages)
     model = call.response_model or call.request_model or ""
-    documents = _has_documents(request)
-    return Row(call.call_id, call.started_at, model, prompt, answer, tools=tools, returned=returned, documents=documents)
+    documents, labels = _has_documents(request), labels_of(call, request)
+    return Row(call.call_id, call.started_at, model, prompt, answer, tools=tools, returned=returned, documents=documents, labels=labels)
 
 
 def _has_documents(request: dict[str, Any]) -> bool:

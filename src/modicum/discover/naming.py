@@ -1,4 +1,4 @@
-"""Names that a person can say: the words of the instruction that set a workload apart, unique within a scope."""
+"""Names that a person can say, unique within a scope: what the log calls a workload, else words of its instruction."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ sila tidak untuk yang
 _STOP = frozenset(_STOP_WORDS.split())
 
 
-def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> list[str]:
-    """A name for each workload by its literals; `taken` holds those that are named already."""
+def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str], called: Sequence[str] = ()) -> list[str]:
+    """A name for each workload by what the log calls it ("": nothing) or its literals; `taken` holds those that are named already.
+
+    Workloads that are called alike are told apart by a word of their instructions.
+    """
     words = [words_of(literals) for literals in texts]
     frequency = Counter(word for row in words for word in set(row))
     used = set(taken.values())
@@ -41,7 +44,11 @@ def name_drafts(texts: Sequence[Sequence[str]], taken: Mapping[int, str]) -> lis
         if number in taken:
             names.append(taken[number])
             continue
-        name = _slug(row, frequency, len(texts))
+        name = called[number] if called else ""
+        if not name:
+            name = _slug(row, frequency, len(texts))
+        elif called.count(name) > 1 and row:
+            name = f"{name}-{_slug(row, frequency, len(texts), most=1)}"
         unique, count = name, 2
         while unique in used:
             unique = f"{name}-{count}"
@@ -59,12 +66,12 @@ def words_of(literals: Sequence[str]) -> list[str]:
     return [word if word[0] < "\u0e00" else word[:6] for word in words if word and word not in _STOP][:_CONSIDERED]
 
 
-def _slug(words: Sequence[str], frequency: Mapping[str, int], count: int) -> str:
+def _slug(words: Sequence[str], frequency: Mapping[str, int], count: int, most: int = 3) -> str:
     if not words:
         return "open-chat"
     scores: dict[str, float] = {}
     for place, word in enumerate(words):
         rare = math.log((1 + count) / frequency[word]) + 0.2
         scores.setdefault(word, rare / (4 + place))
-    best = set(sorted(scores, key=lambda word: (-scores[word], word))[:3])
+    best = set(sorted(scores, key=lambda word: (-scores[word], word))[:most])
     return "-".join(word for word in dict.fromkeys(words) if word in best)
