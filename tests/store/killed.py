@@ -16,6 +16,7 @@ from pathlib import Path
 
 from modicum.errors import StoreBusyError
 from modicum.store import batches, compact, identity
+from modicum.store.calls import Calls
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call, Decision, new_call_id
 
@@ -83,6 +84,16 @@ def import_killed(home: Path, seed: int) -> None:
         batches.add(home, (imported(number) for number in range(IMPORTED)))
 
     kill_repeatedly(work, seed, 0.06)
+    ended([forked(work)])
+
+
+def straight_killed(home: Path, seed: int) -> None:
+    batches.LARGE_CALLS, batches.LEAST_LARGE_BYTES = 250, 0
+
+    def work() -> None:
+        Calls(home).add(imported(number) for number in range(IMPORTED))
+
+    kill_repeatedly(work, seed, 0.2)
     ended([forked(work)])
 
 
@@ -157,6 +168,6 @@ def all_imported() -> Iterator[Call]:
 
 
 if __name__ == "__main__":
-    {"import": import_killed, "compact": compact_killed, "write": writers_killed, "all": all_at_once}[sys.argv[1]](
-        Path(sys.argv[2]), int(sys.argv[3])
-    )
+    {"import": import_killed, "straight": straight_killed, "compact": compact_killed, "write": writers_killed, "all": all_at_once}[
+        sys.argv[1]
+    ](Path(sys.argv[2]), int(sys.argv[3]))

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from modicum.store import batches, straight
 from modicum.store.calls import Calls
 from modicum.store.home import prepare
 from modicum.store.table import Table
@@ -42,6 +43,37 @@ def test_a_killed_import_that_is_run_again_brings_each_call_in_once(tmp_path: Pa
     assert list(calls.scan()) == list(killed.all_imported())
     assert calls.add(killed.all_imported()).added == 0
     assert not list((tmp_path / "segments").glob("*.part"))
+
+
+def test_a_killed_import_of_large_batches_brings_each_call_in_once(tmp_path: Path) -> None:
+    run("straight", tmp_path)
+    calls = Calls(tmp_path)
+    assert not list((tmp_path / "segments").iterdir())
+    assert list(calls.scan()) == list(killed.all_imported())
+    assert calls.add(killed.all_imported()).added == 0
+
+
+def test_what_a_commit_brought_in_is_learned_from_the_file_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "LEAST_LARGE_BYTES", 0)
+    all_of_them = list(killed.all_imported())[:50]
+    home = prepare(tmp_path)
+
+    def stop(index: object, learned: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(straight, "learn", stop)
+        with pytest.raises(KeyboardInterrupt):
+            Calls(home).add(all_of_them)
+    assert len(list((home / "segments").glob("*.names"))) == 1
+    assert Calls(home).add(all_of_them).known == 50
+    assert not list((home / "segments").iterdir()) and len(list(Calls(home).scan())) == 50
+
+    with monkeypatch.context() as broken:
+        broken.setattr(straight, "Table", lambda home: stop(home, home))
+        with pytest.raises(KeyboardInterrupt):
+            Calls(home).add(killed.imported(number, scope="b") for number in range(50))
+    assert Calls(home).add(killed.imported(number, scope="b") for number in range(50)).added == 50
 
 
 def test_a_killed_compaction_loses_and_doubles_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modicum.errors import NotFoundError, StoreBusyError
 from modicum.store import assignments as _assignments
-from modicum.store import batches, identity
+from modicum.store import batches, identity, straight
 from modicum.store.assignments import Assignment
 from modicum.store.batches import Added
 from modicum.store.compact import compact, expire_bodies
@@ -30,16 +30,17 @@ class Calls:
 
     def __init__(self, home: Path) -> None:
         self.home = prepare(home)
-        if batches.unfinished(self.home):
+        if batches.unfinished(self.home) or straight.unfinished(self.home):
             with contextlib.suppress(StoreBusyError), changing(self.home, wait_s=1.0):
                 batches.recover(self.home)
+                straight.recover(self.home)
 
     def add(self, calls: Iterable[Call | Met], *, supplements: Supplements | None = None) -> Added:
         """Bring imported calls in, exactly once by identity (`store.identity`); a kill loses and doubles nothing. Streams.
 
         What knows more of a call that is in already waits in `supplements` to be joined.
         """
-        return batches.add(self.home, calls, supplement=supplements)
+        return batches.add(self.home, calls, supplement=supplements, large=straight.put)
 
     def supplements(self) -> Supplements:
         """A place where records wait for their calls: a context manager, with `join`."""

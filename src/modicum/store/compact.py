@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from modicum.errors import StoreBusyError
-from modicum.store import batches
+from modicum.store import batches, straight
 from modicum.store.codec import to_us
 from modicum.store.engine import connected
 from modicum.store.home import changing, deleting, prepare, sync_folder
@@ -49,6 +49,7 @@ def compact(home: Path) -> int:
 def absorb(home: Path, *, all_of_it: bool = False) -> int:
     """The same without tidying; the caller holds the lock. `all_of_it`: raise StoreBusyError rather than leave a segment out."""
     batches.recover(home)
+    straight.recover(home)
     for segment in segments(home):
         if segment.state == "open":
             try:

@@ -1,7 +1,7 @@
 """The folder that Modicum keeps: what lies where in it, with which permissions, and who may change it now.
 
     home/                 0700, every file in it 0600
-      segments/           frames of calls: ID.open (being written), ID.seg (sealed), ID.zst (imported), ID.part (not yet committed)
+      segments/           frames of calls: ID.open (being written), ID.seg (sealed), ID.zst (imported), ID.part, ID.names (on the way)
       calls/              the Delta table that sealed segments enter
       assignments.parquet which workload each call belongs to
       index.db            identities of what was imported or erased, and which import batches are on their way
