@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modicum.report import charts, page
+from modicum.report import charts, page, panels, words
 from modicum.report.records import Report
 from modicum.types import Contract, LabelRow, Pattern, Template, Verdict, Version
 from tests.report.everything import everything, ladder
@@ -240,11 +240,26 @@ def test_a_thousand_workloads_make_a_page_that_opens() -> None:
     text = page.render(dataclasses.replace(it, ladders=tuple(ladder(own, "x") for own in ids)))
     check(text)
     assert (
-        "975 cheaper workloads" in text
-        and "<summary>175 cheaper workloads, the dearest of 975;" in text
+        "988 cheaper workloads" in text
+        and "<summary>188 cheaper workloads, the dearest of 988;" in text
         and "940 workloads cost still less" in text
     )
     assert len(text) < 1_000_000
+
+
+def test_what_a_state_means_stands_below_the_table() -> None:
+    text = page.render(full())
+    assert "<dt>not proposed</dt><dd>a small model was tried and could not be proven good enough</dd>" in text
+    assert "<dt>switched off</dt>" not in text, "only those that are there"
+    assert set(panels.STATES_SAY) == set(words.STATES)
+
+
+def test_why_a_task_is_taken_as_what_it_is_stands_beside_it_and_the_unsure_are_counted() -> None:
+    one = workload(task="unsure", task_why="its text says too little of what is wanted")
+    it = report(days(3), workloads=[one])
+    text = page.render(dataclasses.replace(it, ladders=(ladder("w1", "x"),)))
+    assert "Taken as <em>unsure</em>: its text says too little of what is wanted." in text
+    assert "Workloads whose kind of task is unsure" in text
 
 
 def test_what_is_not_missing_is_said_in_a_sentence() -> None:

@@ -32,7 +32,7 @@ LONGEST_TEMPLATE = 8_000
 OPEN_ARTICLES = 3
 """Workloads whose ladder stands open; the cheaper ones are folded away."""
 MOST_ROWS = 30
-OPEN_LINES = 25
+OPEN_LINES = 12
 MOST_LINES = 200
 """Workloads that a table shows at once, and with those that are folded away."""
 MOST_ARTICLES = 60
@@ -79,6 +79,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "effects": charts.effects(report.comparison) if report.comparison else (),
         "sampled": any(line.sampled for line in lines),
         "seen_share": report.seen_calls / report.totals.calls if report.totals.calls else 1.0,
+        "states": panels.states(report),
         "simple": panels.simple_rules(report),
         "drawn": charts.columns(report.trend) if report.trend and len(report.trend.slices) > 1 else None,
         "rest": REST,

@@ -8,7 +8,7 @@ from typing import Any
 
 from modicum.report import charts, said, words
 from modicum.report.proven import by_evidence
-from modicum.report.records import Report, WorkloadFigures
+from modicum.report.records import Report, State, WorkloadFigures
 from modicum.report.rungs import Evidence, Ladder, ObstacleKind, Rung
 
 LONGEST_MODEL = 90
@@ -39,6 +39,27 @@ OBSTACLES: dict[ObstacleKind, str] = {
     "latency": "its speed",
     "data": "the data for it",
 }
+
+
+STATES_SAY: dict[State, str] = {
+    "on": "a small model answers what it is sure of",
+    "shadow": "a small model is compared, its answers are not sent",
+    "proposed": "a small model is proven good enough; a person has to switch it on",
+    "off": "a proven small model was switched off by a person",
+    "expired": "the proof is too old to answer under",
+    "refused": "a small model was tried and could not be proven good enough",
+    "not_tried": "the answers are short and fixed: `modicum fit` finds out whether a small model is good enough",
+    "needs_reading": "the answers say more than what is read from them; `modicum workloads set` says whether that may be left out",
+    "unsuited": "no small model of ours writes answers of this kind; another model may",
+    "ignored": "left out by a person",
+    "declared": "somebody said so, nobody recorded it",
+}
+
+
+def states(report: Report) -> list[tuple[str, str]]:
+    """(state, what it says) of those that some workload is in, in order."""
+    there = {line.state for line in report.workloads}
+    return [(words.STATES[state], says) for state, says in STATES_SAY.items() if state in there]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
