@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from modicum.cli import cli
+from modicum.cli.models import GROUP_EXAMPLES, LIST_EXAMPLES, SEARCH_EXAMPLES
 from modicum.errors import ModicumError, NotFoundError, RequestError
 from tests.backends.test_hub import Scripted, scripted
 
@@ -34,7 +36,7 @@ def test_a_list_narrows(tmp_path: Path) -> None:
     everything = ids(tmp_path)
     assert len(everything) >= 60
     small = ids(tmp_path, "--kind", "llm", "--open", "--commercial", "--max-parameters", "10B", "--sort", "size")
-    assert "llama-3.1-8b" in small and "gpt-4o" not in small and "llama-3.1-70b" not in small and small[0] == "qwen3-0.6b"
+    assert "llama-3.1-8b" in small and "gpt-4o" not in small and "llama-3.1-70b" not in small and small[0] == "qwen2.5-0.5b"
     assert set(ids(tmp_path, "--task", "rerank", "--licence", "Apache-2.0")) >= {"qwen3-reranker-0.6b"}
     assert "jina-embeddings-v3" not in ids(tmp_path, "--commercial") and "jina-embeddings-v3" in ids(tmp_path, "--licence", "cc-by-nc*")
     cheap = ids(tmp_path, "--laboratory", "openai", "--closed", "--max-price", "0.1", "--sort", "price")
@@ -92,6 +94,30 @@ def test_a_search_on_the_hub(tmp_path: Path, scripted: Scripted) -> None:
     assert "(kept)" in again.output and len(scripted.asked) == 1
     refused = run(tmp_path, "search", "rerank", "--hub", "--min-context", "8k").exception
     assert isinstance(refused, ModicumError) and "--min-context" in refused.message
+
+
+def test_a_list_says_what_it_left_out_for_want_of_a_fact(tmp_path: Path) -> None:
+    shown = run(tmp_path, "list", "--kind", "guard", "--max-price", "0").output
+    assert "No model that is known fits. Left out: " in shown and "is not known" in shown
+    assert "Left out" not in run(tmp_path, "list", "--kind", "guard").output
+    assert "Left out" not in run(tmp_path, "list", "--closed", "--commercial").output, "a licence is of weights alone"
+
+
+def test_a_size_without_its_letter_is_refused(tmp_path: Path) -> None:
+    result = run(tmp_path, "list", "--max-parameters", "8")
+    assert result.exit_code == 2 and "8B is eight billion" in result.output
+    assert ids(tmp_path, "--max-parameters", "1000000") == []
+
+
+def test_nothing_found_names_the_hub(tmp_path: Path) -> None:
+    assert "--hub asks" in run(tmp_path, "search", "xyzzy").output
+    assert listed(tmp_path, "search", "xyzzy") == []
+
+
+@pytest.mark.parametrize("example", [line for text in (GROUP_EXAMPLES, LIST_EXAMPLES, SEARCH_EXAMPLES) for line in text.split("\n")[2:]])
+def test_examples_work_as_they_stand(example: str, tmp_path: Path, scripted: Scripted) -> None:
+    result = run(tmp_path, *shlex.split(example)[2:])
+    assert result.exception is None and result.output, result.output
 
 
 def test_help_has_examples() -> None:

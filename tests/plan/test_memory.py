@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from modicum.catalog.cards import Cards
 from modicum.errors import InputError
 from modicum.plan.machines import GIB, machine
 from modicum.plan.memory import activation_bytes, cache_bytes, cache_bytes_a_token, footprint, weight_bytes
 from modicum.plan.precision import CACHES, FORMATS, cache_bits, is_gguf, of_name
-from modicum.plan.shape import Shape, from_numbers
+from modicum.plan.shape import Shape, from_card, from_numbers
 from tests.plan.shapes import shape
 
 MIB = 1 << 20
@@ -57,6 +60,24 @@ def test_weights_are_as_large_as_published_files(name: str, precision: str, size
 )
 def test_caches_are_as_large_as_what_llama_cpp_allocates(name: str, tokens: int, mebibytes: float) -> None:
     assert cache_bytes(shape(name), tokens) / MIB == pytest.approx(mebibytes, rel=0.002)
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "gibibytes"),
+    [("llama-3.1-8b", 16_000, 1.95), ("llama-3.1-8b", 128_000, 15.62), ("llama-3.1-70b", 16_000, 4.88), ("llama-3.1-70b", 128_000, 39.06)],
+)
+def test_caches_are_as_large_as_the_hub_says_of_llama(name: str, tokens: int, gibibytes: float) -> None:
+    """https://github.com/huggingface/blog/issues/2345 has the table; its row of 405B counts twice the heads."""
+    assert cache_bytes(shape(name), tokens) / GIB == pytest.approx(gibibytes, rel=0.002)
+
+
+def test_sliding_windows_save_what_was_published() -> None:
+    # 62 to 10 GiB: https://github.com/ggml-org/llama.cpp/issues/12637, as https://slacker-news.fly.dev/item?id=43749521 has it.
+    gemma = from_card(Cards.open().get("gemma-3-27b"))
+    assert cache_bytes(gemma, 131_072) / GIB == pytest.approx(10, rel=0.05)
+    assert cache_bytes(replace(gemma, window=None, windowed_layers=0), 131_072) / GIB == pytest.approx(62, rel=0.002)
+    # 3 GiB for the full layers and 0.05 for the windowed: https://github.com/gpustack/gguf-parser-go/issues/32
+    assert cache_bytes(shape("gpt-oss-20b"), 131_072) / GIB == pytest.approx(3.05, rel=0.02)
 
 
 def test_the_room_that_is_left_is_what_vllm_found() -> None:

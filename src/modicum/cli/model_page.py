@@ -10,7 +10,7 @@ from modicum.catalog.offers import OLD_DAYS, Offer
 from modicum.catalog.terms import Terms
 
 MOST_OFFERS = 12
-WIDE = 18
+WIDE = 24
 
 
 def lines(card: Card, offers: Sequence[Offer], terms: Terms | None, smaller: Sequence[str], today: date) -> Iterator[str]:

@@ -34,6 +34,22 @@ SORTS: dict[str, Callable[[Line], Any]] = {
     "context": lambda line: (-(line.context or 0), line.card.id),
     "laboratory": lambda line: (line.card.laboratory.lower(), line.card.id),
 }
+SMALLEST = 1_000_000
+"""Parameters: no model of use has fewer, so that 8 is 8B without its letter."""
+GROUP_EXAMPLES = """\b
+Examples:
+  modicum models list --kind llm --open --commercial --max-parameters 10B --sort price
+  modicum models show gpt-4o-mini
+  modicum models search 'multilingual rerank' --hub --licence apache-2.0"""
+LIST_EXAMPLES = """\b
+Examples:
+  modicum models list --task classify --open --commercial --max-parameters 1B --sort size
+  modicum models list --closed --task extract --max-price 0.20 --min-context 128k --sort price
+  modicum models list --kind embedder --licence apache-2.0"""
+SEARCH_EXAMPLES = """\b
+Examples:
+  modicum models search 'qwen rerank' --sort size
+  modicum models search embedding --hub --licence mit --max-parameters 600M"""
 KINDS = {laboratory: kind for kind, laboratory in FIRST_PARTY.items()}
 """Laboratory -> the kind of provider that is its own."""
 
@@ -70,6 +86,14 @@ def size(ctx: click.Context, param: click.Parameter, value: str | None) -> int |
     return int(Decimal(found[1]) * SIZES[found[2]])
 
 
+def parameters(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A size that a model can have."""
+    found = size(ctx, param, value)
+    if found is not None and found < SMALLEST:
+        raise click.BadParameter(f"no model has {found:,} parameters or fewer; 8B is eight billion, 350M 350 million")
+    return found
+
+
 def filters(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that narrow a list."""
     for option in reversed(
@@ -82,7 +106,7 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
                 "--licence", "--license", metavar="SPDX", help="Under this licence, e.g. Apache-2.0; * at the end matches the rest."
             ),
             click.option("--commercial", is_flag=True, help="Weights whose licence allows commercial use, also under conditions."),
-            click.option("--max-parameters", metavar="SIZE", callback=size, help="At most so many parameters: 8B, 350M."),
+            click.option("--max-parameters", metavar="SIZE", callback=parameters, help="At most so many parameters: 8B, 350M."),
             click.option("--max-price", metavar="USD", callback=amount, help="At most so many US dollars a million input tokens."),
             click.option("--min-context", metavar="TOKENS", callback=size, help="Takes inputs of at least so many tokens: 128k."),
             click.option("--sort", type=click.Choice(list(SORTS)), help="[default: laboratory]"),
@@ -92,10 +116,7 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group(
-    epilog="Examples:\n\n  modicum models list --kind llm --open --commercial --max-parameters 10B --sort price\n\n"
-    "  modicum models show gpt-4o-mini\n\n  modicum models search 'multilingual rerank' --hub --licence apache-2.0"
-)
+@click.group(epilog=GROUP_EXAMPLES)
 def command() -> None:
     """List, show and search models: limits, abilities, weights, licences, retirements and prices, each with its source and day.
 
@@ -103,13 +124,13 @@ def command() -> None:
     """
 
 
-@command.command("list", epilog="Example:  modicum models list --task classify --open --commercial --max-parameters 1B --sort size")
+@command.command("list", epilog=LIST_EXAMPLES)
 @filters
 @common
 def list_(config: Config, as_json: bool, sort: str | None, **wanted: Any) -> None:
     """List the models of the catalogue."""
     cards = _cards(config)
-    _print(_narrowed(cards, cards.all(), wanted, sort or "laboratory"), as_json)
+    _print(*_narrowed(cards, cards.all(), wanted, sort or "laboratory"), as_json)
 
 
 @command.command(epilog="Example:  modicum models show us.anthropic.claude-haiku-4-5-20251001-v1:0")
@@ -132,7 +153,7 @@ def show(model: str, config: Config, as_json: bool) -> None:
         _show(shown, today)
 
 
-@command.command(epilog="Example:  modicum models search embedding --hub --licence mit --max-parameters 600M --sort downloads")
+@command.command(epilog=SEARCH_EXAMPLES)
 @click.argument("text")
 @click.option("--hub", "on_hub", is_flag=True, help="Ask the Hugging Face Hub; the words of the search go there, and nothing else.")
 @click.option("--limit", type=click.IntRange(1, hub.MOST), default=20, show_default=True, help="With --hub: most models.")
@@ -148,7 +169,7 @@ def search(
         cards = _cards(config)
         words = [fold(word) for word in text.split()]
         found = [card for card in cards.all() if all(word in _said(card) for word in words)]
-        _print(_narrowed(cards, found, wanted, sort or "laboratory"), as_json)
+        _print(*_narrowed(cards, found, wanted, sort or "laboratory"), as_json, found_none=None if found else text)
         return
     if unfit := [name for name in ("kind", "laboratory", "is_open", "max_price", "min_context") if wanted[name] is not None]:
         raise RequestError(
@@ -216,13 +237,16 @@ def _said(card: Card) -> str:
     return " ".join(fold(word) for word in words)
 
 
-def _narrowed(cards: Cards, found: Sequence[Card], wanted: dict[str, Any], sort: str) -> list[Line]:
+def _narrowed(cards: Cards, found: Sequence[Card], wanted: dict[str, Any], sort: str) -> tuple[list[Line], int]:
+    """The lines that fit, in order, and how many models were left out only because something asked for is not known of them."""
     laboratory = wanted["laboratory"]
     if laboratory is not None and not any(laboratory.lower() in card.laboratory.lower() for card in cards.all()):
         known = ", ".join(sorted({card.laboratory for card in cards.all()}))
         raise RequestError(f"no laboratory '{laboratory}' in the catalogue", hint=f"known: {known}")
     day = _today()
-    return sorted((line for card in found if (line := _line(cards, card, day)) and _fits(line, wanted)), key=SORTS[sort])
+    judged = [(line, _fits(line, wanted)) for line in (_line(cards, card, day) for card in found)]
+    fitting = sorted((line for line, fits in judged if fits), key=SORTS[sort])
+    return fitting, sum(fits is None for _, fits in judged)
 
 
 def _line(cards: Cards, card: Card, day: date) -> Line:
@@ -234,34 +258,41 @@ def _line(cards: Cards, card: Card, day: date) -> Line:
     )
 
 
-def _fits(line: Line, wanted: dict[str, Any]) -> bool:
-    """What is not known of a model fits no limit that is asked for."""
+def _fits(line: Line, wanted: dict[str, Any]) -> bool | None:
+    """None: nothing that is known speaks against it, and something that was asked for is not known."""
     card, licence = line.card, line.card.licence
     price = None if line.offer is None else line.offer.price.input_usd_mtok
     name = (wanted["licence"] or "").lower()
-    return (
-        (wanted["task"] is None or wanted["task"] in card.tasks)
-        and (wanted["kind"] is None or wanted["kind"] == card.kind)
-        and (wanted["laboratory"] is None or wanted["laboratory"].lower() in card.laboratory.lower())
-        and (wanted["is_open"] is None or wanted["is_open"] == card.is_open)
-        and (not name or (licence is not None and _named(licence.spdx.lower(), name)))
-        and (not wanted["commercial"] or (licence is not None and licence.commercial != "no"))
-        and (wanted["max_parameters"] is None or (line.size is not None and line.size <= wanted["max_parameters"]))
-        and (wanted["max_price"] is None or (price is not None and price <= wanted["max_price"]))
-        and (wanted["min_context"] is None or (line.context is not None and line.context >= wanted["min_context"]))
-    )
+    opened, most, dearest, least = wanted["is_open"], wanted["max_parameters"], wanted["max_price"], wanted["min_context"]
+    found: list[bool | None] = [
+        wanted["task"] is None or wanted["task"] in card.tasks,
+        wanted["kind"] is None or wanted["kind"] == card.kind,
+        wanted["laboratory"] is None or wanted["laboratory"].lower() in card.laboratory.lower(),
+        opened is None or opened == card.is_open,
+        not (name or wanted["commercial"] or most is not None) or card.is_open,
+        not name or (None if licence is None else _named(licence.spdx.lower(), name)),
+        not wanted["commercial"] or (None if licence is None else licence.commercial != "no"),
+        most is None or (None if line.size is None else line.size <= most),
+        dearest is None or (None if price is None else price <= dearest),
+        least is None or (None if line.context is None else line.context >= least),
+    ]
+    return False if False in found else None if None in found else True
 
 
 def _named(spdx: str, pattern: str) -> bool:
     return spdx.startswith(pattern[:-1]) if pattern.endswith("*") else spdx == pattern
 
 
-def _print(lines: Sequence[Line], as_json: bool) -> None:
+def _print(lines: Sequence[Line], unknown: int, as_json: bool, *, found_none: str | None = None) -> None:
     if as_json:
         print_json(lines)
         return
+    left_out = f" Left out: {count(unknown, 'model')} of which something asked for is not known." if unknown else ""
+    if found_none is not None:
+        click.echo(f"Nothing in the catalogue has '{printable(found_none)}' in its names. --hub asks the Hugging Face Hub.")
+        return
     if not lines:
-        click.echo("No model that is known fits.")
+        click.echo(f"No model that is known fits.{left_out}")
         return
     print_table(
         ("model", "laboratory", "kind", "size", "context", "in / out $ a million", "at", "licence"),
@@ -274,7 +305,7 @@ def _print(lines: Sequence[Line], as_json: bool) -> None:
                 short(line.context),
                 "-" if line.offer is None else _price(line.offer),
                 "-" if line.offer is None else line.offer.provider,
-                "-" if line.card.licence is None else line.card.licence.spdx if line.card.is_open else "",
+                "" if not line.card.is_open else "-" if line.card.licence is None else line.card.licence.spdx,
             )
             for line in lines
         ],
@@ -282,7 +313,7 @@ def _print(lines: Sequence[Line], as_json: bool) -> None:
     )
     known = "Prices: yours, else the laboratory's, for open weights the cheapest in the installed list."
     old = f" Some were read over {OLD_DAYS} days ago." if any(line.offer and line.offer.is_old(_today()) for line in lines) else ""
-    click.echo(f"{count(len(lines), 'model')}; - is unknown. {known}{old}")
+    click.echo(f"{count(len(lines), 'model')}; - is unknown. {known}{old}{left_out}")
 
 
 def _size(card: Card) -> str:
