@@ -10,6 +10,7 @@ import pytest
 
 from modicum import config
 from modicum.catalog.cards import Cards
+from modicum.catalog.offers import BORROWED
 from modicum.catalog.terms import all_terms, terms_for, terms_of
 from modicum.errors import ConfigError
 
@@ -47,6 +48,19 @@ def test_the_usual_price_of_a_closed_model_is_its_laboratorys(cards: Cards) -> N
     own = cards.offers.usual(cards.get("gpt-4o-mini"), DAY)
     assert own is not None and own.provider == "operator"
     assert cards.offers.usual(cards.get("yi-1.5-6b"), DAY) is None
+
+
+def test_prices_that_the_list_took_from_another_seller_are_no_offers(cards: Cards) -> None:
+    from genai_prices import data
+
+    said = {
+        (provider.id, model.id)
+        for provider in data.providers
+        for model in provider.models
+        if (model.price_comments or "").startswith("Imported from") and "Verified" not in (model.price_comments or "")
+    }
+    assert said == BORROWED
+    assert "openai" not in {offer.provider for offer in cards.offers.of(cards.get("gpt-oss-20b"), DAY)}
 
 
 def test_the_operators_price_comes_first_and_grows_old(cards: Cards) -> None:

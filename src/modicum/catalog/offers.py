@@ -19,6 +19,18 @@ from modicum.catalog.listed import UNITS, Listed
 from modicum.catalog.resolve import listed
 from modicum.types import Price
 
+BORROWED = frozenset(
+    (provider, name)
+    for provider, names in {
+        "google": ("gemma-2-27b-it",),
+        "minimax": ("minimax-01", "minimax-m1"),
+        "mistral": ("mistral-small-3.1-24b-instruct",),
+        "openai": ("gpt-5.4-image-2", "gpt-oss-120b", "gpt-oss-20b", "gpt-oss-safeguard-20b"),
+        "perplexity": ("sonar-pro-search",),
+    }.items()
+    for name in names
+)
+"""What the list took from another seller, as its own comments say, for the provider has published no price: no offers of its own."""
 OPERATOR = "operator"
 OLD_DAYS = 90
 """What was read longer ago is said to be old."""
@@ -98,7 +110,11 @@ class Offers:
         read = self.changed(day)
         for provider, name in self._names.get(card.id, {}).items():
             price = self._at(provider, name, day)
-            if price is not None and (price.input_usd_mtok is not None or price.request_usd is not None):
+            if (
+                price is not None
+                and (price.input_usd_mtok is not None or price.request_usd is not None)
+                and (provider, name) not in BORROWED
+            ):
                 yield Offer(provider=provider, name=name, price=price, read=read)
 
     def _at(self, provider: str, name: str, day: date) -> Price | None:
