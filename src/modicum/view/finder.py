@@ -63,7 +63,7 @@ def _rarest(mark: bytes) -> bytes:
 _MARKS = {letter: [mark for mark in secrets.MARKS if _rarest(mark) == letter] for letter in map(_rarest, secrets.MARKS)}
 """Marks of secrets by the rarest letter of each: a single byte is sought ten times faster than a word, and mostly in vain."""
 _OURS = (
-    rb'(?:[a-z]+[0-9]{0,3}(?:-(?:[A-Za-z0-9]|(?<=[0-9])\.(?=[0-9]))+)+"'
+    rb'(?:[a-z]+[0-9]{0,3}(?:-[A-Za-z0-9]+(?:(?<=[0-9])\.(?=[0-9])[A-Za-z0-9]+)*)+"'
     rb'|[a-z]{2,}_[0-9a-z][A-Za-z0-9]{20,80}"|[a-z]*fp_(?=[0-9]*[a-f])[0-9a-f]{10}")'
 )  # no possessive quantifiers around groups: Python 3.11.2 matches less with them than 3.11.7
 _NAMED = re.compile(rb'"(?:created(?:_at)?": ?[0-9]{10}(?=[,}])|' + _OURS + rb")")
