@@ -16,11 +16,18 @@ from tests.report.records import certificate, certified, days, report, route, ro
 NAMES = {"w1": "support-queue", "w2": "order-mail", "w3": "review-reply", "w4": "rare"}
 
 
-def made(*, evidence: Evidence = "none", changing: bool = False, trying: bool = True, rungs: tuple[str, ...] = ("w1",)) -> Report:
+def made(
+    *,
+    evidence: Evidence = "none",
+    changing: bool = False,
+    trying: bool = True,
+    rungs: tuple[str, ...] = ("w1",),
+    first: str = NAMES["w1"],
+) -> Report:
     """Four workloads, the dearest ten times the cheapest; each could go to `tiny`."""
     usage = [one for number, own in enumerate(NAMES) for one in days(30, workload_id=own, calls=100 - 25 * number)]
     usage = [dataclasses.replace(one, input_tokens=1000 * one.calls, output_tokens=100 * one.calls) for one in usage]
-    whole = report(usage, workloads=[workload(own, name=name) for own, name in NAMES.items()])
+    whole = report(usage, workloads=[workload(own, name=name) for own, name in (NAMES | {"w1": first}).items()])
     tiny = Rung(
         kind="open_hosted", name="tiny", provider="Acme", share=0.95, saving=saving(20), evidence=evidence, one_off_usd=Decimal(248)
     )
@@ -105,3 +112,19 @@ def test_a_report_without_ladders_says_its_own_sentence() -> None:
     assert lead.headline(it) == (it.headline, "")
     unpriced = report(days(3, request_model="nobody", response_model="nobody"))
     assert lead.headline(unpriced) == (unpriced.headline, "")
+
+
+SCRIPTS = ["تصنيف الشكاوى", "投诉分类", "புகார் வகைப்படுத்தல்", "pengelasan aduan", "aduan شكوى 投诉 புகார்"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_name_of_any_script_comes_first_and_turns_nothing_around(name: str) -> None:
+    it = made(first=name)
+    text = page.render(it)
+    assert f'<a class="title" href="#w-w1"><bdi>{name}</bdi></a>' in text
+    head = text[text.index("<h1>") : text.index("</h1>")]
+    assert name in head.replace("<bdi>", "").replace("</bdi>", "") and "$36.53 of $91.32" in head
+    shown = screen.render(it, width=200)
+    runs_left = "ش" in name
+    assert ("<bdi>" in head, "\u2068" in shown) == (runs_left, runs_left)
+    assert name in shown.replace("\u2068", "").replace("\u2069", "")

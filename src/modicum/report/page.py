@@ -43,9 +43,6 @@ EVIDENCE_SAYS = {
     "published": "published benchmarks only",
     "none": "not tried yet",
 }
-_RTL = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
-RIGHT_TO_LEFT = re.compile(rf"{_RTL}(?:(?:{_RTL}|[\s\d.,:-])*{_RTL})?")
-"""Hebrew, Arabic and their neighbours; a name of theirs within a sentence must not turn the figures around it."""
 
 
 def render(report: Report) -> str:
@@ -156,7 +153,7 @@ def _read(name: str) -> str:
 def prose(text: str) -> Markup:
     """A sentence, escaped, with what stands between backticks as code, and words that run from right to left kept to themselves."""
     escaped = str(escape(words.visible(text, LONGEST_SENTENCE)))
-    return Markup(RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)))
+    return Markup(words.RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)))
 
 
 def none_of(known: Sequence[Gap]) -> str:

@@ -47,17 +47,17 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
     with shown_in(report.currency):
         head(shown, report)
         if report.comparison is not None:
-            shown.print(Text(words.visible(said.changed(report.comparison), LONGEST_SENTENCE)))
+            shown.print(Text(words.line(said.changed(report.comparison), LONGEST_SENTENCE)))
             shown.print()
         table = _dearest(report)
         if table.row_count:
             shown.print(table)
         for line in (*_goes(report), *_stands(report), *_data(report)):
             name, _, rest = line.partition(": ")
-            shown.print(Text.assemble((f"{name}: ", "dim"), words.visible(rest, LONGEST_SENTENCE)))
+            shown.print(Text.assemble((f"{name}: ", "dim"), words.line(rest, LONGEST_SENTENCE)))
         for sentence in (*report.beside, said.at_rate(report.currency, report.made_at.date())):
             if sentence:
-                shown.print(Text(words.visible(sentence, LONGEST_SENTENCE)))
+                shown.print(Text(words.line(sentence, LONGEST_SENTENCE)))
         shown.print()
         shown.print(Text(MORE, style="dim" if colour else ""))
     return written(out)
@@ -66,9 +66,9 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
 def head(shown: Console, report: Report) -> None:
     """The first sentence, the next, and the three figures."""
     first, then = lead.headline(report)
-    shown.print(Text(words.visible(first, LONGEST_SENTENCE), style="bold"))
+    shown.print(Text(words.line(first, LONGEST_SENTENCE), style="bold"))
     if then:
-        shown.print(Text(words.visible(then, LONGEST_SENTENCE)))
+        shown.print(Text(words.line(then, LONGEST_SENTENCE)))
     shown.print()
     shown.print(three(lead.figures(report)))
     shown.print()
@@ -113,7 +113,7 @@ def _goes(report: Report) -> list[str]:
 
 
 def _named(parts: list[tuple[str, Decimal | None]]) -> str:
-    return words.listing([f"{isolate(words.visible(name, LONGEST_NAME))} {words.money(usd)}" for name, usd in parts], NAMED)
+    return words.listing([f"{words.visible(name, LONGEST_NAME)} {words.money(usd)}" for name, usd in parts], NAMED)
 
 
 def _stands(report: Report) -> list[str]:

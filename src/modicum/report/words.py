@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
@@ -27,6 +28,9 @@ STATES = {
     "declared": "declared",
 }
 ANSWERS = {"label": "a label", "object": "a JSON record", "number": "a number", "tool": "a tool call", "text": "free text"}
+_RTL = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"
+RIGHT_TO_LEFT = re.compile(rf"{_RTL}(?:(?:{_RTL}|[\s\d.,:-])*{_RTL})?")
+"""Hebrew, Arabic and their neighbours; a name of theirs within a sentence must not turn the figures around it."""
 JOINERS = "\u200c\u200d"
 
 
@@ -213,6 +217,11 @@ def visible(text: str, most: int = 0) -> str:
         head = most * 2 // 3
         text = f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
     return "".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in text)
+
+
+def line(text: str, most: int = 0) -> str:
+    """A sentence for a terminal: visible, and words that run from right to left kept to themselves."""
+    return RIGHT_TO_LEFT.sub("\u2068\\g<0>\u2069", visible(text, most))
 
 
 def _harmless(char: str) -> bool:
