@@ -25,7 +25,8 @@ _APART = re.compile(rf"(?:(?!{WORD})[\s\S]|_)+")
 _IDENTITY = re.compile(r"(?:[0-9a-f]{8,}|[\d-]+|v?\d[\w.-]*|(?=\w*\d\w*\d\w*\d)\w{12,}|\w{32,})")
 _COMMON = frozenset(
     "prod production dev development staging stage test tests testing default main latest live user users api llm ai gpt chat openai "
-    "open ai lite lang fuse graph anthropic litellm langfuse langchain langgraph runnable sequence chain run none null unknown true false call completion "
+    "open ai lite lang fuse graph anthropic litellm langfuse langchain langgraph runnable sequence chain run none null unknown true false "
+    "call completion "
     "acompletion embedding aembedding generation request internal external".split()
 )
 

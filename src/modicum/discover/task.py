@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modicum.discover.asked import Asked, ask
+from modicum.discover.formless import FORMLESS
 from modicum.discover.rules import RULES
 from modicum.discover.signs import signs_of
 from modicum.types import Contract, Endpoint, TaskKind
@@ -37,7 +38,6 @@ _RECORDS: tuple[TaskKind, ...] = (
 )
 _TEXTS: tuple[TaskKind, ...] = ("retrieve-and-answer", "summarise", "translate", "extract", "generate", "tool", "rerank")
 """What may be asked for where the answers are records, or free text."""
-_ENDPOINTS: dict[Endpoint, TaskKind] = {"embeddings": "embed", "rerank": "rerank"}
 _STARS = re.compile(r"\W*(?:\d+(?:[.,]\d+)?|one|two|three|four|five)\W*(?:stars?|/ ?\d+|%|out of \d+|points?)?\W*", re.IGNORECASE)
 
 
@@ -80,8 +80,8 @@ def tell_prompt(text: str, contract: Contract | None = None, wire: Wire | None =
 def tell_task(asked: Asked, contract: Contract | None = None, wire: Wire | None = None) -> Told:
     """The kind of task of a workload, from all that is known of it."""
     wire = wire or Wire()
-    if wire.endpoint in _ENDPOINTS:
-        return Told(_ENDPOINTS[wire.endpoint], 1.0, f"it is asked at the endpoint for {wire.endpoint}")
+    if wire.endpoint in FORMLESS:
+        return Told(FORMLESS[wire.endpoint], 1.0, f"it is asked at the endpoint for {wire.endpoint}")
     if contract is not None and contract.kind == "tool":
         return Told(
             "tool", 1.0, "agent traffic: it is answered with calls of tools" if wire.returned else "it is answered with calls of tools"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from modicum.config import Config
-from modicum.discover import Discovery, mine
+from modicum.discover import FORMLESS, Discovery, mine
 from modicum.pipeline import deciding
 from modicum.pipeline.switching import find_workload, publish
 from modicum.pipeline.viewed import Views
@@ -75,7 +75,7 @@ def _keep(config: Config, look: _Look) -> list[Workload]:
 
 def _noting(calls: Iterable[Call], bodiless: set[str]) -> Iterator[Call]:
     for call in calls:
-        if call.request is None:
+        if call.request is None and call.endpoint not in FORMLESS:
             bodiless.add(call.call_id)
         yield call
 

@@ -27,7 +27,7 @@ class Views:
         self._redactor = redactor or Redactor.open()
         self.version = self._redactor.version
         self.formless = 0
-        """Calls seen so far that are no chats: embeddings, reranking. They belong to no workload."""
+        """Calls seen so far that are no chats: embeddings, reranking."""
 
     @classmethod
     def open(cls, config: Config) -> Views:
