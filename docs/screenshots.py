@@ -20,11 +20,11 @@ from demo import sample
 
 IMAGES = Path(__file__).resolve().parent / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, HEIGHT = 1120, 1330
+WIDTH, HEIGHT = 1120, 1240
 MOST_BYTES = 300_000
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 """The same month each time, so that a new picture shows what changed in the page."""
-BUDGET = ("--threshold", "USD 150")
+BUDGET = ("--threshold", "USD 50")
 
 
 def main() -> int:
