@@ -52,7 +52,7 @@ def test_an_invoice_is_explained(home: Path, tmp_path: Path) -> None:
     found = run(home, "reconcile", str(usage), str(costs))
     assert found.exit_code == 0
     assert found.output.startswith(
-        "100 % explained: the invoice says $0.21, the record $0.50, 2026-10-01 to 2026-10-01; mostly recorded otherwise"
+        "100 % explained, 83.3 % recorded: the invoice says $0.21, the record $0.50, 2026-10-01 to 2026-10-01; mostly recorded otherwise"
     )
     assert "10 more on the invoice" in found.output
     table = list(csv.DictReader(io.StringIO(run(home, "reconcile", str(usage), str(costs), "--format", "csv").output)))

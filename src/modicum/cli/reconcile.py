@@ -13,7 +13,7 @@ import click
 
 from modicum import config
 from modicum.cli.options import existing, print_json, print_table, printable
-from modicum.report.difference import Held, Reconciled
+from modicum.report.difference import Held, Reconciled, differs, dollars
 from modicum.report.invoiced import held_against
 
 SHOWN_DAYS = 40
@@ -61,8 +61,12 @@ def command(
 def _print(found: Reconciled) -> None:
     click.echo(printable(found.headline))
     if found.causes:
-        print_table(("what the difference is", "invoice - record"), [(cause.kind, _usd(cause.usd)) for cause in found.causes], right=(1,))
-    differing = [row for row in found.rows if row.causes]
+        print_table(
+            ("what the difference is", "invoice - record"),
+            [(cause.kind, dollars(cause.usd, sign=True)) for cause in found.causes],
+            right=(1,),
+        )
+    differing = [row for row in found.rows if differs(row)]
     rows = sorted(differing, key=lambda row: -abs(row.difference_usd))[:SHOWN_DAYS]
     if rows:
         print_table(
@@ -71,9 +75,9 @@ def _print(found: Reconciled) -> None:
                 (
                     row.day,
                     row.model,
-                    _usd(row.invoice_usd),
-                    _usd(row.recorded_usd),
-                    _usd(row.difference_usd, sign=True),
+                    dollars(row.invoice_usd),
+                    dollars(row.recorded_usd),
+                    dollars(row.difference_usd, sign=True),
                     "-" if row.invoice_requests is None else f"{row.invoice_requests:,}",
                     f"{row.recorded_calls:,}",
                     because(row),
@@ -89,14 +93,10 @@ def _print(found: Reconciled) -> None:
 
 
 def because(row: Held) -> str:
-    """The causes of one line, in words, largest first."""
+    """The causes of one line that matter in it, in words, largest first."""
     ordered = sorted(row.causes, key=lambda cause: -abs(cause.usd))
-    return "; ".join(f"{cause.kind} {_usd(cause.usd, sign=True)}" + (f" ({cause.detail})" if cause.detail else "") for cause in ordered)
-
-
-def _usd(usd: Decimal, *, sign: bool = False) -> str:
-    mark = "-" if usd < 0 else "+" if sign and usd > 0 else ""
-    return f"{mark}${abs(usd):,.2f}" if abs(usd) >= Decimal("0.005") or not usd else f"{mark}${abs(usd):,.6f}"
+    ordered = [cause for cause in ordered if 100 * abs(cause.usd) >= abs(ordered[0].usd)]
+    return "; ".join(f"{cause.kind} {dollars(cause.usd, sign=True)}" + (f" ({cause.detail})" if cause.detail else "") for cause in ordered)
 
 
 def _csv(found: Reconciled) -> str:

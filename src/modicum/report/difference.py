@@ -20,6 +20,9 @@ Kind = Literal[
 ]
 NOT_EXPLAINED: tuple[Kind, ...] = ("not on the invoice", "unexplained")
 
+SMALL_USD = Decimal("0.005")
+"""Half a cent: exports round."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
@@ -41,6 +44,8 @@ class Held:
     invoice_is_list: bool
     """The export tells of tokens alone: its dollars are the list's."""
     recorded_usd: Decimal
+    invoice_tokens: bool
+    """The export tells of tokens."""
     invoice_requests: int | None
     recorded_calls: int
     recorded_share: Decimal
@@ -71,6 +76,19 @@ class Reconciled:
     """Summed, largest first."""
     rows: tuple[Held, ...]
     notes: tuple[str, ...]
+
+
+def differs(row: Held) -> bool:
+    """By more than rounding: half a cent, or a hundredth where all of it is less than half a dollar."""
+    most = max((abs(cause.usd) for cause in row.causes), default=Decimal(0))
+    whole = max(abs(row.invoice_usd), abs(row.recorded_usd))
+    return most > SMALL_USD or (whole < 100 * SMALL_USD and most > whole / 100)
+
+
+def dollars(usd: Decimal, *, sign: bool = False) -> str:
+    """$1,240.00 · -$0.75, with `sign` +$0.32; six places where it is less than half a cent."""
+    mark = "-" if usd < 0 else "+" if sign and usd > 0 else ""
+    return f"{mark}${abs(usd):,.2f}" if abs(usd) >= SMALL_USD or not usd else f"{mark}${abs(usd):,.6f}"
 
 
 def percent(share: Decimal) -> str:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.errors import NotEnoughDataError
 from modicum.report.covering import list_price
-from modicum.report.difference import Cause, Held, Kind, Reconciled, percent
+from modicum.report.difference import SMALL_USD, Cause, Held, Kind, Reconciled, differs, dollars, percent
 from modicum.report.invoice import ALL, InvoiceLine, Tokens, lines
 from modicum.report.proportion import proportions
 from modicum.report.recorded import RecordedLine, is_of, recorded
@@ -28,8 +28,8 @@ from modicum.types import ProviderTotal, Usage
 if TYPE_CHECKING:
     from modicum.store.calls import SpendRow
 
-SMALL_USD = Decimal("0.005")
-"""Half a cent: exports round."""
+SHARE = Decimal("0.000001")
+"""What is kept of a share."""
 
 
 def reconcile(totals: Iterable[ProviderTotal], spend: Sequence[SpendRow], catalogue: Catalogue) -> Reconciled:
@@ -38,17 +38,21 @@ def reconcile(totals: Iterable[ProviderTotal], spend: Sequence[SpendRow], catalo
     if not invoice:
         raise NotEnoughDataError("the invoice holds no day with anything on it")
     days = {(line.provider, line.day) for line in invoice}
-    models = frozenset(line.model for line in invoice)
+    models: dict[str, set[str]] = defaultdict(set)
+    for line in invoice:
+        models[line.provider].add(line.model)
     calls: dict[tuple[str, str], list[RecordedLine]] = defaultdict(list)
-    for provider in sorted({line.provider for line in invoice}):
-        for one in recorded(spend, catalogue):
-            if (provider, one.day) in days and is_of(provider, one, models):
+    told = recorded(spend, catalogue)
+    for provider in sorted(models):
+        named = frozenset(models[provider])
+        for one in told:
+            if (provider, one.day) in days and is_of(provider, one, named):
                 calls[provider, one.day].append(one)
     rows: list[Held] = []
     for line in invoice:
         its = calls[line.provider, line.day]
         mine = [one for one in its if line.model in (one.model, ALL)]
-        calls[line.provider, line.day] = [one for one in its if one not in mine]
+        calls[line.provider, line.day] = [one for one in its if line.model not in (one.model, ALL)]
         rows.append(_held(line, mine, catalogue))
     for (provider, _), left in calls.items():
         rows += [_only_recorded(one, provider) for one in left]
@@ -69,6 +73,7 @@ def _held(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue
         invoice_usd=usd or Decimal(0),
         invoice_is_list=line.usd is None,
         recorded_usd=known,
+        invoice_tokens=bool(line.tiers),
         invoice_requests=line.requests,
         recorded_calls=sum(one.calls for one in calls),
         recorded_share=_recorded(line, calls, usd, known, catalogue),
@@ -81,10 +86,14 @@ def _recorded(line: InvoiceLine, calls: Sequence[RecordedLine], usd: Decimal | N
     if not calls:
         return Decimal(0)
     whole, mine = (list_price(one, catalogue, tiered=False, cached=False) for one in (line, _as_invoice(line, calls)))
-    if not whole or mine is None:
-        requests = line.requests
-        whole, mine = (Decimal(requests), Decimal(sum(one.calls for one in calls))) if requests else (usd, known)
-    return Decimal(1) if not whole or whole <= 0 else max(Decimal(0), min(Decimal(1), mine / whole))
+    if (not whole or mine is None) and line.requests:
+        whole, mine = Decimal(line.requests), Decimal(sum(one.calls for one in calls))
+    elif not whole or mine is None:
+        whole = usd
+        mine = usd if usd is not None and abs(usd - known) < SMALL_USD else known
+    if not whole or mine is None or whole <= 0:
+        return Decimal(1)
+    return max(Decimal(0), min(Decimal(1), mine / whole))
 
 
 def _causes(
@@ -135,6 +144,7 @@ def _only_recorded(one: RecordedLine, provider: str) -> Held:
         invoice_usd=Decimal(0),
         invoice_is_list=False,
         recorded_usd=one.usd,
+        invoice_tokens=False,
         invoice_requests=None,
         recorded_calls=one.calls,
         recorded_share=Decimal(1),
@@ -174,18 +184,18 @@ def _summed(rows: Sequence[Held]) -> Reconciled:
     first, last = min(row.day for row in rows), max(row.day for row in rows)
     on = f", {percent(on_record)} recorded" if on_record is not None else ""
     between = f"the invoice says ${invoice:,.2f}, the record ${known:,.2f}"
-    main = f"; mostly {causes[0].kind} (${causes[0].usd:+,.2f})" if causes else "; they agree"
+    main = f"; mostly {causes[0].kind} ({dollars(causes[0].usd, sign=True)})" if causes else "; they agree"
     notes = []
     if any(row.invoice_is_list for row in rows):
         notes.append("The export tells of tokens, not of dollars: its side is priced by the list. Give the cost export beside it.")
     if any(row.model == ALL and row.difference_usd for row in rows):
         notes.append("The cost export names no models: days are compared as a whole. Group it by line item to compare models.")
-    if any(not row.invoice_requests and not row.invoice_is_list and row.recorded_calls for row in rows):
+    if any(not row.invoice_tokens and row.invoice_usd and row.recorded_calls and differs(row) for row in rows):
         notes.append("Dollars without tokens cannot be taken apart: give the usage export of the same days beside the costs.")
     return Reconciled(
         headline=f"{percent(explained)} explained{on}: {between}, {first} to {last}{main}.",
-        explained=explained,
-        recorded=on_record,
+        explained=explained.quantize(SHARE, ROUND_DOWN),
+        recorded=None if on_record is None else on_record.quantize(SHARE, ROUND_DOWN),
         from_day=first,
         to_day=last,
         invoice_usd=invoice,
