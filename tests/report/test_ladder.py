@@ -304,7 +304,7 @@ def test_the_smallest_that_fits_and_one_larger_are_shown() -> None:
     many = [card(f"open-{size}b", laboratory="theirs", weights=weights(size * 10**9), licence=APACHE) for size in (1, 5, 20)]
     its = one(days(10), open_4b(), *many, sold=sold)
     assert [found.name for found in rungs(its, "open_hosted")] == ["open-4b", "open-20b"]
-    assert any("1 open model more could be looked at: open-5b" in said for said in its.left_out)
+    assert any("1 more open model could be looked at: open-5b" in said for said in its.left_out)
     free = one(days(10), *many, sold={**sold, "open-5b": {"input_usd_mtok": "0", "output_usd_mtok": "0"}})
     assert [found.name for found in rungs(free, "open_hosted")] == ["open-20b"]  # a free offer is a sample
 

@@ -129,6 +129,7 @@ def test_a_model_that_has_gone_is_not_offered_in_batches_declared_or_not() -> No
     assert [found.kind for found in its.rungs if found.kind.startswith("incumbent")] == ["incumbent"]
     assert any(said.endswith("big stopped answering under this name on 1 Aug 2026") for said in its.left_out)
     assert its.rungs[-1].blocked
+    assert any("go to what follows the incumbent" in said for said in rung(its, "same_laboratory").assumptions)
 
 
 def test_a_few_calls_to_a_model_that_has_gone_do_not_take_the_others_along() -> None:

@@ -17,6 +17,7 @@ from modicum.report.ladder.choice import cheapest_and_strongest, small_and_large
 from modicum.report.ladder.evidence import holds, published
 from modicum.report.ladder.market import Pick
 from modicum.report.ladder.net import Change, after, cheaper, saved
+from modicum.report.ladder.same import gone
 from modicum.report.ladder.sellers import kind_of, seller
 from modicum.report.rungs import Obstacle, Rung, RungKind
 from modicum.types import Price, Usage
@@ -67,7 +68,10 @@ def unsaid(case: Case) -> tuple[str, ...]:
 
 def kept(case: Case) -> str:
     """What stays with the incumbent."""
-    return f"{words.percent(case.settings.control_share)} of the calls stay with the incumbent, so that a drop in quality is seen."
+    part = f"{words.percent(case.settings.control_share)} of the calls"
+    if gone(case):
+        return f"{part} go to what follows the incumbent, taken at its price, so that a drop in quality is seen."
+    return f"{part} stay with the incumbent, so that a drop in quality is seen."
 
 
 def _rungs(case: Case, kind: RungKind, picks: list[Pick]) -> Found:
@@ -189,7 +193,7 @@ def _others(which: str, looked_at: list[Pick], shown: list[Pick]) -> list[str]:
         if pick.blocked:
             blocked.setdefault(_why((*pick.obstacles, *pick.there)), []).append(pick.card.id)
     free = [pick.card.id for pick in rest if not pick.blocked]
-    said = [f"{_number(free, which)} more could be looked at: {words.listing(free, 6)}"] if free else []
+    said = [f"{_number(free, f'more {which}')} could be looked at: {words.listing(free, 6)}"] if free else []
     return said + [f"{_number(ids, which)} left out for {why}: {words.listing(ids, 6)}" for why, ids in blocked.items()]
 
 
