@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from modicum.artefact import Artefact
 from modicum.backends.embed import Embedder, Embedding, Floats
@@ -90,10 +91,18 @@ class Head:
     temperature: float
     scope_floor: float
 
+    def scores(self, vector: Floats) -> npt.NDArray[np.float64]:
+        """Sharpened logits (labels,) of a text by its vector (width,)."""
+        return np.asarray(vector @ self.weights + self.bias, dtype=np.float64) * self.temperature
+
     def judge(self, vector: Floats) -> Prediction:
         """The label of a text by its vector (width,)."""
-        told = decide(np.asarray(vector @ self.weights + self.bias, dtype=np.float64), self.temperature, self.labels)
-        return but(told, confidence=0.0) if scope(told, vector, self.centres) < self.scope_floor else told
+        told = decide(self.scores(vector), 1.0, self.labels)
+        return told if self.knows(told, vector) else but(told, confidence=0.0)
+
+    def knows(self, told: Prediction, vector: Floats) -> bool:
+        """Is a text of which this was told in scope?"""
+        return scope(told, vector, self.centres) >= self.scope_floor
 
 
 def scope(told: Prediction, vector: Floats, centres: Floats) -> float:

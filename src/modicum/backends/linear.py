@@ -89,6 +89,10 @@ class Linear:
         """The label of one request and how sure that is; `slots` are (name, text), others than the used ones are ignored."""
         return self._constant or decide(self.logits(slots), self._sharpness, self.labels)
 
+    def scores(self, slots: Sequence[tuple[str, str]]) -> Floats:
+        """Sharpened logits (labels,): their softmax is the probability of each label."""
+        return np.zeros(1) if self._constant else self.logits(slots) * self._sharpness
+
     def logits(self, slots: Sequence[tuple[str, str]]) -> Floats:
         """Whole numbers (labels,), each worth `unit`: what the prediction is made of."""
         texts = dict(slots)

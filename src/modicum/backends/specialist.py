@@ -23,6 +23,7 @@ MAX_LABELS = 10_000
 KINDS = {
     "linear": ("modicum.backends.linear", "Linear"),
     "encoder": ("modicum.backends.encoder", "Encoder"),
+    "chain": ("modicum.backends.chain", "Chain"),
 }
 """Kind -> the module and class that run it. Nothing that a file says is imported, only what stands here."""
 

@@ -23,7 +23,7 @@ from modicum.train.counts import Ints
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
 from modicum.train.linear import Trained, enough, labels_of
-from modicum.types import Prediction, Sample
+from modicum.types import Sample, but
 
 FOLDS = 5
 C = 10.0
@@ -96,11 +96,7 @@ def fit(
     scopes = np.array([scope(one, found[row], centres[folds[row]]) for row, one in enumerate(told)])
     right = np.array([one.value == sample.value for one, sample in zip(told, samples, strict=True)])
     floor = _floor(scopes, right)
-    out_of_fold = tuple(
-        Prediction(value=one.value, confidence=one.confidence if scopes[row] >= floor else 0.0, runner_up=one.runner_up,
-                   runner_up_probability=one.runner_up_probability)
-        for row, one in enumerate(told)
-    )  # fmt: skip
+    out_of_fold = tuple(one if scopes[row] >= floor else but(one, confidence=0.0) for row, one in enumerate(told))
 
     weights, bias = _head(found[known], truth[known], len(labels))
     head = Head(
@@ -132,7 +128,8 @@ def fit(
         "size_bytes": size,
     }
     progress(1.0)
-    return Trained(files=files, about=about, used_slots=tuple(used_slots), out_of_fold=out_of_fold)
+    scores = (logits * sharpness).astype(np.float32)
+    return Trained(files=files, about=about, used_slots=tuple(used_slots), out_of_fold=out_of_fold, labels=tuple(labels), scores=scores)
 
 
 def export(head: Head, used_slots: Sequence[str], vectors: Vectors) -> dict[str, bytes]:

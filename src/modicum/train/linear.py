@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modicum.backends.features import HEAD_CHARS, TAIL_CHARS
 from modicum.backends.linear import Linear
@@ -50,6 +51,9 @@ class Trained:
     used_slots: tuple[str, ...]
     out_of_fold: tuple[Prediction, ...]
     """Aligned with the samples, those without a value included."""
+    labels: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+    """Logits of the same predictions, (samples, labels), sharpened: their softmax is the probability of each label."""
 
 
 def choose(samples: Sequence[Sample], *, groups: Sequence[int], seed: int) -> Choice | None:
@@ -152,7 +156,14 @@ def fit(
         "size_bytes": sum(map(len, files.values())),
     }
     tell(1.0)
-    return Trained(files=files, about=about, used_slots=chosen.used, out_of_fold=out_of_fold)
+    return Trained(
+        files=files,
+        about=about,
+        used_slots=chosen.used,
+        out_of_fold=out_of_fold,
+        labels=tuple(labels),
+        scores=logits * np.float32(sharpness),
+    )
 
 
 def labels_of(samples: Sequence[Sample]) -> tuple[Counter[str], list[str]]:
@@ -187,7 +198,8 @@ def _constant(label: str, frequency: Counter[str], samples: int, about: dict[str
     confidence = round((frequency[label] + 1) / (frequency.total() + 2), 12)
     files = export_constant(label, confidence)
     about |= {"used_slots": [], "out_of_fold_agreement": round(frequency[label] / samples, 4), "size_bytes": sum(map(len, files.values()))}
-    return Trained(files=files, about=about, used_slots=(), out_of_fold=(Prediction(value=label, confidence=confidence),) * samples)
+    told = (Prediction(value=label, confidence=confidence),) * samples
+    return Trained(files=files, about=about, used_slots=(), out_of_fold=told, labels=(label,), scores=np.zeros((samples, 1), np.float32))
 
 
 def _chars(sample: Sample, used: Sequence[str]) -> int:
