@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modicum.cli import cli
+from modicum.errors import NotEnoughDataError
 
 DAY = 1_790_812_800
 
@@ -59,6 +60,21 @@ def test_an_invoice_is_explained(home: Path, tmp_path: Path) -> None:
     assert [(row["model"], row["invoice_usd"], row["recorded_calls"]) for row in table] == [("gpt-4o-2024-08-06", "0.21", "50")]
     shown = json.loads(run(home, "reconcile", str(usage), str(costs), "--format", "json").output)
     assert shown["explained"] == 1.0 and {cause["kind"] for cause in shown["causes"]} == {"missing calls", "recorded otherwise"}
+
+
+def test_what_was_imported_needs_no_file(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughDataError, match="no usage or cost export was imported"):
+        run(home, "reconcile")
+    usage = tmp_path / "usage.json"
+    told = {"object": "organization.usage.completions.result", "num_model_requests": 60, "input_tokens": 60_000, "output_tokens": 6_000}
+    usage.write_text(page(told | {"model": "gpt-4o-2024-08-06"}))
+    given = run(home, "reconcile", str(usage), str(usage))
+    assert run(home, "import", str(usage)).exit_code == 0
+    kept = run(home, "reconcile")
+    assert kept.output == given.output and "60" in kept.output and "120" not in kept.output
+    by_project = tmp_path / "by-project.json"
+    by_project.write_text(page(told | {"project_id": "p"}))
+    assert "1 totals are left out" in run(home, "reconcile", str(usage), str(by_project)).output
 
 
 def test_what_is_not_explained_exits_with_1(home: Path, tmp_path: Path) -> None:

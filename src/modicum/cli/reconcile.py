@@ -23,7 +23,7 @@ SHOWN_REFUSALS = 10
 @click.command(
     epilog="Example:  modicum reconcile costs.json usage.json    or    modicum reconcile --format csv costs.csv > difference.csv"
 )
-@click.argument("invoice", metavar="INVOICE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("invoice", metavar="[INVOICE]...", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--scope", help="Compare the calls of this scope alone.")
 @click.option(
     "--at-least", type=click.FloatRange(0, 100), default=95.0, show_default=True, help="Percent that must be explained; else exit 1."
@@ -40,7 +40,8 @@ def command(
 
     INVOICE is an export of OpenAI's, Anthropic's or OpenRouter's: JSON of their APIs, or CSV of their consoles. Give usage (tokens) and
     costs (dollars) of the same days together, and each difference is taken apart: calls that are missing, cached tokens, batches, a price
-    of your own. Nothing is stored. Exit code 0: explained; 1: less than --at-least, or records of the export were refused.
+    of your own. Without one, those that were imported. Nothing is stored. Exit code 0: explained; 1: less than --at-least, or records of
+    the export were refused.
     """
     settings = config.load(config_path, flags={"store.home": home})
     existing(settings)
