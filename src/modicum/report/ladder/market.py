@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 
 from modicum.backends.facts import all_facts
@@ -67,6 +68,7 @@ class Market:
     def __init__(self, cards: Cards, today: date, settings: LadderSettings) -> None:
         self.cards, self.today, self.settings = cards, today, settings
         self._offers: dict[str, tuple[Offer, ...]] = {}
+        self._stands: dict[tuple[str, str, str, str | None], tuple[Obstacle, ...]] = {}
         self._sellers = frozenset(one.prices for one in all_facts().values() if one.prices) | {OPERATOR}
 
     def smaller(self, incumbent: Card, needs: Needs, tokens: tuple[float, float], kind: str | None) -> list[Pick]:
@@ -117,7 +119,7 @@ class Market:
         own = []
         if price is not None and _paid(price):
             listed_there = (offer for offer in offers if offer.provider == price.provider)
-            told = Offer(provider=price.provider, name=price.model, price=price, read=self.cards.offers.changed(self.today))
+            told = Offer(provider=price.provider, name=price.model, price=price, read=self._changed)
             own = [next(listed_there, told)]
         ranks = (
             [offer for offer in offers if offer.provider == OPERATOR],
@@ -132,6 +134,13 @@ class Market:
         return own[0] if own else None
 
     def _there(self, offer: Offer, card: Card, kind: str | None) -> tuple[Obstacle, ...]:
+        """The same for every workload whose calls `kind` sees."""
+        key = (offer.provider, offer.price.model, card.id, kind)
+        if key not in self._stands:
+            self._stands[key] = self._against(offer, card, kind)
+        return self._stands[key]
+
+    def _against(self, offer: Offer, card: Card, kind: str | None) -> tuple[Obstacle, ...]:
         """What stands against sending the calls to who sells it, and the day on which it stops answering there, where that is soon."""
         its, who = kind_of(offer.provider, card), seller(offer.provider)
         stands = at_provider(who, self.settings, name=offer.provider, known=its is not None and its == kind)
@@ -154,6 +163,11 @@ class Market:
                 offer for offer in self.cards.offers.of(card, self.today) if self._is_callable(offer.provider) and _paid(offer.price)
             )
         return self._offers[card.id]
+
+    @cached_property
+    def _changed(self) -> date | None:
+        """The latest day that the price list knows of."""
+        return self.cards.offers.changed(self.today)
 
     def _is_callable(self, provider: str) -> bool:
         return provider in self._sellers or provider.startswith("huggingface_") and "huggingface" in all_facts()
