@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,6 +122,37 @@ def test_spend_rows_as_a_table_are_the_same_calls() -> None:
         table = "\r\n".join(delimiter.join(line) for line in (names, *([cell(row.get(name)) for name in names] for row in rows)))
         assert [one.call for one in told(b"\xef\xbb\xbf" + table.encode())] == [one.call for one in calls("litellm-spend")]
     assert [one.call for one in told(table.encode("utf-16"))] == [one.call for one in calls("litellm-spend")]
+
+
+def test_litellm_sums_of_days_are_refused_with_the_way_to_the_rows() -> None:
+    (refused,) = take(json.dumps([{"startTime": "2026-10-01", "spend": 1.2, "users": {"u": 1.2}, "models": {"gpt-4o": 1.2}}]).encode())
+    assert isinstance(refused, Refusal) and "summarize=false" in refused.reason
+
+
+@pytest.mark.parametrize(
+    "layout", ["lines", "blank lines", "array", "indented", "page", "utf-16", "utf-16 big", "mark", "torn", "gzip", "zstd"]
+)
+def test_the_same_rows_however_they_are_laid_out(layout: str) -> None:
+    rows = [json.loads(line) for line in samples("litellm-spend")[0][1].splitlines()]
+    lines = "\n".join(map(json.dumps, rows))
+    bodies: dict[str, bytes] = {
+        "lines": lines.encode(),
+        "blank lines": b"\r\n\r\n" + lines.replace("\n", "\r\n\r\n").encode() + b"\r\n\r\n",
+        "array": json.dumps(rows).encode(),
+        "indented": json.dumps(rows, indent=2).encode(),
+        "page": json.dumps({"data": rows, "total": 2, "page": 1, "page_size": 50, "total_pages": 1}).encode(),
+        "utf-16": lines.encode("utf-16"),
+        "utf-16 big": codecs.BOM_UTF16_BE + lines.encode("utf-16-be"),
+        "mark": codecs.BOM_UTF8 + lines.encode(),
+        "torn": lines.encode() + b'\n{"request_id": "chatcmpl-3", "startTime": "2026-1',
+        "gzip": gzip.compress(lines.encode()),
+        "zstd": zstandard.compress(lines.encode()),
+    }
+    found = take(bodies[layout])
+    assert [one for one in found if isinstance(one, Told)] == told(lines.encode())
+    refusals = [str(one) for one in found if isinstance(one, Refusal)]
+    assert len(found) - len(refusals) == 2 and len(refusals) == (layout == "torn")
+    assert all("log:3: the log breaks off in this line" in one for one in refusals)
 
 
 def test_litellm_payload() -> None:

@@ -31,12 +31,20 @@ _NOT_ASKED = ("proxy_server_request", "secret_fields", "api_key", "api_base", "e
 
 
 def looks_like(names: Any) -> bool:
-    return "request_id" in names and "startTime" in names and ("spend" in names or "call_type" in names)
+    row = "request_id" in names and "startTime" in names and ("spend" in names or "call_type" in names)
+    return row or _is_sum(names)
+
+
+def _is_sum(names: Any) -> bool:
+    """A day's sum, which `/spend/logs` gives for dates unless told otherwise."""
+    return "request_id" not in names and all(name in names for name in ("startTime", "spend", "users", "models"))
 
 
 def read(line: Line) -> Iterator[Observed | Passed]:
     """The call in a row. Raises LogFormatError."""
     row = line.record()
+    if _is_sum(row):
+        raise LogFormatError("a day's sum of LiteLLM's, not its calls: ask /spend/logs with summarize=false, or export the table")
     kind = str(row.get("call_type") or "").removeprefix("litellm.")
     sent = whole(row.get("prompt_tokens"), "prompt_tokens")
     got = whole(row.get("completion_tokens"), "completion_tokens")

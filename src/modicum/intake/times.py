@@ -54,11 +54,13 @@ def latest(now: datetime | None = None) -> datetime:
 
 
 def _iso(text: str) -> datetime | None:
+    for zone in (" UTC", " GMT", " Z"):
+        text = f"{text.removesuffix(zone)}+00:00" if text.endswith(zone) else text
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if "-" not in text:
+    if "-" not in text and "T" not in text:  # digits alone are a number
         return None
     try:
         parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
