@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modicum.cli import cli
+from modicum.errors import InputError
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.home import prepare
@@ -236,6 +237,19 @@ def test_nothing_of_the_catalogue_is_kept_from_planning(home: Path) -> None:
     found = ask(home, "--model", "deepseek-r1-0528", "--machine", "h200", "--cards", "8", "--context", "32768")
     (one,) = found["plans"]
     assert one["precision"] == "fp8" and one["footprint"]["cache_token"] == 61 * 576 * 2, "latent attention keeps 576 numbers a layer"
+
+
+def test_lengths_may_be_written_short(home: Path) -> None:
+    for written, meant in (("16k", 16_000), ("16000", 16_000), ("1.5k", 1_500)):
+        assert ask(home, "--model", "qwen3-8b", "--machine", "h100", "--context", written)["plans"][0]["context"] == meant
+    for wrong in ("0", "16q", "-5", "9" * 30):
+        assert run(home, "--model", "qwen3-8b", "--context", wrong).exit_code == 2
+
+
+@pytest.mark.parametrize(("model", "said"), [("gpt-4o", "not open"), ("bge-m3", "is an embedder"), ("bge-reranker-v2-m3", "is a reranker")])
+def test_a_model_that_cannot_be_planned_says_why_and_what_to_do(home: Path, model: str, said: str) -> None:
+    error = run(home, "--model", model, "--here").exception
+    assert isinstance(error, InputError) and said in error.message and error.hint
 
 
 def test_help_has_examples() -> None:

@@ -52,3 +52,11 @@ def test_the_list_is_short_says_what_is_left_and_how_to_ask_on() -> None:
     every = listing.models(found, [one], all_of_them=True, width=140)
     assert all(choice.model in every for choice in found.fitting)
     assert "No open language model" in listing.models(choose([], [one]), [one])
+
+
+def test_the_list_says_in_which_order_it_is() -> None:
+    big, small, slow = machine("h100"), machine("mac-mini-m4-16gb"), machine("cpu-desktop-ddr5")
+    assert "tokens, the largest first:" in listing.models(choose(CARDS, [big]), [big], width=160)
+    assert "then those slower than 10 tokens a second" in listing.models(choose(CARDS, [small]), [small], width=160)
+    large = [card for card in CARDS if card.id in ("qwen3-32b", "qwen2.5-72b")]
+    assert "tokens, the quickest first:" in listing.models(choose(large, [slow]), [slow], width=160)

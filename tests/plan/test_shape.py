@@ -84,7 +84,7 @@ def test_every_open_model_of_the_catalogue_has_a_shape_or_a_reason() -> None:
         try:
             found = from_card(card)
         except InputError as refused:
-            assert card.weights is None or "does not know" in str(refused)
+            assert card.weights is None or "does not know" in str(refused) or card.kind not in ("llm", "guard")
             continue
         planned += 1
         assert card.weights is not None

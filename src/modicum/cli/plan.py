@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -37,6 +38,17 @@ What would it cost under my traffic?     modicum plan --model qwen3-8b --all-cal
 Which machines are known?                modicum plan --machines
 
 All options: modicum plan --help"""
+
+
+def tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """8192, 8k (8,000) or 1M."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([km]?)", value.strip().lower())
+    number = int(Decimal(found[1]) * {"": 1, "k": 10**3, "m": 10**6}[found[2]]) if found else 0
+    if not 1 <= number <= 10**8:
+        raise click.BadParameter(f"{value!r} is no number of tokens like 8192, 128k or 1M")
+    return number
 
 
 def positive(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -79,13 +91,15 @@ def lengths(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 )
 @click.option(
     "--context",
-    type=click.IntRange(1, 10**8),
+    metavar="TOKENS",
+    callback=tokens,
     help="Tokens of a call, prompt and answer. [default: 8192; of recorded calls what 95 of 100 need]",
 )
 @click.option("--concurrency", type=click.IntRange(1, 10**5), default=1, show_default=True, help="Calls at once.")
 @click.option(
     "--prompt",
-    type=click.IntRange(1, 10**8),
+    metavar="TOKENS",
+    callback=tokens,
     help="Tokens of the prompt that a first token waits for. [default: 1000; of recorded calls what 95 of 100 prompts have]",
 )
 @click.option("--workload", metavar="NAME", help="Cost under this workload's recorded traffic, hour by hour.")

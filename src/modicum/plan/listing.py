@@ -25,10 +25,12 @@ def models(found: Choices, machines: Sequence[Machine], *, all_of_them: bool = F
         return printed(out)
     first = found.fitting[0].plan
     many = "one call" if first.concurrency == 1 else f"{first.concurrency} calls at once"
-    console.print(Text(f"What fits with {many} of {first.context:,} tokens, the largest first:"))
+    slow = sum(not one.is_fast for one in found.fitting)
+    order = "the largest first" if slow < len(found.fitting) else "the quickest first"
+    below = f"; then those slower than {READ_TOKENS_S:g} tokens a second, the quickest first" if 0 < slow < len(found.fitting) else ""
+    console.print(Text(f"What fits with {many} of {first.context:,} tokens, {order}{below}:"))
     shown = found.fitting if all_of_them else found.fitting[:SHOWN]
     console.print(_table(shown, several=len(machines) > 1, together=first.concurrency > 1, colour=colour))
-    slow = sum(not one.is_fast for one in found.fitting)
     if left := len(found.fitting) - len(shown):
         console.print(Text(f"and {left} more: --all-models"))
     said = [f"{len(found.fitting)} fit" + (f", {slow} of them slower than {READ_TOKENS_S:g} tokens a second" if slow else "")]

@@ -90,7 +90,10 @@ def from_card(card: Card) -> Shape:
     """What the catalogue knows. Raises InputError where that is too little to say anything."""
     weights = card.weights
     if weights is None:
-        raise InputError(f"the weights of {card.id} are not open: it runs at its provider alone")
+        raise InputError(
+            f"the weights of {card.id} are not open: it runs at its provider alone",
+            hint="`modicum plan --here` lists what this machine can run, `modicum models list --open` all open weights",
+        )
     layers = weights.kv_layers or weights.layers
     latent = None if weights.latent_size is None else weights.latent_size + (weights.rope_size or 0) + (weights.index_size or 0)
     missing = [
@@ -103,6 +106,12 @@ def from_card(card: Card) -> Shape:
         )
         if not value
     ]
+    if (missing or not weights.parameters or not layers) and card.kind not in ("llm", "guard"):
+        article = "an" if card.kind[0] in "aeiou" else "a"
+        raise InputError(
+            f"{card.id} is {article} {card.kind}: plans are of models that write",
+            hint="it keeps nothing of what it read, and needs little more than the bytes of its weights",
+        )
     if missing or not weights.parameters or not layers:
         raise InputError(
             f"the catalogue does not know {', '.join(missing)} of {card.id}", hint="give its config.json, or its numbers: 8b:32x8x128"
