@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def test_the_same_page_every_figure_declared(tmp_path: Path) -> None:
     assert text.count('<span class="state declared">declared</span>') >= 4
     assert "RM\u00a01,123" in text and "RM\u00a01,123" in shown
     assert "&lt;b&gt;بحث" in text and "合同摘要" in text
+    assert re.search(
+        r'<p class="lead">Aduan pelanggan is the dearest work: RM.522 of RM.1,123 a month\. .+ and save about RM.\d+ a month', text
+    )
+    assert "The three dearest kinds of call" in text and "on these calls" not in text[: text.index("</header>")]
     assert "What could take it over" in text and "How good the data is" not in text and "Spend by day" not in text
 
 

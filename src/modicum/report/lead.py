@@ -78,6 +78,9 @@ def _saves(rung: Rung) -> bool:
 def headline(report: Report) -> tuple[str, str]:
     """(the first sentence or two, the next): whether anything is worth changing comes first where nothing is."""
     worth, top = report.worth, dearest(report, 1)
+    if report.declared and top:
+        told = (_is_dearest(report, top[0]), _could(top[0]), _for_that(top[0]).replace(" on these calls", ""))
+        return report.headline, " ".join(part for part in told if part)
     if worth is None or not top:
         return report.headline, ""
     one = top[0]

@@ -64,7 +64,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "headline": headline,
         "lead": then,
         "figures": lead.figures(report),
-        "dearest": lead.dearest(report) if report.ladders and not report.declared else (),
+        "dearest": lead.dearest(report) if report.ladders else (),
         "words": words,
         "style": Markup(style),
         "digest": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
