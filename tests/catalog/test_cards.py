@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from datetime import UTC, date, datetime
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from packaging.licenses import canonicalize_license_expression
@@ -198,3 +199,19 @@ def test_smaller_ones_of_the_same_laboratory(cards: Cards) -> None:
 def test_what_a_model_can_be_put_to(cards: Cards) -> None:
     assert "tool" in cards.get("gpt-4o").tasks and "tool" not in cards.get("yi-1.5-9b").tasks
     assert cards.get("bge-m3").tasks == ("embed",) and cards.get("gliner-bi-base-v2.0").tasks == ("extract",)
+
+
+def test_what_is_known_does_not_dwindle(cards: Cards) -> None:
+    """What docs/models.md says is known, of how many."""
+    known = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    every = [card for card in cards.all() if not card.own]
+    language = [card for card in every if card.kind == "llm" and card.is_open]
+    seekers = [card for card in every if card.kind in ("embedder", "reranker")]
+    caches = [card for card in language if card.weights is not None and card.weights.kv_bytes(1000) is not None]
+    for name, found, among in (
+        ("licence of open language models", [card for card in language if card.licence is not None], language),
+        ("cache of open language models", caches, language),
+        ("day of release", [card for card in every if card.released is not None], every),
+        ("a published result of embedders and rerankers", [card for card in seekers if card.scores], seekers),
+    ):
+        assert f"| {name} | {len(found)} of {len(among)} |" in known
