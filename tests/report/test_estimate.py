@@ -40,7 +40,7 @@ def test_the_same_page_every_figure_declared(tmp_path: Path) -> None:
     assert re.search(
         r'<p class="lead">Aduan pelanggan is the dearest work: RM.522 of RM.1,123 a month\. .+ and save about RM.\d+ a month', text
     )
-    assert "The three dearest kinds of call" in text and "on these calls" not in text[: text.index("</header>")]
+    assert "The three dearest kinds of call" in text and "Whether it does the work nobody has tried yet.</p>" in text
     assert "What could take it over" in text and "How good the data is" not in text and "Spend by day" not in text
 
 
