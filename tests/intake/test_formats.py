@@ -287,6 +287,34 @@ def test_spans_of_today_and_from_before_1_37() -> None:
     assert (before.call.provider, before.call.usage) == ("openai", Usage(input_tokens=12, output_tokens=3))
 
 
+def test_spans_that_stand_one_by_one() -> None:
+    (phoenix,) = calls("otlp", 2)
+    assert (messages(phoenix.call)[0]["content"], answer(phoenix.call)) == ("我的余额是多少？", "余额")
+    assert (phoenix.call.usage.input_tokens, phoenix.call.usage.output_tokens, phoenix.call.duration_ms) == (12, 3, 1250.0)
+    assert (phoenix.call.conversation_id, phoenix.call.trace_id) == ("s-4", "6bf92f3577b34da6a3ce929d0e0e4736")
+    console = {
+        "name": "chat",
+        "context": {"trace_id": "0x" + "c" * 32, "span_id": "0x" + "d" * 16, "trace_state": "[]"},
+        "kind": "SpanKind.CLIENT",
+        "start_time": "2026-10-01T08:00:00.250000Z",
+        "end_time": "2026-10-01T08:00:01.500000Z",
+        "status": {"status_code": "ERROR"},
+        "attributes": {"gen_ai.operation.name": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "m", "error.type": "timeout"},
+        "events": [{"name": "gen_ai.user.message", "timestamp": "", "attributes": {"content": "hai"}}],
+        "resource": {"attributes": {"service.name": "shop"}},
+    }
+    tool = console | {"attributes": {"gen_ai.operation.name": "execute_tool"}}
+    one, other = take("\n".join(json.dumps(span, indent=4) for span in (console, tool)).encode())
+    assert isinstance(one, Told) and (one.call.client_id, one.call.error, one.call.trace_id) == ("shop", "timeout", "c" * 32)
+    assert messages(one.call)[0]["content"] == "hai" and isinstance(other, Passed)
+    dotted: dict[str, Any] = {"name": "c", "context.trace_id": "a" * 32, "context.span_id": "b" * 16, "start_time": "2026-10-01T08:00:00Z"}
+    dotted |= {"span_kind": "LLM", "attributes.llm.model_name": "m", "attributes.llm.token_count.prompt": 5, "end_time": None}
+    (row,) = told(json.dumps(dotted).encode())
+    assert (row.call.request_model, row.call.usage.input_tokens, row.lacks) == ("m", 5, "otlp_no_bodies")
+    (refused,) = take(json.dumps(dotted | {"start_time": "soon"}).encode())
+    assert isinstance(refused, Refusal)
+
+
 def test_events_of_a_span_that_came_as_log_records() -> None:
     (events,) = calls("otlp", 1)
     assert (messages(events.call)[0]["content"], answer(events.call)) == ("Bil saya salah.", "bil")

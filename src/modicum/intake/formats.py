@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from modicum.errors import InputError, LogFormatError
-from modicum.intake import batch, columns, helicone, langfuse, litellm_rows, openrouter, totals, verbatim
+from modicum.intake import batch, columns, helicone, langfuse, litellm_rows, loose_spans, openrouter, totals, verbatim
 from modicum.intake.times import check
 from modicum.intake.told import Fields, Line, Passed, Told
 from modicum.store import identity
@@ -49,7 +49,11 @@ def _litellm(line: Line) -> Iterator[Seen]:
 def _otlp(line: Line) -> Iterator[Seen]:
     refused: list[str] = []
     logged = "resourceLogs" in line.fields
-    for span in otlp.spans_of_logs(line.body) if logged else otlp.spans(line.body, "json"):
+    if loose_spans.looks_like(line.fields):
+        found_spans = loose_spans.read(line)
+    else:
+        found_spans = otlp.spans_of_logs(line.body) if logged else otlp.spans(line.body, "json")
+    for span in found_spans:
         try:
             found = genai.observe(span)
             if logged and found is not None:  # another log than that of the spans, which it may meet
@@ -78,7 +82,7 @@ _READ: dict[str, Callable[[Line], Iterator[Seen]]] = {
 }
 FORMATS = (*verbatim.FORMATS, *_READ)
 _MARKS: tuple[tuple[str, Callable[[Names], bool]], ...] = (
-    ("otlp", lambda names: "resourceSpans" in names or "resourceLogs" in names),
+    ("otlp", lambda names: "resourceSpans" in names or "resourceLogs" in names or loose_spans.looks_like(names)),
     ("litellm-spend", litellm_rows.looks_like),
     ("litellm", lambda names: "call_type" in names and "startTime" in names),
     ("batch", lambda names: batch.is_request(names) or batch.is_answer(names)),
