@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from modicum.backends.priced import priced
-from modicum.catalog import Catalogue, cost
+from modicum.catalog import Catalogue, cost, tiers
 from modicum.catalog.compiled import compiled
 from modicum.catalog.listed import Listed
 from modicum.config import Config, load
-from modicum.report import tiers
 from modicum.report.costing import NO_MODEL, cost_of, list_cost, model_of
 from modicum.report.gather import gather
 from modicum.report.ladder.bill import bill

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modicum.catalog import Catalogue
+from modicum.catalog.tiers import price
 from modicum.errors import NotEnoughDataError
 from modicum.report.covering import uncovered
 from modicum.report.difference import Reconciled, percent
 from modicum.report.invoice import ALL, lines, plain_name
 from modicum.report.reconcile import reconcile
-from modicum.report.tiers import price
 from modicum.store.calls import SpendRow
 from modicum.types import Price, ProviderTotal, Usage
 

@@ -26,9 +26,8 @@ from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.store.home import replace
 from modicum.store.key import evidence_key
-from modicum.types import Attempt, Route, Sample, Verdict, Workload
+from modicum.types import DAYS_A_MONTH, Attempt, Route, Sample, Verdict, Workload
 
-DAYS_A_MONTH = 30.44
 ENOUGH_LABELS = 0.8
 """B is tested when so much of what it wants is labelled; the rest counts as the worst case. With fewer it waits."""
 

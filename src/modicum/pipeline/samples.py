@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from modicum.backends.priced import priced
-from modicum.catalog import Catalogue, cost
+from modicum.catalog import Catalogue, cost, tiers
 from modicum.config import Config
 from modicum.errors import InputError
 from modicum.pipeline.viewed import Views
@@ -100,16 +100,12 @@ def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | 
 
 
 def _cost(call: Call, catalogue: Catalogue) -> Decimal | None:
-    for model in dict.fromkeys((call.response_model, call.request_model)):
-        if not model:
-            continue
-        price = catalogue.price(
-            model,
-            call.started_at.date(),
-            input_tokens=call.usage.input_tokens or 0,
-            provider=call.provider,
-            service_tier=call.service_tier,
-        )
-        if price is not None:
-            return cost(price, call.usage)
-    return None
+    price = tiers.price_of(
+        catalogue,
+        (call.response_model, call.request_model),
+        call.started_at.date(),
+        input_tokens=call.usage.input_tokens or 0,
+        provider=call.provider,
+        service_tier=call.service_tier,
+    )
+    return cost(price, call.usage)

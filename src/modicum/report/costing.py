@@ -11,8 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from modicum.catalog import Catalogue, cost
-from modicum.report import tiers
+from modicum.catalog import Catalogue, cost, tiers
 from modicum.types import Price, Usage
 
 NO_MODEL = "(no model named)"
@@ -84,14 +83,14 @@ def price_of(row: Row, catalogue: Catalogue, *, tier: str | None = None) -> Pric
     length = row.length
     if length is None:
         length = row.input_tokens // row.calls if row.counted and row.calls else 0
-    for model in dict.fromkeys((row.response_model, row.request_model)):
-        if model:
-            found = tiers.price(
-                catalogue, model, day_of(row), input_tokens=length, provider=row.provider, service_tier=tier or row.service_tier
-            )
-            if found is not None:
-                return found
-    return None
+    return tiers.price_of(
+        catalogue,
+        (row.response_model, row.request_model),
+        day_of(row),
+        input_tokens=length,
+        provider=row.provider,
+        service_tier=tier or row.service_tier,
+    )
 
 
 def usage_of(row: Row) -> Usage:

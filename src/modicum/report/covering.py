@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modicum.backends.priced import priced
-from modicum.catalog import Catalogue, cost
+from modicum.catalog import Catalogue, cost, tiers
 from modicum.config import Config
-from modicum.report import tiers, words
+from modicum.report import words
 from modicum.report.invoice import ALL, InvoiceLine, lines, plain_name
 from modicum.report.recorded import RecordedLine, is_of, recorded
 from modicum.store.calls import Calls
@@ -110,12 +110,8 @@ def list_price(line: InvoiceLine, catalogue: Catalogue, *, tiered: bool = True, 
 
 
 def _price(line: InvoiceLine, spelled: str, tier: str | None, length: int, catalogue: Catalogue) -> Price | None:
-    day = date.fromisoformat(line.day)
-    for name in dict.fromkeys((spelled, plain_name(spelled))):
-        found = tiers.price(catalogue, name, day, input_tokens=length, provider=line.provider, service_tier=tier)
-        if found is not None:
-            return found
-    return None
+    names, day = (spelled, plain_name(spelled)), date.fromisoformat(line.day)
+    return tiers.price_of(catalogue, names, day, input_tokens=length, provider=line.provider, service_tier=tier)
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

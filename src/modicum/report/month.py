@@ -18,7 +18,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-DAYS_A_MONTH = 30.44
+from modicum import types
+
+DAYS_A_MONTH = types.DAYS_A_MONTH
 LONGEST_SILENCE = timedelta(days=7)
 FEWEST_DAYS = 3
 DRAWS = 4000

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from modicum.report.currency import written
 from modicum.report.records import WorkloadFigures
-from modicum.types import Saving
+from modicum.types import DAYS_A_MONTH, Saving
 
 UNKNOWN = "unknown"
 STATES = {
@@ -132,7 +132,7 @@ def days_in_words(days: float) -> str:
     if days < 100:
         return f"{math.ceil(days)} days"
     if days < 720:
-        return f"{days / 30.44:.0f} months"
+        return f"{days / DAYS_A_MONTH:.0f} months"
     return f"{days / 365.25:.0f} years" if days < 3652 else "over ten years"
 
 

@@ -6,12 +6,13 @@ docs.anthropic.com/en/docs/build-with-claude/batch-processing ("All usage is cha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from modicum.catalog import Catalogue
+from modicum.catalog.resolve import Catalogue
 from modicum.types import Price
 
 HALVED = ("openai", "anthropic")
@@ -31,3 +32,22 @@ def price(
         return None
     halves: dict[str, Any] = {name: value * _HALF for name in _MONEY if (value := getattr(plain, name)) is not None}
     return replace(plain, source=f"{plain.source}, half of it in a batch", **halves)
+
+
+def price_of(
+    catalogue: Catalogue,
+    models: Iterable[str | None],
+    day: date,
+    *,
+    input_tokens: int = 0,
+    provider: str | None = None,
+    service_tier: str | None = None,
+) -> Price | None:
+    """The price of the first of these names that has one: the model that answered, then the one that was asked (a deployment's own name
+    says nothing)."""
+    for model in dict.fromkeys(models):
+        if model:
+            found = price(catalogue, model, day, input_tokens=input_tokens, provider=provider, service_tier=service_tier)
+            if found is not None:
+                return found
+    return None
