@@ -103,8 +103,8 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             " promise can be checked. No audits are bought in this release. The specialist's own computing, on this machine, is not"
             " counted: it takes well under a millisecond a call.",
             "A request that is answered is taken to cost what the calls of its workload cost on average.",
-            f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the"
-            " coverage within what the certificate's groups allow; with few days they are widened, under three days they are over calls alone.",
+            f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the coverage"
+            " within what the certificate's groups allow; with few days they are widened, under three days they are over calls alone.",
         ]
     if cached := [line for line in lines if line.cache_read_share is not None]:
         shares = words.listing([f"{words.visible(line.name, 60)} {words.percent(line.cache_read_share)}" for line in cached], 12)
