@@ -145,6 +145,9 @@ def bring_in(
         finally:
             # What was brought in before something broke is joined all the same.
             waiting.join((lambda share: progress((len(logs) + share) / (len(logs) + 1), "joining")) if progress is not None else _silent)
+        if waiting.met:
+            told = f"{waiting.met:,} of the calls are ones that our own gateway recorded: they are counted once"
+            results[order[-1]] = dataclasses.replace(results[order[-1]], notes=(*results[order[-1]].notes, told))
         if pairs.unanswered:
             told = f"{pairs.unanswered:,} requests of a batch have no answer in these logs"
             results[order[-1]] = dataclasses.replace(results[order[-1]], notes=(*results[order[-1]].notes, told))

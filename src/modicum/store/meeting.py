@@ -6,11 +6,11 @@ trusted most among those that hold it, and a call's id and start are those of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from modicum.types import Call, Usage, quick
+from modicum.types import Call, Usage, but, quick
 
 FORMS = (
     "columns",
@@ -135,6 +135,7 @@ def known_of(call: Call) -> Known:
     return known(LIVE if call.origin == "live" else call.source, holds(call))
 
 
+@lru_cache(maxsize=4096)
 def lacks(stored: Known, told: Known) -> bool:
     """Would the call become another by what a record tells?"""
     return bool(told.forms & ~stored.forms) or any(more > less for more, less in zip(told.fields, stored.fields, strict=True))
@@ -170,7 +171,7 @@ def together(one: Call, other: Call, of_one: Known | None = None, of_other: Know
         name: mine_value if better(number, mine_value := getattr(one, name), others := getattr(other, name)) else others
         for name, number in _PLAIN
     }
-    return replace(
+    return but(
         live,
         **plain,
         call_id=base.call_id,

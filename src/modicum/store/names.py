@@ -181,11 +181,14 @@ class Names:
         self._states[of].forms |= self._states[call].forms
 
     def _note(self, entry: Entry, call: bytes, form: int) -> None:
-        for name in entry.also if call == entry.key and self._states[call].forms == form else (entry.key, *entry.also):
+        # One row says that this format told of the call; a name of it that is there already is not written again.
+        told = self._states[call].forms & form or (call == entry.key and form == self._states[call].forms)
+        for name in (entry.key, *entry.also):
             noted = self._calls.setdefault(name, [])
-            if (call, form) not in noted:
-                noted.append((call, form))
-                self._names.append((name, call, form))
+            if (name == call or any(one == call for one, _ in noted)) and (name != entry.key or told):
+                continue
+            noted.append((call, form))
+            self._names.append((name, call, form))
         self._states[call].forms |= form
 
     def erased(self, call: bytes) -> bool:
@@ -230,15 +233,15 @@ def known_of(index: sqlite3.Connection, calls: Iterable[bytes]) -> dict[bytes, K
 def settle(index: sqlite3.Connection, joined: Iterable[tuple[bytes, frozenset[bytes], Known, int]]) -> None:
     """Note what calls came to be: (key, the keys that its parts had, what is known, when it began). Within a transaction."""
     numbers: dict[Known, int] = {}
+    rows = []
     for call, parts, found, at in joined:
         if found not in numbers:
             numbers[found] = _number(index, found.forms, found.fields)
-        fold(index, call, parts, found.forms)
-        query = (
-            "INSERT INTO known (key, erased, knows, at) VALUES (?, 0, ?, ?)"
-            " ON CONFLICT DO UPDATE SET knows = excluded.knows, at = excluded.at"
-        )
-        index.execute(query, (call, numbers[found], at))
+        if len(parts) > 1:
+            fold(index, call, parts, found.forms)
+        rows.append((call, numbers[found], at))
+    query = "INSERT INTO known (key, erased, knows, at) VALUES (?, 0, ?, ?)"
+    index.executemany(f"{query} ON CONFLICT DO UPDATE SET knows = excluded.knows, at = excluded.at", rows)
 
 
 def fold(index: sqlite3.Connection, call: bytes, parts: Iterable[bytes], forms: int = 0) -> None:
