@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from modicum.workload.letters import UNSEEN, spell
+from modicum.workload.letters import JOINERS, UNSEEN, alike, spell
 
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』", "【": "】", "《": "》", "„": "“"}
 _EMPHASIS = ("**", "__", "*", "`", "_")
@@ -16,10 +16,11 @@ _MARKS = _STOPS + "?？؟…"
 """Behind one of these a stop is part of the value: "?!", "..."."""
 _LEAD = re.compile(
     r"(?:(?:the|my|la|le|die|das|il)\s+)?(?:final\s+|best\s+|correct\s+|predicted\s+)?"
-    r"(?:answer|label|category|intent|class|classification|result|output|response|topic|tag|prediction|"
-    r"antwort|ergebnis|kategorie|réponse|respuesta|resposta|risposta|catégorie|categoría|ответ|jawapan|jawaban|kategori|keputusan|hasil|"
-    r"答案|回答|答え|类别|類別|分类|分類|标签|結果|结果|カテゴリ|ラベル|பதில்|விடை|வகை|उत्तर|श्रेणी|वर्ग|"
-    r"الجواب|الإجابة|الفئة|التصنيف|النتيجة)"
+    r"(?:answer|label|category|intent|class|classification|result|output|response|topic|tag|prediction|score|rating|grade|stars|"
+    r"antwort|ergebnis|kategorie|bewertung|punktzahl|puntuación|skor|markah|nilai|"
+    r"réponse|respuesta|resposta|risposta|catégorie|categoría|ответ|jawapan|jawaban|kategori|keputusan|hasil|"
+    r"答案|回答|答え|类别|類別|分类|分類|标签|結果|结果|カテゴリ|ラベル|分数|评分|評分|得分|点数|மதிப்பெண்|பதில்|விடை|வகை|उत्तर|श्रेणी|वर्ग|"
+    r"الدرجة|التقييم|الجواب|الإجابة|الفئة|التصنيف|النتيجة)"
     r"\s{0,2}(?:is\s{0,2}:?|(?:ialah|adalah)\s{0,2}:?(?=\s)|[:：=])\s{0,3}",
     re.IGNORECASE,
 )
@@ -42,9 +43,11 @@ def fold(text: str) -> str:
     """The form in which two spellings of a value are compared: case, white space, `_` and `-` between words are one.
 
     A dash at a word's one side is part of the value ("A-", "-1"), one that stands apart before it or behind it is a bullet.
-    A value of nothing but such marks is itself. Marks of direction and the ways to compose a letter tell nothing apart.
+    A value of nothing but such marks is itself. Marks of direction, the ways to compose a letter, full-width forms and the script of
+    digits tell nothing apart.
     """
-    text = spell(text.casefold()).strip()
+    text = alike(spell(text)).casefold().strip()
+    text = text if text.isascii() else text.strip(JOINERS)
     folded = _GLUE.sub(" ", text).strip().removeprefix("- ").removesuffix(" -").strip()
     return folded or text
 

@@ -24,6 +24,20 @@ WORD = rf"[\w{MARKS}]"
 UNSEEN = "".join(map(chr, (*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0xFEFF, 0x00AD, 0x2060)))
 """Marks of direction, joiners of words, soft hyphens: nobody sees them."""
 _DROP = dict.fromkeys(map(ord, UNSEEN))
+JOINERS = "\u200c\u200d"
+"""Between letters they are part of the spelling; at the end of a word they say nothing."""
+_ZEROS = "٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰"
+"""Of the scripts with digits of their own; nine follow each."""
+_ALIKE: dict[int, str | None] = {
+    **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # full width
+    **{ord(zero) + digit: str(digit) for zero in _ZEROS for digit in range(10)},
+    0x3000: " ",
+    0x066B: ".",
+    0x066C: ",",
+    0x066A: "%",
+    0x0640: None,  # the stroke that stretches an Arabic word
+}
+"""Characters that are written for others: full width, digits of any script, Arabic marks of numbers."""
 
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
@@ -34,6 +48,11 @@ def isolate(text: str) -> str:
     if text.isascii() or not _RIGHT_TO_LEFT.search(text):
         return text
     return "\n".join(f"\u2068{line}\u2069" if _RIGHT_TO_LEFT.search(line) else line for line in text.split("\n"))
+
+
+def alike(text: str) -> str:
+    """The text with ASCII for full-width forms and for digits of any script: for comparing, not for showing."""
+    return text if text.isascii() else text.translate(_ALIKE)
 
 
 def spell(text: str) -> str:
