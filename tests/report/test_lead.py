@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from decimal import Decimal
 
 import pytest
 
-from modicum.report import lead, page, screen
+from modicum.report import document, lead, page, screen
 from modicum.report.records import Report
 from modicum.report.rungs import Evidence, Ladder, Rung, Worth
 from tests.report.everything import saving
@@ -128,3 +129,13 @@ def test_a_name_of_any_script_comes_first_and_turns_nothing_around(name: str) ->
     runs_left = "ش" in name
     assert ("<bdi>" in head, "\u2068" in shown) == (runs_left, runs_left)
     assert name in shown.replace("\u2068", "").replace("\u2069", "")
+
+
+def test_the_document_says_the_same() -> None:
+    it = made(evidence="published")
+    found = json.loads(document.encode(it))["lead"]
+    assert (found["first"], found["then"]) == lead.headline(it)
+    assert [one["name"] for one in found["dearest"]] == ["support-queue", "order-mail", "review-reply"]
+    first, *_, last = found["dearest"]
+    assert (first["option"], first["provider"], first["evidence"], first["one_off_usd"]) == ("tiny", "Acme", "published", 248)
+    assert first["saving"]["low_usd_month"] == 10 and last["option"] is last["saving"] is None

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from modicum.report import lead
 from modicum.report.currency import Currency
 from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
@@ -28,6 +29,8 @@ def document(report: Report) -> dict[str, Any]:
     found: dict[str, Any] = _plain(report)
     if report.traffic is not None:
         found["traffic"]["workloads"] = [_plain(its) for its in report.traffic.workloads.values()]
+    first, then = lead.headline(report)
+    found["lead"] = {"first": first, "then": then, "dearest": [_dearest(one) for one in lead.dearest(report)]}
     found["evidence"] = _plain(by_evidence(report))
     found["gaps"] = [_plain(gap) | {"share": gap.share} for gap in gaps(report)]
     if report.comparison is not None:
@@ -45,6 +48,20 @@ def document(report: Report) -> dict[str, Any]:
 def encode(report: Report) -> str:
     """The document as text, indented; money as numbers with all their digits."""
     return msgspec.json.format(_encode(document(report)), indent=2).decode() + "\n"
+
+
+def _dearest(one: lead.Dearest) -> dict[str, Any]:
+    return {
+        "workload_id": one.line.workload_id,
+        "name": one.line.name,
+        "usd_month": one.line.baseline_usd_month,
+        "share": one.share,
+        "option": one.rung.name if one.rung else None,
+        "provider": one.rung.provider if one.rung else None,
+        "evidence": one.rung.evidence if one.rung else None,
+        "one_off_usd": one.rung.one_off_usd if one.rung else None,
+        "saving": _plain(one.rung.saving) if one.rung else None,
+    }
 
 
 def _plain(value: Any) -> Any:

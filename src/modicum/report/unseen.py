@@ -38,11 +38,14 @@ class _Stratum:
         self.seen: dict[str | None, dict[str, float]] = {}
         self.given: dict[tuple[str | None, str], float] = defaultdict(float)
         self.total: dict[str, float] = defaultdict(float)
+        self.of_seen: dict[str, float] = defaultdict(float)
 
     def see(self, row: UsageRow) -> None:
         its = self.seen.setdefault(row.workload_id, dict.fromkeys(_FIGURES, 0.0))
         for name in _FIGURES:
-            its[name] += float(getattr(row, name))
+            figure = float(getattr(row, name))
+            its[name] += figure
+            self.of_seen[name] += figure
 
     def hand_out(self, row: UsageRow) -> list[UsageRow]:
         """The row as one a workload. What is owed by rounding is made good with the rows that come later."""
@@ -67,6 +70,8 @@ class _Stratum:
         ]
 
     def _shares(self, among: Sequence[str | None], name: str, whole: int) -> dict[str | None, int]:
+        if not whole:
+            return dict.fromkeys(among, 0)
         weights = self._weights(among, name, whole)
         found = dict(zip(among, _split(whole, weights), strict=True))
         for workload_id, part in found.items():
@@ -74,6 +79,8 @@ class _Stratum:
         return found
 
     def _amounts(self, among: Sequence[str | None], whole: Decimal) -> dict[str | None, Decimal]:
+        if not whole:
+            return dict.fromkeys(among, whole)
         weights = self._weights(among, "cost_usd", float(whole))
         total = sum(weights)
         found = {one: (whole * Decimal(weight / total)).quantize(Decimal("1e-12")) for one, weight in zip(among, weights, strict=True)}
@@ -82,9 +89,8 @@ class _Stratum:
 
     def _weights(self, among: Sequence[str | None], name: str, whole: float) -> list[float]:
         """What each still ought to have, so that in the end each has its share."""
-        total = sum(its[name] for its in self.seen.values())
-        by = name if total else "calls"
-        total = total or sum(its["calls"] for its in self.seen.values())
+        by = name if self.of_seen[name] else "calls"
+        total = self.of_seen[by]
         self.total[name] += whole
         owed = [self.seen[one][by] / total * self.total[name] - self.given[one, name] for one in among]
         weights = [max(0.0, one) for one in owed]
