@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modicum.cli import cli
+from modicum.cli.model_page import wrapped
 from modicum.cli.models import GROUP_EXAMPLES, LIST_EXAMPLES, SEARCH_EXAMPLES
 from modicum.errors import ModicumError, NotFoundError, RequestError
 from tests.backends.test_hub import Scripted, scripted
@@ -118,6 +119,13 @@ def test_nothing_found_names_the_hub(tmp_path: Path) -> None:
 def test_examples_work_as_they_stand(example: str, tmp_path: Path, scripted: Scripted) -> None:
     result = run(tmp_path, *shlex.split(example)[2:])
     assert result.exception is None and result.output, result.output
+
+
+def test_a_page_fits_its_terminal_and_breaks_no_address() -> None:
+    address = "https://example.org/" + "a-b/" * 40
+    parts = wrapped("  licence                   " + "commercial use under conditions " * 5 + address, 80)
+    assert len(parts) > 3 and all(len(part) <= 80 for part in parts[:-1]) and parts[-1].strip() == address
+    assert all(part.startswith(" " * 28) for part in parts[1:]) and wrapped("", 80) == [""]
 
 
 def test_help_has_examples() -> None:

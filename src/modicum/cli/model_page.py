@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -55,7 +56,7 @@ def lines(card: Card, offers: Sequence[Offer], terms: Terms | None, smaller: Seq
         instead = f"; instead: {retirement.replacement}" if retirement.replacement else ""
         yield _row("retires", f"{', '.join(retirement.names)} at {where}: {when} {retirement.day}{instead}{cited(retirement.sources)}")
     for score in card.scores:
-        yield _row("published", f"{score.benchmark} {score.score:g} ({score.metric}; {score.task}){cited(score.sources)}")
+        yield _row("published", f"{score.benchmark}: {score.score:g} ({score.metric}; {score.task}){cited(score.sources)}")
     yield from _offers(offers, today)
     if smaller:
         yield _row("smaller or cheaper", ", ".join(smaller))
@@ -65,6 +66,12 @@ def lines(card: Card, offers: Sequence[Offer], terms: Terms | None, smaller: Seq
     yield ""
     for number, source in enumerate(sources, 1):
         yield f"[{number}] {source.title}, read {_age(source.read, today)}: {source.url}"
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line of the page in lines of a terminal; what follows stands under the text of its row. An address is never broken."""
+    under = " " * (WIDE + 4 if line.startswith("  ") else 4)
+    return textwrap.wrap(line, max(width, 60), subsequent_indent=under, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _row(name: str, text: str) -> str:

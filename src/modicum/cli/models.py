@@ -20,7 +20,7 @@ from modicum.catalog.offers import OLD_DAYS, Offer, dollars
 from modicum.catalog.terms import NOT_ADVICE, Terms, terms_for
 from modicum.cli import model_page
 from modicum.cli.keys import dollars as amount
-from modicum.cli.options import Config, common, print_json, print_table, printable
+from modicum.cli.options import Config, common, console, print_json, print_table, printable
 from modicum.errors import RequestError
 from modicum.report.words import count
 from modicum.types import TaskKind
@@ -331,6 +331,8 @@ def _price(offer: Offer) -> str:
 
 
 def _show(shown: Shown, today: date) -> None:
+    width = console().width
     for line in model_page.lines(shown.card, shown.offers, shown.terms, shown.smaller, today):
-        click.echo(printable(line))
+        for part in model_page.wrapped(printable(line), width):
+            click.echo(part)
     click.echo(f"Terms and licences: {NOT_ADVICE}.")
