@@ -100,3 +100,11 @@ def test_under_three_days_an_interval_is_over_calls_and_holds_there_too() -> Non
     (alone,) = scaled([rows_of(5), rows_of(95, shown=False)], CATALOGUE)
     assert alone.calls.low < 90 < alone.calls.high == 100, "five alike of a hundred do not make sure of the other 95"
     assert scaled([rows_of(5, day=day) for day in range(3)], CATALOGUE)[0].calls.over == "days"
+
+
+def test_calls_that_nobody_answered_are_not_scaled_up() -> None:
+    refused = dataclasses.replace(
+        rows_of(500, shown=False), refused=True, failed=500, calls_without_usage=500, input_tokens=0, output_tokens=0
+    )
+    (mine,) = scaled([rows_of(10), rows_of(90, shown=False), refused], CATALOGUE)
+    assert mine.calls.value == 100

@@ -120,6 +120,8 @@ def scaled(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Scaled, ...]
 def _strata(rows: Iterable[UsageRow]) -> dict[tuple[str, str], _Stratum]:
     found: dict[tuple[str, str], _Stratum] = defaultdict(_Stratum)
     for row in rows:
+        if row.refused:
+            continue  # nobody answered: it is of no workload's bill, and says nothing of those that were
         one = found[row.scope, model_of(row)]
         one.rows.append(row)
         if row.seen:
