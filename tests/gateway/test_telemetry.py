@@ -270,13 +270,13 @@ async def test_a_collector_gets_spans_under_the_current_names(tmp_path: Path) ->
     async with collecting() as collector:
         with opened(tmp_path, collector_config(collector.url)) as telemetry:
             call = called(streamed=True, time_to_first_chunk_ms=90.0)
-            telemetry.observe(record(call), overhead_ms=0.4, traceparent=PARENT)
+            telemetry.observe(record(call), overhead_ms=0.4, headers={b"traceparent": PARENT.encode()})
             telemetry.observe(record(called(provider="claude", endpoint="messages", status=429, error="rate_limit_error")), overhead_ms=0.1)
             specialist = Decision(
                 answered_by="modicum/intents@abc", reason="answered", route_id="r-1", certificate_id="c-1", confidence=0.9
             )
             telemetry.observe(record(called(decision=specialist, provider=None)), overhead_ms=0.1)
-            telemetry.observe(record(called()), overhead_ms=0.1, traceparent=PARENT[:-2] + "00")
+            telemetry.observe(record(called()), overhead_ms=0.1, headers={b"traceparent": PARENT[:-2].encode() + b"00"})
             telemetry.observe(record(called(endpoint="models")), overhead_ms=0.1)
             await sent(telemetry)
     (of_resource,) = collector.traces.resource_spans
@@ -351,7 +351,7 @@ async def test_nothing_of_what_was_said_is_told_by_default(tmp_path: Path, monke
             {"status": 400, "error": "you said: canary-prompt-1f", "response_id": "canary prompt 1f"},
             {"provider": None, "status": 401, "error": "invalid_api_key", "decision": None},
         ):
-            telemetry.observe(record(called(**more)), overhead_ms=0.1, traceparent="canary-header-5f")
+            telemetry.observe(record(called(**more)), overhead_ms=0.1, headers={b"traceparent": b"canary-header-5f"})
         await sent(telemetry)
         text = await telemetry.render()
         telemetry.close()

@@ -150,7 +150,7 @@ class Attempts:
         self.target = target
         self._ledger = ledger
         self._retry = ledger.retry
-        self._waiting = [ledger.order(one, deployments) for one, deployments in rounds]
+        self._waiting = [deployments if len(deployments) < 2 else ledger.order(one, deployments) for one, deployments in rounds]
         self._given: list[Deployment] = []
         self._unable: set[str] = set()
         self._ready_at: dict[str, float] = {}

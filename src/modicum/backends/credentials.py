@@ -80,23 +80,36 @@ class Key(Bound):
         self._header, self._prefix, self._bearer_tokens, self._bearer_below = header, prefix, bearer_tokens, bearer_below
         self._names, self._value, self.needed = tuple(names), value, needed
         self._file = KeyFile(file) if file else None
+        self._shown: tuple[str, str, Headers] = "", "", []
+        """The URL and the key that were last asked about, and what was shown there."""
 
     async def headers(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes | None) -> Headers:
-        self._only_for(url)
         key = self.read()
+        for_url, of_key, found = self._shown
+        if found and for_url == url and of_key == key:
+            return found
+        self._only_for(url)
         if not key:
             if self.needed:
                 raise UpstreamError(f"there is no key for {self._origin}", hint=f"set {' or '.join(self._names) or 'api_key_env'}")
             return []
         if self._bearer_below and url.startswith(self._bearer_below):
-            return [shown(key, "authorization", "Bearer ")]
-        return [shown(key, self._header, self._prefix, self._bearer_tokens)]
+            found = [shown(key, "authorization", "Bearer ")]
+        else:
+            found = [shown(key, self._header, self._prefix, self._bearer_tokens)]
+        self._shown = url, key, found
+        return found
 
     def read(self) -> str:
         """The key now, empty where there is none."""
         if self._file is not None:
             return self._file.read()
-        return self._value or next((found for name in self._names if (found := secret(name))), "").strip()
+        if self._value:
+            return self._value
+        for name in self._names:
+            if found := secret(name):
+                return found.strip()
+        return ""
 
 
 def shown(key: str, header: str, prefix: str, bearer_tokens: str = "") -> tuple[str, str]:

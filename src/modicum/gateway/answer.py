@@ -22,7 +22,6 @@ from modicum.gateway.exchange import JSON, Asked, Reply
 from modicum.gateway.forward import hand_on
 from modicum.gateway.keep import pass_on
 from modicum.gateway.speak import Question
-from modicum.gateway.till import PLACES
 from modicum.gateway.worst import worst
 from modicum.types import Endpoint, Key
 from modicum.wire import canon
@@ -39,7 +38,7 @@ SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control"
 async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest: str = "") -> Draft:
     """Answer one request and record it; what is known of it then. `rest`: the path below files and batches."""
     setting = day.setting
-    draft = Draft(setting=setting, endpoint=endpoint, scope=setting.config.serve.scope, traceparent=asked.header(b"traceparent"))
+    draft = Draft(setting=setting, endpoint=endpoint, scope=setting.config.serve.scope, headers=asked.headers)
     day.telemetry.in_flight(1)
     try:
         authenticate(day, asked, draft)
@@ -74,7 +73,8 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
         raise
     finally:
         day.telemetry.in_flight(-1)
-        await day.recorder.keep(draft)
+        if not draft.kept:
+            await day.recorder.keep(draft)
     return draft
 
 
@@ -85,13 +85,13 @@ def authenticate(day: Day, asked: Asked, draft: Draft) -> None:
         if draft.key is not None:
             draft.scope = draft.key.scope
     draft.serving = day.live.now.of(draft.scope)
-    draft.secrets = tuple([value.decode("latin-1").rpartition(" ")[2] for name in PLACES if (value := asked.headers.get(name))])
 
 
 def who(day: Day, asked: Asked) -> Key | None:
     """The key that a request comes with, None where none were ever made. Raises RequestError, ForbiddenError, UnauthorisedError."""
-    admit.check_caller(asked, keyed=day.till.keyed, hosts=day.config.serve.hosts, exposed=day.exposed)
-    return day.till.authenticate(asked.headers)
+    till = day.till
+    admit.check_caller(asked, keyed=till.keyed, hosts=day.setting.config.serve.hosts, exposed=day.exposed)
+    return till.authenticate(asked.headers)
 
 
 async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:

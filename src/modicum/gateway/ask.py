@@ -115,7 +115,11 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
         named = asked["model"]
         if streamed and spoken in COUNTED_STREAMS and not QUIET.intersection(deployment.facts.quirks):
             body, counted = with_usage(body, asked)
-        if (start := static_chars(draft, deployment)) and (marked := caching.mark(asked, start, spoken)) is not None:
+        if (
+            draft.setting.marks_cache
+            and (start := static_chars(draft, deployment))
+            and (marked := caching.mark(asked, start, spoken)) is not None
+        ):
             body = _encode(marked)
     else:
         request = dialect(draft.endpoint).read_request(asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from modicum.errors import InputError, ModicumError
 from modicum.gateway import shadow
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.decide import Choice
+from modicum.gateway.exchange import PLACES
 from modicum.gateway.live import NOTHING, Serving
 from modicum.gateway.speak import Question
 from modicum.gateway.worst import FREE
@@ -53,6 +55,8 @@ class Draft:
     setting: Setting
     endpoint: Endpoint
     scope: str
+    headers: Mapping[bytes, bytes] = field(repr=False)
+    """The caller's."""
     call_id: str = field(default_factory=new_call_id)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.perf_counter)
@@ -61,7 +65,6 @@ class Draft:
     overhead_ms: float | None = None
     """What was added until the reply began."""
     serving: Serving = NOTHING
-    traceparent: str = ""
     key: Key | None = None
     hold: Hold | None = None
     body: bytes | None = None
@@ -93,8 +96,6 @@ class Draft:
     error: str | None = None
     cost_usd: Decimal | None = None
     """Known once it is recorded."""
-    secrets: tuple[str, ...] = ()
-    """Credentials that a provider might quote; blanked in the record."""
     kept: bool = False
     record_kept: Record | None = None
     """The record, once it was made."""
@@ -102,12 +103,12 @@ class Draft:
     """The store has it."""
 
     def elapsed_ms(self) -> float:
-        return _ms(time.perf_counter() - self.began)
+        return int((time.perf_counter() - self.began) * 1e6) / 1e3
 
     def begins(self) -> None:
         """The reply is about to begin: what was not waiting was ours."""
         if self.overhead_ms is None:
-            self.overhead_ms = _ms(time.perf_counter() - self.began - self.waited)
+            self.overhead_ms = int((time.perf_counter() - self.began - self.waited) * 1e6) / 1e3
 
     def fail(self, error: ModicumError, *, started: bool = False) -> None:
         """One of our errors ended it. `started`: the caller had the head of another reply already."""
@@ -257,7 +258,7 @@ class Draft:
         if self.own_usage is not None and names.empty:
             return plain if keeps else None, None  # a stage says nothing that it did not see, and there was nothing to take out
         if self.status is not None and self.status >= 400:  # who refuses a credential may quote it
-            plain = blank(plain, (*self.secrets, *self.setting.held))
+            plain = blank(plain, (*shown(self.headers), *self.setting.held))
         redacted = names.redact_json(plain) if keep == "redacted" or compares else plain
         stored = None if not keeps else redacted if keep == "redacted" else plain
         if not compares:
@@ -313,16 +314,17 @@ def _written(speech: Dialect, told: Response) -> dict[str, Any]:
         return speech.write_response(replace(told, choices=cut))
 
 
+def shown(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """The credentials that a caller came with, which a provider might quote."""
+    return tuple(value.decode("latin-1").rpartition(" ")[2] for name in PLACES if (value := headers.get(name)))
+
+
 def blank(body: bytes, secrets: tuple[str, ...]) -> bytes:
     """The body without these credentials."""
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             body = body.replace(secret.encode("latin-1", "replace"), b"[credential]")
     return body
-
-
-def _ms(seconds: float) -> float:
-    return int(seconds * 1e6) / 1e3
 
 
 def _text(value: Any) -> str | None:

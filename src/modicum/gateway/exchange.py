@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from modicum.errors import ModicumError, RequestError, RequestTimeoutError, RequestTooLargeError
@@ -12,6 +13,9 @@ from modicum.wire import error as wire_error
 
 Header = tuple[bytes, bytes]
 JSON = (b"content-type", b"application/json")
+PLACES = (b"authorization", b"x-api-key", b"api-key")
+"""Headers in which callers show who they are."""
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
 HELD_BYTES = 256 * 1024
 """So much of a body waits for a walk that does not ask for it; beyond it nothing more is read from the caller."""
 

@@ -83,5 +83,5 @@ async def serve(app: App, bound: socket.socket, limits: ServeConfig, stopped: as
 def _start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """A task that begins at once where Python has such."""
     if sys.version_info >= (3, 12):
-        return asyncio.Task(work, loop=loop, eager_start=True)
-    return loop.create_task(work)
+        return asyncio.Task(work, loop=loop, name="caller", eager_start=True)
+    return asyncio.Task(work, loop=loop, name="caller")  # a name of its own would be written for each

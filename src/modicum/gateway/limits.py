@@ -95,10 +95,15 @@ def _names(value: Any, levels: int) -> int:
         depth += 1
         if depth > levels:
             raise RequestError(f"the body is nested deeper than {levels} levels")
-        names += sum([len(one) for one in layer if type(one) is dict])
-        layer = [
-            one for outer in layer for one in (outer.values() if type(outer) is dict else outer) if type(one) is dict or type(one) is list
-        ]
+        below: list[Any] = []
+        for outer in layer:
+            if type(outer) is dict:
+                names += len(outer)
+                outer = outer.values()
+            for one in outer:
+                if type(one) is dict or type(one) is list:
+                    below.append(one)
+        layer = below
     return names
 
 

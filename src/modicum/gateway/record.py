@@ -71,7 +71,7 @@ class Recorder:
                     draft.hold.cancel()  # nobody bills a refusal; whoever leaves before the answer is billed for what was asked
                 else:
                     draft.hold.settle(head.cost_usd, head.usage or UNKNOWN_USAGE)
-            self._telemetry.observe(record, overhead_ms=draft.overhead_ms or 0.0, traceparent=draft.traceparent)
+            self._telemetry.observe(record, overhead_ms=draft.overhead_ms or 0.0, headers=draft.headers)
         except Exception as error:
             self._alarm.ring("recorder", f"{name(error)}; a call was recorded, and not settled or measured")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modicum.config import Config, secret
 from modicum.gateway.alarm import Alarm
+from modicum.gateway.exchange import NO_HEADERS
 from modicum.gateway.metrics import CONTENT_TYPE, Metrics
 from modicum.store.codec import Record
 
@@ -22,6 +24,8 @@ class Telemetry:
     def __init__(self, metrics: Metrics, exporter: Exporter | None) -> None:
         self._metrics = metrics
         self._exporter = exporter
+        self.in_flight = metrics.in_flight
+        """A call began (+1) or ended (-1)."""
 
     @classmethod
     def open(cls, config: Config, home: Path, *, alarm: Alarm | None = None) -> Telemetry:
@@ -34,15 +38,12 @@ class Telemetry:
 
         return cls(metrics, Exporter.open(url, config, metrics, alarm or Alarm()))
 
-    def observe(self, record: Record, *, overhead_ms: float, traceparent: str = "") -> None:
-        """Count a call that ended. `overhead_ms`: of its duration, what the gateway took itself. `traceparent`: the caller's header."""
+    def observe(self, record: Record, *, overhead_ms: float, headers: Mapping[bytes, bytes] = NO_HEADERS) -> None:
+        """Count a call that ended. `overhead_ms`: of its duration, what the gateway took itself. `headers`: the caller's."""
         self._metrics.observe(record.head, overhead_ms)
         if self._exporter is not None:
+            traceparent = headers.get(b"traceparent", b"").decode("latin-1").strip()
             self._exporter.take(record.call(), overhead_ms, traceparent)
-
-    def in_flight(self, change: int) -> None:
-        """A call began (+1) or ended (-1)."""
-        self._metrics.in_flight(change)
 
     def dropped(self) -> None:
         """A call was answered and could not be recorded."""

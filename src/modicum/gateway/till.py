@@ -23,6 +23,7 @@ from modicum.catalog.prepared import COMPILE_S, prepare_prices, price_table
 from modicum.config import Config
 from modicum.errors import BudgetError, ForbiddenError, StoreError, StoreUnavailableError, UnauthorisedError
 from modicum.gateway.alarm import Alarm, name
+from modicum.gateway.exchange import PLACES
 from modicum.gateway.worst import Worst
 from modicum.store.keys import PREFIX, Keys, environment_key
 from modicum.store.ledger import Ledger
@@ -37,7 +38,6 @@ Header = tuple[bytes, bytes]
 BEARER = b"bearer "
 _OURS = PREFIX.encode()
 _BEARS_OURS = b"Bearer " + _OURS
-PLACES = (b"authorization", b"x-api-key", b"api-key")
 
 
 class Hold:
@@ -76,6 +76,8 @@ class Till:
         self._fail_open = config.store.on_failure == "fail_open"
         self._keep_days = config.store.keep_days
         self._keys = Keys(home, environment_key(config.serve.admin_key_env))
+        self.keyed = bool(self._keys)
+        """Keys were made: nobody asks without one."""
         self._config = config
         self._prices = self._priced(config)
         self._compiling: threading.Thread | None = None
@@ -124,6 +126,7 @@ class Till:
             round_ += 1
             try:
                 self._keys.refresh()
+                self.keyed = bool(self._keys)
                 if self._ledger is not None:
                     self._ledger.flush()
                     if round_ % round(1 / POLL_S) == 0:
@@ -140,14 +143,9 @@ class Till:
 
     # ------------------------------------------------------------------------------------------------------- keys
 
-    @property
-    def keyed(self) -> bool:
-        """Keys were made: nobody asks without one."""
-        return bool(self._keys)
-
     def authenticate(self, headers: Mapping[bytes, bytes]) -> Key | None:
         """The key that a request comes with; None where none were ever made. Raises UnauthorisedError."""
-        if not self._keys:
+        if not self.keyed:
             return None
         secret = presented(headers)
         key = self._keys.find(secret) if secret else None
