@@ -152,7 +152,7 @@ COVERED: dict[str, Row] = {
             f"{F}test_specialist.py::test_what_is_no_label_is_never_an_empty_answer",
             f"{F}test_specialist.py::test_one_that_is_ten_times_as_slow_still_answers",
             f"{F}test_specialist.py::test_an_artefact_that_is_not_what_it_says_answers_nothing",
-            "tests/backends/test_specialist.py::test_damaged_files_are_refused_or_still_predict",
+            "tests/backends/test_linear.py::test_damaged_files_are_refused_or_still_predict",
         ),
     ),
     "W1": Row(
