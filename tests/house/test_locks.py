@@ -43,6 +43,9 @@ def test_locks_hold_what_is_declared() -> None:
     wanted = {name: (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines() for name in ("demo", "test")}
     assert declared(core) <= pins("core").keys()
     assert declared(core, train, wanted["demo"]) <= pins("demo").keys()
+    # What needs torch is tested in the environment that has it; torch itself is in no lock.
+    torch = declared(extras.pop("encoder-train")) - {"modicum", "torch"}
+    assert torch <= pins("transformers").keys()
     assert declared(core, *extras.values(), wanted["test"]) <= pins("test").keys()
     assert "scikit-learn" not in pins("core")
 
