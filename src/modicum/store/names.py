@@ -92,27 +92,34 @@ class Names:
     """What the index knows of a batch's records, and what becomes known."""
 
     def __init__(self, index: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-        keys = {entry.key for entry in entries}
-        for entry in entries:
-            keys.update(entry.also, entry.near)
         self._twins = dict(index.execute("SELECT call, of FROM twins").fetchall())
         self._calls: dict[bytes, list[tuple[bytes, int]]] = {}
         """name -> the calls that have it, with the bit of the format that said so"""
-        for key, call, form in ask(index, "SELECT key, call, form FROM names WHERE key IN", keys):
-            self._calls.setdefault(key, []).append((call, form))
-        calls = keys.union(*({call for call, _ in found} for found in self._calls.values()))
-        calls |= {self.root(call) for call in calls & self._twins.keys()}
-        query = "SELECT key, erased, at, forms, fields FROM known LEFT JOIN knowledge ON id = knows WHERE key IN"
-        self._states = {
-            key: _State(bool(erased), None if forms is None else Known(forms, fields), at, forms or 0)
-            for key, erased, at, forms, fields in ask(index, query, calls)
-        }
-        for call, form in ask(index, "SELECT call, form FROM names WHERE call IN", self._states):
-            self._states[call].forms |= form
+        self._states: dict[bytes, _State] = {}
+        self._load(index, {entry.key for entry in entries})
+        more: set[bytes] = set()
+        for entry in entries:
+            if (entry.also or entry.near) and not self._is_told(entry):
+                more.update(entry.also, entry.near)
+        self._load(index, more)
         self._names: list[tuple[bytes, bytes, int]] = []
         self._new_twins: list[tuple[bytes, bytes]] = []
         self.earlier = 0
         """Records that go in as calls of their own, though they are of calls that are in: those began a day later."""
+
+    def _load(self, index: sqlite3.Connection, keys: set[bytes]) -> None:
+        for key, call, form in ask(index, "SELECT key, call, form FROM names WHERE key IN", keys - self._calls.keys()):
+            self._calls.setdefault(key, []).append((call, form))
+        calls = keys.union(*({call for call, _ in self._calls[key]} for key in keys & self._calls.keys()))
+        calls |= {self.root(call) for call in calls & self._twins.keys()}
+        calls -= self._states.keys()
+        query = "SELECT key, erased, at, forms, fields FROM known LEFT JOIN knowledge ON id = knows WHERE key IN"
+        there = []
+        for key, erased, at, forms, fields in ask(index, query, calls):
+            self._states[key] = _State(bool(erased), None if forms is None else Known(forms, fields), at, forms or 0)
+            there.append(key)
+        for call, form in ask(index, "SELECT call, form FROM names WHERE call IN", there):
+            self._states[call].forms |= form
 
     def root(self, call: bytes) -> bytes:
         """The call that a twin turned out to be."""
@@ -125,7 +132,8 @@ class Names:
         form = bit(entry.form)
         place = self._own(entry, form)
         forms = form if place is None else form | self._states[place].forms
-        found = self._found(entry) if entry.also or entry.near or (place is None and entry.key in self._calls) else ()
+        told = place is not None and self._states[place].forms & form
+        found = () if told or not (entry.also or entry.near or entry.key in self._calls) else self._found(entry)
         for call in found:
             state = self._states[call]
             if call == place or state.forms & forms:
@@ -146,6 +154,12 @@ class Names:
             self._add(entry)
         self._note(entry, entry.key if place is None else place, form)
         return place
+
+    def _is_told(self, entry: Entry) -> bool:
+        """Is the record in, by the format that tells of it now? Then all its names were looked at."""
+        form = bit(entry.form)
+        place = self._own(entry, form)
+        return place is not None and bool(self._states[place].forms & form)
 
     def _own(self, entry: Entry, form: int) -> bytes | None:
         """Where the record is already, or one of another log by the same identity."""
