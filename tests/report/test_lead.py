@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from modicum.report import document, lead, page, screen
+from modicum.report import document, lead, page, screen, sheets
 from modicum.report.records import Report
 from modicum.report.rungs import Evidence, Ladder, Rung, Worth
 from tests.report.everything import saving
@@ -139,3 +139,13 @@ def test_the_document_says_the_same() -> None:
     first, *_, last = found["dearest"]
     assert (first["option"], first["provider"], first["evidence"], first["one_off_usd"]) == ("tiny", "Acme", "published", 248)
     assert first["saving"]["low_usd_month"] == 10 and last["option"] is last["saving"] is None
+
+
+def test_page_and_table_name_the_same_option() -> None:
+    """A published one that saves less is the better proven; the report counts on the other, and so does every form."""
+    it = made()
+    published = Rung(kind="open_hosted", name="proven", provider="Acme", saving=saving(12), evidence="published")
+    one = dataclasses.replace(it.ladders[0], rungs=(published, *it.ladders[0].rungs))
+    it = dataclasses.replace(it, ladders=(one, *it.ladders[1:]))
+    (table, *_) = sheets.sheets(it)
+    assert table.rows[0][table.head.index("best_option")] == lead.dearest(it)[0].rung.name == "tiny"  # type: ignore[union-attr]

@@ -56,13 +56,13 @@ def dearest(report: Report, most: int = SHOWN) -> tuple[Dearest, ...]:
         Dearest(
             line=line,
             share=float((line.baseline_usd_month or Decimal(0)) / bill) if bill else None,
-            rung=_choice(report, ladders.get(line.workload_id)),
+            rung=choice(report, ladders.get(line.workload_id)),
         )
         for line in known[:most]
     )
 
 
-def _choice(report: Report, ladder: Ladder | None) -> Rung | None:
+def choice(report: Report, ladder: Ladder | None) -> Rung | None:
     """What the report counts on for the workload, else the best that is known of it."""
     if ladder is None:
         return None
@@ -79,8 +79,8 @@ def headline(report: Report) -> tuple[str, str]:
     """(the first sentence or two, the next): whether anything is worth changing comes first where nothing is."""
     worth, top = report.worth, dearest(report, 1)
     if report.declared and top:
-        told = (_is_dearest(report, top[0]), _could(top[0]), _for_that(top[0]).replace(" on these calls", ""))
-        return report.headline, " ".join(part for part in told if part)
+        guessed = (_is_dearest(report, top[0]), _could(top[0]), _for_that(top[0]).replace(" on these calls", ""))
+        return report.headline, " ".join(part for part in guessed if part)
     if worth is None or not top:
         return report.headline, ""
     one = top[0]

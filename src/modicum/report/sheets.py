@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from modicum.report import words
+from modicum.report import lead, words
 from modicum.report.currency import Currency
-from modicum.report.proven import best_rung, evidence_of
+from modicum.report.proven import evidence_of
 from modicum.report.quality import gaps
 from modicum.report.records import Report, Sampled
 from modicum.report.traffic import WorkloadTraffic
@@ -58,7 +58,7 @@ def _workloads(report: Report) -> Sheet:
     rows: list[Row] = []
     for line in report.workloads:
         ladder = ladders.get(line.workload_id)
-        best = best_rung(ladder) if ladder else None
+        best = lead.choice(report, ladder)
         rows.append(
             (
                 *(

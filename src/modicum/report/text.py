@@ -13,11 +13,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import asked, said, screen, words
+from modicum.report import asked, lead, said, screen, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Comparison
 from modicum.report.ladder import text as ladder
-from modicum.report.proven import best_rung, by_evidence
+from modicum.report.proven import by_evidence
 from modicum.report.records import IN_FORCE, Report, WorkloadFigures
 from modicum.workload.letters import isolate
 
@@ -99,7 +99,7 @@ def _compared(console: Console, comparison: Comparison) -> None:
 def _options(console: Console, report: Report) -> None:
     """The best that is known instead of each workload, the dearest first."""
     names = {line.workload_id: line for line in report.workloads}
-    found = [(names[one.workload_id], best_rung(one)) for one in report.ladders if one.workload_id in names]
+    found = [(names[one.workload_id], lead.choice(report, one)) for one in report.ladders if one.workload_id in names]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("workload", overflow="fold")
     table.add_column("could go to", overflow="fold")
