@@ -6,13 +6,14 @@ Logs that tell of the same calls are joined: each call is there once, with what 
 from __future__ import annotations
 
 import dataclasses
+import gc
 import hashlib
 import io
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ from modicum.view.keeping import kept
 
 Progress = Callable[[float, str], None]
 """(share done, what is being done)."""
+_COLLECT_EACH = 100_000
 _REPORT_EACH = 500
 """Lines."""
 _PEEKED_BYTES = 1 << 16
@@ -129,6 +131,7 @@ def bring_in(
     order = sorted(range(len(files)), key=lambda number: _turn(files[number]) if len(files) > 1 else 0)
     results: dict[int, BroughtIn] = {}
     with ExitStack() as stack:
+        stack.enter_context(_seldom_collecting())
         calls = Calls(home)
         waiting, pairs = stack.enter_context(calls.supplements()), stack.enter_context(Pairs(home / "tmp"))
         hear = refused or (lambda refusal: None)
@@ -156,6 +159,17 @@ def bring_in(
     calls.compact()
     calls.expire_bodies(config.store.keep_days)
     return [results[number] for number in range(len(files))]
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """What is read lives until its batch is in: looking for cycles in it again and again finds none and takes a twelfth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECT_EACH, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _silent(share: float) -> None:
