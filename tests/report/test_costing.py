@@ -22,7 +22,8 @@ from modicum.report.gather import gather
 from modicum.report.ladder.bill import bill
 from modicum.report.look import traffic
 from modicum.report.money import spend_by
-from modicum.report.spend import spend
+from modicum.report.spend import spend, with_cost
+from modicum.report.unseen import handed_out
 from modicum.store.alike import STEPS
 from modicum.store.calls import Calls
 from modicum.store.segments import SegmentWriter
@@ -77,6 +78,7 @@ def some_calls(seed: int, count: int) -> Iterator[Call]:
             key_id=dice.choice((None, "k1")),
             client_id=dice.choice((None, "c1", "c2")),
             tags=dice.choice(((), ("prod",))),
+            request=dice.choice((None, b'{"messages": [{"role": "user", "content": "hello"}]}')),
             **fields,
         )
 
@@ -215,3 +217,18 @@ def test_nothing_of_no_calls_is_known_to_be_nothing() -> None:
     assert spend([], catalogue).known_usd == 0
     refused = spend([row(refused=True, calls_without_usage=100)], catalogue)
     assert (refused.known_usd, refused.unpriced_calls, refused.mean_usd) == (0, 0, None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_calls_that_nobody_saw_cost_the_same_handed_out(seed: int) -> None:
+    catalogue = Catalogue({"big": {"input_usd_mtok": "10", "output_usd_mtok": "20", "cache_read_usd_mtok": "1", "source": "ours"}})
+    dice = random.Random(seed)
+    rows = []
+    for number in range(20):
+        sent, seen = dice.randrange(1, 100_000), number % 2 == 0
+        tokens = {"input_tokens": sent, "output_tokens": dice.randrange(1000), "cache_read_tokens": dice.choice((0, sent, sent // 2))}
+        whose = dice.choice(("w1", "w2", None)) if seen else None
+        rows.append(row(dice.randrange(5), workload_id=whose, seen=seen, calls=dice.randrange(1, 50), **tokens))
+    before, after = spend(rows, catalogue), spend(handed_out(with_cost(rows, catalogue)), catalogue)
+    assert abs(before.usd - after.usd) < MICRO and (before.calls, before.unpriced_calls) == (after.calls, after.unpriced_calls)
+    assert all(list_cost(one, catalogue) is not None for one in handed_out(rows))

@@ -23,6 +23,7 @@ from modicum.report.records import Report, ShadowCounts
 from modicum.report.retire import merged
 from modicum.report.sampled import with_sampling
 from modicum.report.seen import scaled
+from modicum.report.spend import with_cost
 from modicum.report.unseen import handed_out
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
@@ -51,7 +52,7 @@ def gather(
     control = Control(config.home)
     catalogue = Catalogue(*priced(config))
     estimates = scaled(usage, catalogue) if any(not row.seen for row in usage) else ()
-    raw, usage = usage, [*handed_out(usage), *as_usage(exports, left)]
+    raw, usage = usage, [*handed_out(with_cost(usage, catalogue)), *as_usage(exports, left)]
     report = summarise(
         usage,
         workloads=control.workloads(scope),
@@ -73,7 +74,7 @@ def gather(
     if estimates:
         report = with_sampling(report, estimates, settings)
     if against is not None:
-        held = handed_out([row for row in found if against.holds(day_of(row))])
+        held = handed_out(with_cost((row for row in found if against.holds(day_of(row))), catalogue))
         before, after = _moments(against)
         held += as_usage(*left_over(config, scope=scope, since=before, until=after))
         compared = compare([*held, *usage], control.workloads(scope), before=against, after=span, catalogue=catalogue)

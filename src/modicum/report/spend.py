@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -67,6 +67,13 @@ class Spend:
     def mean_usd(self) -> Decimal | None:
         """Of a call that was answered and whose cost is known."""
         return self.usd / self.priced_calls if self.priced_calls else None
+
+
+def with_cost(rows: Iterable[UsageRow], catalogue: Catalogue) -> list[UsageRow]:
+    """The same rows, what the unseen cost written in where it is known: so they can be taken apart and still cost the same together."""
+    return [
+        row if row.seen or (usd := cost_of(row, catalogue)) is None else replace(row, cost_usd=usd, calls_without_cost=0) for row in rows
+    ]
 
 
 def spend(rows: Iterable[UsageRow], catalogue: Catalogue) -> Spend:

@@ -52,7 +52,7 @@ class _Stratum:
         calls = self._shares(list(self.seen), "calls", row.calls)
         theirs = [workload_id for workload_id, number in calls.items() if number]
         parts = {name: self._shares(theirs, name, getattr(row, name)) for name in _TOKENS}
-        tokens: dict[str | None, dict[str, Any]] = {one: {name: its[one] for name, its in parts.items()} for one in theirs}
+        tokens: dict[str | None, dict[str, Any]] = {one: _sound({name: its[one] for name, its in parts.items()}) for one in theirs}
         paid = self._amounts(theirs, row.cost_usd)
         failed = dict(zip(theirs, _split(row.failed, [float(calls[one]) for one in theirs]), strict=True))
         return [
@@ -115,6 +115,17 @@ def handed_out(rows: Sequence[UsageRow]) -> list[UsageRow]:
         else:
             found += stratum.hand_out(row)
     return found
+
+
+def _sound(tokens: dict[str, int]) -> dict[str, int]:
+    """No more cached or spoken than there is: each kind is handed out for itself."""
+    left = tokens["input_tokens"]
+    for name in ("audio_input_tokens", "cache_write_tokens", "cache_read_tokens"):
+        tokens[name] = min(tokens[name], left)
+        left -= tokens[name]
+    tokens["cache_write_1h_tokens"] = min(tokens["cache_write_1h_tokens"], tokens["cache_write_tokens"])
+    tokens["audio_output_tokens"] = min(tokens["audio_output_tokens"], tokens["output_tokens"])
+    return tokens
 
 
 def _counts(row: UsageRow) -> bool:
