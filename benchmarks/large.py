@@ -1,6 +1,6 @@
 """What a large log costs: import, first look for workloads, report; CPU seconds, peak memory and disk of whole processes.
 
-    python -m benchmarks.large 100000 1000000 [--json FILE] [--keep HOME] [--home FOLDER]
+    python -m benchmarks.large 100000 1000000 [--import-only] [--json FILE] [--keep HOME]
     python -m benchmarks.large --make 1000000 > log.jsonl
 
 A log of N calls is made on the way, in time order over 90 days, and streams into `modicum import -`; it never lies on the disk. It is a
@@ -226,14 +226,15 @@ def measure(name: str, arguments: list[str], *, source: int | None = None) -> di
     }
 
 
-def run(count: int, home: Path) -> list[dict[str, Any]]:
-    """All steps on a log of so many calls."""
+def run(count: int, home: Path, *, import_only: bool = False) -> list[dict[str, Any]]:
+    """All steps on a log of so many calls, or the first alone."""
     where = ["--home", str(home)]
     rows = [measure("import", ["import", "-", *where], source=count)]
     rows[0]["store_bytes"] = sum(file.stat().st_size for file in (home / "calls").rglob("*") if file.is_file())
     rows[0]["index_bytes"] = sum(file.stat().st_size for file in home.glob("index.db*"))
-    rows.append(measure("workloads", ["workloads", *where]))
-    rows.append(measure("report", ["report", *where]))
+    if not import_only:
+        rows.append(measure("workloads", ["workloads", *where]))
+        rows.append(measure("report", ["report", *where]))
     return [{"calls": count, **row} for row in rows]
 
 
@@ -242,6 +243,7 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[100_000, 200_000])
     parser.add_argument("--make", type=int, metavar="N", help="Write a log of N calls to standard output instead.")
     parser.add_argument("--keep", type=Path, metavar="HOME", help="Leave the last home here.")
+    parser.add_argument("--import-only", action="store_true", help="Leave the look for workloads and the report out.")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if args.make is not None:
@@ -252,7 +254,7 @@ def main() -> None:
     for size in args.sizes:
         home = args.keep if args.keep and size == args.sizes[-1] else Path(tempfile.mkdtemp(prefix="modicum-large-"))
         try:
-            for row in run(size, home):
+            for row in run(size, home, import_only=args.import_only):
                 found.append(row)
                 a_call = row["cpu_s"] / size * 1e6
                 print(f"{size:>12,} {row['step']:<12}{row['cpu_s']:>9}{a_call:>11.1f}{row['wall_s']:>9}{row['rss_mb']:>9}", flush=True)
