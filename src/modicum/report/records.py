@@ -252,6 +252,6 @@ class Report:
     retiring: tuple[RetiringModel, ...] = ()
     worth: Worth | None = None
     beside: tuple[str, ...] = ()
-    """What providers' exports tell of that no recorded call covers, in sentences; it is in no figure."""
+    """What providers' exports tell of that no recorded call covers, in sentences."""
     declared: bool = False
     """Every figure is what somebody said, at list prices; nothing was recorded."""
