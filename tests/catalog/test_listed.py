@@ -137,3 +137,15 @@ assert Listed(Path({str(table)!r}).read_bytes()).price("gpt-4o", datetime.now(UT
 assert not {{"genai_prices", "pydantic"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_all_sellers_list_at_one_price_needs_no_seller() -> None:
+    """An export may name no provider. A name that is sold at two prices stays unknown."""
+    table, at, name = listed(), MOMENTS[-1], "text-embedding-3-small"
+    alone, there = table.price(name, at), table.price(name, at, provider="openai")
+    assert alone is not None and there is not None and alone.input_usd_mtok == there.input_usd_mtok
+    by_name: dict[str, list[Any]] = {}
+    for seller, name in table.names():
+        by_name.setdefault(name, []).append(next(model.prices for model in table._of(seller) if model.id == name))
+    torn = [name for name, prices in by_name.items() if any(one != prices[0] for one in prices)]
+    assert torn and all(table._everywhere(name) is None for name in torn)

@@ -30,7 +30,7 @@ def flywheel(**changes: Any) -> dict[str, Any]:
         "client_id": "team-2",
         "request": {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi é"}], "user": "u1", "metadata": {"session_id": "s1"}},
         "response": {
-            "id": "chatcmpl-1",
+            "id": "chatcmpl-Bq1xY7kZ2mN4",
             "created": 1_790_812_807,
             "model": "gpt-4o-2024",
             "choices": [{"index": 0, "message": {"role": "assistant", "content": "yo"}, "finish_reason": "stop"}],
@@ -78,7 +78,7 @@ def test_a_flywheel_line_is_a_call_with_verbatim_bodies() -> None:
     assert call.request == request
     assert (call.response, call.response_id, call.duration_ms) == (None, None, None)
     call = one(flywheel())
-    assert (call.response_id, call.client_id, call.user_id, call.conversation_id) == ("chatcmpl-1", "team-2", "u1", "s1")
+    assert (call.response_id, call.client_id, call.user_id, call.conversation_id) == ("chatcmpl-Bq1xY7kZ2mN4", "team-2", "u1", "s1")
     assert (call.request_model, call.response_model, call.finish_reason, call.status) == ("gpt-4o", "gpt-4o-2024", "stop", 200)
     assert (call.usage.input_tokens, call.usage.output_tokens, call.duration_ms) == (3, 1, 672.5)
     assert call.started_at == datetime(2026, 10, 1, 0, 0, 7, 500_000, tzinfo=UTC)
@@ -155,6 +155,15 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_one_read() -> None:
     found = take(encode(long, flywheel()), longest_bytes=1 << 20)
     assert [type(line) for line in found] == [Refusal, Call]
     assert "longer than 1 MiB" in str(found[0])
+
+
+def test_an_id_that_is_used_again_and_again_tells_no_calls_apart() -> None:
+    """Some servers number their answers from 0 to 999."""
+    answered = flywheel()["response"] | {"id": "chatcmpl-417"}
+    found = [
+        call for call in take(encode(flywheel(response=answered), flywheel(response=answered, duration_ms=1.0))) if isinstance(call, Call)
+    ]
+    assert len({call.call_id for call in found}) == 2 and found[0].response_id == "chatcmpl-417"
 
 
 def test_identity_is_the_response_s_id_else_line_and_occurrence() -> None:

@@ -83,7 +83,7 @@ def test_dollars_alone_make_a_report_and_hold_a_budget(tmp_path: Path) -> None:
     bring_in(config, [tmp_path / "costs.json"])
     assert sum(line.cost_usd or 0 for line in spend_by(config, ["model", "day"])) == 130
     totals = gather(config).totals
-    assert (totals.calls, totals.spend_usd, totals.told_usd) == (0, 130, 130)
+    assert totals.calls == 0 and totals.spend_usd == 130 and totals.told_usd == 130
     assert totals.spend_usd_month is not None and float(totals.spend_usd_month) == pytest.approx(130 * 30.44 / 10)
     command = ["report", "--home", str(config.home), "--fail-over-budget", "--threshold"]
     over = CliRunner().invoke(cli, [*command, "USD 300"], catch_exceptions=False)

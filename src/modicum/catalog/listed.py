@@ -117,6 +117,8 @@ class Listed:
 
     def _resolved(self, model: str, at: datetime, provider: str | None, service_tier: str | None) -> Resolved | None:
         found = self.find(model, provider)
+        if found is None and provider is None:
+            found = self._everywhere(model.lower())
         if found is None:
             return None
         sold_by, one = found
@@ -180,6 +182,11 @@ class Listed:
         if prefix and slash and (named := self._named(prefix)) is not None:
             return self._sold(named, rest)
         return None
+
+    def _everywhere(self, name: str) -> tuple[str, Model] | None:
+        """A model whose sellers all list it under this name at one price: then it does not matter whose it was."""
+        found = [(seller, model) for seller in self._providers for model in self._of(seller) if model.id == name]
+        return found[0] if found and all(model.prices == found[0][1].prices for _, model in found) else None
 
     def _named(self, name: str) -> Provider | None:
         name = name.lower().strip()

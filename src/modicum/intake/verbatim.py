@@ -16,6 +16,7 @@ from modicum.intake.told import Fields, Line
 from modicum.store import identity
 from modicum.types import UNKNOWN_USAGE, Call, Usage, quick
 from modicum.wire import chat
+from modicum.wire.observed import SHORTEST_ID
 from modicum.wire.openai.usage import read_usage
 
 MOST_DEPTH = 64
@@ -129,7 +130,7 @@ def read(line: Line, form: str, scope: str) -> Call:
         started_at = made if made is not None and EARLIEST <= made <= latest() else line.fallback_time
     else:
         started_at = line.fallback_time
-    if answered.response_id is not None:
+    if answered.response_id is not None and len(answered.response_id) >= SHORTEST_ID:
         who = identity.of_response(scope, answered.response_id)
     else:
         digest = hashlib.blake2b(line.body.strip(), digest_size=16).digest()

@@ -4,7 +4,7 @@ import pytest
 
 from modicum.report.ladder.evidence import holds, published
 from modicum.report.proven import by_evidence, evidence_of, laid, parts
-from modicum.report.records import WorkloadFigures
+from modicum.report.records import State, WorkloadFigures
 from modicum.report.rungs import Ladder, Obstacle, Rung
 from tests.report.ladder_records import big, card, one, open_4b, rung, score, small, traffic, weights
 from tests.report.records import certificate, days, report, route, workload
@@ -56,7 +56,7 @@ def test_the_one_that_results_speak_for_leads_its_size() -> None:
     assert rung(one(days(10), loses, holds_up, big(scores=(score("classify"),)), sold=sold), "open_hosted").name == "omega"
 
 
-def line(state: str = "not_tried") -> WorkloadFigures:
+def line(state: State = "not_tried") -> WorkloadFigures:
     import dataclasses
 
     return dataclasses.replace(report(days(3)).workloads[0], state=state)
