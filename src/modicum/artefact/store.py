@@ -2,6 +2,8 @@
 
 Write order is blobs, then manifest, each through a temporary file, fsync, rename and fsync of the folder: a manifest that
 can be read therefore always has its blobs, whatever was killed. Reading checks every digest, size and format again.
+
+Beside them lies `learnt/<sha256>`: the ids of the calls that an artefact learnt from. It stays here when the artefact travels.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -27,7 +29,8 @@ MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_ARTEFACT_BYTES = 512 * 1024 * 1024
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\.(?:json|safetensors|onnx)")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\.(?:json|safetensors|onnx)")
+"""Of a file in an artefact: one dot, no folder, the same in every file system."""
 
 
 def is_digest(text: str) -> bool:
@@ -70,47 +73,76 @@ class Artefacts:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def write(self, files: Mapping[str, bytes], about: Mapping[str, Any]) -> str:
+    def write(self, files: Mapping[str, bytes], about: Mapping[str, Any], *, learnt_from: Iterable[str] = ()) -> str:
         """Keep `files` (name -> bytes) with `about` (JSON data) and return the digest of the manifest, `sha256:<hex>`.
 
-        The same input gives the same digest, and writing it again is harmless. Raises ArtefactError for names, formats or
-        sizes that are not allowed, and where the folder cannot be written.
+        `learnt_from`: ids of the calls that it was trained on; they are remembered beside it. The same input gives the same digest, and
+        writing it again is harmless. Raises ArtefactError for names, formats or sizes that are not allowed, and where the folder cannot be
+        written.
         """
-        if not 1 <= len(files) <= MAX_FILES:
-            raise ArtefactError(f"an artefact has 1 to {MAX_FILES} files, not {len(files)}")
-        total = sum(map(len, files.values()))
-        if total > MAX_ARTEFACT_BYTES:
-            raise ArtefactError(f"{total} bytes are more than an artefact may have ({MAX_ARTEFACT_BYTES})")
-        entries = {}
-        for name, data in files.items():
-            _check_name(name)
-            check_format(name, data)
-            entries[name] = _Entry(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+        _check_sizes(files)
+        entries = {name: _Entry(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data)) for name, data in files.items()}
         try:
             manifest = _encoder.encode(_Manifest(version=MANIFEST_VERSION, about=dict(about), files=entries))
         except (TypeError, ValueError, RecursionError) as error:
             raise ArtefactError(f"what is said about an artefact must be JSON data: {error}") from None
-        _parse(manifest)
-        name = hashlib.sha256(manifest).hexdigest()
+        checked = check(manifest, files)
+        ids = sorted(set(learnt_from))
         try:
-            for folder in ("blobs", "manifests"):
-                (self.root / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-            for file, entry in entries.items():
-                _keep(self.root / "blobs" / entry.sha256, files[file])
-            _keep(self.root / "manifests" / f"{name}.json", manifest)
+            if ids:
+                self._folder("learnt")
+                # One word an id, and none that anybody says: erasing deletes what holds a word that only erased calls said.
+                _keep(self.root / "learnt" / _hex(checked.digest), "\n".join(ids).replace("-", "_").encode())
+            self._keep(manifest, checked)
         except OSError as error:
             raise ArtefactError(f"cannot write artefacts under {self.root}: {error.strerror}") from None
-        return f"sha256:{name}"
+        return checked.digest
+
+    def add(self, manifest: bytes, files: Mapping[str, bytes]) -> Artefact:
+        """Keep an artefact that came from elsewhere, under the digest that it has there. Raises ArtefactError where `check` does."""
+        checked = check(manifest, files)
+        try:
+            self._keep(manifest, checked)
+        except OSError as error:
+            raise ArtefactError(f"cannot write artefacts under {self.root}: {error.strerror}") from None
+        return checked
+
+    def _keep(self, manifest: bytes, artefact: Artefact) -> None:
+        for folder in ("blobs", "manifests"):
+            self._folder(folder)
+        for data in artefact.files.values():
+            _keep(self.root / "blobs" / hashlib.sha256(data).hexdigest(), data)
+        _keep(self.root / "manifests" / f"{_hex(artefact.digest)}.json", manifest)
+
+    def _folder(self, name: str) -> None:
+        (self.root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def digests(self) -> list[str]:
+        """Of all artefacts here, sorted."""
+        names = (path.stem for path in (self.root / "manifests").glob("*.json"))
+        return sorted(digest for name in names if is_digest(digest := f"sha256:{name}"))
+
+    def learnt_from(self, digest: str) -> frozenset[str]:
+        """Ids of the calls that an artefact learnt from; none where it was made elsewhere."""
+        try:
+            return frozenset((self.root / "learnt" / _hex(digest)).read_text("ascii", "replace").replace("_", "-").split())
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise ArtefactError(f"cannot read what artefact {digest} learnt from: {error.strerror}") from None
+
+    def manifest(self, digest: str) -> bytes:
+        """The manifest of an artefact, as it is kept. Raises ArtefactError where it is absent or damaged."""
+        if not is_digest(digest):
+            raise ArtefactError(f"{digest[:100]!r} is no digest of an artefact", hint="sha256: and 64 hexadecimal digits")
+        body = self._load(self.root / "manifests" / f"{_hex(digest)}.json", MAX_MANIFEST_BYTES, f"artefact {digest}")
+        if hashlib.sha256(body).hexdigest() != _hex(digest):
+            raise ArtefactError(f"the manifest of artefact {digest} is damaged", hint="fit the workload again, or restore the file")
+        return body
 
     def read(self, digest: str) -> Artefact:
         """The artefact of this digest; every byte of it was checked. Raises ArtefactError for anything odd or absent."""
-        if not is_digest(digest):
-            raise ArtefactError(f"{digest[:100]!r} is no digest of an artefact", hint="sha256: and 64 hexadecimal digits")
-        name = digest.removeprefix("sha256:")
-        body = self._load(self.root / "manifests" / f"{name}.json", MAX_MANIFEST_BYTES, f"artefact {digest}")
-        if hashlib.sha256(body).hexdigest() != name:
-            raise ArtefactError(f"the manifest of artefact {digest} is damaged", hint="fit the workload again, or restore the file")
-        manifest = _parse(body)
+        manifest = _parse(self.manifest(digest))
         files = {}
         for file, entry in sorted(manifest.files.items()):
             data = self._load(self.root / "blobs" / entry.sha256, entry.size_bytes, f"{file} of artefact {digest}")
@@ -134,8 +166,36 @@ class Artefacts:
         return data
 
 
+def check(manifest: bytes, files: Mapping[str, bytes]) -> Artefact:
+    """The artefact of a manifest and the files that it names: every digest, size, name and format of it holds, or ArtefactError."""
+    parsed = _parse(manifest)
+    if _encoder.encode(parsed) != manifest:
+        raise ArtefactError("not a manifest: it is written in another way than this program writes one")
+    if parsed.files.keys() != files.keys():
+        odd = sorted(parsed.files.keys() ^ files.keys())[0]
+        raise ArtefactError(f"{odd[:100]!r} is named by the manifest and not there, or there and not named")
+    for name, entry in parsed.files.items():
+        if len(files[name]) != entry.size_bytes or hashlib.sha256(files[name]).hexdigest() != entry.sha256:
+            raise ArtefactError(f"{name} is not the file that the manifest names")
+        check_format(name, files[name])
+    digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    return Artefact(digest=digest, about=MappingProxyType(parsed.about), files=MappingProxyType(dict(files)))
+
+
+def _check_sizes(files: Mapping[str, bytes]) -> None:
+    if not 1 <= len(files) <= MAX_FILES:
+        raise ArtefactError(f"an artefact has 1 to {MAX_FILES} files, not {len(files)}")
+    total = sum(map(len, files.values()))
+    if total > MAX_ARTEFACT_BYTES:
+        raise ArtefactError(f"{total} bytes are more than an artefact may have ({MAX_ARTEFACT_BYTES})")
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
+
+
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ArtefactError(
             f"{name[:100]!r} is no name for a file of an artefact", hint="a-z, 0-9, - and _, ending in .json, .safetensors or .onnx"
         )
