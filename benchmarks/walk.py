@@ -91,9 +91,10 @@ class Transport(asyncio.Transport):
     def writelines(self, list_of_data: Any) -> None:
         self.write(b"")
 
-    def _answer(self) -> None:
-        for piece in self._pieces:
-            self.connection.data_received(piece)
+    def _answer(self, at: int = 0) -> None:
+        self.connection.data_received(self._pieces[at])
+        if at + 1 < len(self._pieces):  # each in a turn of the loop of its own, as events come
+            self._loop.call_soon(self._answer, at + 1)
 
     def is_closing(self) -> bool:
         return False
