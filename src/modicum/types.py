@@ -329,6 +329,11 @@ class Workload:
     """False where the template is too thin to recognise a request safely (open chat)."""
     ignored: bool = False
 
+    @property
+    def in_words(self) -> bool:
+        """Its answers are words; those of embeddings and reranking are numbers of a model made for them."""
+        return self.task not in ("embed", "rerank")
+
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ def _contract(workload: Workload) -> str:
 
 def _remark(workload: Workload) -> str:
     remarks = ["ignored"] if workload.ignored else []
-    remarks += [] if workload.routable else ["no template to recognise"]
+    remarks += [] if workload.routable or not workload.in_words else ["no template to recognise"]
     remarks += [f"{len(workload.versions)} versions"] if len(workload.versions) > 1 else []
     return ", ".join(remarks)
 

@@ -26,6 +26,8 @@ def unfit(workload: Workload) -> Verdict | None:
     """The refusal of a workload that no specialist here can take, before any call is looked at."""
     if workload.ignored:
         return refuse(workload, "ignored", "it is ignored, as somebody decided (`modicum workloads ignore --undo` takes that back)")
+    if not workload.in_words:
+        return refuse(workload, "numbers_of_a_model", "a model made for it answers it already, in vectors or ranks that no other one gives")
     if code := classifiable(workload.contract):
         return refuse(workload, code, WHY.get(code, code))
     if not workload.routable:

@@ -71,7 +71,8 @@ def said(report: Report) -> list[str]:
             f"At least {CACHED_FROM:,} tokens of what {words.names(cacheable, 4)} {send} are the same text every time, at the beginning:"
             " a provider's cache could serve them and hardly does."
         )
-    long = [row.line for row in asked(report) if row.line is not None and (row.its.input_tokens_p50 or 0) >= LONG_TOKENS]
+    read = [row for row in asked(report) if row.line is not None and row.line.task not in ("embed", "rerank")]
+    long = [row.line for row in read if row.line is not None and (row.its.input_tokens_p50 or 0) >= LONG_TOKENS]
     if long:
         sentences.append(
             f"{words.names(long, 4)}: more than {LONG_TOKENS:,} tokens go in at the median. A long context is worth a look: what is in it,"

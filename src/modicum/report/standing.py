@@ -17,6 +17,7 @@ NOT_YET = {
     "spans": "its answers copy passages of the request: that needs an extractor",
     "tools": "its answers call tools with open arguments",
     "open_numbers": "its answers are numbers without a fixed set of values",
+    "numbers_of_a_model": "a model made for it answers it already, in vectors or ranks that no other one gives",
     "thin_template": "its prompt has too little fixed text to recognise a request safely",
 }
 
@@ -50,13 +51,20 @@ def standing(
         state = "expired" if certificate.expires_at <= now and route.state != "off" else route.state
     elif verdict is not None and verdict.verdict == "refused":
         state, code, reason = "refused", verdict.code, verdict.reason
-    elif why := "thin_template" if not workload.routable else classifiable(workload.contract):
+    elif why := unsuited(workload):
         state, code, reason = "unsuited", why, NOT_YET.get(why, why)
     elif not workload.contract.can_be_served:
         state, code, reason = "needs_reading", "needs_reading", unread(workload)
     else:
         state = "not_tried"
     return Standing(state=state, route=route, certificate=certificate, verdict=verdict, code=code, reason=reason)
+
+
+def unsuited(workload: Workload) -> str | None:
+    """Why no small model can be fitted to it, as a key of NOT_YET."""
+    if not workload.in_words:
+        return "numbers_of_a_model"
+    return "thin_template" if not workload.routable else classifiable(workload.contract)
 
 
 def unread(workload: Workload) -> str:
