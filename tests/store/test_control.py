@@ -243,7 +243,7 @@ def test_purging_drops_the_lines_of_requests(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
-    assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables", "_keys", "_totals"]
+    assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables", "_keys", "_totals", "_answers"]
     assert {table.name: [column.name for column in table.columns] for table in schema.metadata.sorted_tables} == {
         "attempts": ["attempt_id", "workload_id", "number", "record", "opened"],
         "audit": ["number", "at", "actor", "action", "subject", "detail"],
@@ -252,6 +252,7 @@ def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
         "keys": ["number", "key_id", "record"],
         "looks": ["attempt_id", "labels"],
         "routes": ["route_id", "workload_id", "state", "record"],
+        "answers": ["number", "candidate", "call_id", "at", "record"],
         "totals": ["identity", "scope", "source", "provider", "day", "shape", "figures"],
         "verdicts": ["number", "fingerprint", "workload_id", "record"],
         "windows": ["attempt_id", "record"],

@@ -260,9 +260,13 @@ class Control:
     def purge(self, call_ids: Iterable[str]) -> int:
         """Take every line that names one of these calls (by our id or the response's) out of the files in `requests/`; how many went.
 
-        Evidence keeps its rows: they hold keyed hashes, no text and no id.
+        What other models answered to them goes too. Evidence keeps its rows: they hold keyed hashes, no text and no id.
         """
-        wanted = {call_id.encode() for call_id in call_ids}
+        named = sorted(call_ids)
+        with self._change() as connection:
+            for start in range(0, len(named), 500):
+                connection.execute(delete(schema.answers).where(schema.answers.c.call_id.in_(named[start : start + 500])))
+        wanted = {call_id.encode() for call_id in named}
         return sum(_purge_lines(file, wanted) for file in sorted((self.home / "requests").rglob("*")) if file.is_file()) if wanted else 0
 
     def texts(self) -> Iterator[str]:

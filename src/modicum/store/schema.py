@@ -105,6 +105,17 @@ totals = Table(
     Column("figures", Text, nullable=False),
 )
 
+answers = Table(
+    "answers",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("candidate", String, nullable=False),
+    Column("call_id", String, nullable=False, index=True),
+    Column("at", String, nullable=False),
+    Column("record", Text, nullable=False),
+    UniqueConstraint("candidate", "call_id"),
+)
+
 
 def _first_tables(connection: Connection) -> None:
     metadata.create_all(connection)
@@ -118,7 +129,11 @@ def _totals(connection: Connection) -> None:
     totals.create(connection, checkfirst=True)
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals]
+def _answers(connection: Connection) -> None:
+    answers.create(connection, checkfirst=True)
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals, _answers]
 
 
 def migrate(connection: Connection) -> None:

@@ -1,0 +1,141 @@
+"""Ask one deployment one recorded request, as the application would have asked it: the model swapped, the dialect translated, no stream.
+
+What tells who asked, or what is done with the answer afterwards, is not passed on: it belongs to the provider that was asked first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from modicum.backends.reply import Reply
+from modicum.backends.upstreams import Deployment, Target, Upstreams
+from modicum.errors import InputError, UntranslatableError, UpstreamError
+from modicum.types import Endpoint, Usage
+from modicum.wire import canon, chat
+from modicum.wire.dialects import dialect, suit
+
+LONGEST_ANSWER = 32 << 20
+NOT_PASSED = frozenset(
+    ("stream", "stream_options", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "metadata", "store")
+    + ("service_tier", "background", "webhook", "priority")
+)
+"""Fields of requests that say who asks, how the answer is delivered or what becomes of it; none of them changes what is answered."""
+CONSTRAINING = frozenset(("openai", "azure", "vllm", "sglang", "llamacpp", "ollama", "mistral", "groq", "together", "fireworks", "xai"))
+"""Kinds of providers that hold an answer to a JSON schema in `response_format`, by their references (read 2026-11-22)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came back."""
+
+    status: int
+    response: dict[str, Any] | None
+    """As a chat completion; None for a refusal and for what cannot be read as an answer."""
+    model: str = ""
+    """As the answer names it."""
+    usage: Usage = Usage()
+    duration_ms: float
+    error: str = ""
+    """What the provider said of a request that it did not answer."""
+
+
+def can_constrain(deployment: Deployment) -> bool:
+    """The provider holds answers to a schema."""
+    return deployment.kind in CONSTRAINING and deployment.speaks("chat_completions") == "chat_completions"
+
+
+async def ask(
+    upstreams: Upstreams, target: Target, endpoint: Endpoint, request: Mapping[str, Any], *, answer_schema: dict[str, Any] | None = None
+) -> Told:
+    """The answer of a target's deployments to a request in the dialect of `endpoint`, retried as `[retry]` says.
+
+    `duration_ms` is that of the try that was answered. Raises UpstreamError where none answers for now, UntranslatableError where none
+    can be told this request.
+    """
+    attempts = upstreams.attempts(target, endpoint)
+    refused: Told | None = None
+    error: UpstreamError | None = None
+    try:
+        while (deployment := await attempts.next()) is not None:
+            spoken = deployment.speaks(endpoint) or endpoint
+            body = msgspec.json.encode(worded(request, endpoint, deployment, answer_schema=answer_schema))
+            began = time.perf_counter()
+            try:
+                reply = await upstreams.send(deployment, spoken, body, deadline=attempts.deadline)
+                said = await _whole(reply)
+            except UpstreamError as failure:
+                refused, error = None, failure
+                attempts.failed(deployment, failure)
+                continue
+            duration_ms = (time.perf_counter() - began) * 1000
+            if reply.status < 400:
+                attempts.answered(deployment)
+                return _read(spoken, said, reply.status, duration_ms)
+            refused = Told(status=reply.status, response=None, duration_ms=duration_ms, error=_error(spoken, said, reply.status))
+            if not attempts.retryable(reply.status, reply.header("x-should-retry")):
+                attempts.answered(deployment)
+                return refused
+            attempts.failed(deployment, reply.status, reply.header("retry-after"))
+        if refused is not None:
+            raise UpstreamError(f"'{target.name}' answers with status {refused.status} for now: {refused.error}")
+        raise error or attempts.unavailable()
+    finally:
+        attempts.close()
+
+
+def worded(
+    request: Mapping[str, Any], endpoint: Endpoint, deployment: Deployment, *, answer_schema: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The body that the deployment is sent. Raises UntranslatableError where its dialect has no words for the request.
+
+    A request that already says in which form it wants its answer is left in that.
+    """
+    spoken = deployment.speaks(endpoint) or endpoint
+    own = {name: value for name, value in request.items() if name not in NOT_PASSED}
+    own["model"] = deployment.model
+    try:
+        asked = replace(dialect(endpoint).read_request(own), model=deployment.model, stream=None, include_usage=None)
+        body = suit(spoken, dialect(spoken).write_request(asked), deployment.facts.quirks)
+    except UntranslatableError:
+        if spoken != endpoint:
+            raise
+        body = own  # fields that only this dialect has: its provider knows them, or says so
+    if answer_schema is not None and spoken == "chat_completions" and not {"response_format", "tools", "functions"} & body.keys():
+        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": answer_schema}}
+    return body
+
+
+async def _whole(reply: Reply) -> bytes:
+    body = bytearray()
+    try:
+        async for piece in reply.chunks():
+            body += piece
+            if len(body) > LONGEST_ANSWER:
+                raise UpstreamError(f"the provider's answer is longer than {LONGEST_ANSWER:,} bytes")
+    finally:
+        reply.close()
+    return bytes(body)
+
+
+def _read(spoken: Endpoint, said: bytes, status: int, duration_ms: float) -> Told:
+    try:
+        answer = chat.loads(said)
+        response = canon.chat_response(spoken, answer)
+        usage = dialect(spoken).read_response(answer).usage
+    except (InputError, UpstreamError) as failure:
+        return Told(status=status, response=None, duration_ms=duration_ms, error=f"no answer that can be read: {failure.message}")
+    model = answer.get("model")
+    return Told(status=status, response=response, model=model if isinstance(model, str) else "", usage=usage, duration_ms=duration_ms)
+
+
+def _error(spoken: Endpoint, said: bytes, status: int) -> str:
+    try:
+        body: dict[str, Any] | None = chat.loads(said)
+    except InputError:
+        body = None
+    return dialect(spoken).read_error(body, status)[0][:500]
