@@ -422,6 +422,8 @@ class Sample:
     """The incumbent's answer in canonical spelling; None where it cannot be read, was refused or cut off."""
     version_id: str
     incumbent: str
+    provider: str | None = None
+    """Whose answer it is, where that was recorded."""
     user_id: str | None = None
     conversation_id: str | None = None
     input_chars: int = 0

@@ -10,29 +10,40 @@ import string
 from collections.abc import Iterable, Sequence
 
 from modicum.artefact.about import About
-from modicum.artefact.pack import BOM, MANIFEST, SCRIPT, SIGNATURE
+from modicum.artefact.pack import BOM, MANIFEST, SIGNATURE
 from modicum.artefact.store import Artefact
 
 _ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in ".,:-/%()+="} | {"\n": " ", "\r": " "})
 
 
-def card(artefact: Artefact, about: About, *, kind: str, needs: str, proofs: Sequence[str] = ()) -> str:
-    """README.md of a bundle. `needs`: what the script needs, empty where there is no script; `proofs`: certificates' sentences."""
+def card(artefact: Artefact, about: About, *, kind: str, script: str, needs: str, proofs: Sequence[str] = ()) -> str:
+    """README.md of a bundle.
+
+    `script`: what runs it, empty where nothing does without us, and what that `needs`; `proofs`: certificates' sentences.
+    """
     parts = [
         _front(about, kind),
         f"# {_plain(about.workload or 'A specialist')}",
-        f"A small model ({kind}) that answers one kind of request in the place of a large one. It says one of a fixed list of answers, or "
-        f"leaves the request to the large model where its confidence is low.\n\nDigest: `{artefact.digest}`",
+        f"A small model ({_plain(kind)}) that answers one kind of request in the place of a large one, or leaves it to that one where its "
+        f"confidence is low.\n\nDigest: `{artefact.digest}`",
         _section("What it was made from", _made_from(about)),
         _section("What was measured", _measured(about, proofs)),
         _section("What to know before it goes anywhere", _warnings(about)),
-        _section("How to run it", _running(needs)),
+        _section("How to run it", _running(script, needs)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _front(about: About, kind: str) -> str:
-    lines = ["---", "library_name: modicum", "pipeline_tag: text-classification", "license: unknown", "tags:", f"- {kind}", "- specialist"]
+    lines = [
+        "---",
+        "library_name: modicum",
+        "pipeline_tag: text-classification",
+        "license: unknown",
+        "tags:",
+        f"- {json.dumps(kind)}",
+        "- specialist",
+    ]
     if about.bases:
         lines += ["base_model:", *(f"- {json.dumps(base.name)}" for base in about.bases), "base_model_relation: finetune"]
     return "\n".join([*lines, "---"])
@@ -65,9 +76,9 @@ def _warnings(about: About) -> Iterable[str]:
     yield "What it was certified for is its own traffic. Elsewhere its confidence means nothing before it was measured there."
 
 
-def _running(needs: str) -> Iterable[str]:
-    if needs:
-        yield f'`python {SCRIPT} "a text"` needs {needs}, and nothing of Modicum.'
+def _running(script: str, needs: str) -> Iterable[str]:
+    if script:
+        yield f'`python {script} "a text"` needs {needs}, and nothing of Modicum.'
     yield f"`modicum artefact import FOLDER` checks `{MANIFEST}`, every file that it names and, with --public-key, `{SIGNATURE}`."
     yield f"`{BOM}` is the bill of materials (CycloneDX)."
 

@@ -4,7 +4,7 @@
     specialist.json, …      the files that it names
     README.md               the model card
     bom.cdx.json            the bill of materials
-    run.py                  runs it without this program
+    run_linear.py, …        run it without this program
     model.sig               the signature over all others, where it was signed
 
 The names beside the artefact's own hold a second dot or a capital, which its own cannot.
@@ -13,6 +13,7 @@ The names beside the artefact's own hold a second dot or a capital, which its ow
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -23,10 +24,11 @@ from modicum.errors import ArtefactError
 MANIFEST = "modicum.manifest.json"
 CARD = "README.md"
 BOM = "bom.cdx.json"
-SCRIPT = "run.py"
 SIGNATURE = "model.sig"
-BESIDE = (CARD, BOM, SCRIPT, SIGNATURE)
-"""What may lie in a bundle beside the manifest and its files. Nothing here ever runs or believes it."""
+MAX_SCRIPTS = 3
+SCRIPT = re.compile(r"run_[a-z]{1,20}\.py")
+BESIDE = (CARD, BOM, SIGNATURE)
+"""What may lie in a bundle beside the manifest, its files and scripts. Nothing here ever runs or believes it."""
 
 _WHEN = (1980, 1, 1, 0, 0, 0)
 

@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from modicum.artefact.pack import BESIDE, MANIFEST
+from modicum.artefact.pack import BESIDE, MANIFEST, MAX_SCRIPTS, SCRIPT
 from modicum.artefact.store import MAX_ARTEFACT_BYTES, MAX_FILES, MAX_MANIFEST_BYTES, NAME, Artefact, check
 from modicum.errors import ArtefactError
 
-MAX_ENTRIES = MAX_FILES + 1 + len(BESIDE)
+MAX_ENTRIES = MAX_FILES + 1 + len(BESIDE) + MAX_SCRIPTS
 MAX_BESIDE_BYTES = 1024 * 1024
-MAX_BUNDLE_BYTES = MAX_ARTEFACT_BYTES + MAX_MANIFEST_BYTES + len(BESIDE) * MAX_BESIDE_BYTES
+MAX_BUNDLE_BYTES = MAX_ARTEFACT_BYTES + MAX_MANIFEST_BYTES + (len(BESIDE) + MAX_SCRIPTS) * MAX_BESIDE_BYTES
 MAX_CONTENTS_BYTES = 64 * 1024
 """Of a zip's table of contents."""
 
@@ -41,7 +41,7 @@ def open_bundle(path: Path) -> tuple[Artefact, dict[str, bytes]]:
     files = unpack(path)
     if MANIFEST not in files:
         raise ArtefactError(f"{path} holds no {MANIFEST}", hint=_HINT)
-    own = {name: data for name, data in files.items() if name != MANIFEST and name not in BESIDE}
+    own = {name: data for name, data in files.items() if NAME.fullmatch(name)}
     return check(files[MANIFEST], own), files
 
 
@@ -61,11 +61,15 @@ def limit_of(name: str) -> int:
     """The most bytes that an entry of this name may have. Raises ArtefactError for a name that no bundle holds."""
     if name == MANIFEST:
         return MAX_MANIFEST_BYTES
-    if name in BESIDE:
+    if _is_beside(name):
         return MAX_BESIDE_BYTES
     if NAME.fullmatch(name):
         return MAX_ARTEFACT_BYTES
     raise ArtefactError(f"it holds {name[:100]!a}")
+
+
+def _is_beside(name: str) -> bool:
+    return name in BESIDE or SCRIPT.fullmatch(name) is not None
 
 
 def _collect(pieces: Iterator[Piece]) -> dict[str, bytes]:

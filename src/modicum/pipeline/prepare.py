@@ -14,6 +14,7 @@ from modicum.evaluate.refuse import Supply
 from modicum.evaluate.split import Split, find_cut, split_by_time
 from modicum.evaluate.table import rare_labels, tabulate
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
+from modicum.pipeline.provenance import describe
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
 from modicum.types import Rule, Sample, Workload
@@ -60,7 +61,9 @@ def prepare(
         progress=lambda share: progress(0.1 + 0.8 * share),
     )
     # What is tested is what will run: the exported artefact, read back.
-    digest = artefacts.write(trained.files, trained.about | {"workload": workload.name})
+    learnt = [samples[i] for i in parts.train]
+    about = describe(workload, learnt, trained.about)
+    digest = artefacts.write(trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
     specialist = load(artefacts.read(digest))
 
     drawn = [samples[i] for i in parts.tune]

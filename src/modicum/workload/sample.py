@@ -33,6 +33,7 @@ def sample(workload: Workload, recognised: Recognised, call: Call, request: dict
         value=value,
         version_id=recognised.version_id,
         incumbent=call.request_model or call.response_model or "",
+        provider=call.provider,
         user_id=call.user_id,
         conversation_id=call.conversation_id,
         input_chars=segments.chars,
