@@ -7,7 +7,7 @@ the window as it was kept.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,23 +35,36 @@ ENOUGH_LABELS = 0.8
 class Looking:
     """Tests what was declared, and writes the outcome into the stores."""
 
-    def __init__(self, home: Path, control: Control, wish: Wish, *, view_version: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        control: Control,
+        wish: Wish,
+        *,
+        view_version: str,
+        proposer: str = "fit",
+        supersedes: Callable[[Route], bool] = lambda route: True,
+    ) -> None:
         self.home, self.control, self.wish, self.view_version = home, control, wish, view_version
+        self._proposer, self._supersedes = proposer, supersedes
 
     def first(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Verdict:
         """Open the window: test A, and B where labels are at hand; else ask for those that B wants."""
-        window = self._open(workload, samples, attempt, ready)
+        return self.opened(workload, {s.call_id: s for s in samples}, attempt, self._open(workload, samples, attempt, ready))
+
+    def opened(self, workload: Workload, samples: dict[str, Sample], attempt: Attempt, window: Window) -> Verdict:
+        """The same for a window whose predictions are at hand. `samples`, by call id, hold what a person is shown of a request."""
         self.control.keep_window(attempt.attempt_id, pack(window))
         table = window.table(attempt)
         if "A" in attempt.kinds:
             look = certify.look_a(attempt, table)
-            asked = self._ask(workload, attempt, table, {s.call_id: s for s in samples})
+            asked = self._ask(workload, attempt, table, samples)
             if look.rule is not None:
                 return self._propose(workload, attempt, table, look, window, None, asked)
             return self._refuse(workload, attempt, table, window, asked=asked)
         missing = self._missing(attempt, window, table)
         if missing and not self.wish.partial:
-            asked = self._ask(workload, attempt, table, {s.call_id: s for s in samples}, only=missing)
+            asked = self._ask(workload, attempt, table, samples, only=missing)
             return self._refuse(workload, attempt, table, window, asked=asked)
         return self._test_b(workload, attempt, window)
 
@@ -193,10 +206,10 @@ class Looking:
             changed_by=self.wish.actor,
         )
         for sibling in self.control.routes(workload.workload_id):
-            if sibling.state == "proposed":
+            if sibling.state == "proposed" and self._supersedes(sibling):
                 superseded = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=self.wish.actor)
                 self.control.put_route(superseded, note=f"superseded by {route.route_id}")
-        self.control.put_route(route, note="proposed by fit")
+        self.control.put_route(route, note=f"proposed by {self._proposer}")
         return Verdict(
             workload_id=workload.workload_id,
             verdict="certified",
