@@ -209,6 +209,15 @@ class FitConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyConfig:
+    """What this organisation allows."""
+
+    may_receive: tuple[str, ...] = ()
+    """Who may be sent recorded calls beside this machine: a provider's name in [providers], or a host; with "@SCOPE" behind it, calls of
+    that scope alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportConfig:
     """How `modicum report` counts money. Prices are in dollars; a rate is never fetched."""
 
@@ -246,6 +255,7 @@ class Config:
     route: RouteConfig = RouteConfig()
     fit: FitConfig = FitConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+    policy: PolicyConfig = PolicyConfig()
     report: ReportConfig = ReportConfig()
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
     """[providers.NAME], beside `upstream`."""
@@ -271,6 +281,7 @@ SECTIONS = {
     "route": RouteConfig,
     "fit": FitConfig,
     "telemetry": TelemetryConfig,
+    "policy": PolicyConfig,
     "report": ReportConfig,
 }
 NAMED = {"providers": ProviderConfig, "models": ModelConfig}
