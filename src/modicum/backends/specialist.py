@@ -24,6 +24,7 @@ KINDS = {
     "linear": ("modicum.backends.linear", "Linear"),
     "encoder": ("modicum.backends.encoder", "Encoder"),
     "chain": ("modicum.backends.chain", "Chain"),
+    "extractor": ("modicum.backends.extractor", "Extractor"),
 }
 """Kind -> the module and class that run it. Nothing that a file says is imported, only what stands here."""
 
