@@ -41,7 +41,7 @@ def check_signature(files: Mapping[str, bytes], public_key: Path) -> None:
         try:
             verifying.Config().use_elliptic_key_verifier(public_key=_there(public_key)).verify(model, signature)
         except Exception as error:  # as above
-            raise ArtefactError(f"the signature does not hold under {public_key}: {str(error)[:200]}") from None
+            raise ArtefactError(f"the signature does not hold under {public_key}: {str(error).partition(':')[0][:200]}") from None
 
 
 def _there(key: Path) -> Path:

@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": ("modicum.cli.plan", "Own hardware: what a model takes, how fast it is there, what that costs, when it pays."),
     "fit": ("modicum.cli.fit", "Build a small model for each workload and prove what it may answer."),
     "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
+    "artefact": ("modicum.cli.artefact", "Show, verify, export and import small models."),
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
     "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
     "keys": ("modicum.cli.keys", "Create, list and revoke virtual keys with limits and budgets."),

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from modicum.cli.options import Config, actor, common, existing, print_json
+from modicum.cli.options import Config, actor, common, existing, print_json, printable
 from modicum.errors import InputError, StoreError
+from modicum.pipeline.provenance import to_refit
 from modicum.report.words import count
 from modicum.store.erase import erase, matching
 from modicum.store.home import prepare
@@ -31,7 +32,8 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
     does not bring it back.
 
     A word that only these calls said goes from templates, labels and names too; a model that knows one is deleted and its route
-    switched off: `modicum workloads` and `modicum fit` make both anew. Certificates stay: their evidence holds keyed hashes, no text.
+    switched off: `modicum workloads` and `modicum fit` make both anew. Other models that learnt from the calls are listed, to be fitted
+    anew without them. Certificates stay: their evidence holds keyed hashes, no text.
     """
     which: dict[str, Any] = {"call_id": call_id, "user_id": user_id, "before": None if before is None else _moment(before)}
     if sum(value is not None for value in which.values()) != 1:
@@ -50,14 +52,20 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
     erased = [erase(home, actor=actor(), **one) for one in wanted]
     calls, models = sum(one.calls for one in erased), sum(one.models for one in erased)
     routes = tuple(route for one in erased for route in one.routes)
+    stale = to_refit(home)
     if as_json:
-        print_json({"erased": calls, "models": models, "routes": routes})
+        print_json({"erased": calls, "models": models, "routes": routes, "refit": stale})
         return
     click.echo(f"{count(calls, 'call')} erased.")
     if models:
         off = f"; switched off: {', '.join(routes)}" if routes else ""
         were = "was" if models == 1 else "were"
         click.echo(f"{count(models, 'model')} had learned words of theirs and {were} deleted{off}. Next: modicum workloads, modicum fit")
+    for one in stale:
+        learnt = f"{one.erased:,} of the {one.learnt_from:,} calls that it learnt from"
+        click.echo(
+            printable(f"To refit: {one.workload} ({one.route_id}, {one.state}): {learnt} are erased. Next: modicum fit {one.workload}")
+        )
 
 
 def _moment(text: str) -> datetime:
