@@ -27,6 +27,8 @@ MAX_BESIDE_BYTES = 1024 * 1024
 MAX_BUNDLE_BYTES = MAX_ARTEFACT_BYTES + MAX_MANIFEST_BYTES + (len(BESIDE) + MAX_SCRIPTS) * MAX_BESIDE_BYTES
 MAX_CONTENTS_BYTES = 64 * 1024
 """Of a zip's table of contents."""
+MAX_RATIO = 200
+"""Bytes out of a packed one, beyond the first megabyte: weights full of zeros stay below."""
 
 _END = b"PK\x05\x06"
 _END_BYTES = 22
@@ -48,7 +50,11 @@ def open_bundle(path: Path) -> tuple[Artefact, dict[str, bytes]]:
 def unpack(path: Path) -> dict[str, bytes]:
     """The files of a bundle, by name: a folder, a .zip or a .tar. Raises ArtefactError for anything that a bundle does not hold."""
     try:
-        return _collect(_folder(path) if path.is_dir() else _archive(_whole(path)))
+        return _collect(
+            _folder(path)
+            if path.is_dir()
+            else _archive(_plain(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), MAX_BUNDLE_BYTES, path.name))
+        )
     except FileNotFoundError:
         raise ArtefactError(f"no bundle at {path}") from None
     except OSError as error:
@@ -93,20 +99,18 @@ def _folder(path: Path) -> Iterator[Piece]:
             for entry in entries:
                 limit = limit_of(entry.name)
                 fd = os.open(entry.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-                with open(fd, "rb") as file:
-                    if not stat.S_ISREG(os.fstat(fd).st_mode):
-                        raise ArtefactError(f"{entry.name} is no plain file")
-                    yield entry.name, _read(file, limit, entry.name)
+                yield entry.name, _plain(fd, limit, entry.name)
     finally:
         os.close(folder)
 
 
-def _whole(path: Path) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def _plain(fd: int, limit: int, name: str) -> bytes:
+    """The bytes of an opened file, which is closed then."""
     with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ArtefactError("neither a folder nor a plain file")
-        return _read(file, MAX_BUNDLE_BYTES, path.name)
+        about = os.fstat(fd)
+        if not stat.S_ISREG(about.st_mode):
+            raise ArtefactError(f"{name} is no plain file")
+        return _read(file, min(limit, about.st_size), name)
 
 
 def _read(file: IO[bytes], limit: int, name: str) -> bytes:
@@ -139,7 +143,9 @@ def _zip(data: bytes) -> Iterator[Piece]:
                     raise ArtefactError(f"{entry.filename} is encrypted, or no plain file")
                 if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise ArtefactError(f"{entry.filename} is packed in a way that is not allowed")
-                with archive.open(entry) as file:
+                if entry.file_size > min(limit, MAX_RATIO * entry.compress_size + MAX_BESIDE_BYTES):
+                    raise ArtefactError(f"{entry.filename} would unpack to {entry.file_size} bytes")
+                with archive.open(entry) as file:  # gives no more bytes than the entry says
                     yield entry.filename, _read(file, limit, entry.filename)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, struct.error) as error:
         raise ArtefactError(f"not a zip: {str(error)[:100]}") from None
