@@ -63,7 +63,9 @@ async def ask(
     try:
         while (deployment := await attempts.next()) is not None:
             spoken = deployment.speaks(endpoint) or endpoint
-            body = msgspec.json.encode(worded(request, endpoint, deployment, answer_schema=answer_schema))
+            left_out = upstreams.settings(deployment.provider).leave_out
+            told = {name: value for name, value in request.items() if name not in left_out}
+            body = msgspec.json.encode(worded(told, endpoint, deployment, answer_schema=answer_schema))
             began = time.perf_counter()
             try:
                 reply = await upstreams.send(deployment, spoken, body, deadline=attempts.deadline)

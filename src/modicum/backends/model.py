@@ -36,6 +36,8 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """The name that its answers gave, where they all gave one."""
     answer_schema: dict[str, Any] | None = None
     """What its answers were held to; None: nothing."""
+    whole_bodies: bool = False
+    """It was asked with requests as they came; else with what the redactor leaves of them."""
     labels: list[str] = []  # msgspec copies it
     """All that can be read from its answers; empty where that is no list."""
 
@@ -46,8 +48,8 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def is_asked_as(self, other: ModelStage) -> bool:
         """The same model, asked in the same words."""
-        mine = (self.provider, self.url, self.model, self.answer_schema)
-        return mine == (other.provider, other.url, other.model, other.answer_schema)
+        mine = (self.provider, self.url, self.model, self.answer_schema, self.whole_bodies)
+        return mine == (other.provider, other.url, other.model, other.answer_schema, other.whole_bodies)
 
     def files(self) -> dict[str, bytes]:
         """For `Artefacts.write`."""

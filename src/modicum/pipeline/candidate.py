@@ -1,0 +1,124 @@
+"""Whom a trial asks: one deployment of one model, where its calls would go, and whether the operator lets them.
+
+Nothing is sent here. A loopback address is this machine; anything else must be named in `[policy] may_receive`, for the scope that the
+calls are of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from modicum.backends.asking import can_constrain
+from modicum.backends.facts import all_facts
+from modicum.backends.hosted import is_loopback
+from modicum.backends.model import ModelStage
+from modicum.backends.names import Names
+from modicum.backends.upstreams import Deployment, Target
+from modicum.catalog.card import Card
+from modicum.catalog.cards import Cards
+from modicum.config import Config, RetryConfig
+from modicum.errors import ConfigError
+from modicum.types import Contract
+from modicum.workload.schema import answer_schema
+
+PATIENCE = RetryConfig(tries=6, total_timeout_s=0.0, longest_wait_s=120.0, budget_share=100.0, breaker_failures=10**9)
+"""A trial has time: what a gateway gives up on, it waits for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One model at one place."""
+
+    asked: str
+    """As the operator named it."""
+    target: Target
+    url: str
+    host: str
+    """Where calls go; empty: nowhere, it is this machine."""
+    card: Card | None
+    """What the catalogue knows of it."""
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.target.deployments[0]
+
+    @property
+    def here(self) -> bool:
+        return not self.host
+
+    def may_receive(self, allowed: Iterable[str], scope: str) -> bool:
+        """May calls of this scope be sent to it?"""
+        wanted = {self.deployment.provider.casefold(), self.host.casefold()}
+        for entry in allowed:
+            name, at, only = entry.partition("@")
+            if name.strip().casefold() in wanted and (not at or only.strip() == scope):
+                return True
+        return self.here
+
+    def stage(self, contract: Contract, *, constrain: bool, whole: bool = False) -> ModelStage:
+        """How it is asked in place of an incumbent with this contract."""
+        schema = answer_schema(contract) if constrain and self.constrains else None
+        return ModelStage(
+            provider=self.deployment.provider,
+            provider_kind=self.deployment.kind,
+            url=self.url,
+            model=self.deployment.model,
+            answer_schema=schema,
+            whole_bodies=whole,
+            labels=list(contract.labels),
+        )
+
+    @property
+    def constrains(self) -> bool:
+        """It can be held to a schema; where the catalogue says that it cannot, it is not."""
+        abilities = self.card.abilities if self.card is not None else None
+        return can_constrain(self.deployment) and not (abilities is not None and abilities.structured is False)
+
+    def cannot(self, *, images: bool, tools: bool, longest_tokens: int, schema: bool) -> tuple[str, ...]:
+        """What calls of a workload want and the catalogue says that it cannot do. Nothing where the catalogue does not know it."""
+        if self.card is None:
+            return ("a schema",) if schema and not self.constrains else ()
+        found, abilities, limits = [], self.card.abilities, self.card.limits
+        longest = limits.longest_input_tokens if limits is not None else None
+        if longest is not None and longest_tokens > longest:
+            found.append(f"context of {longest_tokens:,} tokens (takes {longest:,})")
+        if images and abilities is not None and "image" not in abilities.inputs:
+            found.append("images")
+        if tools and abilities is not None and abilities.tools is False:
+            found.append("tools")
+        if schema and not self.constrains:
+            found.append("a schema")
+        return tuple(found)
+
+
+def find_candidate(config: Config, model: str) -> Candidate:
+    """The one deployment that a name stands for. Raises ConfigError, NotFoundError."""
+    kind, slash, _ = model.partition("/")
+    names = Names(config)
+    if slash and kind in all_facts() and kind not in names.providers and model not in names.names():
+        raise ConfigError(f"no provider '{kind}' is configured", hint=f"[providers.{kind}]  (docs/providers.md has what each needs)")
+    target = names.target(model)
+    if len(target.deployments) != 1:
+        listed = ", ".join(one.name for one in target.deployments)
+        raise ConfigError(f"'{model}' stands for {len(target.deployments)} deployments, and a trial is of one", hint=f"say one of {listed}")
+    deployment = target.deployments[0]
+    url = names.providers[deployment.provider].url
+    return Candidate(
+        asked=model,
+        target=dataclasses.replace(target, name=deployment.name, fallbacks=()),
+        url=url,
+        host=_host(deployment, url),
+        card=Cards.open(config.home, config.prices).of(deployment.kind, deployment.model),
+    )
+
+
+def _host(deployment: Deployment, url: str) -> str:
+    """Who is sent the calls, by name; empty where they stay here. Ollama passes what it calls cloud models on to its maker."""
+    if deployment.kind == "ollama" and deployment.model.endswith(("-cloud", ":cloud")):
+        return "ollama.com"
+    if is_loopback(url):
+        return ""
+    authority = url.partition("://")[2].partition("/")[0]
+    return authority.partition("]")[0].removeprefix("[") if authority.startswith("[") else authority.partition(":")[0]
