@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from modicum.cli.progress import bar
 from modicum.errors import ConfigError, NotFoundError
 from modicum.evaluate.labels import read_labels
 from modicum.pipeline.candidate import Candidate, find_candidate
+from modicum.pipeline.errand import Errand, Planner
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.trial import Tried
-from modicum.pipeline.trying import Errand, Trial
+from modicum.pipeline.trying import Trial
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.types import Workload
@@ -77,12 +79,10 @@ def command(
     chosen, replacing = _chosen(config, workloads, refs, replaced)
     fit = config.fit
     if margin is not None:
-        import dataclasses
-
         fit = dataclasses.replace(fit, margin=margin)
     labels = read_labels(gold.open("rb")) if gold is not None else {}
     wish = Wish(fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, partial=partial, actor=actor())
-    trial = Trial(
+    planner = Planner(
         config,
         candidate,
         wish,
@@ -92,11 +92,12 @@ def command(
         constrain=not no_schema,
         replacing=replacing,
     )
+    trial = Trial(planner)
     with bar("looking at calls") as progress:
         errands = []
         for number, workload in enumerate(chosen):
             progress(number / len(chosen), workload.name)
-            errands.append(trial.plan(workload))
+            errands.append(planner.plan(workload))
     _allowed(candidate, errands)
     if not as_json:
         _announce(candidate, errands, budget, whole=whole)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from modicum.artefact import Artefacts
+from modicum.backends.model import model_of
 from modicum.config import Config
-from modicum.errors import NotFoundError, RouteError
+from modicum.errors import ArtefactError, NotFoundError, RouteError
 from modicum.store import snapshot
 from modicum.store.control import Control
 from modicum.store.snapshot import LiveRoute, Snapshot
@@ -60,6 +63,7 @@ def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str
     now = datetime.now(UTC)
     if state in ("shadow", "on"):
         _check(control, route, now)
+        _can_serve(config, route)
         for sibling in control.routes(route.workload_id):
             if sibling.route_id != route.route_id and sibling.state in ("shadow", "on"):
                 replaced = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=actor)
@@ -84,6 +88,17 @@ def _check(control: Control, route: Route, now: datetime) -> None:
             f"{workload.contract.discarded_share:.0%} of the answers of '{workload.name}' say more than what is read from them",
             hint=f"`modicum workloads set {workload.workload_id} --read {as_what(workload)}` if readers can do without the rest",
         )
+
+
+def _can_serve(config: Config, route: Route) -> None:
+    """Raise RouteError for a stage that the gateway does not run."""
+    with suppress(ArtefactError):  # what is missing or damaged is told by the day, which goes to the incumbent
+        model = model_of(Artefacts(config.home / "artefacts").read(route.artefact_digest))
+        if model is not None:
+            raise RouteError(
+                f"its stage is another model ({model.name}), which the gateway does not ask yet",
+                hint=f"its certificate stands: name {model.name} as the model in your application, or in [models]",
+            )
 
 
 def as_what(workload: Workload) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, cast
+from typing import Literal
 
 from modicum.evaluate.refuse import Refusal
 from modicum.evaluate.trials import Measured
@@ -48,13 +48,13 @@ class Tried:
     route_id: str | None = None
 
 
-def settled(workload: Workload, verdict: str, reason: str) -> Tried:
+def settled(workload: Workload, verdict: TrialVerdict, reason: str) -> Tried:
     """A row of a workload that was not asked about."""
     return Tried(
         workload_id=workload.workload_id,
         workload=workload.name,
         scope=workload.scope,
-        verdict=cast(TrialVerdict, verdict),
+        verdict=verdict,
         reason=reason,
         incumbents=workload.incumbents,
     )
@@ -62,7 +62,7 @@ def settled(workload: Workload, verdict: str, reason: str) -> Tried:
 
 def conclude(
     workload: Workload,
-    word: str,
+    word: TrialVerdict,
     why: Verdict | Refusal | str,
     measured: Measured,
     *,
@@ -79,12 +79,12 @@ def conclude(
         interval = None if told.low_usd_month is None or told.high_usd_month is None else (told.low_usd_month, told.high_usd_month)
     reason = why if isinstance(why, str) else why.reason
     if word == "cannot" and measured.errors:
-        reason = f"it gave no answer that can be read: {measured.errors[0][0]}"
+        reason = f"{reason}: {measured.errors[0][0]}"
     return Tried(
         workload_id=workload.workload_id,
         workload=workload.name,
         scope=workload.scope,
-        verdict=cast(TrialVerdict, word),
+        verdict=word,
         reason=reason,
         needs_calls=None if isinstance(why, str) else why.needs_calls,
         needs_days=None if isinstance(why, str) else why.needs_days,
