@@ -1,0 +1,330 @@
+"""Trying another model: what it proves, what it keeps, what it may not do. Servers are scripted and on loopback."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from modicum.artefact import Artefacts
+from modicum.backends.model import model_of
+from modicum.config import Config, FitConfig, PolicyConfig, ProviderConfig, StoreConfig
+from modicum.errors import ConfigError, RouteError
+from modicum.evaluate.evidence import certificate_file, verify
+from modicum.evaluate.labels import Label
+from modicum.intake import Options
+from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.candidate import find_candidate
+from modicum.pipeline.errand import Errand, Planner
+from modicum.pipeline.find import find
+from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.switching import switch
+from modicum.pipeline.trial import Tried
+from modicum.pipeline.trying import Trial
+from modicum.pipeline.wish import Wish
+from modicum.store.calls import Calls
+from modicum.store.control import Control
+from modicum.types import Workload
+from tests.pipeline import traffic
+from tests.pipeline.model_server import ModelServer
+
+WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
+PRICE = {"input_usd_mtok": "100", "output_usd_mtok": "400"}
+A_CALL = Decimal("0.0064")
+"""What one answer of the server costs at this price: 60 tokens in, 1 out."""
+
+
+def filled(folder: Path, records: list[dict[str, Any]]) -> Path:
+    home = folder / "home"
+    config = Config(store=StoreConfig(home=home))
+    bring_in(config, [traffic.write(folder / "log.jsonl", records)], Options())
+    find(config)
+    return home
+
+
+@pytest.fixture(scope="module")
+def parcels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose incumbent makes no mistake."""
+    return filled(tmp_path_factory.mktemp("parcels"), [row for row, _ in traffic.sorted_messages(320)])
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as running:
+        yield running
+
+
+def settings(home: Path, tmp_path: Path, server: ModelServer, **more: Any) -> Config:
+    """A copy of the home, with the server as a provider of one's own."""
+    shutil.copytree(home, tmp_path / "home")
+    provider = ProviderConfig(kind="openai_compatible", url=server.url, auth="none")
+    config = Config(store=StoreConfig(home=tmp_path / "home"), providers={"own": provider})
+    return dataclasses.replace(config, **more)
+
+
+def trial(config: Config, model: str = "own/good", wish: Wish = WISH, *, budget: str = "100", **more: Any) -> tuple[Planner, Trial]:
+    planner = Planner(config, find_candidate(config, model), wish, Purse(budget_usd=Decimal(budget)), **more)
+    return planner, Trial(planner)
+
+
+def only(config: Config) -> Workload:
+    (workload,) = Control(config.home).workloads()
+    return workload
+
+
+def tried(config: Config, model: str = "own/good", wish: Wish = WISH, **more: Any) -> Tried:
+    planner, running = trial(config, model, wish, **more)
+    return running.run(planner.plan(only(config)))
+
+
+def planned(config: Config, model: str = "own/good", **more: Any) -> Errand:
+    return trial(config, model, **more)[0].plan(only(config))
+
+
+# ----------------------------------------------------------------------------------------------------------- verdicts
+
+
+def test_a_model_that_does_the_job_is_certified_and_proposed(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server, prices={"own/good": PRICE})
+    found = tried(config)
+    assert (found.verdict, found.kind) == ("certified", "A"), found.reason
+    assert found.measured is not None and found.measured.agreement == 1.0 and found.measured.answered == 1.0
+    assert found.measured.cost_usd == A_CALL and found.saving_interval is not None
+    control = Control(config.home)
+    (certificate,), (route,) = control.certificates(), control.routes()
+    assert route.state == "proposed" and route.certificate_id == certificate.certificate_id
+    assert certificate.accepted == certificate.groups and certificate.cover.incumbents == ("gpt-4o",)
+    assert certificate.saving.usd_month is not None and certificate.saving.usd_month < 0, "it is dearer than what it would replace"
+    (attempt,) = control.attempts(found.workload_id)
+    assert attempt.created_at < certificate.created_at
+    assert verify(certificate_file(certificate, control.evidence(certificate.certificate_id))).holds
+    model = model_of(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
+    assert model is not None and (model.name, model.revision) == ("own/good", "good-2026-01")
+
+
+def test_only_the_model_is_swapped(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    tried(config, calls=40)
+    recorded = {msgspec.json.decode(call.request or b"")["messages"][1]["content"] for call in Calls(config.home).scan()}
+    for request in server.requests:
+        assert request.keys() == {"model", "messages"} and request["model"] == "good"
+        assert request["messages"][0] == {"role": "system", "content": traffic.SYSTEM}
+        assert request["messages"][1]["content"] in recorded
+
+
+def test_the_gateway_refuses_a_route_that_it_cannot_run(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    found = tried(config)
+    for state in ("shadow", "on"):
+        with pytest.raises(RouteError, match="another model"):
+            switch(config, found.workload, state, actor="ann")  # type: ignore[arg-type]
+
+
+def test_a_bad_model_costs_a_pilot_and_opens_nothing(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    found = tried(config, "own/bad")
+    assert found.verdict == "differs" and found.measured is not None and found.measured.agreement_interval is not None
+    assert found.measured.agreement_interval[1] < 0.6 and len(server.requests) == 40
+    assert Control(config.home).attempts(found.workload_id) == [] and Control(config.home).routes() == []
+
+
+def test_answers_that_cannot_be_read_are_none(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    found = tried(settings(parcels, tmp_path, server), "own/mute")
+    assert found.verdict == "cannot" and found.measured is not None and found.measured.answered == 0
+
+
+def test_a_few_unreadable_answers_go_to_the_incumbent(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    from tests.pipeline.model_server import sorts
+
+    server.answers["coy"] = lambda request: "I cannot say." if "Tuesday" in request["messages"][1]["content"] else sorts(request)
+    config = settings(parcels, tmp_path, server)
+    found = tried(config, "own/coy")
+    assert found.verdict == "certified" and found.coverage is not None and 0.4 < found.coverage < 0.95
+    (certificate,) = Control(config.home).certificates()
+    assert certificate.errors == 0 and certificate.accepted < certificate.groups
+
+
+def test_a_flaky_server_is_asked_again(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    found = tried(settings(parcels, tmp_path, server), "own/flaky", calls=60)
+    assert server.by_status[429] and server.by_status[500]
+    assert found.measured is not None and found.measured.agreement == 1.0 and not found.measured.errors
+    assert server.most_at_once <= 8
+
+
+def test_too_few_calls_say_how_many_more(tmp_path: Path, server: ModelServer) -> None:
+    home = filled(tmp_path / "few", [row for row, _ in traffic.sorted_messages(60)]) if not (tmp_path / "few").mkdir() else tmp_path
+    found = tried(settings(home, tmp_path, server))
+    assert found.verdict == "unproven" and found.needs_calls is not None and found.needs_calls > 20
+
+
+# --------------------------------------------------------------------------------------------------- kept and resumed
+
+
+def test_nothing_is_asked_twice(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    first = tried(config)
+    asked = len(server.requests)
+    again = tried(config)
+    assert len(server.requests) == asked
+    assert (again.verdict, again.certificate_id) == (first.verdict, first.certificate_id)
+    assert planned(config).bill.calls == planned(config).bill.known
+
+
+def test_the_budget_stops_it_and_it_goes_on_later(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server, prices={"own/good": PRICE})
+    planner, running = trial(config, budget="1")
+    found = running.run(planner.plan(only(config)))
+    assert found.verdict == "unproven" and "budget" in found.reason
+    assert 0 < planner.inquiry.purse.spent_usd <= 1 and planner.inquiry.purse.spent_usd == A_CALL * len(server.requests)
+    (attempt,) = Control(config.home).attempts(found.workload_id)
+    asked = len(server.requests)
+    later = tried(config)
+    assert later.verdict == "certified" and [a.attempt_id for a in Control(config.home).attempts(found.workload_id)] == [attempt.attempt_id]
+    assert len(server.requests) - asked == attempt.groups + 40 - asked, "only what was missing"
+
+
+def test_ctrl_c_loses_nothing(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+
+    def interrupt(number: int) -> None:
+        if number == 100:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    server.on_request = interrupt
+    server.delay_s = 0.005
+    with pytest.raises(KeyboardInterrupt):
+        tried(config)
+    server.on_request = lambda number: None
+    before = len(server.requests)
+    assert 100 <= before < 150
+    assert planned(config).bill.known == before - 40, "all that was asked of the window is kept; the pilot is done"
+    assert tried(config).verdict == "certified"
+    assert len({msgspec.json.encode(request) for request in server.requests}) == len(server.requests), "no call twice"
+    assert threading.active_count() < 50
+
+
+def test_a_server_that_goes_away_ends_the_run_and_not_the_trial(parcels: Path, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        config = settings(parcels, tmp_path, server)
+        found = tried(config, "own/absent")
+        assert found.verdict == "unproven" and "404" in found.reason and len(server.requests) <= 8
+        assert planned(config, "own/absent").bill.known == 0, "that is no answer to any call"
+
+
+def test_erasing_a_call_erases_what_was_answered_to_it(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    tried(config, calls=40)
+    errand = planned(config, calls=40)
+    before = errand.bill.known
+    Calls(config.home).erase(call_id=errand.asked[0])
+    assert before and planned(config, calls=40).bill.known in (before - 1, before)
+    from modicum.store.answers import Answers
+
+    assert Answers(config.home).of(trial(config)[0].inquiry.key(errand.stage), [errand.asked[0]]) == {}
+
+
+# ------------------------------------------------------------------------------------------------------------- labels
+
+
+def test_labels_complete_what_differs(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    rows = list(traffic.sorted_messages(700, wrong=0.2))
+    home = filled(tmp_path / "log", [row for row, _ in rows])
+    config = settings(home, tmp_path, server)
+    first = tried(config)
+    assert first.verdict in ("differs", "unproven") and first.request_file is not None, first
+    lines = [msgspec.json.decode(line) for line in Path(first.request_file).read_bytes().splitlines()]
+    assert set(lines[0]) == {"id", "slots", "a", "b", "verdict"}
+    gold = {row["response"]["id"]: Label(gold=label) for row, label in rows}
+    asked = len(server.requests)
+    second = tried(config, wish=dataclasses.replace(WISH, labels=gold))
+    assert (second.verdict, second.kind) == ("certified", "B") and second.judged is not None and second.judged < 0
+    assert len(server.requests) == asked
+
+
+def test_texts_are_judged_blind(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    home = filled(tmp_path / "log", list(traffic.poems(420)))
+    server.answers["poet"] = lambda request: f"A verse on {request['messages'][1]['content'][9:40]}"
+    config = settings(home, tmp_path, server)
+    assert "margin" in tried(config, "own/poet").reason
+    wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
+    first = tried(config, "own/poet", wish)
+    assert first.request_file is not None and first.measured is not None and first.measured.agreement is None, first
+    requests = [msgspec.json.decode(line) for line in Path(first.request_file).read_bytes().splitlines()]
+    sides = ["a" if request["a"].startswith("A verse on") else "b" for request in requests]
+    assert 0.3 < sides.count("a") / len(sides) < 0.7, "which side is whose is drawn"
+    window = Control(config.home).window(Control(config.home).attempts(first.workload_id)[0].attempt_id) or b""
+    assert b"verse" not in window, "what is tested holds no text"
+    better = {r["id"]: Label(verdict=side) for r, side in zip(requests, sides, strict=True)}  # type: ignore[arg-type]
+    second = tried(config, "own/poet", dataclasses.replace(wish, labels=better))
+    assert (second.verdict, second.kind) == ("certified", "B"), second.reason
+    (certificate,) = Control(config.home).certificates()
+    assert "blind judgement" in certificate.sentence
+    assert verify(certificate_file(certificate, Control(config.home).evidence(certificate.certificate_id))).holds
+
+
+def test_a_text_that_loses_every_comparison_is_worse(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    home = filled(tmp_path / "log", list(traffic.poems(420)))
+    server.answers["poet"] = lambda request: f"A verse on {request['messages'][1]['content'][9:40]}"
+    config = settings(home, tmp_path, server)
+    wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
+    first = tried(config, "own/poet", wish)
+    assert first.request_file is not None
+    requests = [msgspec.json.decode(line) for line in Path(first.request_file).read_bytes().splitlines()]
+    lost = {r["id"]: Label(verdict="b" if r["a"].startswith("A verse on") else "a") for r in requests}
+    assert tried(config, "own/poet", dataclasses.replace(wish, labels=lost)).verdict == "worse"
+
+
+# ------------------------------------------------------------------------------------------------------------ privacy
+
+
+def test_nothing_leaves_unless_the_destination_is_named(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    away = ProviderConfig(kind="openai_compatible", url="http://models.example.test/v1", auth="none")
+    config = dataclasses.replace(config, providers={"away": away})
+    errand = planned(config, "away/good")
+    assert errand.done is not None and errand.done.verdict == "refused" and "may_receive" in errand.done.reason
+    for named in ("away", "models.example.test", "away@default"):
+        allowed = dataclasses.replace(config, policy=PolicyConfig(may_receive=(named,)))
+        assert planned(allowed, "away/good").done is None
+    for other in ("example.test", "away@acme", "own"):
+        allowed = dataclasses.replace(config, policy=PolicyConfig(may_receive=(other,)))
+        assert planned(allowed, "away/good").done is not None
+
+
+def test_what_ollama_passes_on_to_its_maker_is_not_this_machine(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = settings(parcels, tmp_path, server)
+    config = dataclasses.replace(config, providers={"ollama": ProviderConfig(kind="ollama", url=server.url)})
+    assert find_candidate(config, "ollama/llama3.2").here
+    assert find_candidate(config, "ollama/gpt-oss:120b-cloud").host == "ollama.com"
+
+
+def test_what_is_sent_is_redacted_and_counted(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    rows = [row for row, _ in traffic.sorted_messages(300)]
+    for number, row in enumerate(rows):
+        row["request"]["user"] = f"user-{number % 7}"
+        row["request"]["messages"][1]["content"] += f" write to ann{number}@example.com"
+    home = filled(tmp_path / "log", rows)
+    config = settings(home, tmp_path, server)
+    errand = planned(config, calls=40)
+    assert errand.bill.findings == {"EMAIL": errand.bill.calls} and errand.bill.redacted == errand.bill.calls
+    tried(config, calls=40)
+    sent = msgspec.json.encode(server.requests)
+    assert server.requests and b"@example.com" not in sent and b"<EMAIL_1>" in sent and b"user-" not in sent
+
+
+def test_a_provider_that_is_not_configured_is_named(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    with pytest.raises(ConfigError, match="no provider 'vllm'"):
+        find_candidate(settings(parcels, tmp_path, server), "vllm/some-model")
