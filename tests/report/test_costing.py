@@ -15,14 +15,17 @@ import pytest
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost, tiers
 from modicum.catalog.compiled import compiled
+from modicum.catalog.contexts import context_tokens, is_possible
 from modicum.catalog.listed import Listed
 from modicum.config import Config, load
 from modicum.report.costing import NO_MODEL, cost_of, list_cost, model_of
 from modicum.report.gather import gather
+from modicum.report.invoiced import held_against
 from modicum.report.ladder.bill import bill
 from modicum.report.look import traffic
 from modicum.report.money import spend_by
-from modicum.report.spend import spend, with_cost
+from modicum.report.quality import gaps
+from modicum.report.spend import spend, spend_by_workload, with_cost
 from modicum.report.unseen import handed_out
 from modicum.store.alike import STEPS
 from modicum.store.calls import Calls
@@ -93,6 +96,11 @@ def one_by_one(calls: list[Call], catalogue: Catalogue) -> tuple[Decimal, int]:
         if call.status and call.status >= 400 and call.status != 499 and call.usage.input_tokens is None:
             continue
         found = None
+        longest = max(call.usage.input_tokens or 0, call.usage.output_tokens or 0)
+        names, day = (call.response_model, call.request_model), call.started_at.date()
+        if not is_possible(longest, names, day, catalogue, provider=call.provider):
+            unknown += 1
+            continue
         for model in dict.fromkeys((call.response_model, call.request_model)):
             price = model and tiers.price(
                 catalogue,
@@ -210,6 +218,80 @@ def test_a_bill_keeps_what_a_contract_takes_off_and_what_a_cache_answers() -> No
     assert elsewhere is not None and elsewhere.by_day.tolist() == [0.6, 0.0], "a cache in front answers for any model behind it"
     free = bill([cached], [FIRST], catalogue).at(lambda _: half)
     assert free is not None and free.usd_call == Decimal("0.006"), "where all is free today, another model is not"
+
+
+def long_call(tokens: int, number: int = 0, **fields: Any) -> Call:
+    defaults: dict[str, Any] = {
+        "call_id": new_call_id(),
+        "started_at": START + timedelta(minutes=number),
+        "conversation_id": "talk",
+        "request_model": "gpt-4o",
+        "status": 200,
+        "usage": Usage(input_tokens=tokens, output_tokens=10),
+    }
+    return Call(**(defaults | fields))
+
+
+@pytest.mark.parametrize("compacted", [True, False])
+def test_a_usage_that_cannot_be_is_set_aside_everywhere(tmp_path: Path, compacted: bool) -> None:
+    """One log line of 10^12 tokens must not make a bill of millions, nor take the sound calls of its day with it."""
+    config = load(None, flags={"store.home": tmp_path / "home"})
+    sound = [long_call(1_000, number) for number in range(40)] + [long_call(200_000)]
+    wrong = [
+        long_call(10**12),
+        long_call(300_000),  # more than twice of what gpt-4o takes
+        long_call(9, usage=Usage(input_tokens=9, output_tokens=10**9)),
+        long_call(10**8, request_model="nobody-knows-it"),
+        long_call(9, usage=Usage(input_tokens=9, output_tokens=1, cache_read_tokens=10)),
+    ]
+    paid = long_call(10**12, cost_usd=Decimal("0.25"))
+    kept(config, [*sound, *wrong, paid], compacted=compacted)
+    right = Decimal(41 * 10) * 10 / 10**6 + Decimal(240_000) * Decimal("2.5") / 10**6 + Decimal("0.25")
+
+    report = gather(config)
+    assert report.totals.spend_usd == right
+    assert (report.totals.impossible_calls, report.totals.unpriced_calls, report.totals.calls_without_usage) == (5, 5, 0)
+    (gap,) = (gap for gap in gaps(report) if gap.name == "whose usage cannot be")
+    assert gap.number == 5 and gap.matters
+    assert not any(gap.number for gap in gaps(report) if gap.name == "of unknown price")
+    assert any("a usage that cannot be" in note for note in report.notes)
+
+    lines = spend_by(config, ["model"])
+    assert sum(line.cost_usd or 0 for line in lines) == right
+    assert sum(line.input_tokens for line in lines) == 240_000 and sum(line.calls_of_unknown_cost for line in lines) == 5
+
+    found = traffic(config)
+    assert found.conversation_spend_usd == right and found.conversations[0].input_tokens == 240_000
+    assert all((its.input_tokens_p95 or 0) < 10**7 for its in found.workloads.values())
+
+    invoice = tmp_path / "usage.json"
+    invoice.write_text(
+        '{"object": "page", "data": [{"object": "bucket", "start_time": 1790812800, "end_time": 1790899200, "results": [{"object":'
+        ' "organization.usage.completions.result", "input_tokens": 240000, "output_tokens": 410, "input_cached_tokens": 0,'
+        ' "num_model_requests": 41, "model": "gpt-4o"}]}], "has_more": false}'
+    )
+    reconciled, _ = held_against(config, [invoice])
+    assert reconciled.recorded_usd == right
+
+
+def test_a_workload_is_listed_without_what_cannot_be() -> None:
+    config = Config()
+    rows = [
+        row(request_model="gpt-4o", response_model=None, longest=1_200),
+        row(1, request_model="gpt-4o", response_model=None, longest=10**7),
+    ]
+    assert spend_by_workload(config, rows) == {"w1": Decimal("0.35")}
+
+
+def test_how_long_a_call_can_be() -> None:
+    catalogue, day = Catalogue({"own": {"input_usd_mtok": "1", "output_usd_mtok": "1", "source": "ours"}}), date(2026, 10, 1)
+    assert context_tokens("gpt-4o") == 128_000 == context_tokens("openai/gpt-4o-2024-08-06") and context_tokens("own") is None
+    assert is_possible(256_000, ("gpt-4o",), day, catalogue) and not is_possible(256_001, ("gpt-4o",), day, catalogue)
+    assert not is_possible(300_000, ("a-deployment", "gpt-4o"), day, catalogue)
+    assert is_possible(900_000, ("gemini-2.5-flash", "gpt-4o"), day, catalogue), "an alias in front of a longer model"
+    assert is_possible(5_000_000, ("own", None), day, catalogue) and is_possible(5_000_000, (), day, catalogue)
+    assert is_possible(900_000, ("claude-sonnet-4-5",), day, catalogue), "the list sells inputs that the card does not know of"
+    assert is_possible(8_192, ("bert-base",), day, catalogue)
 
 
 def test_nothing_of_no_calls_is_known_to_be_nothing() -> None:

@@ -39,12 +39,36 @@ def test_as_a_command(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(sample())
     shown = CliRunner().invoke(cli, ["report", "--declare", str(path), "--home", str(tmp_path / "none")], catch_exceptions=False)
-    assert shown.exit_code == 0 and "workload (declared)" in shown.output and "合同摘要" in shown.output
+    assert shown.exit_code == 0 and "declared, not measured" in shown.output and "合同摘要" in shown.output
     assert not (tmp_path / "none").exists()
     told = CliRunner().invoke(cli, ["report", "--declare", "-", "--format", "json"], input=sample(), catch_exceptions=False)
     assert json.loads(told.output)["ground"] == "declared" and len(json.loads(told.output)["workloads"]) == 3
     both = CliRunner().invoke(cli, ["report", "--declare", str(path), "x.jsonl"], catch_exceptions=False)
     assert both.exit_code == 2 and "in the place of logs" in both.output
+
+
+def test_the_terminal_shows_the_page_of_a_log(tmp_path: Path) -> None:
+    """The three figures, the dearest, the budget on whichever side of it, in one currency."""
+    path = tmp_path / "list.csv"
+    path.write_text(HEAD + "a,classify,100000,1000,100,gpt-4o\nb,extract,1000,10.5,0.25,gpt-4o\nc,generate,5,1,1,nobody-knows\n")
+
+    def run(*args: str) -> tuple[int, str]:
+        money = ("--currency", "MYR", "--rate", "4.7", "--home", str(tmp_path / "none"))
+        found = CliRunner().invoke(cli, ["report", "--declare", str(path), *money, *args], catch_exceptions=False)
+        return found.exit_code, " ".join(found.stdout.split())
+
+    code, text = run()
+    assert code == 0 and "$" not in text and "Budget" not in text
+    assert "could be saved, by price" in text and "up to RM" in text
+    assert "the dearest spend a month could go to saving a month, net once how well known" in text
+    assert "Every figure here is declared" in text and "No price is known for nobody-knows" in text
+    assert "in this period" not in text and "a month, declared" in text
+    code, text = run("--threshold", "MYR 9000", "--fail-over-budget")
+    assert code == 0 and "Budget: RM 1,645 a month of RM 9,000 allowed: 18 %, without 5 calls of unknown cost." in text
+    code, text = run("--threshold", "MYR 1000", "--fail-over-budget")
+    assert code == 3 and "Budget: Over budget: RM 1,645 a month of RM 1,000 allowed, RM 645 too much." in text
+    code, text = run("--full")
+    assert code == 0 and text.count("Every figure here is declared") == 1 and "could go to" in text
 
 
 def test_asked_row_by_row() -> None:

@@ -1,4 +1,4 @@
-"""`modicum report --declare`: what declared workloads cost, from a file or asked for row by row."""
+"""`modicum report --declare`: declared workloads from a file or asked for row by row, priced. The report prints them as it prints calls."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import click
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
-from modicum.cli.options import Config, console, print_json, print_table, printable
+from modicum.cli.options import Config, printable
 from modicum.errors import NotEnoughDataError
 from modicum.intake import declared
 from modicum.intake.declared import Declared
-from modicum.report import words
 from modicum.report.declared import DeclaredReport, declared_report
 from modicum.report.ladder import LadderSettings, declared_ladders
-from modicum.report.ladder.text import SHOWN, table
 
 _ASKED = (
     ("task", "Kind of task (classify, extract, summarise, ... ; empty: unsure)"),
@@ -33,19 +31,14 @@ _RIGHT = {"name": "x", "task": "", "calls_month": "1", "input_tokens": "1", "out
 """A row that nothing is wrong with, so that one answer can be looked at alone."""
 
 
-def show(path: Path, config: Config, *, as_json: bool) -> DeclaredReport:
-    """Print the report on a declared list, and return it; `-` on a terminal asks for its rows. Raises LogFormatError."""
+def listed(path: Path, config: Config) -> DeclaredReport:
+    """What a declared list costs and what could take it over; `-` on a terminal asks for its rows. Raises LogFormatError."""
     rows = ask() if str(path) == "-" and sys.stdin.isatty() else declared.read(path)
     now, catalogue = datetime.now(UTC), Catalogue(*priced(config))
     found = declared_report(rows, catalogue, today=now.date())
     cards, settings = Cards.open(config.home, priced(config)[0]), LadderSettings.of(config)
     ladders = {its.workload_id: its for its in declared_ladders(rows, cards=cards, catalogue=catalogue, settings=settings, now=now)}
-    found = replace(found, ladders=tuple(ladders[line.name] for line in found.workloads))
-    if as_json:
-        print_json(found)
-    else:
-        _print(found)
-    return found
+    return replace(found, ladders=tuple(ladders[line.name] for line in found.workloads))
 
 
 def ask() -> tuple[Declared, ...]:
@@ -76,35 +69,3 @@ def _answer(field: str, text: str, taken: set[str]) -> str:
         if not wrong:
             return said
         click.echo(printable(f"  {wrong[0][1]}"), err=True)
-
-
-def _print(found: DeclaredReport) -> None:
-    click.echo(printable(found.headline))
-    print_table(
-        ("workload (declared)", "task", "model", "calls a month", "in", "out", "a call", "a month", "share"),
-        [
-            (
-                words.visible(line.name, 40),
-                line.task,
-                words.visible(line.model, 40),
-                f"{line.calls_month:,}",
-                f"{line.input_tokens:,}",
-                f"{line.output_tokens:,}",
-                "unknown" if line.usd_call is None else f"${line.usd_call:,.6f}",
-                "unknown" if line.usd_month is None else words.money(line.usd_month),
-                "" if line.share is None else words.percent(line.share),
-            )
-            for line in found.workloads
-        ],
-        right=(3, 4, 5, 6, 7, 8),
-    )
-    for its in found.ladders[:SHOWN]:
-        if len(its.rungs) > 1:
-            click.echo(printable(f"{words.visible(its.workload_id, 40)}: what could answer it, the smallest first"))
-            console().print(table(its))
-    if len(found.ladders) > SHOWN:
-        click.echo(
-            f"{words.count(len(found.ladders) - SHOWN, 'more workload has its', 'more workloads have their')} shortlist in --format json."
-        )
-    for note in found.notes:
-        click.echo(printable(note))

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from modicum.cli.declare import show
+from modicum.cli.declare import listed
 from modicum.cli.delivering import Wanted, deliver, delivered, leave
 from modicum.cli.import_ import reading
-from modicum.cli.options import Config, common, existing, printable
+from modicum.cli.options import Config, common, existing, print_json, printable
 from modicum.cli.progress import bar
 from modicum.errors import NotEnoughDataError
 from modicum.intake import FORMATS, Options, Refusal
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
-from modicum.report.currency import shown_in
+from modicum.report.budget import Budget
+from modicum.report.currency import Currency, shown_in
 from modicum.report.estimate import as_report
 from modicum.report.gather import gather
 from modicum.report.period import EVER
@@ -59,9 +60,7 @@ def command(
     if declare is not None:
         if logs or wanted.of_days:
             raise click.UsageError("--declare stands in the place of logs, and knows no days")
-        with shown_in(currency):
-            declared = as_report(show(declare, config, as_json=as_json))
-        leave(deliver(declared, wanted, budget, as_json=as_json, printed=True))
+        leave(_declared(declare, config, wanted, budget, currency, as_json=as_json))
         return
     span, against = wanted.spans()
     options = reading(form, scope, scope_from)
@@ -79,6 +78,20 @@ def command(
         raise _nothing(logs, refused, config) from None
     found = replace(found, refused_lines=refused if logs else None)
     leave(deliver(found, wanted, budget, as_json=as_json), 1 if refused else 0)
+
+
+def _declared(path: Path, config: Config, wanted: Wanted, budget: Budget | None, currency: Currency, *, as_json: bool) -> int:
+    """The report on a declared list, printed as that on a log is; the exit code."""
+    with shown_in(currency):
+        found = listed(path, config)
+        report = as_report(found)
+    if as_json:
+        print_json(found)
+    code = deliver(report, wanted, budget, as_json=as_json, printed=as_json)
+    if not as_json and not wanted.full:
+        for note in found.notes:
+            click.echo(printable(note))
+    return code
 
 
 def _take(config: Config, logs: tuple[str, ...], options: Options) -> int:

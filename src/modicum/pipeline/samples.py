@@ -10,9 +10,11 @@ from decimal import Decimal
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost, tiers
+from modicum.catalog.contexts import is_possible
 from modicum.config import Config
 from modicum.errors import InputError
 from modicum.pipeline.viewed import Views
+from modicum.store.alike import MOST_TOKENS
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, Sample, Workload
@@ -100,10 +102,14 @@ def _sample(call: Call, workload: Workload, recogniser: Recogniser) -> Sample | 
 
 
 def _cost(call: Call, catalogue: Catalogue) -> Decimal | None:
+    names, day = (call.response_model, call.request_model), call.started_at.date()
+    longest = max(call.usage.input_tokens or 0, call.usage.output_tokens or 0)
+    if longest > MOST_TOKENS or not is_possible(longest, names, day, catalogue, provider=call.provider):
+        return None  # what cannot be is no price's ground
     price = tiers.price_of(
         catalogue,
-        (call.response_model, call.request_model),
-        call.started_at.date(),
+        names,
+        day,
         input_tokens=call.usage.input_tokens or 0,
         provider=call.provider,
         service_tier=call.service_tier,

@@ -2,16 +2,19 @@
 
 What was written down when a call was made comes first, also where that is nothing (a cache of the gateway in front answered). Else the
 tokens at the price of the model on the day of the call. Else it is unknown, which is never nothing. What a specialist of ours answered
-and what nobody answered costs nothing. Opens nothing, sums nothing.
+and what nobody answered costs nothing. What calls cannot have used (`believed`) is set aside wherever rows are read. Opens nothing, sums
+nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 from modicum.catalog import Catalogue, cost, tiers
+from modicum.catalog.contexts import is_possible
 from modicum.types import Price, Usage
 
 NO_MODEL = "(no model named)"
@@ -44,6 +47,8 @@ class Row(Protocol):
     @property
     def length(self) -> int | None: ...
     @property
+    def longest(self) -> int | None: ...
+    @property
     def calls(self) -> int: ...
     @property
     def input_tokens(self) -> int: ...
@@ -61,6 +66,29 @@ class Row(Protocol):
     def audio_output_tokens(self) -> int: ...
     @property
     def cost_usd(self) -> Decimal: ...
+
+
+class Told(Row, Protocol):
+    """A row as the store gives it."""
+
+    @property
+    def told(self) -> bool: ...
+    def without_usage(self) -> Self: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Told)
+
+
+def believed(rows: Iterable[AnyRow], catalogue: Catalogue) -> list[AnyRow]:
+    """The same calls, those whose usage cannot be as calls of unknown usage. What was written down of their cost stays."""
+    return [row if row.told or _is_possible(row, catalogue) else row.without_usage() for row in rows]
+
+
+def _is_possible(row: Row, catalogue: Catalogue) -> bool:
+    if not row.sound:
+        return False
+    names = (row.response_model, row.request_model)
+    return row.longest is None or is_possible(row.longest, names, day_of(row), catalogue, provider=row.provider)
 
 
 def cost_of(row: Row, catalogue: Catalogue) -> Decimal | None:

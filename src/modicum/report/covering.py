@@ -17,6 +17,7 @@ from modicum.backends.priced import priced
 from modicum.catalog import Catalogue, cost, tiers
 from modicum.config import Config
 from modicum.report import words
+from modicum.report.costing import believed
 from modicum.report.invoice import ALL, InvoiceLine, lines, plain_name
 from modicum.report.recorded import RecordedLine, is_of, recorded
 from modicum.store.calls import Calls
@@ -144,9 +145,10 @@ def left_over(
     totals = Totals(config.home).all(scope=scope, **days) if (config.home / "control.db").exists() else []
     if not totals:
         return scope or "default", ()
-    rows = [row for row in Calls(config.home).spending(since=first, until=last) if scope in (None, row.scope)]
+    catalogue = Catalogue(*priced(config))
+    rows = believed((row for row in Calls(config.home).spending(since=first, until=last) if scope in (None, row.scope)), catalogue)
     scopes = {total.scope for total in totals}
-    return scopes.pop() if len(scopes) == 1 else "default", uncovered(totals, rows, Catalogue(*priced(config)))
+    return scopes.pop() if len(scopes) == 1 else "default", uncovered(totals, rows, catalogue)
 
 
 def beside(left: Iterable[Uncovered]) -> tuple[Beside, ...]:

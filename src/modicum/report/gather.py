@@ -12,7 +12,7 @@ from modicum.catalog.cards import Cards
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
-from modicum.report.costing import day_of
+from modicum.report.costing import believed, day_of
 from modicum.report.covering import beside, left_over, said
 from modicum.report.exported import as_usage
 from modicum.report.figures import summarise
@@ -37,7 +37,8 @@ def gather(
     Raises NotEnoughDataError where there are no calls.
     """
     calls = Calls(config.home)
-    found = [row for row in calls.usage() if scope in (None, row.scope)]
+    catalogue = Catalogue(*priced(config))
+    found = believed((row for row in calls.usage() if scope in (None, row.scope)), catalogue)
     usage = [row for row in found if span.holds(day_of(row))]
     since, until = _moments(span)
     exports, left = left_over(config, scope=scope, since=since, until=until)
@@ -50,7 +51,6 @@ def gather(
             where += f" between {span.first} and {span.last}"
         raise NotEnoughDataError(f"no calls in {where}", hint=hint)
     control = Control(config.home)
-    catalogue = Catalogue(*priced(config))
     estimates = scaled(usage, catalogue) if any(not row.seen for row in usage) else ()
     raw, usage = usage, [*handed_out(with_cost(usage, catalogue)), *as_usage(exports, left)]
     report = summarise(

@@ -12,6 +12,7 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.intake import Options, Pairs, Refusal, opened, tell
+from modicum.report.costing import believed
 from modicum.report.difference import Reconciled
 from modicum.report.reconcile import reconcile
 from modicum.store.calls import Calls
@@ -49,8 +50,8 @@ def held_against(config: Config, invoice: Sequence[Path], *, scope: str | None =
     first, last = (date.fromisoformat(pick(total.day for total in totals)) for pick in (min, max))
     since = datetime.combine(first, time(), UTC)
     spend = Calls(config.home).spending(since=since, until=datetime.combine(last, time(), UTC) + timedelta(days=1))
-    rows = [row for row in spend if scope in (None, row.scope)]
-    found = reconcile(totals, rows, Catalogue(*priced(config)))
+    catalogue = Catalogue(*priced(config))
+    found = reconcile(totals, believed((row for row in spend if scope in (None, row.scope)), catalogue), catalogue)
     if left_out:
         said = f"{left_out:,} totals are left out: another of these exports tells of the same days, broken down otherwise."
         found = replace(found, notes=(*found.notes, said))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.report.costing import day_of, price_of
+from modicum.report.costing import believed, day_of, price_of
 from modicum.report.spend import Spend, spend
 from modicum.report.traffic import Conversation, Traffic, WorkloadTraffic
 from modicum.store.calls import Calls
@@ -70,7 +70,9 @@ def traffic(
         resent_share=_share(again, tokens),
         repeated_share=_share(sum(repeated.values()), with_body),
         estimated_usage_calls=sum(one.estimated for one in lengths),
-        by_day=_by_day(_within(usage if usage is not None else Calls(config.home).usage(), scope, since, until), catalogue),
+        by_day=_by_day(
+            _within(believed(Calls(config.home).usage(), catalogue) if usage is None else usage, scope, since, until), catalogue
+        ),
     )
 
 
@@ -169,18 +171,19 @@ def _conversations(look: Look, catalogue: Catalogue) -> tuple[int, list[UsageRow
             rates.append((kind, float(price.input_usd_mtok / _MTOK), float(price.output_usd_mtok / _MTOK)))
     found = [_conversation(run, catalogue) for run in look.dearest(rates, _PRICED)] if seen else []
     found.sort(key=lambda one: (one.spend_usd is None, -(one.spend_usd or 0), -one.calls, one.conversation_id))
-    return seen, [row for _, row in kinds], tuple(found[:SHOWN])
+    return seen, believed((row for _, row in kinds), catalogue), tuple(found[:SHOWN])
 
 
 def _conversation(run: Run, catalogue: Catalogue) -> Conversation:
-    total = spend(run.usage, catalogue)
+    usage = believed(run.usage, catalogue)
+    total = spend(usage, catalogue)
     days = [day_of(row) for row in run.usage]
     return Conversation(
         conversation_id=run.conversation_id,
         scope=run.scope,
         calls=total.calls,
         spend_usd=total.known_usd,
-        input_tokens=sum(row.input_tokens for row in run.usage),
+        input_tokens=sum(row.input_tokens for row in usage),
         resent_share=_share(run.resent_chars, run.chars),
         from_day=min(days),
         to_day=max(days),

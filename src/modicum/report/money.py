@@ -14,7 +14,7 @@ import msgspec
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.report.costing import cost_of
+from modicum.report.costing import believed, cost_of
 from modicum.report.covering import left_over
 from modicum.report.exported import as_spend
 from modicum.store.calls import Calls, SpendRow
@@ -67,7 +67,8 @@ def spend_by(config: Config, by: Sequence[By], *, since: datetime | None = None,
     workloads = {workload.workload_id: workload.name for workload in control.workloads()}
     catalogue = Catalogue(*priced(config))
     groups: dict[tuple[str | None, ...], list[SpendRow]] = defaultdict(list)
-    rows = Calls(config.home).spending(since=since, until=until, also={_ALSO[name] for name in by if name in _ALSO})
+    also = {_ALSO[name] for name in by if name in _ALSO}
+    rows = believed(Calls(config.home).spending(since=since, until=until, also=also), catalogue)
     for row in (*rows, *as_spend(*left_over(config, since=since, until=until))):
         names = {
             "key": keys.get(row.key_id, row.key_id) if row.key_id else row.client_id,

@@ -37,7 +37,7 @@ def gaps(report: Report) -> tuple[Gap, ...]:
         return ()
     totals = report.totals
     calls = totals.calls
-    without_price = max(0, totals.unpriced_calls - totals.calls_without_usage)
+    without_price = max(0, totals.unpriced_calls - totals.calls_without_usage - totals.impossible_calls)
     answered_failing = max(0, totals.failed_calls - totals.refused_calls)
     found = [
         Gap(
@@ -53,6 +53,13 @@ def gaps(report: Report) -> tuple[Gap, ...]:
             of=calls,
             unit="call",
             remedy="the log did not say how many tokens; ask streams for usage (`stream_options.include_usage`)",
+        ),
+        Gap(
+            name="whose usage cannot be",
+            number=totals.impossible_calls,
+            of=0,  # one of them would have changed every figure
+            unit="call",
+            remedy="far more tokens than the model takes, or more from a cache than was sent: set aside, and their cost is unknown",
         ),
         Gap(
             name="that failed before any token",

@@ -208,6 +208,8 @@ class Totals:
     """How many of the certificates one must expect to be wrong, at most: the sum of what each may err."""
     refused_calls: int = 0
     """Failed before any token: nobody bills them, and they are not among those of unknown cost."""
+    impossible_calls: int = 0
+    """Of unknown cost, for what was written down of their use cannot be; not among those without usage."""
     told_calls: int = 0
     """Of `calls`: those that usage and cost exports tell of, and no record."""
     told_usd: Decimal = Decimal(0)

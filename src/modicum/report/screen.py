@@ -106,7 +106,7 @@ def _dearest(report: Report) -> Table:
 def _goes(report: Report) -> list[str]:
     """Where the spend goes, a line each: by model, by scope where there are several, and what of it has no workload."""
     models = [(model.model, model.spend_usd) for model in report.models]
-    lines = [f"By model: {_named(models)}, in this period."] if len(models) > 1 else []
+    lines = [f"By model: {_named(models)}, {'a month, declared' if report.declared else 'in this period'}."] if len(models) > 1 else []
     if len(report.scopes) > 1:
         lines.append(f"By scope: {_named([(scope.scope, scope.spend_usd_month) for scope in report.scopes])}, a month.")
     return lines

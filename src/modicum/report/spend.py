@@ -14,7 +14,7 @@ from modicum.catalog import Catalogue
 from modicum.catalog.card_names import plain
 from modicum.catalog.listed import UNITS
 from modicum.config import Config
-from modicum.report.costing import cost_of, day_of, model_of, price_of
+from modicum.report.costing import believed, cost_of, day_of, model_of, price_of
 from modicum.report.records import ModelSpend
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Spend:
     """Nobody answered them, and they cost nothing."""
     calls_without_usage: int = 0
     """Of unknown cost, for nobody wrote down what they used."""
+    impossible_calls: int = 0
+    """Of unknown cost, for what was written down of their use cannot be."""
     usd: Decimal = Decimal(0)
     by_day: defaultdict[date, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
@@ -51,6 +53,8 @@ class Spend:
             self.by_day[day_of(row)] += usd
             if row.told:
                 self.told_usd += usd
+        elif not row.sound and not row.told:
+            self.impossible_calls += row.calls
         elif not row.counted:
             self.calls_without_usage += row.calls
 
@@ -126,7 +130,7 @@ def spend_by_workload(config: Config, rows: Iterable[UsageRow]) -> dict[str, Dec
     """workload_id -> dollars of its calls whose cost is known, or None where no call's is."""
     catalogue = Catalogue(*priced(config))
     totals: dict[str, Spend] = defaultdict(Spend)
-    for row in rows:
+    for row in believed(rows, catalogue):
         if row.workload_id is not None and not row.specialist:
             totals[row.workload_id].add(row, catalogue)
     return {workload_id: total.known_usd for workload_id, total in totals.items()}

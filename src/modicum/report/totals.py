@@ -64,6 +64,7 @@ def total(
         calls_without_usage=paid.calls_without_usage,
         unpriced_calls=paid.unpriced_calls,
         refused_calls=paid.refused_calls,
+        impossible_calls=paid.impossible_calls,
         told_calls=paid.told_calls,
         told_usd=paid.told_usd,
         spend_usd=paid.known_usd,
@@ -115,8 +116,13 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             " Nothing of that is switched on before `modicum workloads set ID --read label` (or json) says that the rest may be left out."
         )
     if totals.unpriced_calls:
-        without_price = totals.unpriced_calls - totals.calls_without_usage
+        without_price = totals.unpriced_calls - totals.calls_without_usage - totals.impossible_calls
         why = [f"{words.count(totals.calls_without_usage, 'call')} carried no usage"] if totals.calls_without_usage else []
+        if totals.impossible_calls:
+            why.append(
+                f"{words.count(totals.impossible_calls, 'call')} carried a usage that cannot be (far more tokens than the model takes, or"
+                " more from a cache than was sent) and is set aside"
+            )
         why += [f"{words.count(without_price, 'call')} went to a model without a known price"] if without_price > 0 else []
         said.append(f"Unknown is not counted as zero: {'; '.join(why)}. All spend here is that of the other calls.")
     if totals.refused_calls:

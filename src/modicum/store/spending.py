@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from modicum.store import alike
 from modicum.store.codec import to_us
 from modicum.store.engine import SUMMING
 from modicum.store.scan import viewed
-from modicum.store.usage import figures
+from modicum.store.usage import TOKENS, figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +35,13 @@ class SpendRow:
     refused: bool
     """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
     sound: bool = True
-    """What they used does not contradict itself: no more was cached than sent."""
+    """What they used does not contradict itself: no more was cached than sent, and no more sent than anything takes."""
     specialist: bool = False
     """A specialist of ours answered."""
     length: int | None = None
     """Input tokens of one of them, as far as a price depends on it; None: their mean."""
+    longest: int | None = None
+    """Tokens, in or out, of the longest of them; None: not known."""
     told: bool = False
     """No calls of ours: what a provider's total tells of beyond them."""
     calls: int
@@ -62,18 +64,13 @@ class SpendRow:
     size: str | None = None
     """How long what was sent is, as a span of tokens; None where that is not known."""
 
+    def without_usage(self) -> SpendRow:
+        """The same calls where what they say that they used cannot be: it is set aside."""
+        return replace(self, sound=False, counted=False, longest=None, size=None, **dict.fromkeys(TOKENS, 0))
+
 
 _GROUP = ("key_id", "scope", "workload_id", "request_model", "response_model", "provider", "service_tier", "day", "specialist")
-_SUMS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-)
-_COLUMNS = (*_GROUP, *_SUMS, "cost_usd", "usage_estimated", "started_us", "status")
+_COLUMNS = (*_GROUP, *TOKENS, "cost_usd", "usage_estimated", "started_us", "status")
 Also = Literal["client_id", "tags", "hour", "size"]
 _SIZES = ((1_000, "< 1k"), (4_000, "1k to 4k"), (16_000, "4k to 16k"), (64_000, "16k to 64k"), (256_000, "64k to 256k"))
 SIZES = (*(name for _, name in _SIZES), "256k and more")
@@ -101,10 +98,11 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
             bounds.append(to_us(moment))
     with viewed(home, memory=SUMMING) as view:
         columns = tuple(dict.fromkeys((*_COLUMNS, *(_ALSO[name][0] for name in extra))))
-        sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in _SUMS)
+        sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in TOKENS)
         grouped = (
             f"SELECT {', '.join((*_GROUP, *(f'{_ALSO[name][1]} AS said_{name}' for name in extra)))}, {alike.named(alike.OF_ALL)},"
-            f" count(*), count(*) FILTER (usage_estimated), {sums}, coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
+            f" {alike.LONGEST}, count(*), count(*) FILTER (usage_estimated), {sums},"
+            f" coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
             f" FROM ({{figures}}) WHERE {' AND '.join(conditions)} GROUP BY ALL"
         )
         found = [
@@ -113,10 +111,11 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
             for row in view.connection.execute(grouped.format(figures=query), [*values, *bounds]).fetchall()
         ]
     found.sort(key=lambda row: [(value is None, value) for value in row])
-    names = (*_GROUP, *extra, *alike.OF_ALL, "calls", "estimated", *_SUMS)
+    names = (*_GROUP, *extra, *alike.OF_ALL, "longest", "calls", "estimated", *TOKENS)
     return [_row(dict(zip(names, row[:-1], strict=True)), row[-1]) for row in found]
 
 
 def _row(values: dict[str, Any], cost: str) -> SpendRow:
     told = {"specialist": bool(values["specialist"]), "length": values["input_tokens"] // values["calls"]}
-    return SpendRow(**{**values, **told}, cost_usd=Decimal(cost))
+    named = {name: value for name, value in values.items() if name != "reach"}
+    return SpendRow(**{**named, **told}, cost_usd=Decimal(cost))

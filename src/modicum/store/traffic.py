@@ -18,7 +18,7 @@ from modicum.store import alike
 from modicum.store.codec import to_us
 from modicum.store.engine import SUMMING
 from modicum.store.scan import View, viewed
-from modicum.store.usage import UsageRow, figures
+from modicum.store.usage import TOKENS, UsageRow, figures
 
 LIFE = timedelta(days=1)
 """How long an answer is kept by the cache that repeats are counted for, from its last use."""
@@ -31,16 +31,13 @@ _COLUMNS = (
 )  # fmt: skip
 _NAMED = ("scope", "conversation_id", "trace_id", "started_us", "status", "specialist")
 _KIND = ("scope", "request_model", "response_model", "provider", "service_tier", "day")
-_TOKENS = (
-    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "audio_input_tokens",
-    "audio_output_tokens",
-)  # fmt: skip
 _RUN = "CASE WHEN coalesce(conversation_id, trace_id) IS NOT NULL THEN hash(scope, coalesce(conversation_id, trace_id)) END"
 _ANSWERED = "coalesce(status, 200) < 400 AND NOT coalesce(specialist, false)"
 _SUMS = (
-    ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in _TOKENS)
+    ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in TOKENS)
     + ", count(*) FILTER (input_tokens IS NULL OR output_tokens IS NULL)"
     + ", coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR, count(*) FILTER (cost_usd IS NULL), count(*)"
+    + f", {alike.LONGEST}"
 )
 
 
@@ -133,7 +130,8 @@ class Look:
             "t",
             _COLUMNS,
             f"SELECT started_us, started_us >= {self._since_us} AS inside, names.n, versions.v, runs.run,"
-            f" hash({', '.join(_KIND)}) AS kind, input_tokens, output_tokens, duration_ms, coalesce(streamed, false) AS streamed,"
+            f" hash({', '.join(_KIND)}) AS kind, {_believed('input_tokens')}, {_believed('output_tokens')},"
+            " duration_ms, coalesce(streamed, false) AS streamed,"
             " coalesce(usage_estimated, false) AS estimated, try_cast(cost_usd AS DOUBLE) AS usd,"
             " request_mark, messages_mark, prior_mark, head_mark, input_chars, prior_chars, head_chars, has_tools, has_media"
             f" FROM (SELECT *, {_RUN} AS named FROM ({{figures}}) WHERE {self._where}) c"
@@ -307,11 +305,11 @@ class Look:
         )
         found = [
             row
-            for calls, paths in figures(self._view, (*_NAMED, *_KIND[1:], *_TOKENS, "cost_usd"))
+            for calls, paths in figures(self._view, (*_NAMED, *_KIND[1:], *TOKENS, "cost_usd"))
             for row in self._sql.execute(query.format(figures=calls), [*paths, *self._bounds, *values]).fetchall()
         ]
         for run, kind, name, scope, asked, used, provider, tier, day, sound, *sums in found:
-            *tokens, without_usage, cost, without_cost, calls = sums
+            *tokens, without_usage, cost, without_cost, calls, longest = sums
             yield (
                 run,
                 kind,
@@ -333,10 +331,16 @@ class Look:
                     duration_p50_ms=None,
                     duration_p95_ms=None,
                     sound=sound,
-                    **dict(zip(_TOKENS, tokens, strict=True)),
+                    longest=longest,
+                    **dict(zip(TOKENS, tokens, strict=True)),
                 ),
                 name,
             )
+
+
+def _believed(column: str) -> str:
+    """The column, without what no call has."""
+    return f"CASE WHEN {column} <= {alike.MOST_TOKENS} THEN {column} END AS {column}"
 
 
 def _listed(names: Sequence[str]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,11 @@ class UsageRow:
     refused: bool = False
     """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
     sound: bool = True
-    """What they used does not contradict itself: no more was cached than sent."""
+    """What they used does not contradict itself: no more was cached than sent, and no more sent than anything takes."""
     length: int | None = None
     """Input tokens of one of them, as far as a price depends on it; None: their mean."""
+    longest: int | None = None
+    """Tokens, in or out, of the longest of them; None: not known."""
     told: bool = False
     """No calls of ours: what a provider's total tells of beyond them. Counts towards spend, never towards workloads."""
 
@@ -77,7 +79,20 @@ class UsageRow:
         """Input and output tokens are known."""
         return not self.calls_without_usage
 
+    def without_usage(self) -> UsageRow:
+        """The same calls where what they say that they used cannot be: it is set aside."""
+        return replace(self, sound=False, calls_without_usage=self.calls, longest=None, **dict.fromkeys(TOKENS, 0))
 
+
+TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+)
 _COLUMNS = (
     "scope", "day", "workload_id", "request_model", "response_model", "specialist", "reason", "status", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "provider", "service_tier",
@@ -101,13 +116,13 @@ WITH figures AS (SELECT *, {alike.named(alike.OF_ALL)} FROM ({{figures}})), coun
         count(*) FILTER (input_tokens IS NULL OR output_tokens IS NULL) AS calls_without_usage,
         coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR AS cost_usd,
         count(*) FILTER (cost_usd IS NULL) AS calls_without_cost,
-        quantile_cont(duration_ms, 0.5) AS p50, quantile_cont(duration_ms, 0.95) AS p95
+        {alike.LONGEST} AS longest, quantile_cont(duration_ms, 0.5) AS p50, quantile_cont(duration_ms, 0.95) AS p95
     FROM figures GROUP BY ALL
 )
 SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
     s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
-    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound
+    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound, s.longest
 FROM sums s LEFT JOIN reasons r ON {_SAME}
 """
 
@@ -181,7 +196,7 @@ def _rows(view: View) -> Iterator[UsageRow]:
 def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
-        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound = more
+        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound, longest = more
         yield UsageRow(
             scope=scope,
             workload_id=workload_id,
@@ -210,6 +225,7 @@ def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
             refused=refused,
             sound=sound,
             length=tokens_in // calls,
+            longest=longest,
         )
 
 
