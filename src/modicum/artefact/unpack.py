@@ -39,28 +39,25 @@ Piece = tuple[str, bytes]
 
 
 def open_bundle(path: Path) -> tuple[Artefact, dict[str, bytes]]:
-    """The artefact of a bundle, checked, and all that the bundle holds, by name. Raises ArtefactError."""
-    files = unpack(path)
-    if MANIFEST not in files:
-        raise ArtefactError(f"{path} holds no {MANIFEST}", hint=_HINT)
-    own = {name: data for name, data in files.items() if NAME.fullmatch(name)}
-    return check(files[MANIFEST], own), files
-
-
-def unpack(path: Path) -> dict[str, bytes]:
-    """The files of a bundle, by name: a folder, a .zip or a .tar. Raises ArtefactError for anything that a bundle does not hold."""
+    """The artefact of a bundle, checked, and all that the bundle holds, by name: a folder, a .zip or a .tar. Raises ArtefactError."""
     try:
-        return _collect(
-            _folder(path)
-            if path.is_dir()
-            else _archive(_plain(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), MAX_BUNDLE_BYTES, path.name))
-        )
+        files = unpack(path)
+        if MANIFEST not in files:
+            raise ArtefactError(f"it holds no {MANIFEST}")
+        return check(files[MANIFEST], {name: data for name, data in files.items() if NAME.fullmatch(name)}), files
     except FileNotFoundError:
         raise ArtefactError(f"no bundle at {path}") from None
     except OSError as error:
         raise ArtefactError(f"cannot read {path}: {error.strerror or error}") from None
     except ArtefactError as error:
         raise ArtefactError(f"{path}: {error.message}", hint=error.hint or _HINT) from None
+
+
+def unpack(path: Path) -> dict[str, bytes]:
+    """The files of a bundle, by name, whatever they hold. Raises ArtefactError for what is not packed as a bundle is, and OSError."""
+    if path.is_dir():
+        return _collect(_folder(path))
+    return _collect(_archive(_plain(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), MAX_BUNDLE_BYTES, path.name)))
 
 
 def limit_of(name: str) -> int:
