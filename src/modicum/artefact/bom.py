@@ -19,8 +19,8 @@ _SPACE = uuid.UUID("6f0d3b54-2b3e-5b0c-9d0a-0f6f2f6a5c11")
 """Of serial numbers that are made from digests."""
 
 
-def bill(artefact: Artefact, about: About, *, kind: str, proofs: Sequence[str] = ()) -> bytes:
-    """The bill as JSON. `kind`: of the specialist; `proofs`: sentences of certificates that name it."""
+def bill(artefact: Artefact, about: About, *, kind: str, task: str = "", proofs: Sequence[str] = ()) -> bytes:
+    """The bill as JSON. `kind`: of the specialist; `task`: as the Hugging Face Hub names it; `proofs`: sentences of certificates that name it."""
     body = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -29,7 +29,7 @@ def bill(artefact: Artefact, about: About, *, kind: str, proofs: Sequence[str] =
         "version": 1,
         "metadata": {
             "tools": {"components": [_component("application", "modicum", about.code_version)]},
-            "component": _model(artefact, about, kind, proofs),
+            "component": _model(artefact, about, kind, task, proofs),
         },
         "components": [
             _component("file", name) | {"hashes": [_hash(sha256(data).hexdigest())], "bom-ref": f"file:{name}"}
@@ -40,17 +40,17 @@ def bill(artefact: Artefact, about: About, *, kind: str, proofs: Sequence[str] =
     return msgspec.json.format(msgspec.json.encode(body), indent=2)
 
 
-def _model(artefact: Artefact, about: About, kind: str, proofs: Sequence[str]) -> dict[str, Any]:
+def _model(artefact: Artefact, about: About, kind: str, task: str, proofs: Sequence[str]) -> dict[str, Any]:
     model = _component("machine-learning-model", about.workload or "specialist", artefact.digest) | {
         "bom-ref": artefact.digest,
         "hashes": [_hash(artefact.digest.removeprefix("sha256:"))],
         "modelCard": {
             "modelParameters": {
                 "approach": {"type": "supervised"},
-                "task": "text classification",
-                "modelArchitecture": kind,
+                "modelArchitecture": kind or "unknown",
                 "datasets": [_dataset(about)],
-            },
+            }
+            | ({"task": task} if task else {}),
             "quantitativeAnalysis": {
                 "performanceMetrics": [{"type": name, "value": format(value)} for name, value in sorted(about.metrics.items())]
             },

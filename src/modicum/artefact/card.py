@@ -16,13 +16,14 @@ from modicum.artefact.store import Artefact
 _ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation if mark not in ".,:-/%()+="} | {"\n": " ", "\r": " "})
 
 
-def card(artefact: Artefact, about: About, *, kind: str, script: str, needs: str, proofs: Sequence[str] = ()) -> str:
+def card(artefact: Artefact, about: About, *, kind: str, script: str, needs: str, task: str = "", proofs: Sequence[str] = ()) -> str:
     """README.md of a bundle.
 
-    `script`: what runs it, empty where nothing does without us, and what that `needs`; `proofs`: certificates' sentences.
+    `script`: what runs it, empty where nothing does without us, and what that `needs`; `task`: as the Hub
+    names it; `proofs`: certificates' sentences.
     """
     parts = [
-        _front(about, kind),
+        _front(about, kind, task),
         f"# {_plain(about.workload or 'A specialist')}",
         f"A small model ({_plain(kind)}) that answers one kind of request in the place of a large one, or leaves it to that one where its "
         f"confidence is low.\n\nDigest: `{artefact.digest}`",
@@ -34,7 +35,7 @@ def card(artefact: Artefact, about: About, *, kind: str, script: str, needs: str
     return "\n\n".join(parts) + "\n"
 
 
-def _front(about: About, kind: str) -> str:
+def _front(about: About, kind: str, task: str) -> str:
     lines = [
         "---",
         "library_name: modicum",
