@@ -127,3 +127,16 @@ def test_where_nothing_was_counted_there_is_nothing_to_differ(home: Path) -> Non
     record(home, call())
     found = run(home, "--check")
     assert found.exit_code == 0 and "They agree." in found.stdout
+
+
+def test_names_of_one_model_are_said_to_be(home: Path) -> None:
+    """The report adds them up; whoever holds the two side by side must see why they differ."""
+    both = [call(model="gpt-4o", usd="4.57"), call(model="gpt-4o-2024-08-06", usd="1.97"), call(model="gpt-4o-mini", usd="1")]
+    record(home, *both)
+    shown = run(home)
+    assert "gpt-4o and gpt-4o-2024-08-06 are names of one model, $6.540000 together; `modicum report`" in shown.output
+    assert "names of one model" not in run(home, "--by", "day").output
+    full = CliRunner().invoke(cli, ["report", "--full", "--home", str(home)], catch_exceptions=False)
+    text = " ".join(full.output.replace("\u00a0", " ").split())
+    assert "gpt-4o is gpt-4o $4.57 + gpt-4o-2024-08-06 $1.97" in text or "gpt-4o-2024-08-06 $1.97 + gpt-4o $4.57" in text
+    assert "`modicum spend --by model` has each name." in text

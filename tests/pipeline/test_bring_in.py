@@ -91,6 +91,28 @@ def test_usage_from_one_log_and_text_from_another(config: Config, tmp_path: Path
     assert {row.seen: row.calls for row in usage} == {True: 5, False: 15}
 
 
+@pytest.mark.parametrize("text_first", [False, True])
+def test_what_another_log_tells_the_text_of_is_not_said_to_lack_it(config: Config, tmp_path: Path, text_first: bool) -> None:
+    rows = write(tmp_path, "rows.jsonl", [spend(number) for number in range(20)])
+    all_text = write(tmp_path, "traces.jsonl", [generation(number) for number in range(20)])
+    logs = [all_text, rows] if text_first else [rows, all_text]
+    both = bring_in(config, logs)
+    assert sum(log.joined for log in both) == 20 and [log.notes for log in both] == [(), ()]
+    assert [dict(log.lacking) for log in both if log.lacking] == [{"litellm_no_bodies": 20}]
+    (again,) = bring_in(config, [rows])
+    assert again.known == 20 and again.notes == (), "they have their text by now"
+
+
+def test_those_that_no_log_tells_the_text_of_are_counted(config: Config, tmp_path: Path) -> None:
+    rows = write(tmp_path, "rows.jsonl", [spend(number) for number in range(20)])
+    some = write(tmp_path, "traces.jsonl", [generation(number) for number in range(12)])
+    first, second = bring_in(config, [rows, some])
+    assert (first.added, second.joined, second.notes) == (20, 12, ())
+    assert first.notes[0].startswith("8 calls came without what was asked")
+    (more,) = bring_in(config, [write(tmp_path, "more.jsonl", [spend(number) for number in range(30, 33)])])
+    assert more.notes[0].startswith("3 calls came without")
+
+
 def test_a_batch_whatever_the_order_of_its_files(config: Config, tmp_path: Path) -> None:
     asked, answered = samples("batch")[0][1].splitlines()
     for name, line in (("out.jsonl", answered), ("in.jsonl", asked)):

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from modicum.cli import cli
 from modicum.config import load
 from modicum.pipeline.bring_in import bring_in
-from modicum.report.covering import Beside, beside, left_over, said
+from modicum.report.covering import Beside, beside, days_told, left_over, said
 from modicum.report.gather import gather
 from modicum.report.money import spend_by
+from tests.report.records import row
 
 DAY = 1_790_812_800
 
@@ -70,6 +71,37 @@ def test_totals_of_days_with_and_without_calls(tmp_path: Path) -> None:
     assert "Beside the recorded calls, usage and cost exports tell of" in text and "It counts towards the spend" in text
     assert "told by usage and cost exports alone" in text
     assert "0 % of the calls were seen (0 of 7" in text
+
+
+def test_what_came_from_a_cache_is_told_where_totals_stand_alone(tmp_path: Path) -> None:
+    config = load(None, flags={"store.home": tmp_path / "home"})
+    usage = {"object": "organization.usage.completions.result", "num_model_requests": 5, "input_tokens": 5000, "output_tokens": 50}
+    page = {"object": "page", "data": [bucket(0, **usage, input_cached_tokens=3000, model="gpt-4o")], "has_more": False}
+    (tmp_path / "usage.json").write_text(json.dumps(page))
+    bring_in(config, [tmp_path / "usage.json"])
+    (line,) = spend_by(config, ["model"])
+    assert (line.input_tokens, line.cache_read_tokens) == (5000, 3000)
+    at = datetime.fromtimestamp(DAY, UTC)
+    rows = [
+        {
+            "request_id": f"chatcmpl-{number:024d}", "call_type": "acompletion", "spend": 0.0025, "prompt_tokens": 1000,
+            "completion_tokens": 10, "startTime": (at + timedelta(minutes=number)).isoformat(), "model": "gpt-4o",
+            "custom_llm_provider": "openai", "metadata": {"usage_object": {"prompt_tokens_details": {"cached_tokens": 800}}},
+        }
+        for number in range(2)
+    ]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bring_in(config, [tmp_path / "rows.jsonl"])
+    lines = spend_by(config, ["model"])
+    assert (sum(line.input_tokens for line in lines), sum(line.cache_read_tokens for line in lines)) == (5000, 3000), "no token twice"
+
+
+def test_days_of_totals_without_calls_are_said(tmp_path: Path) -> None:
+    usage = row(0), row(0, told=True, seen=False, sound=False), row(1, told=True, seen=False, sound=False), row(2, told=True, sound=False)
+    (said_of,) = days_told(usage)
+    assert said_of.startswith("Usage and cost exports tell of 2 days of which there are no calls, beside 1 of which there are.")
+    assert "comes out low" in said_of
+    assert days_told([row(0), row(0, told=True)]) == () == days_told([row(0, told=True), row(1, told=True)]) == days_told([row(0)])
 
 
 def costs(day: int, usd: str, item: str | None = "gpt-4o-2024-08-06, input") -> dict[str, Any]:

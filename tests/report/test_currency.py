@@ -11,7 +11,7 @@ from modicum.config import ReportConfig
 from modicum.errors import InputError
 from modicum.report import said, words
 from modicum.report.budget import Budget, choose
-from modicum.report.currency import Currency, amount_of, rate_of, shown_in
+from modicum.report.currency import SYMBOLS, WHOLE, Currency, amount_of, code_of, rate_of, shown_in
 from tests.report.everything import RINGGIT, everything
 
 TODAY = date(2026, 11, 1)
@@ -125,3 +125,16 @@ def test_a_budget_is_kept_broken_or_open() -> None:
 def test_the_sentence_on_the_budget_is_in_the_budgets_currency() -> None:
     sentence = said.against_budget(everything())
     assert sentence == "Over budget: RM\u00a0370 a month of RM\u00a0100.00 allowed, RM\u00a0270 too much."
+
+
+def test_only_codes_in_force_are_currencies() -> None:
+    for code in (*SYMBOLS, *WHOLE, "XCG", "zwg ", "CHF"):
+        assert code_of(code) == code.strip().upper()
+    for code in ("XXQ", "XXX", "XTS", "XAU", "ABC", "HRK", "MYE"):
+        with pytest.raises(InputError, match="no currency of ISO 4217"):
+            code_of(code)
+    with pytest.raises(InputError) as wrong:
+        choose(ReportConfig(), today=TODAY, currency="MYE", rate="4.7")
+    assert "MYR" in str(wrong.value.hint)
+    with pytest.raises(InputError, match="no currency of ISO 4217"):
+        choose(ReportConfig(), today=TODAY, threshold="XXQ 3000", rate="4.7")

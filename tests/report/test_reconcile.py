@@ -280,3 +280,27 @@ def test_names_and_batches() -> None:
     half = price(PRICES, MODEL, date(2026, 10, 1), service_tier="batch")
     assert half is not None and (half.input_usd_mtok, half.output_usd_mtok) == (Decimal(1), Decimal(5))
     assert price(PRICES, MODEL, date(2026, 10, 1), service_tier="flex") is None
+
+
+def test_a_model_of_which_nobody_knows_a_price_is_no_missing_call() -> None:
+    """Known to the list: its calls are missing. On no list: it is the model that is unknown."""
+    found = reconcile([usage(), costs("3"), costs("2", model="brand-new-1"), usage(model="brand-new-1")], [calls()], PRICES)
+    assert kinds(found) == {"unknown model": Decimal(2)} and found.explained == 1
+    (row,) = (row for row in found.rows if row.model == "brand-new-1")
+    assert row.causes[0].detail == "on no list of prices, and 10 requests" and row.recorded_share == 0
+    found = reconcile([costs("2", model="brand-new-1"), costs("4", model="gpt-4o-mini")], [], PRICES)
+    assert kinds(found) == {"unknown model": Decimal(2), "missing calls": Decimal(4)}
+    assert kinds(reconcile([costs("2", model=None)], [], PRICES)) == {"missing calls": Decimal(2)}
+
+
+def test_dollars_of_our_own_list_are_called_so() -> None:
+    found = reconcile([usage()], [calls()], PRICES)
+    assert "the export's tokens cost $3.00 by our list of prices, the record $3.00" in found.headline
+    assert "the invoice says" not in found.headline
+    half = reconcile([usage(), costs("2", model="gpt-4o-mini")], [calls()], PRICES)
+    assert "the invoice says $2.00 and tokens that cost $3.00 by our list of prices, the record $3.00" in half.headline
+    nameless = reconcile([usage(), usage(model="brand-new-1")], [calls()], PRICES)
+    assert any(
+        note.startswith("No price is known for brand-new-1: what the export tells of it is in no sum here.") for note in nameless.notes
+    )
+    assert not any("No price is known" in note for note in found.notes)

@@ -36,6 +36,17 @@ def test_another_kind_of_export_of_the_same_day_stays_beside(tmp_path: Path) -> 
     assert tokens_of(totals.all()) == 107
 
 
+def test_what_was_kept_of_a_kind_while_all_stood_in_one_gives_way(tmp_path: Path) -> None:
+    """Embeddings were once kept as line items of the usage of completions: told again they must not count twice."""
+    totals = Totals(tmp_path)
+    other = told(3, line_item="moderations", model="omni-moderation")
+    totals.put([told(), told(7, line_item="embeddings", model="text-embedding-3-small"), other])
+    assert tokens_of(totals.all()) == 110
+    kept = totals.put([embedded(8)])
+    assert (kept.added, kept.replaced) == (1, 1) and tokens_of(totals.all()) == 111
+    assert totals.put([embedded(8)]).known == 1 and tokens_of(totals.all()) == 111
+
+
 def test_what_an_export_is_broken_down_by_is_read_from_all_its_rows(tmp_path: Path) -> None:
     totals = Totals(tmp_path)
     first = [told(project="p"), told(day="2026-10-02", project="p")]

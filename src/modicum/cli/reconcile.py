@@ -76,7 +76,7 @@ def _print(found: Reconciled) -> None:
                 (
                     row.day,
                     row.model,
-                    dollars(row.invoice_usd),
+                    _invoiced(row),
                     dollars(row.recorded_usd),
                     dollars(row.difference_usd, sign=True),
                     "-" if row.invoice_requests is None else f"{row.invoice_requests:,}",
@@ -91,6 +91,13 @@ def _print(found: Reconciled) -> None:
         click.echo(f"and {len(differing) - len(rows):,} more lines that differ by less; --format csv has all")
     for note in found.notes:
         click.echo(note)
+
+
+def _invoiced(row: Held) -> str:
+    """The dollars of an invoice; those of our own list are marked."""
+    if not row.invoice_is_list:
+        return dollars(row.invoice_usd)
+    return f"{dollars(row.invoice_usd)} by list" if row.invoice_listed else "unknown"
 
 
 def because(row: Held) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from modicum import config
 from modicum.admin import money
 from modicum.admin.money import Asked, Checked, Window
 from modicum.cli.options import ADMIN_KEY_ENV, at_home, print_json, print_table, printable, way_to
+from modicum.report.invoice import plain_name
 from modicum.report.money import BYS, SHOWN, By, SpendLine
 
 
@@ -115,10 +117,26 @@ def _print_lines(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:
     total = sum((line.cost_usd for line in lines if line.cost_usd is not None), start=Decimal(0))
     unknown = sum(line.calls_of_unknown_cost for line in lines)
     click.echo(f"${total:,.6f} in all" + (f", and {unknown:,} calls of unknown cost." if unknown else "."))
+    for sentence in respelled(lines):
+        click.echo(printable(sentence))
     told = sum((line.told_usd for line in lines), start=Decimal(0))
     if told or any(line.calls_told for line in lines):
         share = f" ({told / total:.1%})" if told and total else ""
         click.echo(f"${told:,.6f} of it{share} is told by usage and cost exports alone: no recorded call covers it.")
+
+
+def respelled(lines: Sequence[SpendLine]) -> tuple[str, ...]:
+    """Which of the names are of one model, and what they cost together: the report adds up what is one model at one price."""
+    groups: dict[str, dict[str, Decimal]] = {}
+    for line in lines:
+        if name := line.names.get("model"):
+            its = groups.setdefault(plain_name(name), {})
+            its[name] = its.get(name, Decimal(0)) + (line.cost_usd or 0)
+    return tuple(
+        f"{' and '.join(its)} are names of one model, ${sum(its.values()):,.6f} together; `modicum report` shows those at one price as one."
+        for its in groups.values()
+        if len(its) > 1
+    )
 
 
 def _print_csv(by: tuple[By, ...], lines: tuple[SpendLine, ...]) -> None:

@@ -12,7 +12,7 @@ import io
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +71,8 @@ class BroughtIn:
     """Calls that were read, by the format of their records."""
     reasons: tuple[tuple[str, int], ...] = ()
     """Why records were refused, the most frequent first."""
+    lacking: tuple[tuple[str, int], ...] = ()
+    """Calls that this log told without what was asked, by why (`intake.lacking`). Another log may tell it."""
     notes: tuple[str, ...] = ()
     """What the log did not hold, and how the next one would."""
     taken: bool = True
@@ -133,6 +135,7 @@ def bring_in(
     with ExitStack() as stack:
         stack.enter_context(_seldom_collecting())
         calls = Calls(home)
+        _, _, unseen = calls.count()
         waiting, pairs = stack.enter_context(calls.supplements()), stack.enter_context(Pairs(home / "tmp"))
         hear = refused or (lambda refusal: None)
         hands = _Hands(home, calls, options or Options(), keep, sample, hear, pairs, waiting)
@@ -157,6 +160,8 @@ def bring_in(
     if progress is not None:
         progress(1.0, "storing")
     calls.compact()
+    if any(log.lacking for log in results.values()):
+        results |= _lacking_said(results, before=unseen, after=calls.count()[2])
     calls.expire_bodies(config.store.keep_days)
     return [results[number] for number in range(len(files))]
 
@@ -211,14 +216,14 @@ def _remote(hands: _Hands, log: LangfuseLog, tell_of: Callable[[float, str], Non
 
 
 def _plus(left: BroughtIn, right: BroughtIn) -> BroughtIn:
-    passed, forms, reasons = (
+    passed, forms, reasons, lacking = (
         tuple((Counter(dict(getattr(left, name))) + Counter(dict(getattr(right, name)))).most_common())
-        for name in ("passed", "forms", "reasons")
+        for name in ("passed", "forms", "reasons", "lacking")
     )
     counts = ("added", "known", "joined", "erased", "refused", "totals", "totals_known", "with_text", "without_text")
     summed = {name: getattr(left, name) + getattr(right, name) for name in counts}
     told = tuple(dict.fromkeys((*left.notes, *right.notes)))
-    return dataclasses.replace(left, passed=passed, forms=forms, reasons=reasons, notes=told, **summed)
+    return dataclasses.replace(left, passed=passed, forms=forms, reasons=reasons, lacking=lacking, notes=told, **summed)
 
 
 def _take(hands: _Hands, source: Source, on: Callable[[int], None], sample: float | None = None) -> BroughtIn:
@@ -269,8 +274,21 @@ def _take(hands: _Hands, source: Source, on: Callable[[int], None], sample: floa
         without_text=taken - texts,
         forms=tuple(forms.most_common()),
         reasons=tuple(reasons.most_common()),
-        notes=(*notes(lacking.items()), *_left_out(kept_totals)),
+        lacking=tuple(lacking.most_common()),
+        notes=_left_out(kept_totals),
     )
+
+
+def _lacking_said(logs: Mapping[int, BroughtIn], *, before: int, after: int) -> dict[int, BroughtIn]:
+    """The logs with a word on the calls that nothing told the text of. `before`, `after`: so many such calls there are in the home."""
+    told = sum(count for log in logs.values() for _, count in log.lacking)
+    # What was joined got its text here; of what was known nobody can say which of those without text it is.
+    without = min(told, max(0, after - before) if any(log.joined for log in logs.values()) else after)
+    found = {}
+    for number, log in logs.items():
+        lacking = [(code, -(-count * without // told)) for code, count in log.lacking]
+        found[number] = dataclasses.replace(log, notes=(*notes(lacking), *log.notes))
+    return found
 
 
 def _left_out(kept: Kept | None) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from modicum.store.totals import Totals
 from modicum.types import Price, ProviderTotal, Usage
 
 if TYPE_CHECKING:
-    from modicum.store.calls import SpendRow
+    from modicum.store.calls import SpendRow, UsageRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,9 @@ class Uncovered:
     requests: int | None
     input_tokens: int | None
     output_tokens: int | None
+    cache_read_tokens: int
+    cache_write_tokens: int
+    """Of the input; 0 where the export does not say."""
     whole: bool
     """There are no calls of that day and model at all."""
 
@@ -65,7 +68,10 @@ def uncovered(totals: Iterable[ProviderTotal], rows: Iterable[SpendRow], catalog
 
 def _rest(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue) -> Uncovered | None:
     usd = told = line.usd if line.usd is not None else list_price(line, catalogue)
-    sent, got = (_sum(getattr(tokens.usage, name) for tokens in line.tiers.values()) for name in ("input_tokens", "output_tokens"))
+    sent, got, read, written = (
+        _sum(getattr(tokens.usage, name) for tokens in line.tiers.values())
+        for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    )
     requests = line.requests
     if calls:
         held = [tokens for one in calls for tokens in one.tiers.values()]
@@ -76,6 +82,10 @@ def _rest(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue
         requests = None if requests is None else max(0, requests - sum(one.calls for one in calls))
         sent = None if sent is None else max(0, sent - sum(tokens.usage.input_tokens or 0 for tokens in held))
         got = None if got is None else max(0, got - sum(tokens.usage.output_tokens or 0 for tokens in held))
+        read, written = (
+            max(0, (whole or 0) - sum(getattr(tokens.usage, name) or 0 for tokens in held))
+            for name, whole in (("cache_read_tokens", read), ("cache_write_tokens", written))
+        )
         counts = [count for count in (requests, sent, got) if count is not None]
         if not any(counts) if counts else usd == 0 or told is None:
             return None  # dollars that differ where calls and tokens are all there are another price
@@ -87,6 +97,8 @@ def _rest(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue
         requests=requests,
         input_tokens=sent,
         output_tokens=got,
+        cache_read_tokens=(cached := min(read or 0, sent or 0)),
+        cache_write_tokens=min(written or 0, (sent or 0) - cached),
         whole=not calls,
     )
 
@@ -180,6 +192,23 @@ def said(found: Sequence[Beside]) -> tuple[str, ...]:
     return (
         f"Beside the recorded calls, usage and cost exports tell of {_much(usd or None, unknown)} that no recorded call"
         f" covers: {whose}. It counts towards the spend, and towards no workload; `modicum reconcile` says why.",
+    )
+
+
+def days_told(usage: Iterable[UsageRow]) -> tuple[str, ...]:
+    """Where exports tell of days without any call of theirs, what that does to a workload's month, in a sentence. `usage`: calls, and what
+    exports tell of beside them."""
+    days: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for row in usage:
+        days[row.scope][row.told].add(row.day)
+    more = [(len(told - calls), len(calls)) for calls, told in days.values() if calls and told - calls]
+    if not more:
+        return ()
+    beyond, with_calls = (sum(counts) for counts in zip(*more, strict=True))
+    return (
+        f"Usage and cost exports tell of {words.count(beyond, 'day')} of which there are no calls, beside {with_calls:,} of which there"
+        " are. The month of a workload is spread over all of these days: what it costs, and what could be saved on it, comes out low."
+        " Bring in the calls of the same days, or ask for the days of the calls alone (--since, --until).",
     )
 
 

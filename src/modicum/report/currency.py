@@ -6,6 +6,7 @@ No rate is fetched: it comes from a flag or from `[report]`, with its source and
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,18 @@ SYMBOLS = {
 """What stands before the number; any other code stands there itself."""
 WHOLE = frozenset("JPY KRW VND IDR CLP ISK HUF PYG UGX RWF XAF XOF XPF".split())
 """Currencies in which nobody writes a smaller unit (ISO 4217: exponent 0, or out of use)."""
+IN_FORCE = frozenset(
+    (
+        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY"
+        " COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD"
+        " IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN"
+        " MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD"
+        " SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF XPF"
+        " YER ZAR ZMW ZWG"
+    ).split()
+)
+"""ISO 4217, list one (SIX, the standard's maintenance agency), as of November 2026, without metals, units of account and codes for tests.
+The guilder of Curaçao is XCG, Zimbabwe's dollar ZWG; BGN and HRK became the euro."""
 FAR = Decimal("1e9")
 """No currency's rate to the dollar is beyond this, or below its inverse."""
 # Three digits behind a point or two behind a comma are cents here and thousands there: they are asked back.
@@ -101,6 +114,11 @@ def code_of(text: str) -> str:
     code = text.strip().upper()
     if not re.fullmatch("[A-Z]{3}", code, re.ASCII):
         raise InputError(f"{text!r} is not a currency", hint="three letters, as in ISO 4217: MYR, EUR, JPY")
+    if code not in IN_FORCE:
+        near = difflib.get_close_matches(code, sorted(IN_FORCE), 3, cutoff=0.6)
+        raise InputError(
+            f"{code} is no currency of ISO 4217", hint=f"did you mean {' or '.join(near)}?" if near else "three letters: MYR, EUR, JPY"
+        )
     return code
 
 

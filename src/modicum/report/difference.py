@@ -13,7 +13,7 @@ Kind = Literal[
     "batch discount",  # the two count other calls as batches
     "other price",  # the provider charges otherwise than its list, always in one proportion
     "recorded otherwise",  # calls were recorded with another cost than the list gives
-    "unknown model",  # no price is known for what was recorded
+    "unknown model",  # no price is known for what was recorded, or for what is on the invoice and not on record
     "other charges",  # what the provider charges beside calls: searches, storage
     "not on the invoice",  # recorded, and nowhere on the invoice
     "unexplained",
@@ -43,6 +43,8 @@ class Held:
     invoice_usd: Decimal
     invoice_is_list: bool
     """The export tells of tokens alone: its dollars are the list's."""
+    invoice_listed: bool
+    """The list has a price for the tokens that the export tells of."""
     recorded_usd: Decimal
     invoice_tokens: bool
     """The export tells of tokens."""

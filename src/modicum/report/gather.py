@@ -13,7 +13,7 @@ from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.report.compare import compare
 from modicum.report.costing import believed, day_of
-from modicum.report.covering import beside, left_over, said
+from modicum.report.covering import beside, days_told, left_over, said
 from modicum.report.exported import as_usage
 from modicum.report.figures import summarise
 from modicum.report.ladder import LadderSettings, with_ladders
@@ -23,7 +23,7 @@ from modicum.report.records import Report, ShadowCounts
 from modicum.report.retire import merged
 from modicum.report.sampled import with_sampling
 from modicum.report.seen import scaled
-from modicum.report.spend import with_cost
+from modicum.report.spend import respelled, with_cost
 from modicum.report.unseen import handed_out
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
@@ -66,7 +66,7 @@ def gather(
     )
     report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=raw))
     told = said(beside(left))
-    report = replace(report, notes=(*report.notes, *told), beside=told)
+    report = replace(report, notes=(*report.notes, *respelled(report.models), *told, *days_told(usage)), beside=told)
     cards = Cards.open(config.home, priced(config)[0])
     settings = LadderSettings.of(config)
     report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=settings)

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING
 
-from modicum.catalog import Catalogue
+from modicum.catalog import Catalogue, tiers
 from modicum.errors import NotEnoughDataError
+from modicum.report import words
 from modicum.report.covering import list_price
 from modicum.report.difference import SMALL_USD, Cause, Held, Kind, Reconciled, differs, dollars, percent
-from modicum.report.invoice import ALL, InvoiceLine, Tokens, lines
+from modicum.report.invoice import ALL, InvoiceLine, Tokens, lines, plain_name
 from modicum.report.proportion import proportions
 from modicum.report.recorded import RecordedLine, is_of, recorded
 from modicum.types import ProviderTotal, Usage
@@ -72,6 +74,7 @@ def _held(line: InvoiceLine, calls: Sequence[RecordedLine], catalogue: Catalogue
         model=line.spelled,
         invoice_usd=usd or Decimal(0),
         invoice_is_list=line.usd is None,
+        invoice_listed=listed is not None,
         recorded_usd=known,
         invoice_tokens=bool(line.tiers),
         invoice_requests=line.requests,
@@ -103,6 +106,8 @@ def _causes(
         if line.usd is not None and not line.tiers and line.model != ALL and " " in line.model:
             return _parts(Cause(kind="other charges", usd=difference, detail=line.spelled))
         said = f"{line.requests:,} requests" if line.requests is not None else "no call of it is on record"
+        if line.model != ALL and not _is_listed(line, catalogue):
+            return _parts(Cause(kind="unknown model", usd=difference, detail=f"on no list of prices, and {said}"))
         return _parts(Cause(kind="missing calls", usd=difference, detail=said))
     unknown = sum(one.calls_of_unknown_cost for one in calls)
     if listed is None:
@@ -129,6 +134,12 @@ def _causes(
     )
 
 
+def _is_listed(line: InvoiceLine, catalogue: Catalogue) -> bool:
+    """Does the list know the model, whatever it would charge for what is told of it?"""
+    names, day = (line.spelled, plain_name(line.spelled)), date.fromisoformat(line.day)
+    return tiers.price_of(catalogue, names, day, provider=line.provider) is not None
+
+
 def _without_tokens(line: InvoiceLine, calls: Sequence[RecordedLine], difference: Decimal, unknown: int) -> tuple[Cause, ...]:
     """Dollars against dollars: proportions are looked at later, over all days."""
     if unknown and unknown == sum(one.calls for one in calls):
@@ -143,6 +154,7 @@ def _only_recorded(one: RecordedLine, provider: str) -> Held:
         model=one.spelled,
         invoice_usd=Decimal(0),
         invoice_is_list=False,
+        invoice_listed=False,
         recorded_usd=one.usd,
         invoice_tokens=False,
         invoice_requests=None,
@@ -168,6 +180,16 @@ def _parts(*causes: Cause) -> tuple[Cause, ...]:
     return tuple(cause for cause in causes if cause.usd)
 
 
+def _invoiced(rows: Sequence[Held], usd: Decimal) -> str:
+    """What the invoice says, or what our own list says of the tokens that it tells of."""
+    listed = sum((row.invoice_usd for row in rows if row.invoice_is_list), Decimal(0))
+    if not any(row.invoice_is_list for row in rows):
+        return f"the invoice says ${usd:,.2f}"
+    if all(row.invoice_is_list for row in rows if row.invoice_usd):
+        return f"the export's tokens cost ${usd:,.2f} by our list of prices"
+    return f"the invoice says ${usd - listed:,.2f} and tokens that cost ${listed:,.2f} by our list of prices"
+
+
 def _summed(rows: Sequence[Held]) -> Reconciled:
     invoice, known = (sum((getattr(row, name) for row in rows), Decimal(0)) for name in ("invoice_usd", "recorded_usd"))
     open_usd = sum((abs(row.unexplained_usd) for row in rows if abs(row.unexplained_usd) > SMALL_USD), Decimal(0))
@@ -183,11 +205,16 @@ def _summed(rows: Sequence[Held]) -> Reconciled:
     causes = tuple(Cause(kind=kind, usd=usd) for kind, usd in sorted(sums.items(), key=lambda pair: -abs(pair[1])) if abs(usd) > SMALL_USD)
     first, last = min(row.day for row in rows), max(row.day for row in rows)
     on = f", {percent(on_record)} recorded" if on_record is not None else ""
-    between = f"the invoice says ${invoice:,.2f}, the record ${known:,.2f}"
+    between = f"{_invoiced(rows, invoice)}, the record ${known:,.2f}"
     main = f"; mostly {causes[0].kind} ({dollars(causes[0].usd, sign=True)})" if causes else "; they agree"
     notes = []
     if any(row.invoice_is_list for row in rows):
         notes.append("The export tells of tokens, not of dollars: its side is priced by the list. Give the cost export beside it.")
+    if nameless := sorted({row.model for row in rows if row.invoice_is_list and row.invoice_tokens and not row.invoice_listed}):
+        notes.append(
+            f"No price is known for {words.listing([words.visible(name, 60) for name in nameless], 5)}: what the export tells of it is in"
+            ' no sum here. [prices."MODEL"] in modicum.toml sets it, or the cost export beside it.'
+        )
     if any(row.model == ALL and row.difference_usd for row in rows):
         notes.append("The cost export names no models: days are compared as a whole. Group it by line item to compare models.")
     if any(not row.invoice_tokens and row.invoice_usd and row.recorded_calls and differs(row) for row in rows):

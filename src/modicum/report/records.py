@@ -44,6 +44,8 @@ class ModelSpend:
     """Of the calls whose cost is known; None where there is none."""
     price: Price | None
     """On the last day that it was called."""
+    spellings: tuple[tuple[str, Decimal | None], ...] = ()
+    """The names in the calls that are added up here and what each costs, where there are several, most calls first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,15 @@ from modicum.catalog import Catalogue
 from modicum.catalog.card_names import plain
 from modicum.catalog.listed import UNITS
 from modicum.config import Config
+from modicum.report import words
 from modicum.report.costing import believed, cost_of, day_of, model_of, price_of
 from modicum.report.records import ModelSpend
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
+
+
+MOST_NAMED = 5
 
 
 @dataclass(slots=True)
@@ -95,9 +99,9 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
     for row in rows:
         if not row.specialist:
             by_model[model_of(row)].append(row)
-    by_model = _respelled(by_model, catalogue)
     lines = []
-    for model, its in by_model.items():
+    for model, names in _respelled(by_model, catalogue).items():
+        its = [row for name in names for row in by_model[name]]
         total = spend(its, catalogue)
         lines.append(
             ModelSpend(
@@ -107,13 +111,14 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
                 unpriced_calls=total.unpriced_calls,
                 spend_usd=total.known_usd,
                 price=price_of(max(its, key=lambda row: row.day), catalogue),
+                spellings=tuple((name, spend(by_model[name], catalogue).known_usd) for name in names) if len(names) > 1 else (),
             )
         )
     return tuple(sorted(lines, key=lambda line: (line.spend_usd is None, -(line.spend_usd or 0), -line.calls, line.model)))
 
 
-def _respelled(by_model: dict[str, list[UsageRow]], catalogue: Catalogue) -> dict[str, list[UsageRow]]:
-    """Spellings of one model at one price together; what is priced otherwise, or not at all, stays apart."""
+def _respelled(by_model: dict[str, list[UsageRow]], catalogue: Catalogue) -> dict[str, list[str]]:
+    """The usual name -> the spellings of one model at one price, most calls first; what is priced otherwise, or not at all, stays apart."""
     alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for model, its in by_model.items():
         price = price_of(max(its, key=lambda row: row.day), catalogue)
@@ -121,9 +126,23 @@ def _respelled(by_model: dict[str, list[UsageRow]], catalogue: Catalogue) -> dic
         alike[one].append(model)
     found = {}
     for models in alike.values():
-        usual = max(models, key=lambda model: (sum(row.calls for row in by_model[model]), model))
-        found[usual] = [row for model in models for row in by_model[model]]
+        models.sort(key=lambda model: (sum(row.calls for row in by_model[model]), model), reverse=True)
+        found[models[0]] = models
     return found
+
+
+def respelled(lines: Sequence[ModelSpend]) -> tuple[str, ...]:
+    """Which names of models are added up under one, in a sentence; nothing where none are."""
+    told = [
+        f"{words.visible(line.model, 60)} is "
+        + " + ".join(f"{words.visible(name, 60)} {words.money(usd)}" for name, usd in line.spellings[:MOST_NAMED])
+        + (" + …" if len(line.spellings) > MOST_NAMED else "")
+        for line in lines
+        if line.spellings
+    ]
+    if not told:
+        return ()
+    return (f"Names of one model at one price are one line: {words.listing(told, MOST_NAMED)}. `modicum spend --by model` has each name.",)
 
 
 def spend_by_workload(config: Config, rows: Iterable[UsageRow]) -> dict[str, Decimal | None]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from modicum.store import schema
 from modicum.store.control import Control
@@ -66,6 +66,7 @@ class Totals:
             for (scope, source, provider, day), its in by_day.items():
                 shape = before_it[scope, source, provider, day]
                 rows = (table.c.scope == scope) & (table.c.source == source) & (table.c.provider == provider) & (table.c.day == day)
+                counts["replaced"] += _forget_older(connection, (scope, source, provider, day))
                 counts["replaced"] += connection.execute(delete(table).where(rows & (table.c.shape != shape))).rowcount
                 found = connection.execute(select(table.c.identity, table.c.figures).where(rows)).all()
                 before = {row.identity: row.figures for row in found}
@@ -94,6 +95,20 @@ class Totals:
         if until is not None:
             rows = rows.where(table.c.day < until)
         return self._control._records(rows, ProviderTotal)
+
+
+def _forget_older(connection: Connection, told: Day) -> int:
+    """Take away what was kept of this kind of export while all kinds stood in one (`openai-usage` with line items): how many went."""
+    (scope, source, provider, day), table = told, schema.totals
+    first, _, kind = source.rpartition("-")
+    if not first.endswith("-usage"):
+        return 0
+    rows = (table.c.scope == scope) & (table.c.source == first) & (table.c.provider == provider) & (table.c.day == day)
+    found = connection.execute(select(table.c.identity, table.c.figures).where(rows)).all()
+    older = [row.identity for row in found if msgspec.json.decode(row.figures, type=ProviderTotal).line_item == kind]
+    if older:
+        connection.execute(delete(table).where(table.c.identity.in_(older)))
+    return len(older)
 
 
 def together(exports: Iterable[Iterable[ProviderTotal]]) -> tuple[list[ProviderTotal], int]:
