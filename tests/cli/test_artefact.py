@@ -77,6 +77,8 @@ def test_verify(tmp_path: Path, modicum: Modicum, digest: str) -> None:
     blob.write_bytes(blob.read_bytes() + b" ")
     code, out, _ = modicum("artefact", "verify", "r_1")
     assert code == 1 and out.startswith(f"{digest}: DOES NOT HOLD: ")
+    code, _, err = modicum("artefact", "show")
+    assert code == 1 and err.startswith(f"{digest}: DOES NOT HOLD: ")
     assert json.loads(modicum("artefact", "verify", "--format", "json")[1])[0]["fault"]
 
 

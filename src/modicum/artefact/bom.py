@@ -20,7 +20,10 @@ _SPACE = uuid.UUID("6f0d3b54-2b3e-5b0c-9d0a-0f6f2f6a5c11")
 
 
 def bill(artefact: Artefact, about: About, *, kind: str, task: str = "", proofs: Sequence[str] = ()) -> bytes:
-    """The bill as JSON. `kind`: of the specialist; `task`: as the Hugging Face Hub names it; `proofs`: sentences of certificates that name it."""
+    """The bill as JSON.
+
+    `kind`: of the specialist; `task`: as the Hugging Face Hub names it; `proofs`: sentences of certificates that name it.
+    """
     body = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

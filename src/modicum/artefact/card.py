@@ -36,15 +36,8 @@ def card(artefact: Artefact, about: About, *, kind: str, script: str, needs: str
 
 
 def _front(about: About, kind: str, task: str) -> str:
-    lines = [
-        "---",
-        "library_name: modicum",
-        "pipeline_tag: text-classification",
-        "license: unknown",
-        "tags:",
-        f"- {json.dumps(kind)}",
-        "- specialist",
-    ]
+    lines = ["---", "library_name: modicum", *([f"pipeline_tag: {task}"] if task else []), "license: unknown"]
+    lines += ["tags:", f"- {json.dumps(kind)}", "- specialist"]
     if about.bases:
         lines += ["base_model:", *(f"- {json.dumps(base.name)}" for base in about.bases), "base_model_relation: finetune"]
     return "\n".join([*lines, "---"])

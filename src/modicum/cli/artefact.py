@@ -42,12 +42,12 @@ def show(artefact: str | None, config: Config, as_json: bool) -> None:
         else:
             _print(found)
         return
-    all_of_them = [bundles.show(home, digest) for digest in bundles.home_of(home).digests()]
+    all_of_them, damaged = bundles.show_all(home)
+    for told in damaged:
+        click.echo(printable(_verdict(told)), err=True)
     if as_json:
         print_json(all_of_them)
-    elif not all_of_them:
-        click.echo("No artefacts yet: `modicum fit` makes them.")
-    else:
+    elif all_of_them:
         print_table(
             ("artefact", "workload", "kind", "bytes", "learnt from", "routes"),
             [
@@ -63,6 +63,10 @@ def show(artefact: str | None, config: Config, as_json: bool) -> None:
             ],
             right=(3, 4),
         )
+    elif not damaged:
+        click.echo("No artefacts yet: `modicum fit` makes them.")
+    if damaged:
+        sys.exit(1)
 
 
 def _size(shown: Shown) -> int:

@@ -29,6 +29,8 @@ from modicum.types import Certificate, Route
 MIN_PREFIX = 6
 """Digits of a digest that name it, where no other begins so."""
 MAX_NOTE_CHARS = 500
+TASKS = dict.fromkeys(("linear", "encoder", "chain"), "text-classification") | {"extractor": "token-classification"}
+"""Kind of specialist -> what the Hugging Face Hub calls its task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,12 @@ def show(home: Path, digest: str) -> Shown:
     )
 
 
+def show_all(home: Path) -> tuple[list[Shown], list[Verified]]:
+    """Every artefact of a home, and those that are damaged."""
+    verified = [verify(home, digest) for digest in home_of(home).digests()]
+    return [show(home, one.digest) for one in verified if not one.fault], [one for one in verified if one.fault]
+
+
 def verify(home: Path, digest: str) -> Verified:
     """Recompute all of an artefact in the home: digests, formats, and the list of what it learnt from."""
     artefacts = home_of(home)
@@ -126,9 +134,10 @@ def export(home: Path, digest: str, out: Path, *, terms_reviewed: str, private_k
     if out.exists() or out.is_symlink():
         raise ArtefactError(f"{out} is there already", hint="name another, or remove it")
     proofs = [one.sentence for one in _certificates(control, digest)]
-    running = scripts(kind)
-    files = dict(artefact.files) | running | {MANIFEST: artefacts.manifest(digest), BOM: bill(artefact, about, kind=kind, proofs=proofs)}
-    files[CARD] = card(artefact, about, kind=kind, script=next(iter(running), ""), needs=needs(kind), proofs=proofs).encode()
+    running, task = scripts(kind), TASKS.get(kind, "")
+    files = dict(artefact.files) | running | {MANIFEST: artefacts.manifest(digest)}
+    files[BOM] = bill(artefact, about, kind=kind, task=task, proofs=proofs)
+    files[CARD] = card(artefact, about, kind=kind, script=next(iter(running), ""), needs=needs(kind), task=task, proofs=proofs).encode()
     if private_key is not None:
         files[SIGNATURE] = sign(files, private_key)
     review_terms(control, digest, about, note=terms_reviewed, use=f"exported to {out}", actor=actor)
