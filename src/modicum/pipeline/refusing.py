@@ -12,13 +12,13 @@ from modicum.evaluate.tune import Terms
 from modicum.pipeline.prepare import CERTIFY_SHARE
 from modicum.stats.binomial import fewest_draws
 from modicum.types import Attempt, Sample, Verdict, Workload
-from modicum.workload import classifiable
+from modicum.workload import classifiable, extractable
 
 WHY = {
     "free_text": "its answers are free text, which no specialist here can write",
-    "spans": "its answers copy spans of the input: needs an extractor",
+    "spans": "its answers copy spans of the input into records that no extractor here can take apart",
     "tools": "its answers call tools: needs a tool caller",
-    "open_numbers": "its answers are numbers without a small fixed set: needs an extractor",
+    "open_numbers": "its answers are numbers without a small fixed set",
 }
 
 
@@ -28,7 +28,7 @@ def unfit(workload: Workload) -> Verdict | None:
         return refuse(workload, "ignored", "it is ignored, as somebody decided (`modicum workloads ignore --undo` takes that back)")
     if not workload.in_words:
         return refuse(workload, "numbers_of_a_model", "a model made for it answers it already, in vectors or ranks that no other one gives")
-    if code := classifiable(workload.contract):
+    if (code := classifiable(workload.contract)) and not extractable(workload.contract):
         return refuse(workload, code, WHY.get(code, code))
     if not workload.routable:
         return refuse(workload, "thin_template", "its prompt has too little fixed text to recognise a request safely")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modicum.types import Contract, Field
@@ -20,6 +21,26 @@ OTHER = "(other)"
 def openable(contract: Contract) -> bool:
     """True where every field of an object contract can be taken out and put back: no lists of objects, no list at the top."""
     return bool(contract.fields) and all(field.path and "[]" not in field.path[:-1] and field.path != ("[]",) for field in contract.fields)
+
+
+def extractable(contract: Contract) -> bool:
+    """True where an extractor can serve the contract: a record without free text whose fields can be taken apart, or one tool at least
+    whose arguments are such a record, or none.
+    """
+    if contract.kind == "tool":
+        return any(not of_tool(contract, name).fields or extractable(of_tool(contract, name)) for name in tools(contract))
+    return contract.kind == "object" and openable(contract) and all(field.kind != "text" for field in leaves_of(contract))
+
+
+def tools(contract: Contract) -> list[str]:
+    """The tools that a contract names: the first step of its fields' paths."""
+    return list(dict.fromkeys(field.path[0] for field in contract.fields if field.path))
+
+
+def of_tool(contract: Contract, name: str) -> Contract:
+    """The arguments of one tool as a record of its own."""
+    fields = [field for field in contract.fields if field.path[:1] == (name,) and len(field.path) > 1]
+    return Contract(kind="object", reader="json", fields=tuple(replace(field, path=field.path[1:]) for field in fields))
 
 
 def holders(fields: Iterable[Field]) -> list[Path]:
