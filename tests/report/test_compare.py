@@ -69,6 +69,25 @@ def test_periods_that_were_not_watched_alike_say_so() -> None:
     assert any("10 days of 10 were observed before and 3 of 10 after" in note for note in held([*days(10), *days(13)[10:]], "w1").notes)
 
 
+def test_fifteen_days_and_sixteen_are_held_side_by_side_a_day() -> None:
+    usage = [row(day) for day in range(31)]
+    before, after = span_of("2026-10-01..2026-10-15"), span_of("2026-10-16..2026-10-31")
+    it = compare(usage, [workload()], before=before, after=after, catalogue=Catalogue(PRICES))
+    assert it is not None and it.uneven
+    assert (it.days_usd, it.volume_usd, it.change_usd) == (Decimal("1.2"), ZERO, Decimal("1.2"))
+    assert said.changed(it) == "Spend a day stayed at $1.20 from 1–15 Oct 2026 to 16–31 Oct 2026."
+    assert any("15 days of 15 were observed before and 16 of 16 after: what changed is said a day" in note for note in it.notes)
+    assert [effect.name for effect in charts.effects(it)] == ["days"]
+
+
+def test_a_part_day_counts_as_its_part() -> None:
+    usage = [*days(10), *(row(day) for day in range(10, 19)), row(19, calls=50, input_tokens=50_000, output_tokens=5_000)]
+    it = compare(usage, [workload()], before=BEFORE, after=AFTER, catalogue=Catalogue(PRICES), lengths=(10.0, 9.5))
+    assert it is not None and it.uneven and it.days_usd == Decimal("-0.6") and abs(it.change_usd_day) < Decimal("1e-12")
+    assert "stayed at $1.20" in said.changed(it)
+    assert any("10 of 10 (9.50, part days as their part) after" in note for note in it.notes)
+
+
 def test_without_an_earlier_period_there_is_no_comparison() -> None:
     assert compare(days(20)[10:], [workload()], before=BEFORE, after=AFTER, catalogue=Catalogue(PRICES)) is None
 
@@ -91,10 +110,10 @@ ROWS = st.builds(
 def test_the_effects_add_up(usage: list[UsageRow]) -> None:
     it = compare(usage, [workload(own) for own in ("w1", "w2")], before=BEFORE, after=AFTER, catalogue=Catalogue(PRICES))
     if it is not None:
-        parts = it.volume_usd + it.mix_usd + it.price_usd + it.new_usd + it.gone_usd
+        parts = it.days_usd + it.volume_usd + it.mix_usd + it.price_usd + it.new_usd + it.gone_usd
         assert abs(parts - it.change_usd) < Decimal("1e-15")
         for one in it.workloads:
-            effects = one.volume_usd + one.mix_usd + one.price_usd
+            effects = one.days_usd + one.volume_usd + one.mix_usd + one.price_usd
             assert effects == 0 or abs(effects - one.change_usd) < Decimal("1e-15")
         assert said.changed(it)
         charts.effects(it)

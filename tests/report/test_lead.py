@@ -8,7 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from modicum.report import document, lead, page, screen, sheets
+from modicum.report import document, lead, page, said, screen, sheets
+from modicum.report.ladder.settings import LadderSettings
+from modicum.report.ladder.worth import worth
 from modicum.report.records import Report
 from modicum.report.rungs import Evidence, Ladder, Rung, Worth
 from tests.report.everything import saving
@@ -60,8 +62,50 @@ def test_the_dearest_stands_first_with_what_could_take_it_over_and_what_that_sav
     assert first == (
         "support-queue is the dearest work: $36.53 of $91.32 a month. tiny at Acme could take over 95\u00a0% of it and save $10.00 to"
         " $40.00 a month."
+        if evidence == "measured"
+        else "support-queue is the dearest work: $36.53 of $91.32 a month. tiny at Acme would save $10.00 to $40.00 a month if it does the"
+        " work well enough."
     )
-    assert then == f"Getting there costs about $248 once, in work and labels. {says}"
+    tried = (
+        ""
+        if evidence == "measured"
+        else " It would be asked for all but the 5\u00a0% kept for control; how much of that it can answer is not known until it is tried."
+    )
+    assert then == f"Getting there costs about $248 once, in work and labels. {says}{tried}"
+
+
+def test_what_was_not_tried_is_never_shown_as_what_it_can_do() -> None:
+    shown = page.render(made(evidence="published"))
+    assert "asked for all but 5\u00a0% of its calls" in shown and "95\u00a0% of its calls" not in shown and "for 95\u00a0%" not in shown
+    assert "for 95\u00a0% of its calls" in page.render(made(evidence="measured"))
+
+
+def test_where_the_cost_of_many_calls_is_unknown_nothing_is_said_to_be_not_worth_it() -> None:
+    it = made(trying=False)
+    half = dataclasses.replace(it.totals, calls=4000, unpriced_calls=2000)
+    doubt = "Whether anything here is worth changing cannot be said yet: 50\u00a0% of the calls have no known cost."
+    assert said.doubt(half) == doubt
+    settings = LadderSettings()
+    found = worth((Ladder(workload_id="w1", rungs=(), calls=9, days=9),), it.workloads, half, settings)
+    assert found.sentence == doubt
+    first, then = lead.headline(dataclasses.replace(it, totals=half, worth=found))
+    assert first == doubt and then.startswith("support-queue is the dearest work: $36.53 of $91.32 a month that is known.")
+    few = dataclasses.replace(it.totals, calls=4000, unpriced_calls=20)
+    assert worth((), it.workloads, few, settings).sentence.startswith("Nothing here is worth changing")
+
+
+def test_what_failed_is_no_verdict() -> None:
+    it = report([row(day, refused=True, failed=100, input_tokens=0, output_tokens=0) for day in range(3)], workloads=[])
+    says = "All 300 calls failed before any token: nothing was answered or spent, so there is nothing to compare yet."
+    assert it.headline == says
+    assert lead.headline(dataclasses.replace(it, worth=worth((), (), it.totals)))[0] == says
+
+
+def test_a_saving_that_reaches_above_the_spend_has_the_limits_of_the_spend_beside_it() -> None:
+    it = made()
+    first = dataclasses.replace(it.workloads[0], spend_low_usd_month=Decimal(30), spend_high_usd_month=Decimal(44))
+    shown = lead.headline(dataclasses.replace(it, workloads=(first, *it.workloads[1:])))[0]
+    assert "$36.53 ($30.00 to $44.00) of $91.32 a month" in shown
 
 
 def test_what_all_of_it_comes_to_stands_beside_it() -> None:
@@ -133,8 +177,10 @@ def test_a_name_of_any_script_comes_first_and_turns_nothing_around(name: str) ->
 
 def test_the_document_says_the_same() -> None:
     it = made(evidence="published")
-    found = json.loads(document.encode(it))["lead"]
-    assert (found["first"], found["then"]) == lead.headline(it)
+    whole = json.loads(document.encode(it))
+    found = whole["lead"]
+    assert (whole["headline"], found["then"]) == lead.headline(it) and whole["schema"] == document.SCHEMA
+    assert "first" not in found  # one headline, in one place
     assert [one["name"] for one in found["dearest"]] == ["support-queue", "order-mail", "review-reply"]
     first, *_, last = found["dearest"]
     assert (first["option"], first["provider"], first["evidence"], first["one_off_usd"]) == ("tiny", "Acme", "published", 248)

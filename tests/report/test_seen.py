@@ -50,6 +50,31 @@ def test_a_tenth_of_it_was_seen() -> None:
     assert first.seen_usd == Decimal("0.72")
 
 
+def test_where_all_that_were_seen_agree_the_others_may_not() -> None:
+    """35 of 35, on five days: by Clopper and Pearson the rate is at least 0.025 ** (1 / 35), of the part that was not seen."""
+    rows = [rows_of(7, day=day) for day in range(5)] + [rows_of(693, day=day, shown=False) for day in range(5)]
+    (mine,) = scaled(rows, CATALOGUE)
+    assert (mine.calls.value, mine.calls.high, mine.calls.over) == (3500, 3500, "days")
+    assert mine.calls.low == pytest.approx(3500 * 0.025 ** (0.99 / 35), rel=1e-4)
+    assert mine.spend_usd is not None and mine.spend_usd.low < mine.spend_usd.value == mine.spend_usd.high
+
+
+@pytest.mark.parametrize("rate", [0.9, 0.97, 1.0])
+def test_near_all_the_interval_holds_the_truth_as_often_as_it_says(rate: float) -> None:
+    rng, trials, held = np.random.default_rng(8), 300, 0
+    for _ in range(trials):
+        rows = [rows_of(300, day=day, shown=False) for day in range(5)]
+        truth = 0
+        for day in range(5):
+            mine, others = int(rng.binomial(6, rate)), 0
+            others = 6 - mine
+            rows += [rows_of(mine, day=day)] * bool(mine) + [rows_of(others, day=day, workload="v")] * bool(others)
+            truth += mine + int(rng.binomial(300, rate))
+        found = {one.workload_id: one for one in scaled(rows, CATALOGUE)}
+        held += found["w"].calls.low <= truth <= found["w"].calls.high
+    assert held / trials >= 0.93
+
+
 def test_models_and_scopes_of_which_nothing_was_seen_are_said_apart() -> None:
     rows = [rows_of(10), rows_of(90, shown=False), rows_of(50, model="middle", shown=False), rows_of(7, scope="other", shown=False)]
     share = seen(rows, CATALOGUE)

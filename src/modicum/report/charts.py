@@ -50,6 +50,8 @@ class Column:
     rank: int
     """0: the label stands on the narrowest screen too; 1: only where there is room."""
     title: str
+    part: bool = False
+    """Drawn paler: only a part of it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ def columns(trend: Trend) -> Columns:
                 label=label,
                 rank=rank,
                 title=_said(one),
+                part=one.part and one.observed,
             )
         )
     ticks = (
@@ -176,7 +179,8 @@ def interval(saving: Saving | None, whole: Decimal) -> tuple[float | None, float
 def effects(comparison: Comparison) -> tuple[Effect, ...]:
     """What the change is made of, on one scale around a middle line: less to the left, more to the right. What made nothing is left out."""
     found = [
-        ("volume", "more or fewer calls", comparison.volume_usd),
+        ("days", "more or fewer days observed", comparison.days_usd),
+        ("volume", "more or fewer calls" + (" a day" if comparison.uneven else ""), comparison.volume_usd),
         ("mix", "other workloads and models", comparison.mix_usd),
         ("price", "the same calls cost more or less", comparison.price_usd),
         ("new", "workloads there were none of before", comparison.new_usd),
@@ -211,7 +215,7 @@ def step_name(one: Slice) -> str:
 def _said(one: Slice) -> str:
     if not one.observed:
         return f"{step_name(one)}: not observed"
-    return f"{step_name(one)}: {words.money(one.spend_usd)}, {words.count(one.calls, 'call')}"
+    return f"{step_name(one)}: {words.money(one.spend_usd)}, {words.count(one.calls, 'call')}{', only a part of it' if one.part else ''}"
 
 
 def _labels(trend: Trend) -> dict[int, tuple[str, int]]:

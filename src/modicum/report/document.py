@@ -20,17 +20,19 @@ from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
 from modicum.report.records import Report
 
+SCHEMA = 2
+"""Goes up where a field goes away or means something else; what is added leaves it."""
 _USD = re.compile("(?<![a-z])usd(?![a-z])")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def document(report: Report) -> dict[str, Any]:
     """What is printed as JSON: builtins, decimals, days and times."""
-    found: dict[str, Any] = _plain(report)
+    first, then = lead.headline(report)
+    found: dict[str, Any] = {"schema": SCHEMA, **_plain(report), "headline": first}
     if report.traffic is not None:
         found["traffic"]["workloads"] = [_plain(its) for its in report.traffic.workloads.values()]
-    first, then = lead.headline(report)
-    found["lead"] = {"first": first, "then": then, "dearest": [_dearest(one) for one in lead.dearest(report)]}
+    found["lead"] = {"then": then, "dearest": [_dearest(one) for one in lead.dearest(report)]}
     found["evidence"] = _plain(by_evidence(report))
     found["gaps"] = [_plain(gap) | {"share": gap.share} for gap in gaps(report)]
     if report.comparison is not None:

@@ -15,7 +15,7 @@ from modicum.report import headline, words
 from modicum.report.costing import day_of
 from modicum.report.currency import shown
 from modicum.report.lines import line
-from modicum.report.month import Month, observed_days
+from modicum.report.month import WHOLE, Edges, Month, observed_days
 from modicum.report.records import IN_FORCE, Period, Report, ShadowCounts
 from modicum.report.saving import Projection, project
 from modicum.report.seen import said
@@ -43,9 +43,11 @@ def summarise(
     catalogue: Catalogue,
     control_share: float,
     now: datetime,
+    edges: Mapping[str, Edges] = MappingProxyType({}),
 ) -> Report:
     """The report on these calls.
 
+    `edges`: by scope, which part of its first and last day was recorded; of a scope that is not there both are whole.
     `usage` must not be empty; `verdicts` holds the latest of each workload; `shadow` what was counted, by workload. A
     workload without calls is left out; calls of a workload that is no more count as those of none. Sentences with money in
     them are written in the currency in force.
@@ -57,7 +59,9 @@ def summarise(
         by_scope[row.scope].append(row)
         by_workload[row.workload_id if row.workload_id in known else None].append(row)
     windows = {scope: observed_days(map(day_of, rows)) for scope, rows in by_scope.items()}
-    months = {scope: Month(len(days), seed=zlib.crc32(scope.encode())) for scope, (days, _) in windows.items()}
+    months = {
+        scope: Month(len(days), seed=zlib.crc32(scope.encode()), edges=edges.get(scope, WHOLE)) for scope, (days, _) in windows.items()
+    }
     calls = sum(row.calls for row in usage)
 
     verdict_of = {verdict.workload_id: verdict for verdict in verdicts}
@@ -73,11 +77,14 @@ def summarise(
         if its.certificate is not None and its.state in IN_FORCE:
             saved = project(rows, its.certificate, catalogue, months[workload.scope], windows[workload.scope][0], control_share)
             projections[own] = saved
-        days = months[workload.scope].days
-        lines.append(line(workload, rows, its, saved, shadow=shadow.get(own), catalogue=catalogue, days=days, all_calls=calls))
+        month, days = months[workload.scope], windows[workload.scope][0]
+        lines.append(line(workload, rows, its, saved, shadow=shadow.get(own), catalogue=catalogue, month=month, days=days, all_calls=calls))
     lines.sort(key=lambda line: (-(line.spend_usd if line.spend_usd is not None else Decimal(-1)), -line.calls, line.name))
 
-    totals = total(usage, by_workload[None], lines, projections, catalogue=catalogue, months=months, control_share=control_share)
+    days_of = {scope: days for scope, (days, _) in windows.items()}
+    totals = total(
+        usage, by_workload[None], lines, projections, catalogue=catalogue, months=months, days=days_of, control_share=control_share
+    )
     first, last = min(map(day_of, usage)), max(map(day_of, usage))
     periods = tuple(
         Period(
@@ -87,6 +94,8 @@ def summarise(
             days_observed=len(days),
             days_left_out=left_out,
             calls=sum(row.calls for row in by_scope[scope]),
+            days=months[scope].length,
+            edges=months[scope].edges,
         )
         for scope, (days, left_out) in sorted(windows.items())
     )
@@ -109,7 +118,7 @@ def summarise(
             *said([row for row in usage if not row.told], {workload.workload_id: workload.name for workload in workloads}, catalogue),
         ),
         currency=shown(),
-        scopes=spend_by_scope(usage, lines, {scope: month.days for scope, month in months.items()}, catalogue),
-        trend=trend(usage, lines, {scope: days for scope, (days, _) in windows.items()}, catalogue),
+        scopes=spend_by_scope(usage, lines, {scope: month.length for scope, month in months.items()}, catalogue),
+        trend=trend(usage, lines, days_of, catalogue, edges=edges),
         seen_calls=seen_calls,
     )

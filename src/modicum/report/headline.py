@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from modicum.discover.blocks import LEAST_CALLS
 from modicum.report import words
 from modicum.report.records import IN_FORCE, HeadlineFigure, Totals, WorkloadFigures
+from modicum.report.said import doubt
 
 Three = tuple[HeadlineFigure, HeadlineFigure, HeadlineFigure]
 SMALLEST_SHARE = Decimal("0.005")
 """A saving below this share of the spend is not worth a change."""
 
 
-def compose(lines: Sequence[WorkloadFigures], totals: Totals, period: str, *, seen_calls: int | None = None) -> tuple[str, Three]:
-    """The sentence and the figures; `period` in words, `seen_calls` those that came in with what was asked (None: all)."""
+def compose(
+    lines: Sequence[WorkloadFigures], totals: Totals, period: str, *, seen_calls: int | None = None, barred: Collection[str] = ()
+) -> tuple[str, Three]:
+    """The sentence and the figures; `period` in words, `seen_calls` those that came in with what was asked (None: all). `barred`:
+    workloads whose certificate counts for nothing, for something hard stands against it; `totals` are without them."""
     spend = HeadlineFigure(
         label="spend a month",
-        value=words.money(totals.spend_usd_month),
+        value=spend_month(totals),
         note=f"{words.count(totals.calls, 'call')}, {period}"
+        + _limits(totals)
         + (f"; the cost of {totals.unpriced_calls:,} is unknown" if totals.unpriced_calls else "")
         + (f"; {totals.refused_calls:,} failed before any token and cost nothing" if totals.refused_calls else "")
         + (f"; {words.percent(_told(totals))} of it told by usage and cost exports alone" if totals.told_usd else ""),
     )
-    in_force = [line for line in lines if line.state in IN_FORCE]
+    if barred:
+        sentence, figures = _found(lines, totals, spend, seen_calls=seen_calls, barred=barred)
+        many = "One certificate counts" if len(barred) == 1 else f"{len(barred):,} certificates count"
+        return f"{sentence} {many} for nothing: the terms of today's provider forbid learning from its answers.", figures
+    return _found(lines, totals, spend, seen_calls=seen_calls)
+
+
+def _found(
+    lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure, *, seen_calls: int | None, barred: Collection[str] = ()
+) -> tuple[str, Three]:
+    in_force = [line for line in lines if line.state in IN_FORCE and line.workload_id not in barred]
     if in_force:
         return _certified(in_force, totals, spend)
     if any(line.state == "not_tried" for line in lines):
         return _untried(lines, totals, spend)
     return _nothing(lines, totals, spend, blind=seen_calls == 0)
+
+
+def spend_month(totals: Totals) -> str:
+    """The month, or where less than a day's hours were recorded from what they brought to as much all day."""
+    if totals.hours_recorded < 24 and totals.spend_high_usd_month is not None:
+        return words.between(totals.spend_usd_month, totals.spend_high_usd_month)
+    return words.money(totals.spend_usd_month)
+
+
+def _limits(totals: Totals) -> str:
+    if totals.spend_low_usd_month is None or totals.spend_high_usd_month is None:
+        return ""
+    if totals.hours_recorded < 24:
+        return f"; {words.count(totals.hours_recorded, 'hour')} of a day are too few: from as many calls a day to this pace all day"
+    between = words.between(totals.spend_low_usd_month, totals.spend_high_usd_month)
+    return f"; between {between.replace(' to ', ' and ')} (95 %)" if " to " in between else ""
 
 
 def _told(totals: Totals) -> float | None:
@@ -46,7 +77,7 @@ def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: Headl
     if not known:
         sentence = f"Small models could answer {share} of these calls. What that saves is unknown: their price is."
     elif what is not None and what.usd_month is not None and what.usd_month < SMALLEST_SHARE * (totals.baseline_usd_month or 0):
-        sentence = f"Nothing here is worth changing: {words.saving(what)} of {bill} a month could be saved."
+        sentence = doubt(totals) or f"Nothing here is worth changing: {words.saving(what)} of {bill} a month could be saved."
     elif len(on) == len(in_force):
         sentence = f"Small models answer {share} of these calls and save {words.saving(what)} of {bill} a month."
     elif on:
@@ -106,7 +137,9 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
 def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure, *, blind: bool) -> tuple[str, Three]:
     refused = sum(1 for line in lines if line.state == "refused")
     unread = sum(1 for line in lines if line.state == "needs_reading")
-    if not lines and blind:
+    if totals.calls and totals.refused_calls == totals.calls:
+        sentence = doubt(totals)
+    elif not lines and blind:
         cost = "cost nobody knows what" if totals.spend_usd_month is None else f"cost {words.money(totals.spend_usd_month)} a month"
         sentence = (
             f"{words.count(totals.calls, 'call') if totals.calls else 'Calls that nobody recorded'} {cost}."
@@ -121,7 +154,8 @@ def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
         it = "answers of one workload say" if unread == 1 else f"answers of {unread:,} workloads say"
         sentence = f"The {it} more than what is read from them: what may be left out is yours to say before it is tried."
     else:
-        sentence = "Nothing here is worth changing" + (": no small model could be proven good enough." if refused else " now.")
+        why = ": no small model could be proven good enough." if refused else " now."
+        sentence = doubt(totals) or f"Nothing here is worth changing{why}"
     figures = (
         spend,
         HeadlineFigure(label="saving a month, net", value="none", note="nothing is certified" if lines else "nothing was tried"),

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Literal
 
 Step = Literal["day", "week", "month"]
+EVEN = 0.005
+"""Of their days, by which two periods may differ and still be taken as equally long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Slice:
     """The same by `Trend.names`."""
     observed: bool = True
     """False where nobody was looking: a silence of more than a week."""
+    part: bool = False
+    """The log, or the period that is asked for, holds only a part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +67,17 @@ class Side:
     priced_calls: int
     spend_usd: Decimal
     """Of the priced calls."""
+    length: float = 0.0
+    """Of the days, a first or a last one that was not recorded whole as its part; 0: as many as there are."""
 
     @property
     def usd_call(self) -> Decimal | None:
         return self.spend_usd / self.priced_calls if self.priced_calls else None
+
+    @property
+    def usd_day(self) -> Decimal | None:
+        whole = self.length or self.days
+        return self.spend_usd / Decimal(repr(whole)) if whole else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +93,8 @@ class Moved:
     mix_usd: Decimal
     price_usd: Decimal
     """How much of the difference each makes; all 0 for one that is new or gone."""
+    days_usd: Decimal = Decimal(0)
+    """The same for more or fewer days that were observed."""
 
     @property
     def change_usd(self) -> Decimal:
@@ -90,12 +103,12 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two periods, and what the difference is made of. The five effects add up to it exactly."""
+    """Two periods, and what the difference is made of. The six effects add up to it exactly."""
 
     before: Side
     after: Side
     volume_usd: Decimal
-    """More or fewer calls, at the mean price a call that the workloads in both periods had before."""
+    """More or fewer calls a day, at the mean price a call that the workloads in both periods had before."""
     mix_usd: Decimal
     """Other shares among workloads and models, at the prices that a call of each had before."""
     price_usd: Decimal
@@ -107,7 +120,19 @@ class Comparison:
     workloads: tuple[Moved, ...]
     """The greatest change first."""
     notes: tuple[str, ...] = ()
+    days_usd: Decimal = Decimal(0)
+    """More or fewer days observed, at what the workloads in both periods cost a day before; 0 where they are as many."""
 
     @property
     def change_usd(self) -> Decimal:
         return self.after.spend_usd - self.before.spend_usd
+
+    @property
+    def change_usd_day(self) -> Decimal:
+        return (self.after.usd_day or Decimal(0)) - (self.before.usd_day or Decimal(0))
+
+    @property
+    def uneven(self) -> bool:
+        """More days were observed in one than in the other: amounts are to be held side by side a day."""
+        old, new = (side.length or side.days for side in (self.before, self.after))
+        return abs(new - old) > EVEN * max(old, new)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from modicum.report import words
+from modicum.report import said, words
 from modicum.report.proven import best_rung
 from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
-from modicum.report.rungs import Evidence, Ladder, Rung
+from modicum.report.rungs import Evidence, Ladder, Rung, RungKind
 
 SHOWN = 3
 LONGEST_NAME = 60
+ALL = 0.995
+"""Of the calls: from here on it is all of them."""
 NOTHING = "Nothing here is worth changing"
 SPEAKS: dict[Evidence, str] = {
     "certified": "That it does the work is certified on these calls.",
@@ -23,6 +25,8 @@ SPEAKS: dict[Evidence, str] = {
     "published": "So far only benchmarks of others say that it does the work.",
     "none": "Whether it does the work nobody has tried on these calls yet.",
 }
+OTHERS: tuple[RungKind, ...] = ("same_laboratory", "open_hosted", "open_own")
+"""Models that the work goes to as a whole, but for what is kept for control: how much of it they can answer is seen when they try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,10 @@ class Dearest:
     """None: nothing is known that would do it for less."""
 
     @property
+    def reach(self) -> str:
+        return reach(self.rung) if self.rung is not None else ""
+
+    @property
     def where(self) -> str:
         """A model's name and where it is sold."""
         if self.rung is None:
@@ -44,6 +52,20 @@ class Dearest:
             return "a small model of your own"
         name = words.visible(self.rung.name, LONGEST_NAME)
         return f"{name} at {words.visible(self.rung.provider, LONGEST_NAME)}" if self.rung.provider else name
+
+
+def is_untried(rung: Rung) -> bool:
+    """Its share is what it would be asked, not what it was seen to answer."""
+    return rung.kind in OTHERS and rung.evidence in ("published", "none") and rung.share is not None
+
+
+def reach(rung: Rung) -> str:
+    """How much of the work it answers as was seen, or would be asked; empty where that is all of it, or nobody knows."""
+    if rung.share is None or rung.share >= ALL:
+        return ""
+    if is_untried(rung):
+        return f"asked for all but {words.percent(1 - rung.share)}"
+    return f"for {words.percent(rung.share)}"
 
 
 def dearest(report: Report, most: int = SHOWN) -> tuple[Dearest, ...]:
@@ -84,7 +106,7 @@ def headline(report: Report) -> tuple[str, str]:
     if worth is None or not top:
         return report.headline, ""
     one = top[0]
-    if worth.sentence.startswith(NOTHING):
+    if worth.sentence.startswith(NOTHING) or worth.sentence == said.doubt(report.totals):
         first, dot, rest = worth.sentence.partition(". ")
         told = [report.headline] if _any_in_force(report) else [_is_dearest(report, one), _could(one), _for_that(one)]
         then = (rest, *told)
@@ -93,10 +115,26 @@ def headline(report: Report) -> tuple[str, str]:
 
 
 def _is_dearest(report: Report, one: Dearest) -> str:
-    name, bill = words.visible(one.line.name, LONGEST_NAME), report.totals.baseline_usd_month
-    if len(report.workloads) == 1 and not report.totals.calls_without_workload:
-        return f"{name} is all of the spend: {words.money(one.line.baseline_usd_month)} a month."
-    return f"{name} is the dearest work: {words.money(one.line.baseline_usd_month)} of {words.money(bill)} a month."
+    name, totals = words.visible(one.line.name, LONGEST_NAME), report.totals
+    its = _amount(report, one)
+    known = " that is known" if totals.unpriced_share > said.MOST_UNKNOWN else ""
+    if len(report.workloads) == 1 and not totals.calls_without_workload:
+        return f"{name} is all of the spend{known}: {its} a month."
+    if totals.hours_recorded < 24:
+        return f"{name} is the dearest work, {words.percent(one.share)} of the spend{known}: {its} a month."
+    return f"{name} is the dearest work: {its} of {words.money(totals.baseline_usd_month)} a month{known}."
+
+
+def _amount(report: Report, one: Dearest) -> str:
+    """What the workload costs; with its limits where a saving's reach above it, or where less than a day's hours were recorded."""
+    usd, low, high = one.line.baseline_usd_month, one.line.spend_low_usd_month, one.line.baseline_high_usd_month
+    saves = one.rung.saving.high_usd_month if one.rung is not None and one.rung.saving is not None else None
+    if high is None or usd is None or low is None:
+        return words.money(usd)
+    if report.totals.hours_recorded < 24:
+        return words.between(usd, high)
+    between = words.between(low, high)
+    return f"{words.money(usd)} ({between})" if saves is not None and saves > usd and " to " in between else words.money(usd)
 
 
 def _could(one: Dearest) -> str:
@@ -107,7 +145,9 @@ def _could(one: Dearest) -> str:
     if one.line.state == "on" and rung.kind == "specialist":
         return f"A small model answers {words.percent(one.line.coverage_calls)} of its calls and saves {saved} a month."
     name = f"A{one.where[1:]}" if rung.kind == "specialist" else one.where
-    takes = "could take it over" if rung.share is None or rung.share >= 0.995 else f"could take over {words.percent(rung.share)} of it"
+    if is_untried(rung):
+        return f"{name} would save {saved} a month if it does the work well enough."
+    takes = "could take it over" if rung.share is None or rung.share >= ALL else f"could take over {words.percent(rung.share)} of it"
     if rung.kind.startswith("incumbent"):
         takes = "could do it"
     return f"{name} {takes} and save {saved} a month."
@@ -118,7 +158,16 @@ def _for_that(one: Dearest) -> str:
     if one.rung is None or one.rung.saving is None:
         return ""
     once = f"Getting there costs about {words.money(one.rung.one_off_usd)} once, in work and labels. " if one.rung.one_off_usd else ""
-    return f"{once}{SPEAKS[one.rung.evidence]}"
+    return " ".join(part for part in (f"{once}{SPEAKS[one.rung.evidence]}", _asked(one.rung)) if part)
+
+
+def _asked(rung: Rung) -> str:
+    """What the share of a model that was not tried is: what it would be asked."""
+    if not is_untried(rung):
+        return ""
+    share = rung.share if rung.share is not None else 1.0
+    what = "all of it" if share >= ALL else f"all but the {words.percent(1 - share)} kept for control"
+    return f"It would be asked for {what}; how much of that it can answer is not known until it is tried."
 
 
 def _next(report: Report, one: Dearest) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
+from modicum.report.month import Month
 from modicum.report.records import LiveFigures, ShadowCounts, TemplateText, WorkloadFigures
-from modicum.report.saving import Projection, a_month, without_specialist
+from modicum.report.saving import Projection, a_month, month_of, without_specialist
 from modicum.report.spend import median_ms, spend, spend_by_model
 from modicum.report.standing import Standing
 from modicum.types import Pattern, Version, Workload
@@ -27,12 +29,14 @@ def line(
     *,
     shadow: ShadowCounts | None,
     catalogue: Catalogue,
-    days: int,
+    month: Month,
+    days: Sequence[date],
     all_calls: int,
 ) -> WorkloadFigures:
-    """`rows`: the workload's; `days`: how many were observed; `all_calls`: of the whole report."""
+    """`rows`: the workload's; `month`, `days`: of its scope; `all_calls`: of the whole report."""
     paid = spend(rows, catalogue)
     calls = sum(row.calls for row in rows)
+    low, high = month_of(paid, month, days, f"{workload.workload_id} calls")
     certificate = its.certificate
     return WorkloadFigures(
         workload_id=workload.workload_id,
@@ -49,8 +53,10 @@ def line(
         calls_without_usage=paid.calls_without_usage,
         unpriced_calls=paid.unpriced_calls,
         spend_usd=paid.known_usd,
-        spend_usd_month=a_month(paid.known_usd, days),
-        baseline_usd_month=a_month(without_specialist(rows, paid), days),
+        spend_usd_month=a_month(paid.known_usd, month.length),
+        baseline_usd_month=a_month(without_specialist(rows, paid), month.length),
+        spend_low_usd_month=low,
+        spend_high_usd_month=high,
         incumbents=spend_by_model(rows, catalogue),
         state=its.state,
         cache_read_share=_cache_read_share(rows),

@@ -96,6 +96,7 @@ def _shown(report: Report) -> dict[str, Any]:
         "longest_obstacle": panels.LONGEST_OBSTACLE,
         "assumptions": panels.assumptions,
         "over": said.over,
+        "reach": lead.reach,
         "asked": rows[:OPEN_LINES],
         "more_asked": max(0, len(rows) - OPEN_LINES),
         "shares_known": any(

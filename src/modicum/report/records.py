@@ -10,6 +10,7 @@ from typing import Literal
 from modicum.report.budget import Budget
 from modicum.report.currency import DOLLARS, Currency
 from modicum.report.history import Comparison, ScopeSpend, Trend
+from modicum.report.month import WHOLE, Edges
 from modicum.report.rungs import Baselines, Ladder, RetiringModel, Shares, Worth
 from modicum.report.traffic import Traffic
 from modicum.types import Certificate, ContractKind, Price, Saving, TaskKind, Verdict
@@ -153,6 +154,16 @@ class WorkloadFigures:
     """How sure the task is, 0 to 1."""
     sampled: Sampled | None = None
     """None: all of its calls were seen, or nobody can say."""
+    spend_low_usd_month: Decimal | None = None
+    spend_high_usd_month: Decimal | None = None
+    """95 % of what a month may bring (`month.limits`), the share of the calls that was seen included; None: declared, or unknown."""
+
+    @property
+    def baseline_high_usd_month(self) -> Decimal | None:
+        """The upper limit of what the incumbents would cost: no saving is larger."""
+        if self.spend_high_usd_month is None or not self.spend_usd_month or self.baseline_usd_month is None:
+            return None
+        return self.spend_high_usd_month * self.baseline_usd_month / self.spend_usd_month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +177,9 @@ class Period:
     days_left_out: int
     """Days inside the period without any call for more than a week: nobody was looking."""
     calls: int
+    days: float = 0.0
+    """In whole days: the first and the last count as the part of them that was recorded."""
+    edges: Edges = WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +230,25 @@ class Totals:
     """Of `calls`: those that usage and cost exports tell of, and no record."""
     told_usd: Decimal = Decimal(0)
     """Of `spend_usd`: what such exports tell of."""
+    spend_low_usd_month: Decimal | None = None
+    spend_high_usd_month: Decimal | None = None
+    """95 % of what a month may bring; None: declared, or unknown."""
+    hours_recorded: int = 24
+    """Hours of the day of which some scope's calls hold any, the fewest of them. Under 24 the spend's limits go from what was recorded to
+    as much in every hour."""
+
+    @property
+    def baseline_high_usd_month(self) -> Decimal | None:
+        """The upper limit of what all calls would cost without small models: no saving is larger."""
+        if self.spend_high_usd_month is None or not self.spend_usd_month or self.baseline_usd_month is None:
+            return None
+        return self.spend_high_usd_month * self.baseline_usd_month / self.spend_usd_month
+
+    @property
+    def unpriced_share(self) -> float:
+        """Of the calls that may have cost something: those of which nobody knows what."""
+        billed = self.calls - self.refused_calls
+        return self.unpriced_calls / billed if billed else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

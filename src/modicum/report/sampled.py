@@ -16,7 +16,7 @@ from modicum.report.ladder.settings import LadderSettings
 from modicum.report.ladder.worth import worth
 from modicum.report.records import IN_FORCE, Report, Sampled, WorkloadFigures
 from modicum.report.rungs import Ladder, Rung
-from modicum.report.saving import usd
+from modicum.report.saving import usd, within_bill
 from modicum.report.seen import Estimate, Scaled
 from modicum.types import Saving
 
@@ -28,7 +28,10 @@ def with_sampling(report: Report, estimates: Sequence[Scaled], settings: LadderS
     of = {one.workload_id: one for one in estimates if one.workload_id is not None}
     lines = tuple(_line(line, of[line.workload_id]) if line.workload_id in of else line for line in report.workloads)
     off = {workload_id: _off(one) for workload_id, one in of.items()}
-    ladders = tuple(_ladder(ladder, off.get(ladder.workload_id, (0.0, 0.0))) for ladder in report.ladders)
+    by_id = {line.workload_id: line for line in lines}
+    ladders = tuple(
+        within_bill(_ladder(ladder, off.get(ladder.workload_id, (0.0, 0.0))), by_id[ladder.workload_id]) for ladder in report.ladders
+    )
     totals = replace(
         report.totals,
         saving=_together(report.totals.saving, lines, IN_FORCE, off),
@@ -46,14 +49,24 @@ def _line(line: WorkloadFigures, its: Scaled) -> WorkloadFigures:
         line,
         sampled=Sampled(
             seen_calls=its.seen_calls,
-            calls_low=math.floor(its.calls.low),
-            calls_high=math.ceil(its.calls.high),
+            calls_low=its.calls.whole[1],
+            calls_high=its.calls.whole[2],
             spend_low_usd_month=None if month is None else usd(float(month) * (1 - below)),
             spend_high_usd_month=None if month is None else usd(float(month) * (1 + above)),
             over=its.calls.over,
         ),
         saving=_wider(line.saving, below, above),
+        spend_low_usd_month=_apart(line.spend_usd_month, line.spend_low_usd_month, -below),
+        spend_high_usd_month=_apart(line.spend_usd_month, line.spend_high_usd_month, above),
     )
+
+
+def _apart(middle: Decimal | None, limit: Decimal | None, share: float) -> Decimal | None:
+    """A limit of the month's spend, moved by what the share of the calls that was seen leaves open."""
+    if middle is None or limit is None:
+        return limit
+    away = math.hypot(float(limit - middle), float(middle) * share)
+    return usd(max(0.0, float(middle) + math.copysign(away, share)))
 
 
 def _off(its: Scaled) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -23,9 +23,12 @@ from modicum.report.month import (
     Month,
     drawn_from,
     interval,
+    limits,
     over_calls,
     shares,
 )
+from modicum.report.records import WorkloadFigures
+from modicum.report.rungs import Ladder
 from modicum.report.spend import Spend, spend
 from modicum.types import Certificate, Saving
 
@@ -110,10 +113,10 @@ def as_saving(estimate: float, draws: Floats, days: int, calls: int, *, baseline
 
 
 def _draws(month: Month, by_day: Floats, coverage: Coverage, calls: int, workload_id: str) -> Floats:
-    if month.days >= FEWEST_DAYS:
-        return month.draws(by_day, coverage)
+    """The same for the same workload, whichever were drawn before it."""
     seed = zlib.crc32(workload_id.encode())
-    return month.mean(by_day) * over_calls(calls, seed) * shares(coverage, np.random.default_rng(seed + 1))
+    paces = month.paces(by_day) if month.days >= FEWEST_DAYS else month.mean(by_day) * over_calls(calls, seed)
+    return paces * shares(coverage, np.random.default_rng(seed + 1))
 
 
 def without_specialist(rows: Sequence[UsageRow], paid: Spend) -> Decimal | None:
@@ -124,9 +127,37 @@ def without_specialist(rows: Sequence[UsageRow], paid: Spend) -> Decimal | None:
     return None if paid.mean_usd is None else paid.usd + answered * paid.mean_usd
 
 
-def a_month(total: Decimal | None, days: int) -> Decimal | None:
-    """Dollars of the observed days, scaled to a month."""
+def a_month(total: Decimal | None, days: float) -> Decimal | None:
+    """Dollars of the observed days, scaled to a month. `days`: whole days, part days as their part."""
     return None if total is None else usd(float(total) * DAYS_A_MONTH / days)
+
+
+def month_of(paid: Spend, month: Month, days: Sequence[date], key: str) -> tuple[Decimal | None, Decimal | None]:
+    """95 % of the dollars that a month may bring; (None, None) where no cost is known. `days`: those of the month."""
+    if paid.known_usd is None:
+        return None, None
+    low, high = limits(month, dollars_by_day(paid, days), paid.priced_calls, key)
+    return usd(low), usd(high)
+
+
+def within_bill(ladder: Ladder, line: WorkloadFigures) -> Ladder:
+    """The same, no limit of a saving above that of what is spent: in a month that brings more, both are more."""
+    most = line.baseline_high_usd_month
+    if most is None:
+        return ladder
+    return replace(ladder, rungs=tuple(replace(rung, saving=capped(rung.saving, most)) for rung in ladder.rungs))
+
+
+def capped(saving: Saving | None, most: Decimal | None) -> Saving | None:
+    """No more than `most` at its upper limit."""
+    if saving is None or most is None or saving.high_usd_month is None or saving.high_usd_month <= most:
+        return saving
+    return replace(saving, high_usd_month=max(most, saving.usd_month or most))
+
+
+def dollars_by_day(paid: Spend, days: Sequence[date]) -> Floats:
+    """Shape (days,)."""
+    return np.array([float(paid.by_day.get(day, 0)) for day in days])
 
 
 def usd(value: float) -> Decimal:

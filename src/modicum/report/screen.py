@@ -17,7 +17,7 @@ from modicum.report import lead, said, words
 from modicum.report.currency import shown_in
 from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
-from modicum.report.records import HeadlineFigure, Report
+from modicum.report.records import HeadlineFigure, Report, WorkloadFigures
 from modicum.workload.letters import isolate
 
 LONGEST_NAME = 40
@@ -99,8 +99,16 @@ def _dearest(report: Report) -> Table:
             once = words.money(rung.one_off_usd) if rung.one_off_usd else "–"
             saved = (one.where, words.saving(rung.saving), once, EVIDENCE[rung.evidence])
         name = Text(isolate(words.visible(one.line.name, LONGEST_NAME)))
-        table.add_row(name, words.money(one.line.baseline_usd_month), Text(saved[0]), saved[1], saved[2], saved[3])
+        table.add_row(name, month(one.line.baseline_usd_month, one.line), Text(saved[0]), saved[1], saved[2], saved[3])
     return table
+
+
+def month(usd: Decimal | None, line: WorkloadFigures) -> Text:
+    """What a workload costs a month, below it its 95 % limits, and of how many calls that were seen they are told."""
+    between = words.between(line.spend_low_usd_month, line.spend_high_usd_month) if line.spend_low_usd_month is not None else ""
+    seen = f"{words.count(line.sampled.seen_calls, 'call')} seen" if line.sampled is not None else ""
+    below = [between if between != words.money(usd) else "", seen]
+    return Text.assemble(words.money(usd), *((f"\n{part}", "dim") for part in below if part))
 
 
 def _goes(report: Report) -> list[str]:

@@ -5,11 +5,11 @@ can be found for them. Totals come from all calls. What a workload has of them i
 stratum): its share of the seen calls times all calls of the stratum, and its share of the seen spend times the stratum's spend.
 
 The interval is 95 %: a ratio estimator whose days are the clusters, with Student's quantile for so many days, never narrower than the
-binomial's, and narrowed by the finite share that was seen (nothing is uncertain where all was). Under three days nobody can say how one
-differs from another: the interval is then over calls alone, the binomial's (Wilson's score, so that few calls give no certainty), and says
-so. It supposes that within a scope and model the calls that were seen are like the others. Calls of a scope and model of which none was
-seen are said apart: nothing speaks for them.
-Sources: Cochran, Sampling Techniques (1977), sections 6.3 and 9; Wilson (1927).
+exact binomial's (Clopper and Pearson: where all 35 that were seen agree, the others may not), and narrowed by the finite share that was
+seen (nothing is uncertain where all was). Under three days nobody can say how one differs from another: the interval is then over calls
+alone, the binomial's, and says so. It supposes that within a scope and model the calls that were seen are like the others. Calls of a
+scope and model of which none was seen are said apart: nothing speaks for them.
+Sources: Cochran, Sampling Techniques (1977), sections 6.3 and 9; Clopper and Pearson (1934).
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from modicum.report import words
 from modicum.report.costing import model_of
 from modicum.report.month import NORMAL_975, T_975
 from modicum.report.spend import spend
+from modicum.stats.binomial import clopper_pearson
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
 
 FEWEST_DAYS = 3
+CONFIDENCE = 0.95
 MOST_NAMED = 5
 
 
@@ -69,6 +71,11 @@ class Estimate:
     high: float
     over: Literal["days", "calls"] = "days"
     """What the interval is over; calls under three days."""
+
+    @property
+    def whole(self) -> tuple[int, int, int]:
+        """In whole calls (value, low, high), outwards: so every form shows it."""
+        return round(self.value), math.floor(self.low), math.ceil(self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +163,7 @@ def _scaled(workload_id: str | None, strata: Sequence[_Stratum], catalogue: Cata
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One stratum's estimate, the variance of it, and how many days speak for it."""
+    """One stratum's estimate, its variance over days, and how many days speak for it."""
 
     value: float
     variance: float
@@ -178,32 +185,26 @@ def _ratio(mine: dict[str, float], of: dict[str, float], total: float, share: fl
         rest = sum((mine.get(day, 0.0) - ratio * value) ** 2 for day, value in of.items())
         clustered = unseen * days / (days - 1) * rest / whole**2
     bounded = min(max(ratio, 0.0), 1.0)
-    binomial = unseen * bounded * (1 - bounded) / max(seen_calls, 1)
     sample = max(seen_calls, 1) / unseen if unseen else math.inf
-    return _Part(total * ratio, total**2 * max(clustered, binomial), days, total, bounded, sample)
+    return _Part(total * ratio, total**2 * clustered, days, total, bounded, sample)
 
 
 def _sum(parts: Sequence[_Part], at_least: float) -> Estimate:
     value, days = sum(part.value for part in parts), min(part.days for part in parts)
     most = sum(part.most for part in parts)
-    if days < FEWEST_DAYS:
-        below, above = zip(*map(_wilson, parts), strict=True)
-        low, high = value - math.hypot(*below), value + math.hypot(*above)
-    else:
-        half = _student(days - 1) * math.sqrt(sum(part.variance for part in parts))
-        low, high = value - half, value + half
+    below, above = (math.hypot(*each) for each in zip(*map(_exact, parts), strict=True))
+    half = _student(days - 1) * math.sqrt(sum(part.variance for part in parts)) if days >= FEWEST_DAYS else 0.0
+    low, high = value - max(half, below), value + max(half, above)
     over: Literal["days", "calls"] = "days" if days >= FEWEST_DAYS else "calls"
     return Estimate(value=value, low=min(value, max(at_least, low)), high=max(value, min(most, high)), over=over)
 
 
-def _wilson(part: _Part) -> tuple[float, float]:
-    """How far below and above a stratum's estimate its binomial limits are."""
+def _exact(part: _Part) -> tuple[float, float]:
+    """How far below and above a stratum's estimate its exact binomial limits are."""
     if math.isinf(part.sample):
         return 0.0, 0.0
-    z2 = NORMAL_975**2 / part.sample
-    centre = (part.ratio + z2 / 2) / (1 + z2)
-    half = math.sqrt(z2 * part.ratio * (1 - part.ratio) + z2**2 / 4) / (1 + z2)
-    return part.most * max(0.0, part.ratio - centre + half), part.most * max(0.0, centre + half - part.ratio)
+    low, high = clopper_pearson(part.ratio * part.sample, part.sample, CONFIDENCE)
+    return part.most * max(0.0, part.ratio - low), part.most * max(0.0, high - part.ratio)
 
 
 def _student(df: int) -> float:
@@ -250,7 +251,8 @@ def said(rows: Sequence[UsageRow], names: Mapping[str, str], catalogue: Catalogu
 
 
 def _about(one: Scaled) -> str:
-    calls = f"{one.calls.value:,.0f} calls ({one.calls.low:,.0f} to {one.calls.high:,.0f})"
+    about, low_calls, high_calls = one.calls.whole
+    calls = f"{about:,} calls ({low_calls:,} to {high_calls:,})"
     if one.spend_usd is None:
         return calls
     value, low, high = (words.money(Decimal(repr(round(usd, 6)))) for usd in (one.spend_usd.value, one.spend_usd.low, one.spend_usd.high))

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from modicum.report import lead, words
 from modicum.report.currency import Currency
+from modicum.report.history import Slice
 from modicum.report.proven import evidence_of
 from modicum.report.quality import gaps
 from modicum.report.records import Report, Sampled
@@ -77,6 +78,7 @@ def _workloads(report: Report) -> Sheet:
                 *_traffic(report.traffic.workloads.get(line.workload_id) if report.traffic else None),
                 *(line.reason or None, words.missing(line) or None, line.task_why or None),
                 *_sample(line.sampled),
+                *(line.spend_low_usd_month, line.spend_high_usd_month),
             )
         )
     totals = report.totals
@@ -85,7 +87,9 @@ def _workloads(report: Report) -> Sheet:
         share = totals.calls_without_workload / totals.calls
         rows.append(_padded(("", "calls of no workload", *[None] * 5, totals.calls_without_workload, share, None, *money), head))
     sums = (totals.spend_usd, totals.spend_usd_month, totals.baseline_usd_month, *_saving(totals.saving))
-    rows.append(_padded(("", "total", *[None] * 5, totals.calls, 1.0, totals.unpriced_calls, *sums), head))
+    whole = list(_padded(("", "total", *[None] * 5, totals.calls, 1.0, totals.unpriced_calls, *sums), head))
+    whole[-2:] = totals.spend_low_usd_month, totals.spend_high_usd_month
+    rows.append(whole)
     return Sheet(name="workloads", head=head, rows=tuple(rows))
 
 
@@ -134,11 +138,12 @@ def _trend(report: Report) -> Sheet:
     names = report.trend.names if report.trend else ()
     slices = report.trend.slices if report.trend else ()
     head = ("from", "to", "observed", "calls", "unknown_cost_calls", "spend_usd", *(f"{name} (usd)" for name in names))
-    rows = [
-        (one.first, one.last, "yes" if one.observed else "no", one.calls, one.unpriced_calls, one.spend_usd, *one.parts_usd)
-        for one in slices
-    ]
+    rows = [(one.first, one.last, _observed(one), one.calls, one.unpriced_calls, one.spend_usd, *one.parts_usd) for one in slices]
     return Sheet(name="trend", head=head, rows=tuple(rows))
+
+
+def _observed(one: Slice) -> str:
+    return "no" if not one.observed else "part" if one.part else "yes"
 
 
 def _ladders(report: Report) -> Sheet:
@@ -185,12 +190,13 @@ def _conversations(report: Report) -> Sheet:
 def _changes(report: Report) -> Sheet:
     head = (
         *("scope", "workload", "calls_before", "calls_after", "spend_usd_before", "spend_usd_after", "usd_call_before", "usd_call_after"),
-        *("change_usd", "volume_usd", "mix_usd", "price_usd"),
+        *("change_usd", "volume_usd", "mix_usd", "price_usd", "days_usd"),
     )
     rows = [
         (
             *(one.scope, one.name, one.before.calls, one.after.calls, one.before.spend_usd, one.after.spend_usd),
             *(one.before.usd_call, one.after.usd_call, one.change_usd, one.volume_usd, one.mix_usd, one.price_usd),
+            one.days_usd,
         )
         for one in (report.comparison.workloads if report.comparison else ())
     ]
@@ -206,11 +212,9 @@ def _saving(saving: Saving | None) -> tuple[Cell, Cell, Cell]:
     return (None, None, None) if saving is None else (saving.usd_month, saving.low_usd_month, saving.high_usd_month)
 
 
-def _sample(its: Sampled | None) -> tuple[Cell, Cell, Cell, Cell, Cell]:
+def _sample(its: Sampled | None) -> tuple[Cell, Cell, Cell]:
     """Empty where all calls were seen, or none can be told."""
-    if its is None:
-        return (None,) * 5
-    return its.seen_calls, its.calls_low, its.calls_high, its.spend_low_usd_month, its.spend_high_usd_month
+    return (None,) * 3 if its is None else (its.seen_calls, its.calls_low, its.calls_high)
 
 
 def _traffic(its: WorkloadTraffic | None) -> Iterable[Cell]:

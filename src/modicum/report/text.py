@@ -86,8 +86,8 @@ def _compared(console: Console, comparison: Comparison) -> None:
             words.signed(line.change_usd),
         )
     console.print(table)
-    effects = [("volume", comparison.volume_usd), ("mix", comparison.mix_usd), ("price", comparison.price_usd)]
-    effects += [("new workloads", comparison.new_usd), ("gone", comparison.gone_usd)]
+    effects = [("days", comparison.days_usd), ("volume", comparison.volume_usd), ("mix", comparison.mix_usd)]
+    effects += [("price", comparison.price_usd), ("new workloads", comparison.new_usd), ("gone", comparison.gone_usd)]
     made = [f"{name} {words.signed(usd)}" for name, usd in effects if usd]
     if made:
         console.print(Text(f"Made of {', '.join(made)}."))
@@ -166,9 +166,9 @@ def _workloads(report: Report) -> Table:
     for line in report.workloads:
         table.add_row(
             Text(_name(line)),
-            f"{line.calls:,}",
+            _calls(line),
             words.share(line.share),
-            words.money(line.spend_usd_month),
+            screen.month(line.spend_usd_month, line),
             words.saving(line.saving) if line.saving else "–",
             Text(words.STATES[line.state], style=ACCENT if line.state in IN_FORCE else ""),
             f"{line.task}, {words.answer(line)}",
@@ -195,6 +195,13 @@ def _workloads(report: Report) -> Table:
         "",
     )
     return table
+
+
+def _calls(line: WorkloadFigures) -> Text:
+    """With their limits where not all were seen."""
+    its = line.sampled
+    below = "" if its is None else f"\n{its.calls_low:,} to {its.calls_high:,}"
+    return Text.assemble(f"{line.calls:,}", (below, "dim"))
 
 
 def _certified(console: Console, line: WorkloadFigures) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from modicum.catalog import Catalogue
 from modicum.report import words
-from modicum.report.month import DAYS_A_MONTH, DRAWS, Month
+from modicum.report.month import DAYS_A_MONTH, DRAWS, Month, interval, spread_of
+from modicum.report.part_days import part_days, spend_over
 from modicum.report.records import IN_FORCE, Period, Totals, WorkloadFigures
-from modicum.report.saving import Projection, a_month, together
+from modicum.report.saving import Projection, a_month, capped, dollars_by_day, together, usd
 from modicum.report.spend import spend
+from modicum.types import Saving
 
 if TYPE_CHECKING:
     from modicum.store.calls import UsageRow
@@ -26,9 +32,10 @@ def total(
     *,
     catalogue: Catalogue,
     months: Mapping[str, Month],
+    days: Mapping[str, Sequence[date]],
     control_share: float,
 ) -> Totals:
-    """`outside`: rows of no workload; `projections` by workload, `months` by scope."""
+    """`outside`: rows of no workload; `projections` by workload, `months` and `days` (those observed) by scope."""
 
     def monthly(rows: Iterable[UsageRow]) -> Decimal | None:
         by_scope: dict[str, list[UsageRow]] = defaultdict(list)
@@ -36,27 +43,20 @@ def total(
             by_scope[row.scope].append(row)
         if not by_scope:
             return Decimal(0)
-        parts = [a_month(spend(its, catalogue).known_usd, months[scope].days) for scope, its in by_scope.items()]
+        parts = [a_month(spend(its, catalogue).known_usd, months[scope].length) for scope, its in by_scope.items()]
         known = [part for part in parts if part is not None]
         return sum(known, Decimal(0)) if known else None
 
     paid = spend(usage, catalogue)
     calls = sum(row.calls for row in usage)
     spend_month = monthly(usage)
+    low, high = _limits(usage, catalogue, months, days)
     avoided = [
         x.baseline_usd_month - x.spend_usd_month for x in lines if x.baseline_usd_month is not None and x.spend_usd_month is not None
     ]
     baseline = None if spend_month is None else sum(avoided, spend_month)
 
-    in_force = [line for line in lines if line.state in IN_FORCE]
-    answered = sum(line.calls * (line.coverage_calls or 0.0) for line in in_force) * (1 - control_share)
-    fewest = min(month.days for month in months.values())
-    against = f"{words.money(baseline)} a month that all calls would cost without small models"
-
-    def saving(lines: Iterable[WorkloadFigures]) -> list[Projection]:
-        return [projections[line.workload_id] for line in lines]
-
-    return Totals(
+    found = Totals(
         calls=calls,
         calls_in_workloads=calls - sum(row.calls for row in outside),
         calls_without_workload=sum(row.calls for row in outside),
@@ -69,23 +69,78 @@ def total(
         told_usd=paid.told_usd,
         spend_usd=paid.known_usd,
         spend_usd_month=spend_month,
+        spend_low_usd_month=low,
+        spend_high_usd_month=high,
+        hours_recorded=min(month.edges.hours for month in months.values()),
         baseline_usd_month=baseline,
         spend_without_workload_usd=spend(outside, catalogue).known_usd,
         spend_without_workload_usd_month=monthly(outside),
         workloads=len(lines),
+        certified=0,
+        saving_on=None,
+        saving_proposed=None,
+        saving=None,
+        saving_unknown=0,
+        answerable_share=None,
+        expected_wrong_certificates=0.0,
+    )
+    in_force = [line for line in lines if line.state in IN_FORCE]
+    return promised(found, in_force, projections, fewest=min(month.days for month in months.values()), control_share=control_share)
+
+
+def promised(
+    totals: Totals, in_force: Sequence[WorkloadFigures], projections: Mapping[str, Projection], *, fewest: int, control_share: float
+) -> Totals:
+    """The totals with what the certificates of these workloads promise together. `fewest`: days that any of them was observed."""
+    answered = sum(line.calls * (line.coverage_calls or 0.0) for line in in_force) * (1 - control_share)
+    against = f"{words.money(totals.baseline_usd_month)} a month that all calls would cost without small models"
+
+    def saving(lines: Iterable[WorkloadFigures]) -> Saving | None:
+        found = together([projections[line.workload_id] for line in lines], fewest, baseline=against)
+        return capped(found, totals.baseline_high_usd_month)
+
+    return replace(
+        totals,
         certified=len(in_force),
-        saving_on=together(saving(line for line in in_force if line.state == "on"), fewest, baseline=against),
-        saving_proposed=together(saving(line for line in in_force if line.state != "on"), fewest, baseline=against),
-        saving=together(saving(in_force), fewest, baseline=against),
+        saving_on=saving(line for line in in_force if line.state == "on"),
+        saving_proposed=saving(line for line in in_force if line.state != "on"),
+        saving=saving(in_force),
         saving_unknown=sum(1 for line in in_force if line.saving is None or line.saving.usd_month is None),
-        answerable_share=answered / calls if calls and in_force else None,
+        answerable_share=answered / totals.calls if totals.calls and in_force else None,
         expected_wrong_certificates=round(sum(1 - line.certificate.confidence for line in in_force if line.certificate), 6),
     )
+
+
+def _limits(
+    usage: Sequence[UsageRow], catalogue: Catalogue, months: Mapping[str, Month], days: Mapping[str, Sequence[date]]
+) -> tuple[Decimal | None, Decimal | None]:
+    """95 % of what a month may bring, the scopes drawn each for itself; and up to as much all day where hours are missing."""
+    by_scope: dict[str, list[UsageRow]] = defaultdict(list)
+    for row in usage:
+        by_scope[row.scope].append(row)
+    draws, mean, most = np.zeros(DRAWS), 0.0, 0.0
+    for scope, rows in by_scope.items():
+        paid = spend(rows, catalogue)
+        if paid.known_usd is not None:
+            month, by_day = months[scope], dollars_by_day(paid, days[scope])
+            draws = draws + spread_of(month, by_day, paid.priced_calls, scope)
+            mean += month.mean(by_day)
+            most += month.mean(by_day) * month.edges.most
+    if spend(usage, catalogue).known_usd is None:
+        return None, None
+    low, high = interval(draws)
+    return usd(min(low, mean)), usd(max(high, most))
 
 
 def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Period], control_share: float) -> tuple[str, ...]:
     """What a reader must know to judge the figures, in sentences."""
     said = [f"A month is {DAYS_A_MONTH} days at the mean pace of the days observed. It supposes that later days are like these."]
+    said += [sentence for period in periods for sentence in part_days(period, several=len(periods) > 1)]
+    if totals.spend_low_usd_month is not None and totals.spend_high_usd_month is not None:
+        said.append(
+            f"The spend a month lies between {words.money(totals.spend_low_usd_month)} and {words.money(totals.spend_high_usd_month)}"
+            f" (95 %, over {spend_over(periods)})."
+        )
     said += [
         f"{words.count(period.days_left_out, 'day')} without any call in scope '{words.visible(period.scope, 60)}'"
         " (silences of more than a week) are taken as not observed."
@@ -101,8 +156,7 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
             if len(certified) > 1
             else f"One certificate at {at}: the chance that it is wrong is at most {words.percent(wrong)}.",
             f"Savings are net of the {words.percent(control_share)} of conversations that a coin keeps with the incumbent, so that the"
-            " promise can be checked. No audits are bought in this release. The specialist's own computing, on this machine, is not"
-            " counted: it takes well under a millisecond a call.",
+            " promise can be checked.",
             "A request that is answered is taken to cost what the calls of its workload cost on average.",
             f"Intervals are 95 %, from {DRAWS:,} draws that resample the days (the volume's own uncertainty) and the coverage"
             " within what the certificate's groups allow; with few days they are widened, under three days they are over calls alone.",

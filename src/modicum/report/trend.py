@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.report.costing import day_of
 from modicum.report.history import ScopeSpend, Slice, Step, Trend
+from modicum.report.month import WHOLE, Edges
 from modicum.report.records import WorkloadFigures
 from modicum.report.saving import a_month
 from modicum.report.spend import Spend, spend
@@ -22,14 +24,22 @@ APART = 4
 """Workloads that are shown for themselves: more colours than that nobody tells apart."""
 MOST_DAYS, MOST_WEEKS = 62, 60
 REST = "all else"
+NEARLY = 0.95
+"""Of what a day brings, from which on a day counts as whole in the drawing."""
 ALL = "all calls"
 """Where no workload stands apart."""
 
 
 def trend(
-    usage: Sequence[UsageRow], lines: Sequence[WorkloadFigures], observed: Mapping[str, Sequence[date]], catalogue: Catalogue
+    usage: Sequence[UsageRow],
+    lines: Sequence[WorkloadFigures],
+    observed: Mapping[str, Sequence[date]],
+    catalogue: Catalogue,
+    *,
+    edges: Mapping[str, Edges] = MappingProxyType({}),
 ) -> Trend:
-    """The spend of every step from the first day to the last. `lines`: dearest first; `observed`: the days of each scope."""
+    """The spend of every step from the first day to the last. `lines`: dearest first; `observed`: the days of each scope; `edges`: which
+    part of the first and of the last was recorded."""
     apart = [line for line in lines if line.spend_usd][:APART]
     place = {line.workload_id: number for number, line in enumerate(apart)}
     looked = set().union(*observed.values())
@@ -46,6 +56,7 @@ def trend(
         parts[place.get(row.workload_id or "", len(apart))].add(row, catalogue)
     rest = any(parts[-1].calls or parts[-1].usd for _, parts in sums.values())
     slices = []
+    cut = _cut(observed, edges)
     for start, end in steps(first, last, step):
         whole, parts = sums.get(start_of(start, step), (Spend(), [Spend() for _ in range(len(apart) + 1)]))
         slices.append(
@@ -57,11 +68,29 @@ def trend(
                 spend_usd=whole.known_usd,
                 parts_usd=tuple(part.usd for part in (parts if rest else parts[:-1])),
                 observed=any(start + timedelta(days=n) in looked for n in range((end - start).days + 1)),
+                part=_whole(start, step) != (start, end) or start in cut or end in cut,
             )
         )
     several = len(observed) > 1
     names = [f"{line.name} ({line.scope})" if several else line.name for line in apart] + ([REST if apart else ALL] if rest else [])
     return Trend(step=step, names=tuple(names), slices=tuple(slices))
+
+
+def _cut(observed: Mapping[str, Sequence[date]], edges: Mapping[str, Edges]) -> set[date]:
+    """Days of which all that recorded anything recorded a part."""
+    parts: dict[date, list[float]] = defaultdict(list)
+    for scope, days in observed.items():
+        its = edges.get(scope, WHOLE)
+        for day, part in zip(days, its.parts(len(days)), strict=True):
+            parts[day].append(min(float(part), its.hours / 24))
+    return {day for day, its in parts.items() if max(its) < NEARLY}
+
+
+def _whole(day: date, step: Step) -> tuple[date, date]:
+    """The first and the last day of the step that a day lies in."""
+    start = start_of(day, step)
+    last = {"day": start, "week": start + timedelta(days=6), "month": (start + timedelta(days=31)).replace(day=1) - timedelta(days=1)}
+    return start, last[step]
 
 
 def start_of(day: date, step: Step) -> date:
@@ -86,9 +115,9 @@ def steps(first: date, last: date, step: Step) -> Iterable[tuple[date, date]]:
 
 
 def spend_by_scope(
-    usage: Sequence[UsageRow], lines: Sequence[WorkloadFigures], days: Mapping[str, int], catalogue: Catalogue
+    usage: Sequence[UsageRow], lines: Sequence[WorkloadFigures], days: Mapping[str, float], catalogue: Catalogue
 ) -> tuple[ScopeSpend, ...]:
-    """One line a scope, dearest first. `days`: how many of each were observed."""
+    """One line a scope, dearest first. `days`: how many of each were observed, part days as their part."""
     by_scope: dict[str, list[UsageRow]] = defaultdict(list)
     for row in usage:
         by_scope[row.scope].append(row)

@@ -74,6 +74,12 @@ def saving(value: Saving | None) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def between(low: Decimal | None, high: Decimal | None) -> str:
+    """$1.90 to $2.80; one amount where both read the same."""
+    first, last = money(low), money(high)
+    return first if first == last else f"{first} to {last}"
+
+
 def percent(share: float | None) -> str:
     """38 % · 3.4 % · under 0.1 %; the sign stays with its number."""
     if share is None:

@@ -15,6 +15,7 @@ from modicum.store.batches import Added
 from modicum.store.compact import compact, expire_bodies
 from modicum.store.erase import erase
 from modicum.store.home import changing, prepare
+from modicum.store.hours import hours
 from modicum.store.meeting import Met
 from modicum.store.scan import Wanted, assigned, find, scan
 from modicum.store.spending import Also, SpendRow, spending
@@ -83,6 +84,10 @@ class Calls:
     def usage(self) -> list[UsageRow]:
         """What all calls used, by scope, workload, models and day."""
         return usage(self.home)
+
+    def hours(self) -> list[tuple[str, str, int, int]]:
+        """When they came: (scope, UTC day, hour of it, calls), those with calls."""
+        return hours(self.home)
 
     def count(self) -> tuple[int, int, int]:
         """How many calls there are; of those, how many no gateway of ours decided on, and how many came without what was asked."""
