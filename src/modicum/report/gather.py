@@ -11,6 +11,7 @@ from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
+from modicum.report.clock import edges_by_scope, length
 from modicum.report.compare import compare
 from modicum.report.costing import believed, day_of
 from modicum.report.covering import beside, days_told, left_over, said
@@ -53,6 +54,7 @@ def gather(
     control = Control(config.home)
     estimates = scaled(usage, catalogue) if any(not row.seen for row in usage) else ()
     raw, usage = usage, [*handed_out(with_cost(usage, catalogue)), *as_usage(exports, left)]
+    cells = [cell for cell in calls.hours() if scope in (None, cell[0])]
     report = summarise(
         usage,
         workloads=control.workloads(scope),
@@ -63,6 +65,7 @@ def gather(
         catalogue=catalogue,
         control_share=config.route.control_share,
         now=now or datetime.now(UTC),
+        edges=edges_by_scope(usage, cells),
     )
     report = replace(report, traffic=traffic(config, scope=scope, since=since, until=until, usage=raw))
     told = said(beside(left))
@@ -77,7 +80,9 @@ def gather(
         held = handed_out(with_cost((row for row in found if against.holds(day_of(row))), catalogue))
         before, after = _moments(against)
         held += as_usage(*left_over(config, scope=scope, since=before, until=after))
-        compared = compare([*held, *usage], control.workloads(scope), before=against, after=span, catalogue=catalogue)
+        lengths = (length(held, cells), length(usage, cells)) if held else None
+        both = [*held, *usage]
+        compared = compare(both, control.workloads(scope), before=against, after=span, catalogue=catalogue, lengths=lengths)
         if compared is None:
             raise NotEnoughDataError(f"no calls between {against.first} and {against.last} to compare with")
         report = replace(report, comparison=compared)
