@@ -119,9 +119,13 @@ def simple_rules(report: Report) -> list[tuple[str, str, Decimal | None, float]]
         "certified": "certified on these calls",
         "none": "nothing shows that it is good enough",
     }
+    # One model, called for everything: each of these rules is what happens today.
+    is_today = len(report.models) == 1 and its.naive_usd_month == its.today_usd_month
+    naive = None if is_today else its.naive_usd_month
+    honest = None if (its.honest_model, its.honest_usd_month) == (its.naive_model, its.naive_usd_month) else its.honest_usd_month
     rows = [
-        (f"all on {words.visible(its.naive_model or '', LONGEST_MODEL)}", "the dearest that was called", its.naive_usd_month),
-        (f"all on {words.visible(its.honest_model or '', LONGEST_MODEL)}", found[its.honest_evidence], its.honest_usd_month),
+        (f"all on {words.visible(its.naive_model or '', LONGEST_MODEL)}", "the dearest that was called", naive),
+        (f"all on {words.visible(its.honest_model or '', LONGEST_MODEL)}", found[its.honest_evidence], honest),
         ("as it is today", "", its.today_usd_month),
         ("with what is certified", "", its.ours_usd_month if its.ours_usd_month != its.today_usd_month else None),
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from modicum.report.records import IN_FORCE, Report, WorkloadFigures
-from modicum.report.rungs import Evidence, Ladder, Rung, RungKind
+from modicum.report.rungs import Evidence, Ladder, ObstacleKind, Rung, RungKind
 
 SMALLER: tuple[RungKind, ...] = ("exact_cache", "specialist", "same_laboratory", "open_hosted", "open_own")
 """What does the work with less; the incumbent asked otherwise does not."""
@@ -18,6 +18,12 @@ SOME = 0.005
 """Of a workload's calls, from which on it counts among those of an evidence."""
 NEAR = Decimal("0.1")
 """Of the most that a rung saves, below which stronger evidence for another does not count."""
+ALIKE = Decimal("0.9")
+"""Of the larger of two savings, from which on the smaller one is about as much, whatever their intervals."""
+COMPARABLE = Decimal("0.75")
+"""The same where one lies within the other's interval: most of that is how many calls a month brings, and both get the same calls."""
+OTHERS_SAY: tuple[ObstacleKind, ...] = ("residency", "region", "licence", "terms")
+"""What somebody else has to agree to stands more in the way than what a look at some answers settles."""
 STRENGTH: dict[Evidence, int] = {"certified": 3, "measured": 2, "published": 1, "none": 0}
 EVIDENCE = tuple(STRENGTH)
 
@@ -96,12 +102,49 @@ def is_smaller(rung: Rung) -> bool:
 
 def best_rung(ladder: Ladder) -> Rung | None:
     """Of the rungs that save at least a tenth of what the best of them does, the one that the evidence speaks for most, and among equals
-    the one that saves most; None where nothing is known to save."""
-    saves = {
-        id(rung): rung.saving.usd_month
-        for rung in ladder.rungs
-        if rung.kind != "incumbent" and not rung.blocked and rung.saving is not None and rung.saving.usd_month is not None
-    }
-    most = max(saves.values(), default=Decimal(0))
-    worth = [rung for rung in ladder.rungs if most > 0 and saves.get(id(rung), Decimal(0)) >= NEAR * most]
-    return max(worth, key=lambda rung: (STRENGTH[rung.evidence], saves[id(rung)]), default=None)
+    the one that saves most; of those that save about as much, the `lightest`. None where nothing is known to save.
+
+    What is certified or measured on these calls gives way to nothing that is not.
+    """
+    open_ = [rung for rung in ladder.rungs if rung.kind != "incumbent" and not rung.blocked and _saves(rung) > 0]
+    most = max(map(_saves, open_), default=Decimal(0))
+    worth = [rung for rung in open_ if _saves(rung) >= NEAR * most]
+    first = max(worth, key=lambda rung: (STRENGTH[rung.evidence], _saves(rung)), default=None)
+    if first is None:
+        return None
+    seen_here = STRENGTH[first.evidence] >= STRENGTH["measured"]
+    beside = [rung for rung in worth if not seen_here or rung.evidence == first.evidence]
+    return lightest(first, beside, _saves)
+
+
+def lightest(first: Rung, rungs: Sequence[Rung], value: Callable[[Rung], Decimal]) -> Rung:
+    """Of the rungs that save about as much as `first`: the one with least in its way, then with the best evidence, then the smallest.
+
+    `rungs`: the smallest first. `value`: what is compared, dollars a month. About as much is what lies within 10 %, or within a quarter
+    where one of the savings lies within the other's interval.
+    """
+
+    def rank(rung: Rung) -> tuple[int, int, int]:
+        others = sum(one.kind in OTHERS_SAY for one in rung.obstacles)
+        return others, len(rung.obstacles), -STRENGTH[rung.evidence]
+
+    return min((rung for rung in rungs if _is_about(rung, first, value)), key=rank, default=first)
+
+
+def _is_about(rung: Rung, other: Rung, value: Callable[[Rung], Decimal]) -> bool:
+    less, more = sorted((value(rung), value(other)))
+    overlap = _is_within(rung, other) or _is_within(other, rung)
+    return more > 0 and less >= (COMPARABLE if overlap else ALIKE) * more
+
+
+def _is_within(rung: Rung, other: Rung) -> bool:
+    """Its saving lies within the other's interval."""
+    its = other.saving
+    if its is None or its.low_usd_month is None or its.high_usd_month is None:
+        return False
+    return its.low_usd_month <= _saves(rung) <= its.high_usd_month
+
+
+def _saves(rung: Rung) -> Decimal:
+    """Dollars a month; nothing where that is unknown."""
+    return (rung.saving.usd_month if rung.saving is not None else None) or Decimal(0)

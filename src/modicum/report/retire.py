@@ -1,4 +1,7 @@
-"""Models that retire, each once: a model that is called by several names or at several providers is one line to whoever has to move."""
+"""Models that retire, each once, and in which words.
+
+A model that is called by several names or at several providers is one line to whoever has to move.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,14 @@ def merged(models: Sequence[RetiringModel]) -> tuple[RetiringModel, ...]:
     return tuple(sorted(found, key=lambda one: (one.day, -(one.spend_usd_month or 0), one.model)))
 
 
+def ending(day: date, *, gone: bool, answered_until: date | None = None) -> str:
+    """What becomes of a model, after its name. What the log has answers from goes before what was announced."""
+    when = words.span(day, day)
+    if answered_until is not None:
+        return f"was announced to stop answering on {when}, and your log has answers until {words.span(answered_until, answered_until)}"
+    return f"{'stopped' if gone else 'stops'} answering on {when}"
+
+
 def _one(its: Sequence[RetiringModel]) -> RetiringModel:
     its = sorted(its, key=lambda one: (-one.calls, one.model))
     names: dict[str, str] = {}
@@ -38,8 +49,11 @@ def _one(its: Sequence[RetiringModel]) -> RetiringModel:
     month: Decimal | None = None
     for one in its:
         month = _plus(month, one.spend_usd_month)
+    went_on = [one.answered_until for one in its if one.answered_until is not None]
     made = replace(
         its[0],
+        gone=all(one.gone for one in its),
+        answered_until=max(went_on, default=None),
         provider=", ".join(dict.fromkeys(one.provider for one in its if one.provider)),
         replacement=next((one.replacement for one in its if one.replacement), ""),
         calls=sum(one.calls for one in its),
@@ -52,7 +66,7 @@ def _one(its: Sequence[RetiringModel]) -> RetiringModel:
 def _sentence(made: RetiringModel, spelled: Sequence[str]) -> str:
     name, *others = (words.visible(one, LONGEST_NAME) for one in spelled)
     also = f" (called as {words.listing(others)} too)" if others else ""
-    what = f"stopped answering on {words.span(made.day, made.day)}" if made.gone else f"stops answering on {words.span(made.day, made.day)}"
+    what = ending(made.day, gone=made.gone, answered_until=made.answered_until)
     where = f" for {words.listing([words.visible(one, LONGEST_NAME) for _, one, _ in made.workloads])}" if made.workloads else ""
     then = f" {made.replacement} is named to follow it." if made.replacement else ""
     return f"{name}{also} {what}: {words.money(made.spend_usd_month)} a month, {words.count(made.calls, 'call')}{where}.{then}"

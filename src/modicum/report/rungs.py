@@ -26,6 +26,10 @@ Evidence = Literal[
     "published",  # a benchmark of this kind of task, on others' data
     "none",
 ]
+Reasons = Literal[
+    "may",  # it can be asked not to write to itself before it answers
+    "always",  # it cannot
+]
 ObstacleKind = Literal[
     "licence", "terms", "region", "context", "modality", "tools", "structured_output", "residency", "retiring", "latency", "data"
 ]
@@ -75,6 +79,10 @@ class Rung:
     obstacles: tuple[Obstacle, ...] = ()
     assumptions: tuple[str, ...] = ()
     retires: date | None = None
+    reasons: Reasons | None = None
+    """Before it answers; None: no, or no source says so."""
+    thinking_tokens: int = 0
+    """Tokens of that a call: in `usd_call` where it always reasons, at the lower limit of the saving alone where it may."""
 
     @property
     def blocked(self) -> bool:
@@ -148,13 +156,14 @@ class Shares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetiringModel:
-    """A model that is called today and stops answering soon, or has."""
+    """A model that is called today and stops answering soon, or has, or was announced to and goes on."""
 
     model: str
     provider: str
     """Empty: at the laboratory itself."""
     day: date
     gone: bool
+    """The day has passed, and the log has no answer from after it."""
     replacement: str
     """What the provider recommends; empty: nothing."""
     source: str
@@ -163,6 +172,8 @@ class RetiringModel:
     workloads: tuple[tuple[str, str, Decimal | None], ...]
     """(id, name, dollars a month on this model), the dearest first."""
     sentence: str
+    answered_until: date | None = None
+    """The last day with an answer of it in the log, where that is after the day on which it was announced to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

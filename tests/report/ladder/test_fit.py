@@ -134,7 +134,7 @@ def test_a_model_that_has_gone_is_not_offered_in_batches_declared_or_not() -> No
 
 def test_a_few_calls_to_a_model_that_has_gone_do_not_take_the_others_along() -> None:
     usage = [*days(10), row(0, request_model="old", response_model="old", calls=10, input_tokens=10_000, output_tokens=1000)]
-    old = card("old", retires=(ends("old", date(2026, 8, 1)),))
+    old = card("old", retires=(ends("old", date(2026, 10, 20)),))
     its = one(usage, old, sold={**SOLD, "old": SOLD["big"]})
     assert not rung(its, "incumbent_batch").blocked and not its.rungs[-1].blocked
     assert any(stands.kind == "retiring" and not stands.hard for stands in its.rungs[-1].obstacles)

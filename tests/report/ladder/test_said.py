@@ -23,7 +23,10 @@ def test_what_savings_are_held_over_is_said() -> None:
     assert few.startswith("Savings over 200 calls of 2 days; a month like these brings ")
     assert few.endswith("; 2 days are too few to say how days differ.")
     declared = said.over(Ladder(workload_id="w", rungs=(), calls=900))
-    assert declared == "Savings of 900 declared calls a month, with no interval: nobody recorded any."
+    assert declared == (
+        "Savings of 900 declared calls a month; intervals hold what each way supposes of tokens, and not how months differ: nobody"
+        " recorded any."
+    )
 
 
 def test_what_a_model_may_not_be_able_to_do_is_said_in_words() -> None:

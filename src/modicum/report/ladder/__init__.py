@@ -12,7 +12,9 @@
     own         an open model on own hardware
     caching     today's model with its provider's prompt caching
     same        today's model in batches, with a shorter prompt, as it is
+    reasons     which models write to themselves before they answer
     build       the ladders
+    counted     what the certificates in force come to beside them
     declared    the same from a list that somebody declares
     baselines   the bill under simple rules
     shares      how much is almost free

@@ -8,7 +8,7 @@ average, here and there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,6 +19,7 @@ import numpy as np
 from modicum.catalog import Catalogue, cost
 from modicum.report import words
 from modicum.report.costing import cost_of, day_of, list_cost, model_of, plain_usage
+from modicum.report.invoice import plain_name
 from modicum.report.month import DAYS_A_MONTH, Floats
 from modicum.report.saving import usd as rounded
 from modicum.types import Price, Usage
@@ -57,6 +58,8 @@ class Bill:
     specialist_by_day: tuple[tuple[date, int], ...]
     by_day: Floats
     """Dollars that the compared calls cost, shape (days,), the specialist's at the incumbents' mean."""
+    length: float = 0.0
+    """Of the days, part days as their part; 0: as many as there are."""
     declared: bool = False
     """Nobody recorded these calls: they are a month's, on one day, as somebody says."""
 
@@ -85,7 +88,7 @@ class Bill:
 
     @property
     def _scale(self) -> float:
-        return 1.0 if self.declared else DAYS_A_MONTH / len(self.days)
+        return 1.0 if self.declared else DAYS_A_MONTH / (self.length or len(self.days))
 
     @property
     def tokens(self) -> tuple[float, float] | None:
@@ -134,8 +137,8 @@ class Bill:
         return f"{cost_of}, {words.span(self.days[0], self.days[-1])}{out}"
 
 
-def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue) -> Bill:
-    """`days`: those observed in the scope of the rows."""
+def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue, *, length: float = 0.0) -> Bill:
+    """`days`: those observed in the scope of the rows. `length`: of the days, part days as their part."""
     known = tuple(row for row in rows if not row.specialist and not row.told and row.counted and row.sound)
     compared = tuple((row, usd) for row in known if (usd := cost_of(row, catalogue)) is not None)
     by_specialist: dict[date, int] = defaultdict(int)
@@ -145,6 +148,7 @@ def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue) -
     answered = tuple(sorted(by_specialist.items()))
     return Bill(
         days=tuple(days),
+        length=length or len(days),
         known=known,
         compared=compared,
         listed=tuple(list_cost(row, catalogue) for row, _ in compared),
@@ -152,6 +156,23 @@ def bill(rows: Sequence[UsageRow], days: Sequence[date], catalogue: Catalogue) -
         specialist_by_day=answered,
         by_day=_by_day(compared, days, answered),
     )
+
+
+def last_answers(rows: Iterable[UsageRow]) -> dict[tuple[str | None, str], date]:
+    """The last day on which a model answered, by (provider in the log, plain name). What failed, and what a total tells of, is no
+    answer."""
+    found: dict[tuple[str | None, str], date] = {}
+    for row in rows:
+        if not row.specialist and not row.told and row.calls > row.failed:
+            key = (row.provider, plain_name(model_of(row)))
+            found[key] = max(found.get(key, date.min), day_of(row))
+    return found
+
+
+def last_answer(found: Mapping[tuple[str | None, str], date], model: str, providers: Iterable[str | None]) -> date | None:
+    """Of a model at any of these."""
+    name = plain_name(model)
+    return max((found[key] for provider in providers if (key := (provider, name)) in found), default=None)
 
 
 def _by_day(rows: Sequence[tuple[UsageRow, Decimal]], days: Sequence[date], answered: Sequence[tuple[date, int]]) -> Floats:

@@ -14,7 +14,7 @@ from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
 from modicum.report import words
 from modicum.report.costing import day_of
-from modicum.report.ladder.bill import bill
+from modicum.report.ladder.bill import bill, last_answer, last_answers
 from modicum.report.ladder.caching import cached
 from modicum.report.ladder.case import Case
 from modicum.report.ladder.market import Market
@@ -26,9 +26,10 @@ from modicum.report.ladder.own import own_hardware
 from modicum.report.ladder.same import as_it_is, batched, gone, trimmed
 from modicum.report.ladder.sellers import kind_of
 from modicum.report.ladder.settings import LadderSettings
-from modicum.report.month import Month, observed_days
-from modicum.report.records import ModelSpend, WorkloadFigures
+from modicum.report.month import WHOLE, Month, observed_days
+from modicum.report.records import ModelSpend, Period, WorkloadFigures
 from modicum.report.rungs import Ladder, Rung, RungKind
+from modicum.report.saving import within_bill
 from modicum.report.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -58,13 +59,17 @@ class Window:
     month: Month
 
 
-def windows(usage: Sequence[UsageRow]) -> dict[str, Window]:
-    """By scope, drawn as the rest of the report draws them."""
+def windows(usage: Sequence[UsageRow], periods: Sequence[Period] = ()) -> dict[str, Window]:
+    """By scope, drawn as the rest of the report draws them. `periods`: what the report says of each scope's days."""
     found: dict[str, set[date]] = defaultdict(set)
     for row in usage:
         found[row.scope].add(day_of(row))
     observed = {scope: observed_days(days)[0] for scope, days in found.items()}
-    return {scope: Window(days, Month(len(days), seed=zlib.crc32(scope.encode()))) for scope, days in observed.items()}
+    edges = {period.scope: period.edges for period in periods}
+    return {
+        scope: Window(days, Month(len(days), seed=zlib.crc32(scope.encode()), edges=edges.get(scope, WHOLE)))
+        for scope, days in observed.items()
+    }
 
 
 def ladders(
@@ -76,6 +81,7 @@ def ladders(
     catalogue: Catalogue,
     settings: LadderSettings | None = None,
     hours: Mapping[str, Hours] = MappingProxyType({}),
+    periods: Sequence[Period] = (),
     now: datetime,
 ) -> tuple[Ladder, ...]:
     """One a line, in their order; lines without rows have none.
@@ -88,14 +94,15 @@ def ladders(
     by_workload: dict[str | None, list[UsageRow]] = defaultdict(list)
     for row in usage:
         by_workload[row.workload_id].append(row)
-    of_scope = windows(usage)
+    of_scope, answered = windows(usage, periods), last_answers(usage)
     found = []
     for line in lines:
         rows = by_workload.get(line.workload_id)
         if rows:
             told = traffic.workloads.get(line.workload_id) if traffic is not None else None
             window = of_scope[line.scope]
-            its = bill(rows, window.days, catalogue)
+            its = bill(rows, window.days, catalogue, length=window.month.length)
+            at = {row.provider for row in rows}
             main = max(line.incumbents, key=lambda model: model.calls, default=None)
             card = None if main is None else cards.of(None, main.model)
             case = Case(
@@ -108,13 +115,18 @@ def ladders(
                 tokens=its.tokens,
                 incumbent=card,
                 kind=kind_of(_seller(rows, main), card) or kind_of(None, card),
+                answered={model.model: day for model in line.incumbents if (day := last_answer(answered, model.model, at)) is not None},
                 market=market,
                 catalogue=catalogue,
                 settings=given,
                 today=now.date(),
             )
             found.append(
-                replace(ladder(case), days=window.month.days, calls_month=volume(rows, window.days, window.month, case.key("volume")))
+                replace(
+                    within_bill(ladder(case), line),
+                    days=window.month.days,
+                    calls_month=volume(rows, window.days, window.month, case.key("volume")),
+                )
             )
     return tuple(found)
 

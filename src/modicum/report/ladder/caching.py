@@ -64,7 +64,7 @@ def cached(case: Case) -> Answer:
 
 def _kept(case: Case) -> float:
     """How often a beginning was read within the minutes before, calls of an hour of the day coming at random (Poisson)."""
-    days, minutes = case.month.days, case.settings.cache_minutes
+    days, minutes = case.month.length, case.settings.cache_minutes
     hours = case.traffic.hours if case.traffic is not None else ()
     if not sum(hours):
         return 1 - math.exp(-case.bill.calls / days / DAY_MINUTES * minutes)

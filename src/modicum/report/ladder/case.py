@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -37,6 +38,8 @@ class Case:
     """Of the model that answers most."""
     kind: str | None
     """Of the provider that most calls went to, as its facts are named; None: unknown."""
+    answered: Mapping[str, date]
+    """By incumbent: the last day of the log with an answer from where these calls go; empty of declared calls."""
     market: Market
     catalogue: Catalogue
     settings: LadderSettings

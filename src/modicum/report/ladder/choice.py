@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from modicum.catalog.card import Card
-from modicum.report.ladder.market import Pick, call_usd
+from modicum.report.ladder.market import Pick
 
 SAME_SIZE = 1.5
 STEP = 3.0
@@ -36,7 +36,7 @@ def cheapest_and_strongest(
         return []
     free = [pick for pick in free if pick.card.released is not None or pick.card.abilities is not None] or free
     free = recent([pick for pick in free if not any(one.kind == "retiring" for one in pick.there)] or free, today)
-    within = [pick for pick in free if incumbent_usd_call is not None and call_usd(pick.price, tokens) * FIFTH <= incumbent_usd_call]
+    within = [pick for pick in free if incumbent_usd_call is not None and pick.usd(tokens) * FIFTH <= incumbent_usd_call]
     return list({id(pick): pick for pick in (free[0], *within[-1:])}.values())
 
 
@@ -61,8 +61,8 @@ def recent(picks: Sequence[Pick], today: date) -> list[Pick]:
 
 def _best(picks: Sequence[Pick], tokens: tuple[float, float], speaks: Callable[[Card], bool]) -> Pick:
     alike = [pick for pick in picks if pick.parameters <= SAME_SIZE * picks[0].parameters]
-    cheapest = min(call_usd(pick.price, tokens) for pick in alike)
-    within = [pick for pick in alike if call_usd(pick.price, tokens) <= DEARER * cheapest]
+    cheapest = min(pick.usd(tokens) for pick in alike)
+    within = [pick for pick in alike if pick.usd(tokens) <= DEARER * cheapest]
 
     def rank(pick: Pick) -> tuple[bool, int, int, str]:
         day = _released(pick.card, LONG_AGO)

@@ -69,6 +69,7 @@ def declared_ladders(
             tokens=its.tokens,
             incumbent=card,
             kind=kind_of(price.provider if price is not None else None, card) or kind_of(None, card),
+            answered={},
             market=market,
             catalogue=catalogue,
             settings=given,

@@ -11,6 +11,7 @@ from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
 from modicum.report.ladder.baselines import baselines
 from modicum.report.ladder.build import ladders
+from modicum.report.ladder.counted import counted
 from modicum.report.ladder.retiring import retiring
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.ladder.shares import shares
@@ -32,14 +33,34 @@ def with_ladders(
     hours: Mapping[str, Hours] = MappingProxyType({}),
 ) -> Report:
     """`usage`: the rows that the report was made of. What the calls tell beyond their price is read from the report itself. Pure."""
-    traffic = report.traffic
-    lines, totals, now = report.workloads, report.totals, report.made_at
-    found = ladders(lines, usage, traffic=traffic, cards=cards, catalogue=catalogue, settings=settings, hours=hours, now=now)
+    traffic, now, periods = report.traffic, report.made_at, report.periods
+    found = ladders(
+        report.workloads,
+        usage,
+        traffic=traffic,
+        cards=cards,
+        catalogue=catalogue,
+        settings=settings,
+        hours=hours,
+        periods=periods,
+        now=now,
+    )
+    report = counted(replace(report, ladders=found), usage, catalogue, settings)
+    lines, totals = report.workloads, report.totals
     return replace(
         report,
-        ladders=found,
-        baselines=baselines(usage, report.models, lines, found, cards=cards, catalogue=catalogue, settings=settings, today=now.date()),
+        baselines=baselines(
+            usage,
+            report.models,
+            lines,
+            found,
+            cards=cards,
+            catalogue=catalogue,
+            settings=settings,
+            periods=periods,
+            today=now.date(),
+        ),
         shares=shares(lines, found, totals, settings),
-        retiring=retiring(usage, lines, cards, catalogue, settings, now),
+        retiring=retiring(usage, lines, cards, catalogue, settings, now, periods),
         worth=worth(found, lines, totals, settings),
     )

@@ -21,6 +21,7 @@ from modicum.catalog.offers import OPERATOR, Offer, dollars
 from modicum.catalog.resolve import listed
 from modicum.report import words
 from modicum.report.ladder.needs import Needs, at_provider, obstacles, retiring
+from modicum.report.ladder.reasons import always
 from modicum.report.ladder.sellers import kind_of, seller
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.rungs import Obstacle
@@ -47,6 +48,12 @@ class Pick:
     """Of the model itself."""
     there: tuple[Obstacle, ...] = ()
     """Of who sells it."""
+    thinking_tokens: int = 0
+    """A call, of a model that always reasons."""
+
+    def usd(self, tokens: tuple[float, float]) -> Decimal:
+        """What a mean call costs there, reasoning included."""
+        return call_usd(self.price, (tokens[0], tokens[1] + self.thinking_tokens))
 
     @property
     def unfit(self) -> bool:
@@ -81,7 +88,7 @@ class Market:
             offer = self._nearest(card, tokens, kind)
             if offer is not None:
                 found.append(self._pick(card, offer, needs, tokens, kind))
-        return sorted(found, key=lambda pick: (call_usd(pick.price, tokens), pick.card.id))
+        return sorted(found, key=lambda pick: (pick.usd(tokens), pick.card.id))
 
     def open(self, needs: Needs, tokens: tuple[float, float], kind: str | None = None) -> list[Pick]:
         """Open models from the rule of thumb on, smallest first, each where it is cheapest for such calls among providers that can be
@@ -100,8 +107,9 @@ class Market:
 
     def _pick(self, card: Card, offer: Offer | None, needs: Needs, tokens: tuple[float, float], kind: str | None) -> Pick:
         fits = obstacles(card, needs, self.settings)
+        thinks = self.settings.thinking_tokens if always(card) else 0
         if offer is None:
-            return Pick(card=card, price=None, provider="", read=None, obstacles=fits)
+            return Pick(card=card, price=None, provider="", read=None, obstacles=fits, thinking_tokens=thinks)
         return Pick(
             card=card,
             price=at_length(offer.price, self.today, tokens[0]),
@@ -109,6 +117,7 @@ class Market:
             read=offer.read,
             obstacles=fits,
             there=self._there(offer, card, kind),
+            thinking_tokens=thinks,
         )
 
     def _nearest(self, card: Card, tokens: tuple[float, float], kind: str | None) -> Offer | None:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from modicum.catalog.card import Card
 from modicum.catalog.offers import OLD_DAYS, OPERATOR
 from modicum.report import words
-from modicum.report.costing import plain_usage
 from modicum.report.ladder.case import Case
 from modicum.report.ladder.choice import cheapest_and_strongest, small_and_larger
 from modicum.report.ladder.evidence import holds, published
 from modicum.report.ladder.market import Pick
 from modicum.report.ladder.net import Change, after, cheaper, saved
+from modicum.report.ladder.reasons import thinking
 from modicum.report.ladder.same import gone
 from modicum.report.ladder.sellers import kind_of, seller
 from modicum.report.rungs import Obstacle, Rung, RungKind
-from modicum.types import Price, Usage
-
-if TYPE_CHECKING:
-    from modicum.store.calls import UsageRow
+from modicum.types import Price
 
 LONG_ANSWER = 50
 """Tokens."""
@@ -91,17 +86,19 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
     price, card, settings = pick.price, pick.card, case.settings
     if price is None:
         return None
-    at = case.bill.at(lambda _: price)
-    if at is None:
+    thinks = thinking(card, case.incumbent, settings.thinking_tokens)
+    plain = case.bill.at(lambda _: price)
+    thought = case.bill.at(lambda _: price, lambda row: thinks.usage(row, thinks.more)) if thinks.more else plain
+    if plain is None or thought is None:
         return None
-    thinks = card.abilities is not None and bool(card.abilities.reasoning)
-    thought = case.bill.at(lambda _: price, lambda row: _thinking(row, settings.thinking_tokens)) if thinks else None
+    at = thought if thinks.tokens else plain
     change = Change(
         cost=at,
         watched=True,
         factor=(1 - settings.token_ratio, 1 + settings.token_ratio),
-        more=thought.by_day - at.by_day if thought is not None else None,
-        says=("the tokens that it counts", *(("what it may write while it reasons",) if thought is not None else ())),
+        more=thought.by_day - plain.by_day if thinks.more else None,
+        spread=settings.thinking_spread if thinks.tokens else None,
+        says=("the tokens that it counts", *(("what it may write while it reasons",) if thinks.more else ())),
     )
     where = seller(pick.provider)
     saving = saved(change, case, f"{card.id} {pick.provider}")
@@ -123,7 +120,10 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
         evidence=evidence,
         proof=_named_next(case, card) + proof,
         source=source,
-        needs=(f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",),
+        needs=(
+            f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",
+            *(("ask it not to reason (`reasoning_effort`, `thinking`)",) if thinks.reasons == "may" else ()),
+        ),
         obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
         assumptions=(
             _price(price, pick.read, case.today),
@@ -132,14 +132,16 @@ def _rung(case: Case, kind: RungKind, pick: Pick) -> Rung | None:
             kept(case),
             *((f"{where[:1].upper()}{where[1:]} serves it in full precision: nothing says so.",) if kind == "open_hosted" else ()),
             *(
-                (f"It does not reason before it answers: 100 tokens of that add {words.thousand(_hundred(price))} to 1,000 calls.",)
-                if thinks
+                (f"{thinks.says(settings.thinking_spread)} 100 tokens add {words.thousand(_hundred(price))} to 1,000 calls.",)
+                if thinks.reasons is not None
                 else ()
             ),
             *(("What the incumbent writes while it reasons is paid here as if it were answer.",) if _reasons(case) else ()),
             *(("What of the input comes from the incumbent's cache today is paid in full here.",) if _cached(case) else ()),
         ),
         retires=ends.day if ends is not None else None,
+        reasons=thinks.reasons,
+        thinking_tokens=thinks.more,
     )
 
 
@@ -154,11 +156,6 @@ def _price(price: Price, read: date | None, today: date) -> str:
 
 def _hundred(price: Price) -> Decimal:
     return (price.output_usd_mtok or Decimal(0)) / 10_000
-
-
-def _thinking(row: UsageRow, tokens: int) -> Usage:
-    usage, calls = plain_usage(row), row.calls
-    return replace(usage, output_tokens=(usage.output_tokens or 0) + tokens * calls)
 
 
 def _reasons(case: Case) -> bool:

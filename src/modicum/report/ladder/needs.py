@@ -11,6 +11,7 @@ from modicum.catalog.offers import OPERATOR
 from modicum.report import words
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.records import WorkloadFigures
+from modicum.report.retire import ending
 from modicum.report.rungs import Obstacle
 from modicum.report.traffic import WorkloadTraffic
 from modicum.types import TaskKind
@@ -91,9 +92,11 @@ def at_provider(provider: str, settings: LadderSettings, *, name: str, known: bo
     return tuple(found)
 
 
-def retiring(day: date, today: date, where: str) -> Obstacle:
-    """It stops answering."""
-    gone = day <= today
+def retiring(day: date, today: date, where: str, answered_until: date | None = None) -> Obstacle:
+    """It stops answering. `answered_until`: a day after it, of the last answer in the log: then nothing hard stands there."""
+    gone = day <= today and answered_until is None
+    if answered_until is not None:
+        return Obstacle(kind="retiring", text=f"{where} {ending(day, gone=gone, answered_until=answered_until)}", hard=False)
     when = words.span(day, day)
     return Obstacle(kind="retiring", text=f"{where} {'stopped' if gone else 'stops'} answering under this name on {when}", hard=gone)
 

@@ -5,7 +5,7 @@ What comes off a saving comes off here, once: the calls that stay with the incum
 
 Days are resampled once for both sides, so a busy day is dear on both. Under three days nothing can be said of days: the interval is then
 over calls alone, as many of them as a Poisson count brings, as unlike as short and long ones are. Beside that, the interval carries what a
-rung supposes: how many tokens another model counts, how long it thinks, how many calls it answers.
+rung supposes: how many tokens another model counts, how long it thinks, how many calls it answers. Of declared calls it carries that alone.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Change:
     """The rung's cost times something between these; the estimate takes 1."""
     more: Floats | None = None
     """Dollars by day that may come on top of it, between none and all; the estimate takes none."""
+    spread: float | None = None
+    """Where `more` is in the cost already: it comes this many times less to as many times more, evenly in ratios."""
     saved: tuple[float, float] = (1.0, 1.0)
     """What is saved times something between these; the estimate takes 1."""
     machines_usd_month: Decimal = Decimal(0)
@@ -67,7 +69,7 @@ def saved(change: Change, case: Case, name: str) -> Saving | None:
     kept = settings.control_share if change.watched else 0.0
     upkeep = float(change.machines_usd_month + (settings.audit_usd_month if change.watched else 0))
     estimate = change.answers.share * (1 - kept) * (bill.month_usd - month.mean(spent)) - upkeep
-    if bill.declared:
+    if bill.declared and not change.says:
         return Saving(
             usd_month=usd(estimate), low_usd_month=None, high_usd_month=None, baseline=bill.sentence, method="declared: no interval"
         )
@@ -75,7 +77,10 @@ def saved(change: Change, case: Case, name: str) -> Saving | None:
     share: float | Floats = shares(change.answers, rng) if change.answers.groups else change.answers.share
     cost = paces(case, spent) * rng.uniform(*change.factor, DRAWS)
     if change.more is not None:
-        cost = cost + paces(case, change.more) * rng.uniform(0.0, 1.0, DRAWS)
+        times = rng.uniform(0.0, 1.0, DRAWS)
+        if change.spread is not None:
+            times = change.spread ** (2 * times - 1) - 1
+        cost = cost + paces(case, change.more) * times
     draws = share * (1 - kept) * (paces(case, bill.by_day) - cost) * rng.uniform(*change.saved, DRAWS) - upkeep
     low, high = interval(draws)
     return Saving(
@@ -83,9 +88,16 @@ def saved(change: Change, case: Case, name: str) -> Saving | None:
         low_usd_month=usd(min(low, estimate)),
         high_usd_month=usd(max(high, estimate)),
         baseline=bill.sentence,
-        method=f"mean day × {DAYS_A_MONTH}; 95 % interval from {DRAWS:,} bootstrap draws of {drawn_from(month.days, bill.calls)}"
-        f"{f' and of {words.listing(change.says, 4)}' if change.says else ''}",
+        method=_method(change, month.days, bill.calls, declared=bill.declared),
     )
+
+
+def _method(change: Change, days: int, calls: int, *, declared: bool) -> str:
+    supposed = words.listing(change.says, 4)
+    if declared:
+        return f"declared; 95 % interval from {DRAWS:,} draws of {supposed}, and of nothing else: how months differ nobody recorded"
+    of = f"{drawn_from(days, calls)}{f' and of {supposed}' if supposed else ''}"
+    return f"mean day × {DAYS_A_MONTH}; 95 % interval from {DRAWS:,} bootstrap draws of {of}"
 
 
 def less(saving: Saving | None, case: Case, *, answered: float) -> Saving | None:
@@ -104,7 +116,7 @@ def less(saving: Saving | None, case: Case, *, answered: float) -> Saving | None
 
 def paces(case: Case, by_day: Floats) -> Floats:
     """Plausible dollars a month, shape (DRAWS,). Draws of two calls belong together, one by one."""
-    if case.month.days >= FEWEST_DAYS:
+    if case.month.days >= FEWEST_DAYS or case.bill.declared:
         return case.month.paces(by_day)
     return case.month.mean(by_day) * over_calls(case.bill.calls, _seed(case.key("calls")), _spread(case.traffic))
 

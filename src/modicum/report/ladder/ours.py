@@ -121,7 +121,7 @@ def _uncertified(case: Case) -> Rung:
     else:
         proof = "Not tried."
         if line.calls < least:
-            soon = f", {words.days_in_words((least - line.calls) * case.month.days / line.calls)} more" if line.calls else ""
+            soon = f", {words.days_in_words((least - line.calls) * case.month.length / line.calls)} more" if line.calls else ""
             stands.append(Obstacle(kind="data", text=f"{line.calls:,} calls are too few to prove it: at least {least:,}{soon}"))
     most = None if line.baseline_usd_month is None else line.baseline_usd_month * Decimal(str(1 - settings.control_share))
     wanted = verdict.needs_labels if verdict is not None and verdict.needs_labels else 0

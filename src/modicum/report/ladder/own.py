@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ from modicum.report.ladder.evidence import published
 from modicum.report.ladder.market import Pick
 from modicum.report.ladder.models import kept, unsaid
 from modicum.report.ladder.net import Change, after, cheaper, saved
+from modicum.report.ladder.reasons import Thinking, thinking
 from modicum.report.rungs import Obstacle, Rung
 
 TRIED = 3
@@ -48,7 +50,8 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
             shape = from_card(pick.card)
         except InputError:
             continue  # the catalogue does not know its shape
-        best = cheapest(shape, traffic, case.settings.machines)
+        thinks = thinking(pick.card, case.incumbent, case.settings.thinking_tokens)
+        best = cheapest(shape, _longer(traffic, thinks.tokens), case.settings.machines)
         if best is not None:
             found.append((best, pick))
         if len(found) == TRIED:
@@ -65,7 +68,8 @@ def own_hardware(case: Case, picks: Sequence[Pick]) -> tuple[Rung | None, str]:
             f"own hardware: {pick.card.id} on {_of(chosen)}{chosen.machine_name} costs {words.money(_month(chosen))} a month whatever"
             f" comes, and this workload {words.money(today)}{_enough(case, chosen)}; several may share it"
         )
-    return _rung(case, chosen, pick, traffic, even), ""
+    thinks = thinking(pick.card, case.incumbent, case.settings.thinking_tokens)
+    return _rung(case, chosen, pick, _longer(traffic, thinks.tokens), thinks, even=even), ""
 
 
 def cheapest(shape: Shape, traffic: Traffic, given: Assumptions) -> Plan | None:
@@ -81,11 +85,23 @@ def cheapest(shape: Shape, traffic: Traffic, given: Assumptions) -> Plan | None:
     return best
 
 
-def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) -> Rung:
+def _longer(traffic: Traffic, tokens: int) -> Traffic:
+    """The same calls, each answer so many tokens longer."""
+    if not tokens:
+        return traffic
+    p95 = traffic.output_tokens_p95
+    return replace(
+        traffic,
+        hours=tuple(replace(hour, output_tokens=hour.output_tokens + tokens * hour.calls) for hour in traffic.hours),
+        output_tokens_p95=None if p95 is None else p95 + tokens,
+    )
+
+
+def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, thinks: Thinking, *, even: bool) -> Rung:
     settings, running = case.settings, chosen.running
     assert running is not None
     month = running.usd_month
-    calls, tokens = case.bill.calls_month, sum(case.tokens or (0.0,))
+    calls, tokens = case.bill.calls_month, sum(case.tokens or (0.0,)) + thinks.tokens
     usd_call = month / Decimal(calls)
     million = usd_call / Decimal(tokens) * MILLION
     change = Change(
@@ -125,6 +141,8 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
             f"look at {words.count(settings.trial_labels, 'answer')} of it beside the incumbent's",
         ),
         obstacles=tuple(sorted(stands, key=lambda one: not one.hard)),
+        reasons=thinks.reasons,
+        thinking_tokens=thinks.more,
         assumptions=(
             f"{words.money(month)} a month whatever comes: {bought}, power, {settings.machines.care_hours_month:g} hours of care at"
             f" {words.money(settings.machines.hour_usd)}.",
@@ -135,9 +153,16 @@ def _rung(case: Case, chosen: Plan, pick: Pick, traffic: Traffic, even: bool) ->
             "It answers this workload alone; several may share it.",
             *(("The calls come evenly: when they come is not known.",) if even else ()),
             *unsaid(case),
+            *_reasoning(thinks),
             kept(case),
         ),
     )
+
+
+def _reasoning(thinks: Thinking) -> tuple[str, ...]:
+    if thinks.tokens:
+        return (f"It always reasons before it answers: {thinks.tokens} tokens of that a call are taken, an assumption.",)
+    return ("It is asked not to reason before it answers.",) if thinks.reasons == "may" else ()
 
 
 def _coarser(chosen: Plan, pick: Pick) -> str:
@@ -157,7 +182,7 @@ def _hours(case: Case) -> tuple[Traffic, bool]:
     if case.hours is not None:
         return case.hours, False
     days, (tokens_in, tokens_out) = min(case.month.days, WEEK), case.tokens or (0.0, 0.0)
-    calls = max(1, round(case.bill.calls * days / case.month.days))
+    calls = max(1, round(case.bill.calls * days / case.month.length))
     told = case.traffic.hours if case.traffic is not None else ()
     even = not sum(told)
     shape = [1] * DAY_HOURS if even else list(told)

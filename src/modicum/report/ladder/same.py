@@ -35,8 +35,11 @@ Answer = tuple[Rung | None, str]
 
 
 def gone(case: Case) -> str:
-    """Why nothing is offered that keeps today's model: it stopped answering; empty where most calls go to one that answers."""
-    its = [(model, ends) for model, ends in _ends(case) if ends.day <= case.today]
+    """Why nothing is offered that keeps today's model: it stopped answering; empty where most calls go to one that answers.
+
+    What the log has answers of goes before what was announced: a model that answered after its last day is kept, and the day said.
+    """
+    its = [(model, ends) for model, ends in _ends(case) if ends.day <= case.today and _went_on(case, model, ends) is None]
     calls = sum(model.calls for model in case.line.incumbents)
     if not its or sum(model.calls for model, _ in its) < MOST * calls:
         return ""
@@ -153,10 +156,16 @@ def _ends(case: Case) -> list[tuple[ModelSpend, Retirement]]:
     return [(model, ends) for model, ends in found if ends is not None and (ends.day - case.today).days <= case.settings.retiring_days]
 
 
+def _went_on(case: Case, model: ModelSpend, ends: Retirement) -> date | None:
+    """The last day of an answer in the log, where that is after the one on which it was announced to stop."""
+    last = case.answered.get(model.model)
+    return last if last is not None and last > ends.day else None
+
+
 def _ending(case: Case) -> tuple[tuple[Obstacle, ...], date | None]:
     """What that stands in the way of, and the first day of it."""
     found = _ends(case)
-    stands = [retiring(ends.day, case.today, words.visible(model.model, 60)) for model, ends in found]
+    stands = [retiring(ends.day, case.today, words.visible(model.model, 60), _went_on(case, model, ends)) for model, ends in found]
     if not gone(case):  # what has gone answered the fewer calls: the others go on
         stands = [replace(one, hard=False) for one in stands]
     return tuple(sorted(stands, key=lambda one: not one.hard)), min((ends.day for _, ends in found), default=None)

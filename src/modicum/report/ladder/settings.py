@@ -53,7 +53,9 @@ class LadderSettings:
     token_ratio: float = 0.2
     """Another model may count this much more or fewer tokens in the same text; the estimate takes as many."""
     thinking_tokens: int = 200
-    """A model that may reason first may write up to so many tokens more; the estimate takes none, the interval takes them in."""
+    """Of reasoning before an answer. A model that can be asked not to: the estimate takes none, the interval up to so many. One that always
+    reasons: the estimate takes so many, the interval `thinking_spread` times less to as many times more."""
+    thinking_spread: float = 4.0
     least_repeats: float = 0.01
     """Of the requests, below which an exact cache is not worth a thought."""
     cache_minutes: float = 5.0

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from modicum.report import said, words
+from modicum.report.ladder.reasons import why_one_sided
 from modicum.report.records import Report
-from modicum.report.rungs import Ladder, Rung
+from modicum.report.rungs import Ladder, Reasons, Rung
 
 SHOWN = 3
 LONGEST_NAME = 40
@@ -27,8 +28,11 @@ def show(console: Console, report: Report) -> None:
     for its in report.ladders[:SHOWN]:
         line = lines.get(its.workload_id)
         if line is not None and len(its.rungs) > 1:
-            console.print(Text.assemble((words.visible(line.name, LONGEST_NAME), "bold"), ": what could answer it, the smallest first"))
+            name = words.visible(line.name, LONGEST_NAME)
+            console.print(Text.assemble((name, "bold"), ": what could answer it, the smallest kind first"))
             console.print(table(its))
+            for told in reasoning(its):
+                console.print(Text(told, style="dim"))
             if its.calls:
                 console.print(Text(said.over(its), style="dim"))
                 console.print()
@@ -61,6 +65,15 @@ def table(its: Ladder) -> Table:
             style="dim" if rung.blocked and not is_today else "",
         )
     return made
+
+
+def reasoning(its: Ladder) -> list[str]:
+    """What reasoning does to the savings shown, a line each for those that may and those that always do."""
+    of: dict[Reasons, list[Rung]] = {}
+    for rung in its.rungs:
+        if rung.reasons is not None and rung.kind != "open_own" and rung.saving is not None:
+            of.setdefault(rung.reasons, []).append(rung)
+    return [why_one_sided([rung.name for rung in rungs], reasons, rungs[0].thinking_tokens) for reasons, rungs in of.items()]
 
 
 def _name(rung: Rung) -> str:

@@ -1,4 +1,9 @@
-"""Whether anything on the ladders is worth changing: a threshold, stated, and a sentence that may say no."""
+"""Whether anything on the ladders is worth changing: a threshold, stated, and a sentence that may say no.
+
+The rule, in plain words. A change is worth it where even in a bad month it saves more than its price spread over a year: what it costs
+once (labels, work, training) divided by 12. "In a bad month" is the lower limit of the saving. Each workload puts up the one rung that
+does best by this. Added up, what they save in a bad month must be more than 5 % of the spend: for less nobody should touch what runs.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +13,29 @@ from decimal import Decimal
 from modicum.report import words
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.month import FEWEST_DAYS
+from modicum.report.proven import lightest
 from modicum.report.records import Totals, WorkloadFigures
-from modicum.report.rungs import Evidence, Ladder, Rung, Worth
+from modicum.report.rungs import Ladder, Rung, Worth
+from modicum.report.said import doubt
+from modicum.report.saving import capped
 from modicum.types import Saving
 
 SHOWN = 3
 FEW_DAYS = "Whether anything here is worth changing cannot be said yet: fewer than three days were observed."
-NEAR = Decimal("0.9")
-STRONGEST: tuple[Evidence, ...] = ("certified", "measured", "published", "none")
 Found = list[tuple[Ladder, Rung]]
 
 
 def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Totals, settings: LadderSettings | None = None) -> Worth:
     """Of each workload its best rung; together they must pass the threshold.
 
-    Changing: what is certified, or measured on these very calls. Trying: what would pass if it turned out good enough. Where days are too
-    few to say how they differ (under three), or nobody recorded any, nothing passes.
+    Changing: what is certified, or measured on these very calls so that no answer changes (a cache). Trying: what would pass if it turned
+    out good enough. Where days are too few to say how they differ (under three), or nobody recorded any, nothing passes.
     """
     given = settings or LadderSettings()
     names = {line.workload_id: words.visible(line.name, 60) for line in lines}
     bill = totals.baseline_usd_month
     threshold = (
-        f"the lower limit of the saving is above a {given.months}th of what it costs once, and above"
+        f"even the low end of what it saves pays back what it costs once within {given.months} months, and is more than"
         f" {words.percent(given.least_share)} of the spend"
     )
     proven = _best(found, given, _is_proven)
@@ -48,7 +54,8 @@ def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Tot
         threshold=threshold,
         sentence=FEW_DAYS
         if _too_few_days(found)
-        else _sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
+        else (not changing and not trying and doubt(totals))
+        or _sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
     )
 
 
@@ -69,14 +76,16 @@ def _is_open(rung: Rung) -> bool:
 
 def _best(found: Sequence[Ladder], given: LadderSettings, fits: Callable[[Rung], bool]) -> Found:
     """The rung of each workload that surely saves most, net of what it costs once, the most saving first. Of those that save about as much
-    the one with the strongest evidence, then with least in its way, then the smallest."""
+    the one with least in its way, then with the best evidence, then the smallest."""
+
+    def net(rung: Rung) -> Decimal:
+        return _net(rung, given)
+
     best: Found = []
     for one in found:
-        each = [rung for rung in one.rungs if one.days >= FEWEST_DAYS and fits(rung) and not rung.blocked and _net(rung, given) > 0]
+        each = [rung for rung in one.rungs if one.days >= FEWEST_DAYS and fits(rung) and not rung.blocked and net(rung) > 0]
         if each:
-            most = max(_net(rung, given) for rung in each)
-            near = [rung for rung in each if _net(rung, given) >= NEAR * most]
-            best.append((one, min(near, key=lambda rung: (STRONGEST.index(rung.evidence), len(rung.obstacles)))))
+            best.append((one, lightest(max(each, key=net), each, net)))
     return sorted(best, key=lambda pair: (-_net(pair[1], given), pair[0].workload_id))
 
 
@@ -101,13 +110,14 @@ def _together(rungs: Sequence[Rung], totals: Totals) -> Saving | None:
         values = [getattr(one, name) for one in savings]
         return None if None in values else sum(values, Decimal(0))
 
-    return Saving(
+    its = Saving(
         usd_month=total("usd_month"),
         low_usd_month=total("low_usd_month"),
         high_usd_month=total("high_usd_month"),
         baseline=f"{words.money(totals.baseline_usd_month)} a month that all calls would cost without small models",
         method="estimates and limits of the workloads added up",
     )
+    return capped(its, totals.baseline_high_usd_month)
 
 
 def _sentence(
