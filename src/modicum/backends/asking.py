@@ -98,7 +98,7 @@ def worded(
     A request that already says in which form it wants its answer is left in that.
     """
     spoken = deployment.speaks(endpoint) or endpoint
-    own = {name: value for name, value in request.items() if name not in NOT_PASSED}
+    own = {name: value for name, value in request.items() if name not in NOT_PASSED or value is False}  # store = false asks for less
     own["model"] = deployment.model
     try:
         asked = replace(dialect(endpoint).read_request(own), model=deployment.model, stream=None, include_usage=None)

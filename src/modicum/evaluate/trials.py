@@ -91,7 +91,7 @@ def certainly_differs(table: Table, terms: Terms) -> bool:
     """More of its answers differ than the terms allow, at 95 % confidence."""
     answered = table.accepted(0.0)
     n, answers, differing = len(table), int(answered.sum()), int((answered & table.differs).sum())
-    return lower_limit(differing, n, 0.95) > terms.margin or lower_limit(differing, answers, 0.95) > terms.max_selective
+    return lower_limit(differing, n, 0.975) > terms.margin or lower_limit(differing, answers, 0.975) > terms.max_selective  # 95 % for both
 
 
 # ------------------------------------------------------------------------------------------------------------------ labels

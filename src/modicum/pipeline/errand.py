@@ -36,7 +36,7 @@ from modicum.types import DAYS_A_MONTH, Attempt, PromiseKind, Rule, Sample, Verd
 from modicum.workload import classifiable
 
 PILOT = 40
-"""Distinct old requests that are asked first: enough to see that a model is hopeless."""
+"""Distinct old requests that are asked first: enough to see that a model is hopeless. Of texts 10: whether it answers at all."""
 WINDOW, TEXTS = 1000, 200
 """Most distinct requests of a window, where the operator names no number; texts are judged one by one."""
 NEW = 0.7
@@ -65,6 +65,9 @@ class Errand:
     kinds: tuple[PromiseKind, ...]
     number: int
     samples: dict[str, Sample]
+    """Those that are asked, by call id."""
+    supply: Supply
+    """How fast distinct requests come in."""
     pilot: tuple[str, ...]
     opening: Opening | None
     """None: no newer calls are there to certify with."""
@@ -143,6 +146,8 @@ class Planner:
             samples = tuple(s for s in samples if s.incumbent in self._replacing)
         if not samples:
             return self._nothing(workload, stage, "unproven", "none of its calls is kept with its body")
+        if all(map(self._answered, samples)):
+            return self._nothing(workload, stage, "refused", "it is what answers these calls today")
         return self._errand(workload, stage, samples)
 
     def _nothing(self, workload: Workload, stage: ModelStage, verdict: TrialVerdict, reason: str) -> Errand:
@@ -153,6 +158,7 @@ class Planner:
             kinds=(),
             number=0,
             samples={},
+            supply=Supply(groups=0, calls=0, days=0.0),
             pilot=(),
             opening=None,
             attempt=None,
@@ -173,6 +179,7 @@ class Planner:
         own = [attempt for attempt in attempts if self._is_own(attempt, stage)]
         last = own[-1] if own else None
         before = self.control.verdict(last.fingerprint) if last is not None else None
+        expired = before is not None and before.certificate is not None and before.certificate.expires_at <= datetime.now(UTC)
         days = max((max(s.at for s in samples) - min(s.at for s in samples)).total_seconds() / 86_400, 1.0)
         month = (len(samples) if self._replacing else workload.calls) / days * DAYS_A_MONTH
         errand = Errand(
@@ -181,26 +188,25 @@ class Planner:
             wish=wish,
             kinds=("B",) if texts else wish.kinds(samples),
             number=max((attempt.number for attempt in attempts), default=0) + 1,
-            samples={s.call_id: s for s in samples},
+            samples={},
+            supply=Supply(groups=0, calls=len(samples), days=days),
             pilot=(),
             opening=None,
             attempt=None,
             rule=Rule(accept_above=ACCEPT_ABOVE, protected_labels=wish.protected(workload)),
             calls_month=month,
             bill=Bill(calls=0),
-            before=before,
+            before=None if expired else before,
         )
         kept = self.control.window(plan_of(last)) if last is not None else None
-        if last is not None and kept is not None and before is None:
-            window = unpack(kept)
-            opening = Opening(window=window, opened=(), starts=last.window_from, ends=last.window_to)
-            errand = dataclasses.replace(errand, attempt=last, kinds=last.kinds, number=last.number, rule=last.rule, opening=opening)
-        elif last is not None and kept is not None and before is not None and (before.certificate is not None or wish.labels):
-            opening = Opening(window=unpack(kept), opened=(), starts=last.window_from, ends=last.window_to)
-            errand = dataclasses.replace(errand, attempt=last, kinds=last.kinds, number=last.number, rule=last.rule, opening=opening)
+        stands = before is None or (before.certificate is not None and not expired)
+        if last is not None and kept is not None and (stands or wish.labels):
+            errand = _taken_up(errand, last, unpack(kept))
         else:
             until = max((attempt.window_to for attempt in attempts), default=None)
             errand = self._fresh(errand, samples, until)
+        asked = set(errand.asked)
+        errand = dataclasses.replace(errand, samples={s.call_id: s for s in samples if s.call_id in asked})
         bill = self.inquiry.bill(workload, stage, errand.asked)
         cannot = self.candidate.cannot(
             images=bill.images,
@@ -209,6 +215,11 @@ class Planner:
             schema=self._constrain and workload.contract.kind == "object",
         )
         return dataclasses.replace(errand, bill=bill, cannot=cannot)
+
+    def _answered(self, sample: Sample) -> bool:
+        """The candidate itself is this call's incumbent, as far as the log says."""
+        asked = self.candidate.deployment
+        return sample.incumbent in (asked.model, asked.name) and sample.provider in (None, asked.provider, asked.kind)
 
     def _is_own(self, attempt: Attempt, stage: ModelStage) -> bool:
         with suppress(ArtefactError):
@@ -219,12 +230,13 @@ class Planner:
     def _fresh(self, errand: Errand, samples: tuple[Sample, ...], until: datetime | None) -> Errand:
         """A pilot on what is old, a window on what is newer than all that was opened."""
         groups = group_samples(samples)
-        pilot_most = min(PILOT, max((self._most or PILOT * 10) // 10, 10))
+        pilot_most = 10 if errand.texts else min(PILOT, max((self._most or PILOT * 10) // 10, 10))
         try:
             parts = split_by_time(samples, groups, seed=SEED, certify_share=NEW, not_before=until)
         except NotEnoughDataError:
             newest = sorted(samples, key=lambda s: (s.at, s.call_id))[-pilot_most:]
-            return dataclasses.replace(errand, pilot=tuple(s.call_id for s in newest))
+            supply = dataclasses.replace(errand.supply, groups=len(groups))
+            return dataclasses.replace(errand, pilot=tuple(s.call_id for s in newest), supply=supply)
         most = max((self._most or (TEXTS if errand.texts else WINDOW)) - pilot_most, 1)
         pilot = tuple(samples[i].call_id for i in parts.tune[-pilot_most:])
         rule = errand.rule
@@ -237,7 +249,8 @@ class Planner:
                 known=errand.workload.contract.labels,
             )
             rule = dataclasses.replace(rule, deferred_labels=rare)
-        return dataclasses.replace(errand, pilot=pilot, rule=rule, opening=self._opening(errand, samples, groups, parts, most))
+        opening = self._opening(errand, samples, groups, parts, most)
+        return dataclasses.replace(errand, pilot=pilot, rule=rule, opening=opening, supply=opening.window.supply)
 
     def _opening(self, errand: Errand, samples: tuple[Sample, ...], groups: Groups, parts: Split, most: int) -> Opening:
         """The newest `most` groups of the part that may certify. Reads no answer of the candidate's, and no answer at all to choose."""
@@ -276,6 +289,26 @@ class Planner:
             starts=samples[calls[0]].at,
             ends=samples[calls[-1]].at,
         )
+
+
+def _taken_up(errand: Errand, attempt: Attempt, window: Window) -> Errand:
+    """On the window that was declared, by the terms that were."""
+    declared = dataclasses.replace(
+        errand.wish.fit,
+        margin=attempt.margin,
+        max_selective=attempt.max_selective,
+        min_coverage=attempt.min_coverage,
+        min_label_groups=attempt.min_label_groups,
+    )
+    return dataclasses.replace(
+        errand,
+        wish=dataclasses.replace(errand.wish, fit=declared, protect=attempt.rule.protected_labels),
+        attempt=attempt,
+        kinds=attempt.kinds,
+        number=attempt.number,
+        rule=attempt.rule,
+        opening=Opening(window=window, opened=(), starts=attempt.window_from, ends=attempt.window_to),
+    )
 
 
 def plan_of(attempt: Attempt) -> str:

@@ -14,6 +14,7 @@ from modicum.discover import FORMLESS, Discovery, mine
 from modicum.pipeline import deciding
 from modicum.pipeline.switching import find_workload, publish
 from modicum.pipeline.viewed import Views
+from modicum.store.answers import Answers
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, OperatorDecision, Workload
@@ -50,6 +51,7 @@ def _look(config: Config, decisions: Sequence[OperatorDecision], progress: Progr
     state, count = _state(calls), max(calls.count()[0], 1)
     calls.compact()
     calls.expire_bodies(config.store.keep_days)
+    Answers(config.home).expire(config.store.keep_days)
     bodiless: set[str] = set()
     discovery = mine(
         Views.open(config).of(_noting(calls.scan(), bodiless)),

@@ -113,11 +113,15 @@ class Inquiry:
         said = (stage.provider, stage.url, stage.model, stage.answer_schema, self._leave_out, stage.whole_bodies)
         return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:32]
 
+    def known(self, stage: ModelStage, call_ids: Iterable[str]) -> dict[str, Answered]:
+        """What it answered so far, by call id."""
+        return self._answers.of(self.key(stage), call_ids)
+
     # ---------------------------------------------------------------------------------------------------------- before
 
     def bill(self, workload: Workload, stage: ModelStage, call_ids: Sequence[str]) -> Bill:
         """What asking these calls would take. Reads them, sends nothing."""
-        known = self._answers.of(self.key(stage), call_ids)
+        known = self.known(stage, call_ids)
         todo = [call_id for call_id in call_ids if call_id not in known]
         findings: Counter[str] = Counter()
         estimate: Decimal | None = Decimal(0)
@@ -162,20 +166,19 @@ class Inquiry:
         A first Ctrl-C asks nothing more and waits for what is under way; then, or at the second, KeyboardInterrupt is raised.
         """
         self.stopped = ""
-        key = self.key(stage)
-        known = self._answers.of(key, call_ids)
+        known = self.known(stage, call_ids)
         questions = [
             found
             for call in self._scan(workload, [call_id for call_id in call_ids if call_id not in known])
             if (found := self._question(call, whole=stage.whole_bodies)) is not None
         ]
         if questions:
-            asyncio.run(self._all(key, stage, questions, progress))
-            known = self._answers.of(key, call_ids)
+            asyncio.run(self._all(stage, questions, progress))
+            known = self.known(stage, call_ids)
         return known
 
-    async def _all(self, key: str, stage: ModelStage, questions: list[_Question], progress: Progress) -> None:
-        client = Client()
+    async def _all(self, stage: ModelStage, questions: list[_Question], progress: Progress) -> None:
+        key, client = self.key(stage), Client()
         upstreams = Upstreams.open(dataclasses.replace(self._config, retry=PATIENCE), client)
         waiting, total = list(reversed(questions)), len(questions)
         interrupted = False

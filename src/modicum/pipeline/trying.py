@@ -20,9 +20,8 @@ from modicum.artefact.about import About, Base
 from modicum.backends.model import ACCEPT_ABOVE, model_of
 from modicum.errors import ArtefactError
 from modicum.evaluate import trials
-from modicum.evaluate.groups import group_samples
 from modicum.evaluate.labels import excess_losses
-from modicum.evaluate.refuse import Refusal, Supply, refuse_unopened
+from modicum.evaluate.refuse import Refusal, refuse_unopened
 from modicum.evaluate.table import tabulate
 from modicum.evaluate.trials import Reply
 from modicum.pipeline.errand import Errand, Planner, plan_of
@@ -58,7 +57,7 @@ class Trial:
         if errand.attempt is None:
             pilot = self.inquiry.ask(errand.workload, errand.stage, errand.pilot, lambda share: progress(0.1 * share))
             if self.inquiry.stopped:
-                return self._unfinished(errand, pilot)
+                return self._unfinished(errand)
             errand = self._named(errand, pilot)
             if (refused := self._refused(errand, pilot)) is not None:
                 return refused
@@ -67,7 +66,7 @@ class Trial:
         wanted = [s.call_id for s in errand.opening.window.samples]
         rows = self.inquiry.ask(errand.workload, errand.stage, wanted, lambda share: progress(0.1 + 0.9 * share))
         if self.inquiry.stopped or self._lacks(wanted, rows):
-            return self._unfinished(errand, rows)
+            return self._unfinished(errand)
         return self._look(errand, rows)
 
     def _lacks(self, wanted: Sequence[str], rows: dict[str, Answered]) -> bool:
@@ -88,27 +87,19 @@ class Trial:
         told, said = trials.predictions(samples, [reply.value for reply in replies], listed=errand.listed)
         rule = dataclasses.replace(errand.rule, deferred_labels=())
         table = tabulate(told, said, rule)
-        terms = errand.wish.terms(errand.kinds, errand.number)
+        terms = errand.terms
         groups = 0 if errand.opening is None else len(errand.opening.window.samples)
         if groups and not trials.is_hopeless(table, terms, groups, texts=errand.texts):
             return None
         if errand.before is not None:
             return self._concluded(errand, errand.before, pilot)
-        supply = errand.opening.window.supply if errand.opening is not None else self._supply(errand)
         plan = trials.pilot_plan(table, rule, texts=errand.texts)
-        refusal = refuse_unopened(plan, terms, supply)
+        refusal = refuse_unopened(plan, terms, errand.supply)
         if plan is None:
             return self._row(errand, "cannot", dataclasses.replace(refusal, reason=SILENT), pilot)
         if not errand.texts and trials.certainly_differs(table, terms):
             return self._row(errand, "differs", DIFFERS, pilot)
         return self._row(errand, "unproven", refusal, pilot)
-
-    def _supply(self, errand: Errand) -> Supply:
-        """Where nothing is newer than what was opened: as fast as calls came so far."""
-        times = [s.at for s in errand.samples.values()]
-        days = (max(times) - min(times)).total_seconds() / 86_400
-        distinct = len(group_samples(list(errand.samples.values())))
-        return Supply(groups=distinct, calls=len(times), days=days)
 
     def _declare(self, errand: Errand) -> Errand:
         """Write the attempt and its window down: from here on what is tested can no longer be chosen."""
@@ -120,11 +111,11 @@ class Trial:
             bases=(Base(name=errand.stage.name, revision=errand.stage.revision),),
         )
         digest = self.artefacts.write(errand.stage.files(), about.said())
-        terms = errand.wish.terms(errand.kinds, errand.number)
+        terms = errand.terms
         said = (digest, errand.workload.workload_id, errand.number, [s.call_id for s in errand.opening.window.samples])
-        fingerprint = hashlib.sha256(msgspec.json.encode(said)).hexdigest()
+        fingerprint = f"try-{hashlib.sha256(msgspec.json.encode(said)).hexdigest()}"
         attempt = Attempt(
-            attempt_id=f"att-{fingerprint[:16]}",
+            attempt_id=fingerprint[:20],
             workload_id=errand.workload.workload_id,
             number=errand.number,
             kinds=errand.kinds,
@@ -168,7 +159,7 @@ class Trial:
         looking = self._looking(wish)
         known = errand.before
         if known is None:
-            known = looking.opened(errand.workload, errand.samples, attempt, window)
+            known = looking.opened(errand.workload, {s.call_id: s for s in held}, attempt, window)
             self.control.add_verdict(attempt.fingerprint, known, actor=self.wish.actor)
         elif labels:
             known = looking.with_labels(errand.workload, [attempt]) or known
@@ -217,7 +208,8 @@ class Trial:
         differs = not errand.texts and trials.certainly_differs(tabulate(told, said, errand.rule), errand.terms)
         return self._row(errand, "worse" if worse else "differs" if differs else "unproven", verdict, rows)
 
-    def _unfinished(self, errand: Errand, rows: Mapping[str, Answered]) -> Tried:
+    def _unfinished(self, errand: Errand) -> Tried:
+        rows = self.inquiry.known(errand.stage, errand.asked)
         why = self.inquiry.stopped or "some calls got no answer"
         there = f"{len(rows):,} of {len(errand.asked):,} calls are answered and kept: run it again to go on"
         return self._row(errand, "unproven", f"{why}; {there}", rows)

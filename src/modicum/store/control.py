@@ -198,9 +198,9 @@ class Control:
             _log(connection, actor, f"verdict.{verdict.verdict}", verdict.workload_id, verdict.reason)
 
     def verdicts(self) -> list[Verdict]:
-        """The latest of each workload."""
+        """The latest of each workload that `fit` found. A trial of another model says nothing of what could be built."""
         table = schema.verdicts
-        latest = select(func.max(table.c.number)).group_by(table.c.workload_id)
+        latest = select(func.max(table.c.number)).where(table.c.fingerprint.not_like("try-%")).group_by(table.c.workload_id)
         return self._records(select(table.c.record).where(table.c.number.in_(latest)).order_by(table.c.number), Verdict)
 
     # ----------------------------------------------------------------------------------------------------- routes
