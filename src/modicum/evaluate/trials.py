@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum.evaluate.labels import Label, comparable, specialist_is_a
-from modicum.evaluate.refuse import WORTH_A_LOOK
+from modicum.evaluate.refuse import POWER, WORTH_A_LOOK
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Curve, Plan, Terms, chance_a, chance_b
 from modicum.stats.binomial import clopper_pearson, lower_limit
@@ -30,6 +30,7 @@ SAME, OTHER, NONE = "(the same)", "(another)", "(no answer)"
 READABLE, UNREADABLE = 1.0, -1.0
 DECISIVE = 0.3
 """Of two texts put side by side so many pairs are taken to be told apart, half each way, before anybody has judged one."""
+MARGINS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)
 OPTIMISM = 0.9
 """A pilot may only stop what looks hopeless at this confidence: it is too small to show that anything is good."""
 
@@ -70,8 +71,22 @@ def is_hopeless(table: Table, terms: Terms, groups: int, *, texts: bool) -> bool
         return True
     lowest = DECISIVE if texts else max(lower_limit(differing, n, OPTIMISM), 1e-6)
     curve = _curve(max(float(answered.mean()), lowest), lowest, n)
+    return _chance(curve, terms, groups) < WORTH_A_LOOK
+
+
+def margin_within_reach(plan: Plan, terms: Terms, groups: int) -> float | None:
+    """The smallest margin of a short list that `groups` certify groups could probably carry, the floor loosened with it."""
+    for margin in MARGINS:
+        wider = dataclasses.replace(terms, margin=margin, max_selective=max(terms.max_selective, margin))
+        if margin > terms.margin and groups and _chance(plan.curve, wider, groups) >= POWER:
+            return margin
+    return None
+
+
+def _chance(curve: Curve, terms: Terms, groups: int) -> float:
+    """Of the likeliest kind of promise, at the curve's one threshold."""
     chances = {"A": chance_a, "B": chance_b}
-    return all(float(chances[kind](curve, terms, groups, terms.level)[0]) < WORTH_A_LOOK for kind in terms.kinds)
+    return max(float(chances[kind](curve, terms, groups, terms.level)[0]) for kind in terms.kinds)
 
 
 def _curve(coverage: float, differing: float, groups: int) -> Curve:

@@ -32,8 +32,7 @@ from modicum.pipeline.window import Window, unpack
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.types import DAYS_A_MONTH, Attempt, PromiseKind, Rule, Sample, Verdict, Workload
-from modicum.workload import classifiable
+from modicum.types import DAYS_A_MONTH, Attempt, Contract, PromiseKind, Rule, Sample, Verdict, Workload
 
 PILOT = 40
 """Distinct old requests that are asked first: enough to see that a model is hopeless. Of texts 10: whether it answers at all."""
@@ -85,7 +84,8 @@ class Errand:
 
     @property
     def listed(self) -> bool:
-        return classifiable(self.workload.contract) is None
+        """Its answers are from a list of values, which may stand in tables."""
+        return is_listed(self.workload.contract)
 
     @property
     def texts(self) -> bool:
@@ -169,7 +169,7 @@ class Planner:
         )
 
     def _errand(self, workload: Workload, stage: ModelStage, samples: tuple[Sample, ...]) -> Errand:
-        listed, texts = classifiable(workload.contract) is None, workload.contract.kind == "text"
+        listed, texts = is_listed(workload.contract), workload.contract.kind == "text"
         fit = self.wish.fit
         fit = dataclasses.replace(
             fit, min_label_groups=fit.min_label_groups if listed else 0, max_selective=max(fit.max_selective, fit.margin)
@@ -309,6 +309,10 @@ def _taken_up(errand: Errand, attempt: Attempt, window: Window) -> Errand:
         rule=attempt.rule,
         opening=Opening(window=window, opened=(), starts=attempt.window_from, ends=attempt.window_to),
     )
+
+
+def is_listed(contract: Contract) -> bool:
+    return bool(contract.labels) and contract.kind not in ("text", "tool")
 
 
 def plan_of(attempt: Attempt) -> str:

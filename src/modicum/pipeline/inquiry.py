@@ -181,7 +181,7 @@ class Inquiry:
         key, client = self.key(stage), Client()
         upstreams = Upstreams.open(dataclasses.replace(self._config, retry=PATIENCE), client)
         waiting, total = list(reversed(questions)), len(questions)
-        interrupted = False
+        interrupted, settled = False, asyncio.Event()
         loop = asyncio.get_running_loop()
         self._failed = 0
 
@@ -194,14 +194,18 @@ class Inquiry:
         async def work() -> None:
             while waiting and not self.stopped:
                 question = waiting.pop()
-                if not self.purse.take(question.most_usd):
-                    self.stopped = f"the budget of ${self.purse.budget_usd} is reached"
-                    return
+                while not self.purse.take(question.most_usd):
+                    if not self.purse.reserved_usd:
+                        self.stopped = f"the budget of ${self.purse.budget_usd} is reached"
+                        return
+                    await settled.wait()  # what is under way costs less than was set aside for it
                 row: Answered | None = None
                 try:
                     row = await self._one(upstreams, stage, question)
                 finally:
                     self.purse.settle(question.most_usd, None if row is None else _spent(row, question))
+                    settled.set()
+                    settled.clear()
                 if row is not None:
                     self._answers.add(key, row)
                 progress(1 - len(waiting) / total)

@@ -99,6 +99,11 @@ class Trial:
             return self._row(errand, "cannot", dataclasses.replace(refusal, reason=SILENT), pilot)
         if not errand.texts and trials.certainly_differs(table, terms):
             return self._row(errand, "differs", DIFFERS, pilot)
+        margin = trials.margin_within_reach(plan, terms, groups)
+        if margin is not None:
+            judged = "judgements of people" if errand.texts else "requests"
+            carries = f"{refusal.reason.partition(';')[0]}; {groups:,} {judged} could carry a margin of {margin:.0%} (--margin {margin:g})"
+            refusal = dataclasses.replace(refusal, reason=carries, margin_reachable=margin)
         return self._row(errand, "unproven", refusal, pilot)
 
     def _declare(self, errand: Errand) -> Errand:
