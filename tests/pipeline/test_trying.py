@@ -31,11 +31,12 @@ from modicum.pipeline.switching import switch
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
 from modicum.pipeline.wish import Wish
+from modicum.store.answers import Answers
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Workload
 from tests.pipeline import traffic
-from tests.pipeline.model_server import ModelServer
+from tests.pipeline.model_server import ModelServer, sorts
 
 WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
 PRICE = {"input_usd_mtok": "100", "output_usd_mtok": "400"}
@@ -90,12 +91,19 @@ def planned(config: Config, model: str = "own/good", **more: Any) -> Errand:
     return trial(config, model, **more)[0].plan(only(config))
 
 
+@pytest.fixture(scope="module")
+def done(parcels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Config, Tried, ModelServer]]:
+    """A trial that ended well, with its server."""
+    with ModelServer() as server:
+        config = settings(parcels, tmp_path_factory.mktemp("done"), server, prices={"own/good": PRICE})
+        yield config, tried(config), server
+
+
 # ----------------------------------------------------------------------------------------------------------- verdicts
 
 
-def test_a_model_that_does_the_job_is_certified_and_proposed(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
-    config = settings(parcels, tmp_path, server, prices={"own/good": PRICE})
-    found = tried(config)
+def test_a_model_that_does_the_job_is_certified_and_proposed(done: tuple[Config, Tried, ModelServer]) -> None:
+    config, found, _ = done
     assert (found.verdict, found.kind) == ("certified", "A"), found.reason
     assert found.measured is not None and found.measured.agreement == 1.0 and found.measured.answered == 1.0
     assert found.measured.cost_usd == A_CALL and found.saving_interval is not None
@@ -111,9 +119,8 @@ def test_a_model_that_does_the_job_is_certified_and_proposed(parcels: Path, tmp_
     assert model is not None and (model.name, model.revision) == ("own/good", "good-2026-01")
 
 
-def test_only_the_model_is_swapped(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
-    config = settings(parcels, tmp_path, server)
-    tried(config, calls=40)
+def test_only_the_model_is_swapped(done: tuple[Config, Tried, ModelServer]) -> None:
+    config, _, server = done
     recorded = {msgspec.json.decode(call.request or b"")["messages"][1]["content"] for call in Calls(config.home).scan()}
     for request in server.requests:
         assert request.keys() == {"model", "messages"} and request["model"] == "good"
@@ -121,9 +128,8 @@ def test_only_the_model_is_swapped(parcels: Path, tmp_path: Path, server: ModelS
         assert request["messages"][1]["content"] in recorded
 
 
-def test_the_gateway_refuses_a_route_that_it_cannot_run(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
-    config = settings(parcels, tmp_path, server)
-    found = tried(config)
+def test_the_gateway_refuses_a_route_that_it_cannot_run(done: tuple[Config, Tried, ModelServer]) -> None:
+    config, found, _ = done
     for state in ("shadow", "on"):
         with pytest.raises(RouteError, match="another model"):
             switch(config, found.workload, state, actor="ann")  # type: ignore[arg-type]
@@ -143,8 +149,6 @@ def test_answers_that_cannot_be_read_are_none(parcels: Path, tmp_path: Path, ser
 
 
 def test_a_few_unreadable_answers_go_to_the_incumbent(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
-    from tests.pipeline.model_server import sorts
-
     server.answers["coy"] = lambda request: "I cannot say." if "Tuesday" in request["messages"][1]["content"] else sorts(request)
     config = settings(parcels, tmp_path, server)
     found = tried(config, "own/coy")
@@ -161,7 +165,8 @@ def test_a_flaky_server_is_asked_again(parcels: Path, tmp_path: Path, server: Mo
 
 
 def test_too_few_calls_say_how_many_more(tmp_path: Path, server: ModelServer) -> None:
-    home = filled(tmp_path / "few", [row for row, _ in traffic.sorted_messages(60)]) if not (tmp_path / "few").mkdir() else tmp_path
+    (tmp_path / "few").mkdir()
+    home = filled(tmp_path / "few", [row for row, _ in traffic.sorted_messages(60)])
     found = tried(settings(home, tmp_path, server))
     assert found.verdict == "unproven" and found.needs_calls is not None and found.needs_calls > 20
 
@@ -169,9 +174,8 @@ def test_too_few_calls_say_how_many_more(tmp_path: Path, server: ModelServer) ->
 # --------------------------------------------------------------------------------------------------- kept and resumed
 
 
-def test_nothing_is_asked_twice(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
-    config = settings(parcels, tmp_path, server)
-    first = tried(config)
+def test_nothing_is_asked_twice(done: tuple[Config, Tried, ModelServer]) -> None:
+    config, first, server = done
     asked = len(server.requests)
     again = tried(config)
     assert len(server.requests) == asked
@@ -227,8 +231,6 @@ def test_erasing_a_call_erases_what_was_answered_to_it(parcels: Path, tmp_path: 
     before = errand.bill.known
     Calls(config.home).erase(call_id=errand.asked[0])
     assert before and planned(config, calls=40).bill.known in (before - 1, before)
-    from modicum.store.answers import Answers
-
     assert Answers(config.home).of(trial(config)[0].inquiry.key(errand.stage), [errand.asked[0]]) == {}
 
 
@@ -251,39 +253,48 @@ def test_labels_complete_what_differs(tmp_path: Path, server: ModelServer) -> No
     assert len(server.requests) == asked
 
 
-def test_texts_are_judged_blind(tmp_path: Path, server: ModelServer) -> None:
-    (tmp_path / "log").mkdir()
-    home = filled(tmp_path / "log", list(traffic.poems(420)))
-    server.answers["poet"] = lambda request: f"A verse on {request['messages'][1]['content'][9:40]}"
-    config = settings(home, tmp_path, server)
-    assert "margin" in tried(config, "own/poet").reason
-    wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
-    first = tried(config, "own/poet", wish)
-    assert first.request_file is not None and first.measured is not None and first.measured.agreement is None, first
-    requests = [msgspec.json.decode(line) for line in Path(first.request_file).read_bytes().splitlines()]
-    sides = ["a" if request["a"].startswith("A verse on") else "b" for request in requests]
-    assert 0.3 < sides.count("a") / len(sides) < 0.7, "which side is whose is drawn"
-    window = Control(config.home).window(Control(config.home).attempts(first.workload_id)[0].attempt_id) or b""
-    assert b"verse" not in window, "what is tested holds no text"
-    better = {r["id"]: Label(verdict=side) for r, side in zip(requests, sides, strict=True)}  # type: ignore[arg-type]
-    second = tried(config, "own/poet", dataclasses.replace(wish, labels=better))
-    assert (second.verdict, second.kind) == ("certified", "B"), second.reason
-    (certificate,) = Control(config.home).certificates()
-    assert "blind judgement" in certificate.sentence
-    assert verify(certificate_file(certificate, Control(config.home).evidence(certificate.certificate_id))).holds
+@pytest.fixture(scope="module")
+def poems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Config, Wish, Tried]]:
+    """A trial of texts that waits for people."""
+    folder = tmp_path_factory.mktemp("poems")
+    with ModelServer() as server:
+        server.answers["poet"] = lambda request: f"A verse on {request['messages'][1]['content'][9:40]}"
+        (folder / "log").mkdir()
+        config = settings(filled(folder / "log", list(traffic.poems(320))), folder, server)
+        narrow = tried(config, "own/poet")
+        assert narrow.needs_calls is not None and "--margin" in narrow.reason and narrow.request_file is None
+        wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
+        yield config, wish, tried(config, "own/poet", wish)
 
 
-def test_a_text_that_loses_every_comparison_is_worse(tmp_path: Path, server: ModelServer) -> None:
-    (tmp_path / "log").mkdir()
-    home = filled(tmp_path / "log", list(traffic.poems(420)))
-    server.answers["poet"] = lambda request: f"A verse on {request['messages'][1]['content'][9:40]}"
-    config = settings(home, tmp_path, server)
-    wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
-    first = tried(config, "own/poet", wish)
+def judged(first: Tried, *, better: bool) -> dict[str, Label]:
+    """Every pair told apart, for the candidate or against it."""
     assert first.request_file is not None
     requests = [msgspec.json.decode(line) for line in Path(first.request_file).read_bytes().splitlines()]
-    lost = {r["id"]: Label(verdict="b" if r["a"].startswith("A verse on") else "a") for r in requests}
-    assert tried(config, "own/poet", dataclasses.replace(wish, labels=lost)).verdict == "worse"
+    return {r["id"]: Label(verdict="a" if r["a"].startswith("A verse on") is better else "b") for r in requests}
+
+
+def test_texts_are_judged_blind(poems: tuple[Config, Wish, Tried], tmp_path: Path) -> None:
+    shutil.copytree(poems[0].home, tmp_path / "home")
+    config, first = dataclasses.replace(poems[0], store=StoreConfig(home=tmp_path / "home")), poems[2]
+    assert first.verdict == "unproven" and first.measured is not None and first.measured.agreement is None, first
+    labels = judged(first, better=True)
+    assert 0.3 < sum(label.verdict == "a" for label in labels.values()) / len(labels) < 0.7, "which side is whose is drawn"
+    window = Control(config.home).window(Control(config.home).attempts(first.workload_id)[0].attempt_id) or b""
+    assert window and b"verse" not in window, "what is tested holds no text"
+    second = tried(config, "own/poet", dataclasses.replace(WISH, labels=labels))  # the margin is the one that was declared
+    assert (second.verdict, second.kind) == ("certified", "B"), second.reason
+    (certificate,) = Control(config.home).certificates()
+    assert certificate.margin == 0.2 and "blind judgement" in certificate.sentence
+    evidence = certificate_file(certificate, Control(config.home).evidence(certificate.certificate_id))
+    assert verify(evidence).holds and b"verse" not in evidence
+
+
+def test_a_text_that_loses_every_comparison_is_worse(poems: tuple[Config, Wish, Tried], tmp_path: Path) -> None:
+    shutil.copytree(poems[0].home, tmp_path / "home")
+    config = dataclasses.replace(poems[0], store=StoreConfig(home=tmp_path / "home"))
+    wish = dataclasses.replace(poems[1], labels=judged(poems[2], better=False))
+    assert tried(config, "own/poet", wish).verdict == "worse"
 
 
 # ------------------------------------------------------------------------------------------------------------ privacy
