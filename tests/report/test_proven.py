@@ -54,8 +54,9 @@ def test_what_counts_as_something_smaller(fields: dict[str, object], evidence: s
 def test_the_best_rung_is_the_best_proven_then_the_one_that_saves_most() -> None:
     best = best_rung(ladder("w2", "small"))
     assert best is not None and best.kind == "exact_cache"  # measured, though a published one would save more
-    more = dataclasses.replace(best, name="more", saving=saving(9))
-    assert best_rung(Ladder(workload_id="w", rungs=(best, more))) == more
+    more, much_more = (dataclasses.replace(best, name="more", saving=saving(usd)) for usd in (9, 19))
+    assert best_rung(Ladder(workload_id="w", rungs=(best, much_more))) == much_more
+    assert best_rung(Ladder(workload_id="w", rungs=(best, more))) == best  # about as much: the smaller
     assert best_rung(Ladder(workload_id="w", rungs=(Rung(kind="incumbent", name="big", saving=saving(3)),))) is None
 
 
