@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_gold_answers_become_verdicts_on_the_side_that_was_drawn() -> None:
 
 
 def test_requests_show_the_texts_on_the_sides_of_the_draw() -> None:
-    asked = [{"id": f"r{n}", "slots": {}, "a": "?", "b": "?", "verdict": None} for n in range(10)]
+    asked: list[dict[str, Any]] = [{"id": f"r{n}", "slots": {}, "a": "?", "b": "?", "verdict": None} for n in range(10)]
     filled = trials.with_texts(asked, {f"r{n}": ("mine", None) for n in range(10)}, "try-2")
     for request in filled:
         side, other = ("a", "b") if specialist_is_a("try-2", request["id"]) else ("b", "a")

@@ -132,7 +132,7 @@ def test_the_gateway_refuses_a_route_that_it_cannot_run(done: tuple[Config, Trie
     config, found, _ = done
     for state in ("shadow", "on"):
         with pytest.raises(RouteError, match="another model"):
-            switch(config, found.workload, state, actor="ann")  # type: ignore[arg-type]
+            switch(config, found.workload, state, actor="ann")
 
 
 def test_a_bad_model_costs_a_pilot_and_opens_nothing(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
