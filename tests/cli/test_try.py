@@ -77,6 +77,12 @@ def test_a_script_must_say_yes(place: Place) -> None:
     assert place.run("away/good", "--calls", "30", "--yes").exit_code == 0 and place.server.requests
 
 
+def test_what_no_budget_can_hold_wants_another_limit(place: Place) -> None:
+    place.settings("[policy]", 'may_receive = ["away"]')
+    refused = place.run("away/good", "--yes")
+    assert isinstance(refused.exception, ConfigError) and "--calls" in str(refused.exception) and place.server.requests == []
+
+
 def test_a_program_gets_all_of_it(place: Place) -> None:
     told = place.json("own/good", "--margin", "0.04")
     assert told["model"] == "own/good"

@@ -24,7 +24,7 @@ from modicum.evaluate.labels import Label
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.candidate import find_candidate
-from modicum.pipeline.errand import Errand, Planner
+from modicum.pipeline.errand import Errand, Planner, plan_of
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.switching import switch
@@ -280,8 +280,11 @@ def test_texts_are_judged_blind(poems: tuple[Config, Wish, Tried], tmp_path: Pat
     assert first.verdict == "unproven" and first.measured is not None and first.measured.agreement is None, first
     labels = judged(first, better=True)
     assert 0.3 < sum(label.verdict == "a" for label in labels.values()) / len(labels) < 0.7, "which side is whose is drawn"
-    window = Control(config.home).window(Control(config.home).attempts(first.workload_id)[0].attempt_id) or b""
-    assert window and b"verse" not in window, "what is tested holds no text"
+    (attempt,) = Control(config.home).attempts(first.workload_id)
+    answers = [msgspec.json.decode(call.response or b"")["choices"][0]["message"]["content"].encode() for call in Calls(config.home).scan()]
+    for name in (attempt.attempt_id, plan_of(attempt)):
+        window = Control(config.home).window(name) or b""
+        assert window and b"verse" not in window and not any(answer in window for answer in answers), "what is tested holds no text"
     second = tried(config, "own/poet", dataclasses.replace(WISH, labels=labels))  # the margin is the one that was declared
     assert (second.verdict, second.kind) == ("certified", "B"), second.reason
     (certificate,) = Control(config.home).certificates()

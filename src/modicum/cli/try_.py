@@ -101,7 +101,7 @@ def command(
     _allowed(candidate, errands)
     if not as_json:
         _announce(candidate, errands, budget, whole=whole)
-    _consent(candidate, errands, yes=yes)
+    _consent(candidate, errands, yes=yes, shown=not as_json, limited=calls is not None)
     with bar(f"asking {candidate.deployment.name}") as progress:
         found = []
         for number, errand in enumerate(errands):
@@ -181,12 +181,21 @@ def _announce(candidate: Candidate, errands: Sequence[Errand], budget: float, *,
         click.echo(f"About ${total:.2f} in all: more than the budget of ${budget:g}. It stops there; run it again to go on.")
 
 
-def _consent(candidate: Candidate, errands: Sequence[Errand], *, yes: bool) -> None:
-    """Ask before anything leaves this machine. Raises click.UsageError where nobody can be asked."""
-    count = sum(e.bill.calls - e.bill.known for e in errands)
-    if candidate.here or yes or not count:
+def _consent(candidate: Candidate, errands: Sequence[Errand], *, yes: bool, shown: bool, limited: bool) -> None:
+    """Ask before anything leaves this machine. Raises ConfigError where nothing limits what it may cost, click.UsageError where nobody can
+    be asked."""
+    asked = [e for e in errands if e.bill.calls > e.bill.known]
+    count = sum(e.bill.calls - e.bill.known for e in asked)
+    if candidate.here or not count:
         return
-    if not sys.stdin.isatty():
+    if not limited and any(e.bill.estimate_usd is None for e in asked):
+        name = candidate.deployment.name
+        raise ConfigError(
+            f"the price of {name} is not known, so no budget can hold it", hint=f'[prices."{name}"] names one, --calls limits the calls'
+        )
+    if yes:
+        return
+    if not (shown and sys.stdin.isatty()):
         raise click.UsageError(f"{count:,} recorded calls would be sent to {candidate.host}: say --yes where nobody can be asked")
     click.confirm(f"Send {count:,} recorded calls to {candidate.host}?", abort=True, err=True)
 

@@ -21,6 +21,7 @@ from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.split import Split, split_by_time
 from modicum.evaluate.table import rare_labels
+from modicum.evaluate.trials import SAME
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.candidate import Candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Purse
@@ -275,8 +276,11 @@ class Planner:
             expires_at=expiry(now, errand.wish.fit.expires_days),
         )
         supply = Supply(groups=len(certify), calls=len(newer), days=(max(newer) - min(newer)).total_seconds() / 86_400)
+        held_out = [samples[i] for i in certify]
+        if not errand.listed:  # what is kept holds no text
+            held_out = [dataclasses.replace(s, value=None if s.value is None else SAME) for s in held_out]
         window = Window.of(
-            [samples[i] for i in certify],
+            held_out,
             (),
             weights=weights,
             labels=errand.workload.contract.labels if errand.listed else (),

@@ -149,7 +149,7 @@ class Trial:
         """The one look, or the labels for it."""
         assert errand.opening is not None and errand.attempt is not None
         plain, attempt = errand.opening.window, errand.attempt
-        held = [dataclasses.replace(s, slots=self._slots(errand, s)) for s in plain.samples]
+        held = [_whole(errand, sample) for sample in plain.samples]
         replies = [reply_of(errand.workload, sample, rows.get(sample.call_id)) for sample in held]
         net = trials.net_costs(held, replies)
         told, said = trials.predictions(held, [reply.value for reply in replies], listed=errand.listed)
@@ -175,9 +175,6 @@ class Trial:
             table = window.table(attempt)
             worse = trials.is_worse(table, excess_losses(table, window.known(labels), attempt.attempt_id), errand.terms)
         return self._concluded(errand, known, rows, worse=worse)
-
-    def _slots(self, errand: Errand, sample: Sample) -> tuple[tuple[str, str], ...]:
-        return errand.samples[sample.call_id].slots if sample.call_id in errand.samples else ()
 
     def _looking(self, wish: Wish) -> Looking:
         return Looking(
@@ -228,3 +225,11 @@ class Trial:
         """All that was asked of this errand so far and is still here, as the contract reads it."""
         samples = [errand.samples[call_id] for call_id in errand.asked if call_id in rows and call_id in errand.samples]
         return samples, [reply_of(errand.workload, sample, rows[sample.call_id]) for sample in samples]
+
+
+def _whole(errand: Errand, sample: Sample) -> Sample:
+    """A sample of a window with what was left out of it, where its call is still here. A value from a list stays as it was declared."""
+    known = errand.samples.get(sample.call_id)
+    if known is None:
+        return sample
+    return dataclasses.replace(sample, slots=known.slots, value=sample.value if errand.listed else known.value)
