@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -251,6 +252,30 @@ def test_labels_complete_what_differs(tmp_path: Path, server: ModelServer) -> No
     second = tried(config, wish=dataclasses.replace(WISH, labels=gold))
     assert (second.verdict, second.kind) == ("certified", "B") and second.judged is not None and second.judged < 0
     assert len(server.requests) == asked
+
+
+def extracts(request: dict[str, Any]) -> dict[str, str]:
+    """A record of a message: a label and a word that it holds."""
+    return {"topic": sorts(request), "last_word": request["messages"][-1]["content"].split()[-1]}
+
+
+def test_records_are_compared_whole_and_held_to_their_schema(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    rows = [row for row, _ in traffic.sorted_messages(320)]
+    for row in rows:
+        row["response"]["choices"][0]["message"]["content"] = json.dumps(extracts(row["request"]))
+    config = settings(filled(tmp_path / "log", rows), tmp_path, server)
+    config = dataclasses.replace(config, providers={"own": ProviderConfig(kind="vllm", url=server.url, auth="none")})
+    server.answers["json"] = lambda request: json.dumps(extracts(request), indent=2)
+    found = tried(config, "own/json")
+    assert found.verdict == "certified" and found.measured is not None and found.measured.agreement == 1.0, found
+    schema = server.requests[0]["response_format"]["json_schema"]["schema"]
+    assert schema["required"] == ["topic", "last_word"]
+    (certificate,) = Control(config.home).certificates()
+    evidence = certificate_file(certificate, Control(config.home).evidence(certificate.certificate_id))
+    assert verify(evidence).holds and b"last_word" not in evidence
+    plain = planned(config, "own/json", constrain=False)
+    assert plain.bill.known == 0 and plain.attempt is None, "asked in other words it is another candidate"
 
 
 @pytest.fixture(scope="module")
