@@ -91,6 +91,15 @@ def test_a_program_gets_all_of_it(place: Place) -> None:
     assert by_incumbent["gpt-4o"]["measured"]["agreement"] == 1.0 and by_incumbent["gpt-4o"]["route_id"]
 
 
+def test_the_report_does_not_take_another_model_for_a_small_one(place: Place) -> None:
+    (row, *_) = place.json("own/good", "--margin", "0.04", "--replace", "gpt-4o")["workloads"]
+    assert row["verdict"] == "certified"
+    told = CliRunner().invoke(cli, ["report", "--home", str(place.folder / "home"), "--format", "json"])
+    report = json.loads(told.stdout)
+    states = {line["workload_id"]: line["state"] for line in report["workloads"]}
+    assert states[row["workload_id"]] == "not_tried"
+
+
 def test_a_person_gets_a_table(place: Place) -> None:
     said = place.run("own/good", "--margin", "0.04", "--replace", "gpt-4o").output
     assert "certified" in said and "100.0%" in said and "Proposed route" in said

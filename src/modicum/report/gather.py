@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
+from modicum.artefact import Artefacts
+from modicum.backends.model import model_of
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.catalog.cards import Cards
 from modicum.config import Config
-from modicum.errors import NotEnoughDataError
+from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.report.clock import edges_by_scope, length
 from modicum.report.compare import compare
 from modicum.report.costing import believed, day_of
@@ -28,6 +31,7 @@ from modicum.report.spend import respelled, with_cost
 from modicum.report.unseen import handed_out
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
+from modicum.types import Route
 
 
 def gather(
@@ -60,7 +64,7 @@ def gather(
         workloads=control.workloads(scope),
         verdicts=control.verdicts(),
         certificates=control.certificates(),
-        routes=control.routes(),
+        routes=_to_small_models(config, control.routes()),
         shadow=count_shadow(calls, raw),
         catalogue=catalogue,
         control_share=config.route.control_share,
@@ -87,6 +91,18 @@ def gather(
             raise NotEnoughDataError(f"no calls between {against.first} and {against.last} to compare with")
         report = replace(report, comparison=compared)
     return report
+
+
+def _to_small_models(config: Config, routes: Iterable[Route]) -> list[Route]:
+    """Without those to other models (`modicum try`): what one of them answers has its price, and nobody asks it by day yet."""
+    artefacts = Artefacts(config.home / "artefacts")
+
+    def is_small(route: Route) -> bool:
+        with suppress(ArtefactError):  # one that is damaged or gone is told of elsewhere
+            return model_of(artefacts.read(route.artefact_digest)) is None
+        return True
+
+    return [route for route in routes if is_small(route)]
 
 
 def _moments(span: Span) -> tuple[datetime | None, datetime | None]:
