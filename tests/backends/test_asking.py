@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from modicum.backends.asking import NOT_PASSED, can_constrain, worded
+from modicum.backends.asking import NOT_PASSED, can_constrain, read_answer, read_refusal, worded
 from modicum.backends.names import Names
 from modicum.backends.upstreams import Deployment
 from modicum.config import Config, ProviderConfig
@@ -67,3 +70,22 @@ def test_a_schema_is_asked_for_once_and_not_beside_tools() -> None:
 def test_fields_that_only_this_dialect_has_pass_within_it() -> None:
     odd = CHAT | {"guided_choice": ["a", "b"]}
     assert worded(odd, "chat_completions", deployment("vllm"))["guided_choice"] == ["a", "b"]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3), max_leaves=6
+)
+MESSAGES = st.dictionaries(st.sampled_from(["role", "content", "tool_calls", "refusal"]), VALUES, max_size=4)
+CHOICES = st.dictionaries(st.sampled_from(["index", "message", "finish_reason"]), VALUES | MESSAGES, max_size=3)
+ANSWERS = st.dictionaries(
+    st.sampled_from(["id", "model", "choices", "usage", "error", "content", "stop_reason"]),
+    VALUES | st.lists(CHOICES, max_size=2),
+    max_size=6,
+)
+
+
+@given(st.binary(max_size=80) | ANSWERS.map(msgspec.json.encode), st.sampled_from(["chat_completions", "messages", "responses"]))
+def test_whatever_comes_back_is_an_answer_or_none(said: bytes, spoken: Endpoint) -> None:
+    told = read_answer(spoken, said, 200, 1.0)
+    assert told.response is not None or told.error
+    assert isinstance(read_refusal(spoken, said, 400), str)

@@ -77,8 +77,8 @@ async def ask(
             duration_ms = (time.perf_counter() - began) * 1000
             if reply.status < 400:
                 attempts.answered(deployment)
-                return _read(spoken, said, reply.status, duration_ms)
-            refused = Told(status=reply.status, response=None, duration_ms=duration_ms, error=_error(spoken, said, reply.status))
+                return read_answer(spoken, said, reply.status, duration_ms)
+            refused = Told(status=reply.status, response=None, duration_ms=duration_ms, error=read_refusal(spoken, said, reply.status))
             if not attempts.retryable(reply.status, reply.header("x-should-retry")):
                 attempts.answered(deployment)
                 return refused
@@ -124,7 +124,8 @@ async def _whole(reply: Reply) -> bytes:
     return bytes(body)
 
 
-def _read(spoken: Endpoint, said: bytes, status: int, duration_ms: float) -> Told:
+def read_answer(spoken: Endpoint, said: bytes, status: int, duration_ms: float) -> Told:
+    """A body that came with a good status. What is no answer has no `response`, and says so."""
     try:
         answer = chat.loads(said)
         response = canon.chat_response(spoken, answer)
@@ -135,7 +136,8 @@ def _read(spoken: Endpoint, said: bytes, status: int, duration_ms: float) -> Tol
     return Told(status=status, response=response, model=model if isinstance(model, str) else "", usage=usage, duration_ms=duration_ms)
 
 
-def _error(spoken: Endpoint, said: bytes, status: int) -> str:
+def read_refusal(spoken: Endpoint, said: bytes, status: int) -> str:
+    """What the provider said was wrong, cut short."""
     try:
         body: dict[str, Any] | None = chat.loads(said)
     except InputError:

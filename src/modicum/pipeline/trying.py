@@ -72,7 +72,7 @@ class Trial:
     def _lacks(self, wanted: Sequence[str], rows: dict[str, Answered]) -> bool:
         """Calls that are still here and have no answer: their provider was ill for a while."""
         missing = [call_id for call_id in wanted if call_id not in rows]
-        return bool(missing) and any(True for _ in self.calls.scan(call_ids=missing, bodies=False))
+        return bool(missing) and bool(list(self.calls.scan(call_ids=missing, bodies=False)))
 
     def _named(self, errand: Errand, pilot: dict[str, Answered]) -> Errand:
         """With the name that all answers of the pilot gave."""
