@@ -595,6 +595,29 @@ class Route:
     changed_by: str
 
 
+TierName = Literal["linear", "encoder", "chain", "extractor", "caller"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One candidate of a fit, by what predictions say that never saw their own: estimates to choose by, no promise."""
+
+    name: TierName
+    size_bytes: int
+    cpu_ms: float
+    """Mean CPU time of an answer."""
+    agreement: float
+    """Share of the requests on which it says what the incumbent said."""
+    coverage: float
+    """Share of the requests that a rule over it could probably answer."""
+    saving_usd_month: Decimal | None = None
+    """What that would be worth; None where a price is unknown."""
+    chosen: bool = False
+    """It is what was tested."""
+    why: str = ""
+    """Why it could not be chosen; empty where it could."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What `fit` found for one workload: a certificate with a proposed route, or an honest refusal."""
@@ -615,3 +638,5 @@ class Verdict:
     attempt_id: str | None = None
     route: Route | None = None
     certificate: Certificate | None = None
+    tiers: tuple[Tier, ...] = ()
+    """The candidates, smallest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ import numpy as np
 from safetensors.numpy import save
 
 from modicum.artefact import Artefacts
+from modicum.backends.embed import Embedder
+from modicum.backends.encoder import HEAD_FILE, EncoderSpecialist
 from modicum.backends.features import FEATURES_VERSION
 from modicum.backends.linear import WEIGHTS_FILE
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.store import home as store_home
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
+from modicum.train.export import in_memory
 from modicum.types import Contract, Cover, Pattern, Route, RouteState, Rule, Template, Version, Workload
 from modicum.view import VIEW_VERSION
+from tests.backends.tiny_encoder import HOW, tiny_files
 
 SYSTEM = "You say whether a headline tells of a rising price. Answer up or down."
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,10 +76,27 @@ def artefact(home: Path) -> str:
     return Artefacts(store_home.prepare(home) / "artefacts").write(files, {"made_by": "a test"})
 
 
+def encoder_artefact(home: Path) -> str:
+    """The same by an encoder over three words; what holds none of them is out of scope."""
+    files = tiny_files(["rises", "falls", "gold"])
+    embedder = Embedder(in_memory(files), HOW)
+    near = np.stack([embedder.embed("gold falls"), embedder.embed("gold rises")])
+    apart = near[1] - near[0]
+    body = EncoderSpecialist(kind="encoder", labels=["down", "up"], used_slots=["user.0"], temperature=8.0, scope_floor=0.55, embedding=HOW)
+    head: dict[str, np.ndarray[Any, Any]] = {
+        "weights": np.stack([-apart, apart], axis=1).astype(np.float32),
+        "bias": np.array([1, -1], np.float32) * float((near[0] + near[1]) @ apart / 2),
+        "centres": np.rint(near * 127).astype(np.int8),
+    }
+    files |= {SPECIALIST_FILE: msgspec.json.encode(body), HEAD_FILE: save(head)}
+    return Artefacts(store_home.prepare(home) / "artefacts").write(files, {"made_by": "a test"})
+
+
 def publish(
     home: Path,
     state: RouteState = "on",
     *,
+    made: Callable[[Path], str] = artefact,
     expires_at: datetime | None = None,
     rule: Rule | None = None,
     scope: str = "default",
@@ -82,7 +104,7 @@ def publish(
     max_input_chars: int = 500,
 ) -> str:
     """Hand a snapshot with one route to the day; returns the artefact's digest."""
-    digest = artefact(home)
+    digest = made(home)
     route = Route(
         route_id="r1",
         workload_id="w1",

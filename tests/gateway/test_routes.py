@@ -16,7 +16,7 @@ import pytest
 from modicum.store import snapshot
 from modicum.types import RouteState, Rule
 from tests.gateway.rig import Gateway, Upstream, ask, gateway
-from tests.gateway.routed import DOWN, OPEN, UP, headline, publish
+from tests.gateway.routed import DOWN, OPEN, UP, encoder_artefact, headline, publish
 
 NO_COIN = {"MODICUM_ROUTE__CONTROL_SHARE": "0"}
 
@@ -247,6 +247,22 @@ def test_a_damaged_snapshot_sends_everything_upstream(served: Gateway, damage: b
 def test_a_missing_snapshot_sends_everything_upstream(served: Gateway) -> None:
     snapshot.path(served.home).unlink()
     settled(served, lambda: reasons(served, 8) == {"not_recognised": 8})
+
+
+@pytest.mark.parametrize("state", ["on", "shadow"])
+def test_a_stage_that_takes_its_time_is_asked_beside_the_loop(upstream: Upstream, tmp_path: Path, state: RouteState) -> None:
+    """An encoder: same answers, same reasons, and what it never saw goes upstream."""
+    publish(tmp_path / "home", state, made=encoder_artefact, rule=Rule(accept_above=0.5))
+    with gateway(tmp_path / "home", upstream.url, "--explain", env=NO_COIN) as served:
+        told = {text: served.post(headline(text)) for text in (UP, DOWN, "Weather report for Kuala Lumpur")}
+        found = [reply.headers["x-modicum-reason"] for reply, _ in told.values()]
+        if state == "on":
+            assert found == ["answered", "answered", "below_threshold"]
+            assert [json.loads(body)["choices"][0]["message"]["content"] for _, body in [*told.values()][:2]] == ["up", "down"]
+        else:
+            assert found == ["shadow"] * 3
+        calls = [served.call(reply.headers["x-request-id"]) for reply, _ in told.values()]
+    assert [call.decision.value for call in calls if call.decision is not None][:2] == ["up", "down"]
 
 
 def test_a_damaged_artefact_sends_its_workload_upstream(upstream: Upstream, tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ class Fit(Takes, frozen=True, kw_only=True):
     margin: Annotated[float, Meta(gt=0, lt=1, description="Most of the requests that may differ.")] | None = None
     confidence: Annotated[float, Meta(ge=0.5, lt=1, description="How sure the promise is.")] | None = None
     min_label_groups: Annotated[int, Meta(ge=0, lt=10**9)] | None = None
+    objective: Annotated[Literal["smallest", "cheapest", "fastest"], Meta(description="Which candidate is tested.")] | None = None
+    max_latency_ms: Annotated[float, Meta(gt=0, description="Most CPU time of an answer, mean.")] | None = None
+    max_size_mb: Annotated[float, Meta(gt=0, description="Largest candidate.")] | None = None
+    min_quality: Annotated[float, Meta(ge=0, le=1, description="Least share on which a candidate says what the incumbent said.")] | None = (
+        None
+    )
     protect: Annotated[tuple[Annotated[str, Meta(max_length=1000)], ...], Meta(max_length=1000)] = ()
     labels: Annotated[tuple[LabelGiven, ...], Meta(max_length=MOST_LABELS)] = ()
     partial: Annotated[bool, Meta(description="Test with the labels there are; missing ones count as the worst case.")] = False
@@ -103,5 +109,10 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
 
 
 def _settings(config: Config, asked: Fit) -> Any:
-    given = {name: getattr(asked, name) for name in ("margin", "confidence", "min_label_groups")}
+    given = {
+        name: getattr(asked, name) for name in ("margin", "confidence", "min_label_groups", "objective", "max_latency_ms", "min_quality")
+    }
+    if asked.max_size_mb is not None:
+        most = int(asked.max_size_mb * 1_000_000)
+        given |= {"max_encoder_bytes": most, "max_size_bytes": min(most, config.fit.max_size_bytes)}
     return dataclasses.replace(config.fit, **{name: value for name, value in given.items() if value is not None})

@@ -34,6 +34,8 @@ class ChainSpecialist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Chain:
     """A linear specialist before an encoder, loaded and checked. Raises ArtefactError, MissingExtraError."""
 
+    heavy = True
+
     def __init__(self, artefact: Artefact) -> None:
         self.digest = artefact.digest
         body = read(artefact, SPECIALIST_FILE, ChainSpecialist)

@@ -44,6 +44,8 @@ class EncoderSpecialist(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class Encoder:
     """An encoder specialist, loaded and checked. Raises ArtefactError, MissingExtraError."""
 
+    heavy = True
+
     def __init__(self, artefact: Artefact) -> None:
         self.digest = artefact.digest
         body = read(artefact, SPECIALIST_FILE, EncoderSpecialist)

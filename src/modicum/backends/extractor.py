@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from modicum.artefact import Artefact
 from modicum.backends.chain import half
 from modicum.backends.linear import Linear
 from modicum.backends.pieces import PIECES_VERSION
-from modicum.backends.specialist import SPECIALIST_FILE, Form, arrays, read
+from modicum.backends.specialist import MAX_LABELS, SPECIALIST_FILE, Form, arrays, read
 from modicum.backends.tagger import NEVER, Span, Tagger, Weights, legal
 from modicum.errors import ArtefactError
 from modicum.types import Prediction
@@ -83,9 +84,17 @@ class ExtractorSpecialist(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     fields: list[FieldHead]
     holders: list[Holder]
     layers: list[Layer]
+    outlined: list[int]
+    """The closed fields that `workload.parts.outline` shows."""
+    outlines: list[list[str]]
+    """What these say together in records that came back; a record that says anything else was never tried, and is never given."""
     slope: float
     offset: float
     """The logit of a record's probability is `slope` times the heads' together, plus `offset`."""
+
+
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_[0-9]+>")
+"""Stands for what the view took out of the request: it is turned back only as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +105,13 @@ class Settled:
     odds: float
     """Log odds that it is right, not yet calibrated."""
     whole: bool
-    """Every field that needs a value has one, and every number is one."""
+    """Every field that needs a value has one, every number is one, and its outline is known."""
 
 
 class Extractor:
     """An extractor, loaded and checked. Raises ArtefactError where the artefact is not one."""
 
+    heavy = True
     labels: tuple[str, ...] = ()
 
     def __init__(self, artefact: Artefact) -> None:
@@ -115,6 +125,7 @@ class Extractor:
             if not all(label == ABSENT or _is_json(label) for label in head.labels):
                 raise ArtefactError(f"artefact {artefact.digest}: a field's value is not JSON")
         self._taggers = [Tagger(one) for one in _weights(artefact, body)]
+        self._outlines = set(map(tuple, body.outlines))
         self._empty = {tuple(holder.path): holder.empty for holder in body.holders}
         read_by_heads = [slot for head in self._closed.values() for slot in head.used_slots]
         self.used_slots: tuple[str, ...] = tuple(dict.fromkeys([*(body.used_slots if body.layers else ()), *read_by_heads]))
@@ -138,6 +149,7 @@ class Extractor:
         they are.
         """
         values, whole = self._values(closed, [span for spans, _ in marked for span in spans], dict(slots))
+        whole = whole and tuple(closed[number_].value for number_ in self._body.outlined) in self._outlines
         odds = logit([told.confidence + told.runner_up_probability for told in closed.values()], [likely for _, likely in marked])
         return Settled(parts.build(values, self._empty), odds, whole)
 
@@ -173,7 +185,8 @@ class Extractor:
 def spell(field: FieldHead, text: str) -> str | int | float | None:
     """A marked text as the field's value; None where it should be a number and is none."""
     if field.head == "span":
-        return SPELLINGS[field.spelling](text).encode("utf-8", "replace").decode()
+        told = text if _PLACEHOLDER.search(text) else SPELLINGS[field.spelling](text)
+        return told.encode("utf-8", "replace").decode()
     digits = number(text)
     if digits is None or len(digits) > 30:
         return None
@@ -224,6 +237,8 @@ def _fault(body: ExtractorSpecialist) -> str:
     marked = [number for layer in body.layers for number in layer.fields]
     if sorted(marked) != [number for number, field in enumerate(body.fields) if field.head != "closed"]:
         return "the taggers do not mark each open field once"
+    if any(not 0 <= n < len(body.fields) or body.fields[n].head != "closed" for n in body.outlined) or len(body.outlines) > MAX_LABELS:
+        return f"{len(body.outlines)} outlines, or of a field that is not closed"
     if any(not holder.path for holder in body.holders) or any(not 0 < layer.unit <= 1 for layer in body.layers):
         return "a number is out of range"
     return ""

@@ -59,6 +59,8 @@ class LinearSpecialist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Linear:
     """A linear specialist, loaded and checked. Raises ArtefactError where the artefact is not one."""
 
+    heavy = False
+
     def __init__(self, artefact: Artefact) -> None:
         self.digest = artefact.digest
         body = read(artefact, SPECIALIST_FILE, LinearSpecialist)

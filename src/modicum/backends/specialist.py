@@ -25,6 +25,7 @@ KINDS = {
     "encoder": ("modicum.backends.encoder", "Encoder"),
     "chain": ("modicum.backends.chain", "Chain"),
     "extractor": ("modicum.backends.extractor", "Extractor"),
+    "caller": ("modicum.backends.caller", "Caller"),
 }
 """Kind -> the module and class that run it. Nothing that a file says is imported, only what stands here."""
 
@@ -42,6 +43,8 @@ class Specialist(Protocol):
     """All that it can say; empty where that is no list."""
     used_slots: tuple[str, ...]
     """What it reads of a request."""
+    heavy: bool
+    """It takes milliseconds: the gateway asks it in a thread, so that other callers do not wait for it."""
 
     def predict(self, slots: Sequence[tuple[str, str]]) -> Prediction:
         """The answer to one request; `slots` are (name, text), others than the used ones are ignored."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -26,6 +28,10 @@ from modicum.pipeline.night import Foresight
 @click.option(
     "--gold", type=click.Path(exists=True, dir_okay=False, path_type=Path), help='Labels: {"id", "gold"} or {"id", "verdict"} a line.'
 )
+@click.option("--objective", type=click.Choice(["smallest", "cheapest", "fastest"]), help="Which candidate is tested. [default: smallest]")
+@click.option("--max-latency-ms", type=click.FloatRange(0, min_open=True), help="Most CPU time of an answer, mean.")
+@click.option("--max-size-mb", type=click.FloatRange(0, min_open=True), help="Largest candidate.")
+@click.option("--min-quality", type=click.FloatRange(0, 1), help="Least share on which a candidate must say what the incumbent said.")
 @click.option("--protect", multiple=True, metavar="LABEL", help="Always send this label to the incumbent; may be repeated.")
 @click.option("--partial", is_flag=True, help="Test with the labels there are; missing ones count as the worst case.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tested; open nothing.")
@@ -36,6 +42,10 @@ def command(
     confidence: float | None,
     min_label_groups: int | None,
     gold: Path | None,
+    objective: Literal["smallest", "cheapest", "fastest"] | None,
+    max_latency_ms: float | None,
+    max_size_mb: float | None,
+    min_quality: float | None,
     protect: tuple[str, ...],
     partial: bool,
     dry_run: bool,
@@ -48,6 +58,9 @@ def command(
     fit proposes, a person switches on (`modicum route`): nothing that it does changes an answer in production. What is
     going to be tested is written down before the newest calls are opened, and each window is opened once. Where nothing
     passes, the reason says how many more calls and days, or which labels, it would take; the exit code is 0 all the same.
+
+    Candidates are tried from the smallest up: a linear one, and where `[fit] encoder` names an encoder, that one and a chain of both, as
+    long as what is left to gain may pay for it. One of them is chosen on calls that are not held out, and that one is tested.
     """
     at_home(way)
     asked = Fit(
@@ -55,6 +68,10 @@ def command(
         margin=margin,
         confidence=confidence,
         min_label_groups=min_label_groups,
+        objective=objective,
+        max_latency_ms=max_latency_ms,
+        max_size_mb=max_size_mb,
+        min_quality=min_quality,
         protect=protect,
         labels=_labels(gold),
         partial=partial,
@@ -100,6 +117,10 @@ def _show(found: tuple[Fitted, ...]) -> None:
                 )
             )
         print_table(("certified", "kind", "answers", "of all requests", "held out", "saves a month", "certificate"), rows, right=(2, 3, 4))
+    if any(len(one.verdict.tiers) > 1 for one in found):
+        print_table(
+            ("tried, by estimate", "tier", "MB", "CPU ms", "agrees", "answers", "saves a month", ""), [*_tiers(found)], right=(2, 3, 4, 5)
+        )
     if refused:
         print_table(("refused", "because"), [(name, v.reason) for name, v in refused])
     if asked := [(one.workload, one.verdict) for one in found if one.verdict.request_file]:
@@ -118,6 +139,21 @@ def _show(found: tuple[Fitted, ...]) -> None:
         click.echo(
             f"{len(certified)} certificates at {confidence:.0%}: expect about {len(certified) * (1 - confidence):.1f} of them to be wrong."
         )
+
+
+def _tiers(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
+    for one in found:
+        for tier in one.verdict.tiers:
+            yield (
+                one.workload,
+                tier.name,
+                f"{tier.size_bytes / 1e6:.1f}",
+                f"{tier.cpu_ms:.2f}",
+                f"{tier.agreement:.1%}",
+                f"{tier.coverage:.0%}",
+                "unknown" if tier.saving_usd_month is None else f"${tier.saving_usd_month:,}",
+                "tested" if tier.chosen else tier.why or "not worth its size",
+            )
 
 
 def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:

@@ -203,7 +203,20 @@ class FitConfig:
     min_label_groups: int = 5
     """Labels with fewer certify groups go to the incumbent."""
     max_size_bytes: int = 4_000_000
-    """Largest specialist."""
+    """Largest specialist without an encoder."""
+    encoder: Path | None = None
+    """Folder of a Hugging Face encoder (safetensors). Where it is named, `fit` tries it, and a chain with it, if that may pay."""
+    max_encoder_bytes: int = 32_000_000
+    """Largest specialist with an encoder."""
+    objective: Literal["smallest", "cheapest", "fastest"] = "smallest"
+    """Which of the candidates that would pass is tested: the smallest that a larger one does not beat by `worth_usd_month`, the one that
+    would save most, or the quickest."""
+    worth_usd_month: float = 10.0
+    """Dollars a month that a larger specialist must save beyond a smaller one."""
+    max_latency_ms: float = 0.0
+    """Most CPU time of an answer, mean, in ms; 0: no limit."""
+    min_quality: float = 0.0
+    """Least share of the requests on which a candidate must say what the incumbent said."""
     expires_days: int = 90
     """Days after which a certificate no longer holds."""
 

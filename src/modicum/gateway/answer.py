@@ -50,7 +50,8 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
                 await apart(lambda: see(day, draft))
             else:
                 see(day, draft)
-            draft.choice = draft.choice or choose(day, asked, draft)
+            if draft.choice is None:
+                draft.choice = await apart(lambda: choose(day, asked, draft)) if draft.serving.heavy else choose(day, asked, draft)
             if draft.choice.written is not None:
                 await speak(day, draft, reply)
             else:

@@ -15,6 +15,7 @@ from modicum.backends.client import Reply as Answer
 from modicum.backends.upstreams import Attempts, Deployment, Target
 from modicum.errors import UntranslatableError, UpstreamError
 from modicum.gateway import shadow
+from modicum.gateway.apart import apart
 from modicum.gateway.draft import Draft
 from modicum.types import Endpoint
 from modicum.wire import caching, talk
@@ -158,7 +159,11 @@ async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
     try:
         await asyncio.sleep(0)
         if draft.choice is not None and draft.question is not None:
-            draft.choice = shadow.predict(draft.choice, draft.question, day.alarm)
+            choice, question = draft.choice, draft.question
+            if draft.serving.heavy:
+                draft.choice = await apart(lambda: shadow.predict(choice, question, day.alarm))
+            else:
+                draft.choice = shadow.predict(choice, question, day.alarm)
         return await task
     except asyncio.CancelledError:
         task.cancel()

@@ -61,6 +61,8 @@ class Serving:
     """By workload id."""
     broken: Mapping[str, str] = field(default_factory=dict)
     """Workload id -> why its route cannot answer."""
+    heavy: bool = False
+    """One of the stages takes milliseconds: what is decided here is decided in a thread."""
     static: Mapping[str, str] = field(default_factory=dict)
     """Version id -> how every system text of it begins; of those that begin alike."""
 
@@ -163,6 +165,7 @@ class Live:
             recogniser=recogniser,
             stages=MappingProxyType(stages),
             broken=MappingProxyType(broken),
+            heavy=any(stage.specialist.heavy for stage in stages.values()),
             static=MappingProxyType(
                 {version.version_id: start for one in of_scope for version in one.versions if (start := _start(version))}
             ),

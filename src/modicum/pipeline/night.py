@@ -6,6 +6,7 @@ route, or why there is none.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
+from modicum.pipeline.encoders import open_encoder
 from modicum.pipeline.look import Looking
+from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED, Prepared, prepare
 from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit
 from modicum.pipeline.samples import gather, recogniser_of
@@ -24,6 +27,8 @@ from modicum.pipeline.viewed import Views
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
+from modicum.train.encoder import Vectors
+from modicum.train.encoder_graph import find
 from modicum.types import Attempt, PromiseKind, Sample, Verdict, Workload
 from modicum.workload import Recogniser
 
@@ -88,6 +93,11 @@ class Night:
         self.recognisers: dict[str, Recogniser] = {}
         self.catalogue = Catalogue(*priced(config))
         self.views = Views.open(config)
+        self.encoder: Callable[[], Vectors] | None = None
+        if config.fit.encoder is not None:
+            base = find(config.fit.encoder)
+            self.wish = wish = dataclasses.replace(wish, encoder=base.weights_sha256)
+            self.encoder = lambda: open_encoder(base, config.home, self.artefacts)
         self.looking = Looking(config.home, self.control, wish, view_version=self.views.version)
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
@@ -119,7 +129,7 @@ class Night:
         if situation.known:
             would = f"answer from the record: {situation.known.verdict}"
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
-        kinds = self.wish.kinds(situation.samples)
+        kinds = self._kinds(workload, situation.samples)
         return Foresight(
             workload_id=workload.workload_id,
             name=workload.name,
@@ -141,7 +151,7 @@ class Night:
         return _Situation(samples=samples, attempts=attempts, fingerprint=fingerprint, known=known, interrupted=interrupted)
 
     def _prove(self, workload: Workload, situation: _Situation, progress: Callable[[float], None]) -> Verdict:
-        kinds = situation.interrupted.kinds if situation.interrupted else self.wish.kinds(situation.samples)
+        kinds = situation.interrupted.kinds if situation.interrupted else self._kinds(workload, situation.samples)
         terms = self.wish.terms(kinds, situation.number)
         try:
             ready = prepare(
@@ -152,14 +162,20 @@ class Night:
                 self.artefacts,
                 opened_until=situation.opened_until,
                 progress=progress,
+                vectors=self.encoder,
             )
         except NotEnoughDataError as error:
             return refuse_for_lack(workload, error.message, terms, situation.samples, situation.opened_until)
         if not situation.interrupted and (ready.plan is None or not is_worth_a_look(ready.plan)):
-            return refuse(workload, refuse_unopened(ready.plan, terms, ready.supply))
+            return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)
         progress(0.95)
-        return self.looking.first(workload, situation.samples, attempt, ready)
+        verdict = self.looking.first(workload, situation.samples, attempt, ready)
+        return dataclasses.replace(verdict, tiers=ready.tiers)
+
+    def _kinds(self, workload: Workload, samples: tuple[Sample, ...]) -> tuple[PromiseKind, ...]:
+        """What is promised: of open answers agreement only, for they are compared as wholes and no label is asked for."""
+        return ("A",) if is_open(workload.contract) else self.wish.kinds(samples)
 
     def _declare(self, workload: Workload, situation: _Situation, ready: Prepared, kinds: tuple[PromiseKind, ...]) -> Attempt:
         """Write the attempt down: from here on what is tested can no longer be chosen, and the calls are opened for good."""

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist, load
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
+from modicum.evaluate.saving import PRICED
 from modicum.evaluate.split import Split, find_cut, split_by_time
 from modicum.evaluate.table import rare_labels, tabulate
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
+from modicum.pipeline import open_answers, tiers
+from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.provenance import describe
+from modicum.pipeline.tiers import Wanted
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
-from modicum.types import Rule, Sample, Workload
+from modicum.train.encoder import Vectors
+from modicum.train.linear import Trained
+from modicum.types import DAYS_A_MONTH, Rule, Sample, Tier, Workload
+from modicum.workload.parts import outline
 
 CERTIFY_SHARE = 0.35
 SEED = 20_261_101
@@ -33,6 +41,7 @@ class Prepared:
     specialist: Specialist
     plan: Plan | None
     supply: Supply
+    tiers: tuple[Tier, ...]
 
 
 def prepare(
@@ -44,39 +53,70 @@ def prepare(
     *,
     opened_until: datetime | None,
     progress: Callable[[float], None],
+    vectors: Callable[[], Vectors] | None = None,
 ) -> Prepared:
-    """Train on what is older than the cut and plan on its out-of-fold predictions. Raises NotEnoughDataError."""
+    """Train on what is older than the cut, plan on its out-of-fold predictions, and choose one candidate. `vectors` opens the encoder,
+    where one is to be tried. Raises NotEnoughDataError.
+    """
     cut = find_cut(samples, certify_share=CERTIFY_SHARE, not_before=opened_until)
     old = [s for s in samples if s.at < cut]
-    choice = linear.choose(old, groups=group_samples(old).of, seed=SEED)
-    grouped = group_samples(samples, text_of=_text_of(choice.used if choice else None))
+    contract, open_ = workload.contract, is_open(workload.contract)
+    alike = group_samples(old).of
+    choice = None if open_ else linear.choose(old, groups=alike, seed=SEED)
+    used = open_answers.reads(old, contract, groups=alike, seed=SEED) if open_ else choice.used if choice else None
+    grouped = group_samples(samples, text_of=_text_of(used))
     parts = split_by_time(samples, grouped, seed=SEED, certify_share=CERTIFY_SHARE, not_before=opened_until)
     progress(0.1)
-    trained = linear.fit(
-        [samples[i] for i in parts.train],
-        groups=[grouped.of[i] for i in parts.train],
-        choice=choice,
-        max_size_bytes=wish.fit.max_size_bytes,
-        seed=SEED,
-        progress=lambda share: progress(0.1 + 0.8 * share),
-    )
-    # What is tested is what will run: the exported artefact, read back.
     learnt = [samples[i] for i in parts.train]
-    about = describe(workload, learnt, trained.about)
-    digest = artefacts.write(trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
-    specialist = load(artefacts.read(digest))
-
     drawn = [samples[i] for i in parts.tune]
-    rule = Rule(accept_above=1.0, protected_labels=wish.protected(workload))
-    rare = rare_labels(
-        [s.value for s in drawn], groups=len(parts.certify), min_label_groups=wish.fit.min_label_groups, known=specialist.labels
-    )
-    rule = dataclasses.replace(rule, deferred_labels=rare)
-    said = dict(zip(parts.train, trained.out_of_fold, strict=True))
-    plan = plan_thresholds(tabulate(drawn, [said[i] for i in parts.tune], rule), rule, terms, groups=len(parts.certify))
+    # What an open answer can be known by was seen in training, or it is never given.
+    names = sorted({outline(contract, s.value) for s in learnt if s.value is not None}) if open_ else contract.labels
+    free = Rule(accept_above=1.0, protected_labels=wish.protected_among(names))
+
+    def plan(trained: Trained) -> Plan | None:
+        told = [None if s.value is None else outline(contract, s.value) for s in drawn]
+        rare = rare_labels(told, groups=len(parts.certify), min_label_groups=wish.fit.min_label_groups, known=trained.labels)
+        rule = dataclasses.replace(free, deferred_labels=rare)
+        said = dict(zip(parts.train, trained.out_of_fold, strict=True))
+        table = tabulate(*outlined(contract, drawn, [said[i] for i in parts.tune]), rule)
+        return plan_thresholds(table, rule, terms, groups=len(parts.certify))
+
+    wanted = _wanted(workload, samples, wish)
+    groups = [grouped.of[i] for i in parts.train]
+
+    def tell(share: float) -> None:
+        progress(0.1 + 0.8 * share)
+
+    if open_:
+        candidates = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell)
+    else:
+        candidates = tiers.train(learnt, groups=groups, choice=choice, vectors=vectors, wanted=wanted, plan=plan, seed=SEED, progress=tell)
+    chosen = tiers.choose(candidates, wanted)
+    # What is tested is what will run: the exported artefact, read back.
+    about = describe(workload, learnt, chosen.trained.about)
+    digest = artefacts.write(chosen.trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
+    specialist = load(artefacts.read(digest))
     times = [s.at for s in samples if opened_until is None or s.at > opened_until]
     supply = Supply(groups=len(parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
-    return Prepared(groups=grouped, parts=parts, specialist=specialist, plan=plan, supply=supply)
+    told = tiers.told(candidates, chosen)
+    return Prepared(groups=grouped, parts=parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
+
+
+def _wanted(workload: Workload, samples: Sequence[Sample], wish: Wish) -> Wanted:
+    """What the operator asks of a candidate, and what the workload's calls cost a month as far as their prices are known."""
+    costs = [s.cost_usd for s in samples if s.cost_usd is not None]
+    days = max((max(s.at for s in samples) - min(s.at for s in samples)).total_seconds() / 86_400, 1.0)
+    calls = Decimal(repr(workload.calls / days * DAYS_A_MONTH * (1 - wish.control_share)))
+    known = len(costs) >= PRICED * len(samples) > 0
+    return Wanted(
+        objective=wish.fit.objective,
+        max_size_bytes=wish.fit.max_size_bytes,
+        max_encoder_bytes=wish.fit.max_encoder_bytes,
+        max_latency_ms=wish.fit.max_latency_ms or None,
+        min_quality=wish.fit.min_quality,
+        worth_usd=Decimal(repr(wish.fit.worth_usd_month)),
+        usd_month=sum(costs, Decimal(0)) / len(costs) * calls if known else None,
+    )
 
 
 def _text_of(used: tuple[str, ...] | None) -> Callable[[Sample], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class Wish:
     partial: bool = False
     """Test with the labels there are; those that are missing count as the worst case."""
     actor: str = "modicum"
+    encoder: str = ""
+    """Digest of the weights of the encoder that may be used."""
 
     def terms(self, kinds: tuple[PromiseKind, ...], number: int) -> Terms:
         """The terms of attempt `number`, with what it may spend of delta."""
@@ -46,8 +49,12 @@ class Wish:
 
     def protected(self, workload: Workload) -> tuple[str, ...]:
         """The answers that a protected label names: itself, or the records that hold it."""
+        return self.protected_among(workload.contract.labels)
+
+    def protected_among(self, answers: Iterable[str]) -> tuple[str, ...]:
+        """Those of these answers, or outlines of such, that a protected label names."""
         wanted = set(self.protect)
-        return tuple(label for label in workload.contract.labels if wanted & _names(label)) if wanted else ()
+        return tuple(answer for answer in answers if wanted & _names(answer)) if wanted else ()
 
     def is_that_of(self, attempt: Attempt, workload: Workload) -> bool:
         """Does this wish ask for what an attempt declared?"""
@@ -63,8 +70,9 @@ class Wish:
             __version__,
             view_version,
             workload.workload_id,
-            workload.contract.labels,
-            self.fit,
+            workload.contract.labels or workload.contract.fields,
+            dataclasses.replace(self.fit, encoder=None),
+            self.encoder,
             self.protect,
             sorted((name, label.gold, label.verdict) for name, label in self.labels.items() if name in ids),
             [(s.call_id, s.value, s.control, s.version_id, s.slots, s.user_id, s.conversation_id) for s in samples],

@@ -1,0 +1,200 @@
+"""Which specialist a workload gets: candidates in order of size, each planned on out-of-fold predictions, and the one worth its size.
+
+Nothing here reads an answer of the certify calls: what is chosen is one candidate, and that one is tested.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from modicum.backends.specialist import load
+from modicum.errors import NotEnoughDataError
+from modicum.evaluate.tune import Plan
+from modicum.pipeline import open_answers
+from modicum.train import chain, encoder, linear
+from modicum.train.encoder import Vectors
+from modicum.train.export import in_memory
+from modicum.train.linear import Trained
+from modicum.train.slots import Choice
+from modicum.types import Contract, Sample, Tier, TierName
+
+Objective = Literal["smallest", "cheapest", "fastest"]
+TIMED = 200
+"""Requests that a candidate answers to say how long it takes."""
+WORTH_COVERAGE = 0.02
+"""Where no price is known, a larger candidate has to answer so much more of all requests."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A trained candidate with its plan."""
+
+    trained: Trained
+    plan: Plan | None
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a candidate is chosen by."""
+
+    objective: Objective = "smallest"
+    max_size_bytes: int = 4_000_000
+    """Of what has no encoder."""
+    max_encoder_bytes: int = 32_000_000
+    max_latency_ms: float | None = None
+    min_quality: float = 0.0
+    """Least share of all requests, in predictions that never saw their own, on which a candidate says what the incumbent said."""
+    worth_usd: Decimal = Decimal(10)
+    """A larger candidate has to save so much more a month."""
+    usd_month: Decimal | None = None
+    """What the workload's calls cost a month; None where that is unknown."""
+
+
+def train(
+    samples: Sequence[Sample],
+    *,
+    groups: Sequence[int],
+    choice: Choice | None,
+    vectors: Callable[[], Vectors] | None,
+    wanted: Wanted,
+    plan: Callable[[Trained], Plan | None],
+    seed: int,
+    progress: Progress,
+) -> list[Candidate]:
+    """The candidates, smallest first. Stops where what is left to gain would not pay for a larger one.
+
+    `plan`: what the rule over a candidate would be. `vectors` opens the encoder, where one is named. Raises NotEnoughDataError.
+    """
+    found: list[Candidate] = []
+    first = linear.fit(
+        samples,
+        groups=groups,
+        choice=choice,
+        max_size_bytes=wanted.max_size_bytes,
+        seed=seed,
+        progress=lambda share: progress(share if vectors is None else 0.3 * share),
+    )
+    found.append(_candidate("linear", first, plan(first), samples, wanted))
+    if vectors is None or not _may_pay(found[0], wanted):
+        return found
+    for name, trained in _larger(first, samples, groups, vectors, wanted, seed, lambda share: progress(0.3 + 0.7 * share)):
+        found.append(_candidate(name, trained, plan(trained), samples, wanted))
+    return found
+
+
+def train_open(
+    samples: Sequence[Sample],
+    contract: Contract,
+    *,
+    groups: Sequence[int],
+    wanted: Wanted,
+    plan: Callable[[Trained], Plan | None],
+    seed: int,
+    progress: Progress,
+) -> list[Candidate]:
+    """The one candidate for answers that are from no list. Raises NotEnoughDataError."""
+    name, trained = open_answers.fit(samples, contract, groups=groups, max_size_bytes=wanted.max_size_bytes, seed=seed, progress=progress)
+    return [_candidate(name, trained, plan(trained), samples, wanted)]
+
+
+def _larger(
+    first: Trained,
+    samples: Sequence[Sample],
+    groups: Sequence[int],
+    vectors: Callable[[], Vectors],
+    wanted: Wanted,
+    seed: int,
+    progress: Progress,
+) -> Iterator[tuple[TierName, Trained]]:
+    """What an encoder makes possible, as far as it fits."""
+    used = first.used_slots
+    try:
+        second = encoder.fit(
+            samples,
+            groups=groups,
+            used_slots=used,
+            vectors=vectors(),
+            max_size_bytes=wanted.max_encoder_bytes,
+            seed=seed,
+            progress=progress,
+        )
+        yield "encoder", second
+        yield "chain", chain.fit(first, second, samples, max_size_bytes=wanted.max_encoder_bytes)
+    except NotEnoughDataError:
+        return
+
+
+def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
+    """The one to test. Where none is as quick and as good as is wanted, the smallest: the look will say no."""
+    fit = [one for one in found if one.tier.why == ""]
+    if not fit:
+        return found[0]
+    if wanted.objective == "cheapest":
+        return max(fit, key=_gain)
+    if wanted.objective == "fastest":
+        return min(fit, key=lambda one: one.tier.cpu_ms)
+    best = fit[0]
+    for one in fit[1:]:
+        if _is_worth(one, best, wanted):
+            best = one
+    return best
+
+
+def told(found: Sequence[Candidate], chosen: Candidate) -> tuple[Tier, ...]:
+    """What stands in the table that `fit` prints."""
+    return tuple(replace(one.tier, chosen=one is chosen) for one in found)
+
+
+def _candidate(name: TierName, trained: Trained, plan: Plan | None, samples: Sequence[Sample], wanted: Wanted) -> Candidate:
+    ms = _cpu_ms(trained, samples)
+    coverage = plan.expected_coverage if plan is not None else 0.0
+    right = sum(one.value == sample.value for one, sample in zip(trained.out_of_fold, samples, strict=True)) / max(1, len(samples))
+    why = ""
+    if wanted.max_latency_ms is not None and ms > wanted.max_latency_ms:
+        why = f"takes {ms:.2f} ms, at most {wanted.max_latency_ms:g} are wanted"
+    elif right < wanted.min_quality:
+        why = f"agrees on {right:.1%}, at least {wanted.min_quality:.1%} are wanted"
+    elif coverage == 0.0:
+        why = "would probably not pass"
+    tier = Tier(
+        name=name,
+        size_bytes=sum(map(len, trained.files.values())),
+        cpu_ms=round(ms, 3),
+        agreement=round(right, 4),
+        coverage=round(coverage, 4),
+        saving_usd_month=None if wanted.usd_month is None else (wanted.usd_month * Decimal(repr(coverage))).quantize(Decimal("0.01")),
+        why=why,
+    )
+    return Candidate(trained=trained, plan=plan, tier=tier)
+
+
+def _cpu_ms(trained: Trained, samples: Sequence[Sample]) -> float:
+    """Mean CPU time of an answer, in ms, over requests spread evenly."""
+    specialist = load(in_memory(trained.files))
+    some = [sample.slots for sample in samples[:: max(1, len(samples) // TIMED)]][:TIMED]
+    specialist.predict_many(some[:5])
+    began = time.thread_time()
+    specialist.predict_many(some)
+    return (time.thread_time() - began) * 1000 / max(1, len(some))
+
+
+def _gain(one: Candidate) -> float:
+    return one.tier.coverage
+
+
+def _may_pay(one: Candidate, wanted: Wanted) -> bool:
+    """Could a larger one that answers everything be worth it?"""
+    left = 1 - one.tier.coverage
+    return left >= WORTH_COVERAGE if wanted.usd_month is None else wanted.usd_month * Decimal(repr(left)) >= wanted.worth_usd
+
+
+def _is_worth(larger: Candidate, smaller: Candidate, wanted: Wanted) -> bool:
+    more = _gain(larger) - _gain(smaller)
+    return more >= WORTH_COVERAGE if wanted.usd_month is None else wanted.usd_month * Decimal(repr(more)) >= wanted.worth_usd
