@@ -131,7 +131,7 @@ def main() -> None:
     for name, value in figures.items():
         beside = f"   published {PUBLISHED[name]:.1%}, asked of an encoder {GOALS[name]:.0%}" if name in PUBLISHED else ""
         print(f"  {name:28} {value:8.2%}{beside}" if name not in ("cpu ms", "size MB", "fit cpu s") else f"  {name:28} {value:8.3f}")
-    lost = max(trained.about["not_in_request"].values())
+    lost = max(share for _, share in trained.about["not_in_request"])
     print(f"  out of fold {trained.about['out_of_fold_agreement']:.2%}; values not in the request: {lost:.2%} at most")
     if options.json:
         options.json.write_text(json.dumps(figures | {"rows": len(learn), "about": trained.about}, indent=1), encoding="utf-8")

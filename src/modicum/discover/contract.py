@@ -18,7 +18,8 @@ from typing import Literal
 from modicum.discover.fields import find_fields
 from modicum.discover.labels import Found, Said, common_affix, find_labels
 from modicum.discover.prose import is_prose
-from modicum.types import Contract
+from modicum.types import Contract, Field
+from modicum.wire.chat import Answer
 from modicum.workload import record, spoken
 from modicum.workload.bare import light, refuses, strip_affix
 from modicum.workload.number import is_plain, number
@@ -40,12 +41,23 @@ def infer(said: Sequence[Said], failed: int, literals: Sequence[str], read_as: R
     if read_as == "text":
         contract = Contract(kind="text", reader="text")
     elif tools >= 0.1 * max(1, total - failed):
-        contract = Contract(kind="tool", reader="tool")
+        contract = Contract(kind="tool", reader="tool", fields=_arguments(said))
     else:
         contract = _of_contents(usable, literals, read_as)
         if not any(not refuses(one.text) for one in usable):
             return replace(contract, read_as=read_as, read_share=0.0)  # nothing but refusals and failures says nothing
     return measure(replace(contract, read_as=read_as), said, total)
+
+
+def _arguments(said: Sequence[Said]) -> tuple[Field, ...]:
+    """The arguments of each tool that is called alone; a path begins with the tool's name, and ends there where it takes none."""
+    called: dict[str, list[Said]] = {}
+    for one in said:
+        if len(one.answer.tool_calls) == 1:
+            name, arguments = one.answer.tool_calls[0]
+            alone = Answer(content=arguments, refusal=None, tool_calls=(), finish_reason=None)
+            called.setdefault(name, []).append(replace(one, answer=alone))
+    return tuple(replace(field, path=(name, *field.path)) for name, own in sorted(called.items()) for field in find_fields(own).fields)
 
 
 def _of_contents(usable: Sequence[Said], literals: Sequence[str], read_as: ReadAs) -> Contract:

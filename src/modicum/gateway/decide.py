@@ -96,7 +96,7 @@ def _ask(stage: Stage, recognised: Recognised, question: Question, control_share
         compare=said.reason in ("below_threshold", "protected_label"),
         prediction=said.prediction,
         would_answer=answers,
-        written=write(stage, question, said.content) if answers else None,
+        written=write(stage, question, said) if answers else None,
     )
 
 
@@ -118,7 +118,7 @@ def degrade(choice: Choice, question: Question, alarm: Alarm) -> Choice | None:
             detail=f"no provider answered; {choice.reason}",
             prediction=said.prediction,
             would_answer=choice.would_answer,
-            written=write(stage, question, said.content),
+            written=write(stage, question, said),
         )
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; no provider answered either")

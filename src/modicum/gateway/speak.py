@@ -16,12 +16,14 @@ from modicum import workload
 from modicum.gateway.live import Stage
 from modicum.route.harmless import beyond_limit
 from modicum.route.rule import refusal
-from modicum.types import Endpoint, Prediction, Reason, Recognised, Usage, quick
+from modicum.types import Endpoint, Prediction, Reason, Recognised, Usage, but, quick
 from modicum.view import Names
 from modicum.wire import completion, gather, stream, talk
 from modicum.wire.dialects import dialect
+from modicum.workload import parts
 
 IDS: dict[Endpoint, str] = {"chat_completions": "chatcmpl-", "messages": "msg_", "responses": "resp_"}
+TOOL_IDS: dict[Endpoint, str] = {"chat_completions": "call_", "messages": "toolu_", "responses": "call_"}
 
 
 @quick
@@ -51,7 +53,9 @@ class Said:
     """`answered`, or why the stage must leave it to the incumbent."""
     detail: str = ""
     content: str = ""
-    """The answer with the caller's own values in it, where it may be given."""
+    """The answer with the caller's own values in it, where it may be given; of a tool call its arguments."""
+    tool: str = ""
+    """The tool that is called, where one is."""
 
 
 @quick
@@ -73,30 +77,41 @@ def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool
         prediction = stage.specialist.predict(recognised.slots)
     finally:
         stage.pace.took(time.perf_counter() - began)
-    refused = refusal(stage.live.rule, prediction)
+    contract, names = stage.workload.contract, question.names
+    outline = parts.outline(contract, prediction.value)  # what the rule knows it by
+    refused = refusal(stage.live.rule, prediction if outline is prediction.value else but(prediction, value=outline))
     if refused and not (below and refused == "below_threshold"):
         return Said(prediction=prediction, reason=refused)
-    contract, names = stage.workload.contract, question.names
+    tool = outline if contract.kind == "tool" else ""
+    if tool and not _may_call(question.chat, tool):
+        return Said(prediction=prediction, reason="not_covered", detail="the request does not let this tool be called")
     content = workload.render(contract, prediction.value)
     if not content.strip():
         return Said(prediction=prediction, reason="not_covered", detail="the answer would be empty")
     if not names.restorable(content):
         return Said(prediction=prediction, reason="not_covered", detail="the answer names a value that this request does not hold")
     if not names.empty:
-        content = names.restore_json(content) if contract.kind == "object" else names.restore(content)
+        content = names.restore_json(content) if contract.kind in ("object", "tool") else names.restore(content)
     if beyond := beyond_limit(question.chat, completion.tokens(content)):
         return Said(prediction=prediction, reason="not_covered", detail=beyond)
-    return Said(prediction=prediction, reason="answered", content=content)
+    return Said(prediction=prediction, reason="answered", content=content, tool=tool)
 
 
-def write(stage: Stage, question: Question, content: str) -> Written:
+def _may_call(request: dict[str, Any], tool: str) -> bool:
+    """Does the request, which `route.harmless` let pass, offer the tool?"""
+    offered = request.get("tools") or ()
+    return request.get("tool_choice") != "none" and any(one["function"]["name"] == tool for one in offered)
+
+
+def write(stage: Stage, question: Question, said: Said) -> Written:
     """The reply as the caller will get it in its own dialect, a stream's events included."""
+    content = said.content
     usage = completion.estimate(question.chat, content)
     streamed = question.request.get("stream") is True
     answer_id = IDS[question.endpoint] + question.call_id
     about = {"usage_estimated": True, "workload": stage.workload.name, "certificate": stage.live.route.certificate_id}
     if question.endpoint != "chat_completions":
-        return _translated(stage, question, content, usage, answer_id, about)
+        return _translated(stage, question, said, usage, answer_id, about)
     whole = completion.build(
         response_id=answer_id,
         model=stage.model,
@@ -104,16 +119,20 @@ def write(stage: Stage, question: Question, content: str) -> Written:
         created=int(time.time()),
         usage=usage,
         about={"workload": stage.workload.name, "certificate": stage.live.route.certificate_id},
+        tool=(TOOL_IDS[question.endpoint] + question.call_id, said.tool) if said.tool else None,
     )
     events = b"".join(stream.split(whole, include_usage=completion.wants_usage(question.request))) if streamed else None
     return Written(usage=usage, body=msgspec.json.encode(whole), events=events)
 
 
-def _translated(stage: Stage, question: Question, content: str, usage: Usage, answer_id: str, about: dict[str, Any]) -> Written:
+def _translated(stage: Stage, question: Question, said: Said, usage: Usage, answer_id: str, about: dict[str, Any]) -> Written:
+    part: talk.Part = talk.Text(text=said.content)
+    if said.tool:
+        part = talk.ToolUse(id=TOOL_IDS[question.endpoint] + question.call_id, name=said.tool, arguments=said.content)
     told = talk.Response(
         id=answer_id,
         model=stage.model,
-        choices=(talk.Choice(parts=(talk.Text(text=content),), finish="stop"),),
+        choices=(talk.Choice(parts=(part,), finish="tool_use" if said.tool else "stop"),),
         usage=usage,
         created=int(time.time()),
     )

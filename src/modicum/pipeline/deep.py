@@ -10,6 +10,7 @@ from modicum.backends.specialist import load
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.evaluate.evidence import row_key, rows_of
+from modicum.pipeline.outlines import outlined
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.viewed import Views
@@ -53,6 +54,6 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
         row = rows.get(row_key(key, sample.call_id))
         if row is not None:
             found += 1
-            prediction = specialist.predict(sample.slots)
-            different += (prediction.value, prediction.confidence, sample.value) != (row.said, row.score, row.told)
+            (known,), (told,) = outlined(workload.contract, [sample], [specialist.predict(sample.slots)])
+            different += (told.value, told.confidence, known.value) != (row.said, row.score, row.told)
     return Replayed(rows=len(rows), found=found, different=different)

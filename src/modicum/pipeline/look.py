@@ -19,6 +19,7 @@ from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
 from modicum.evaluate.labels import excess_losses, label_requests
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Plan, trace_curve
+from modicum.pipeline.outlines import outlined
 from modicum.pipeline.prepare import Prepared
 from modicum.pipeline.refusing import refuse as refused
 from modicum.pipeline.window import Window, digest, pack, unpack
@@ -26,7 +27,7 @@ from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.store.home import replace
 from modicum.store.key import evidence_key
-from modicum.types import DAYS_A_MONTH, Attempt, Route, Sample, Verdict, Workload
+from modicum.types import DAYS_A_MONTH, Attempt, Prediction, Route, Sample, Verdict, Workload
 
 ENOUGH_LABELS = 0.8
 """B is tested when so much of what it wants is labelled; the rest counts as the worst case. With fewer it waits."""
@@ -88,7 +89,9 @@ class Looking:
         return None
 
     def _open(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Window:
-        held_out = [samples[i] for i in ready.parts.certify]
+        held_out: Sequence[Sample] = [samples[i] for i in ready.parts.certify]
+        predictions: Sequence[Prediction] = [ready.specialist.predict(s.slots) for s in held_out]
+        held_out, predictions = outlined(workload.contract, held_out, predictions)
         now = datetime.now(UTC)
         times = [s.at for s in samples]
         days = max((max(times) - min(times)).total_seconds() / 86_400, 1.0)
@@ -107,7 +110,7 @@ class Looking:
         )
         return Window.of(
             held_out,
-            [ready.specialist.predict(s.slots) for s in held_out],
+            predictions,
             weights=ready.parts.weights,
             labels=ready.specialist.labels,
             facts=facts,

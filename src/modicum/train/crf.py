@@ -1,20 +1,21 @@
 """Marked texts to a tagger's weights: a linear-chain conditional random field by AdaGrad on the likelihood, in numpy and scipy.
 
-Weights of a feature are bounded and rounded to 127ths of the bound at the end, so what is exported is nearly what was learnt. Features
-are left out at random while learning, so that the names that were seen do not speak for those that were not. The same texts and seed
-give the same weights.
+Weights of a feature are rounded to 127ths of the greatest at the end, so what is exported is nearly what was learnt. Features are left out
+at random while learning, so that the names that were seen do not speak for those that were not. The same texts and seed give the same
+weights.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from modicum.backends.pieces import Piece, look
 from modicum.backends.tagger import NEVER, WHOLE_UNIT, Weights, legal, whole_weight
 
 EPOCHS = 8
@@ -30,69 +31,66 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text to learn from: what is seen of each piece and of the whole, and each piece's tag."""
+    """One text to learn from, by the numbers of its features."""
 
-    seen: list[list[str]]
-    whole: list[str]
-    tags: list[int]
+    seen: Ints
+    """Of its pieces, one after the other."""
+    ends: Ints
+    """(pieces,): where in `seen` each piece's end."""
+    whole: Ints
+    whole_count: int
+    tags: tuple[int, ...]
+
+
+class Features:
+    """Names of features, numbered as they come."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._numbers)
+
+    def read(self, text: str, pieces: Sequence[Piece], slot: str, tags: Sequence[int]) -> Text:
+        """A text with its pieces' tags."""
+        seen, whole = look(text, pieces, slot)
+        known = self._numbers
+        own = np.array([known.setdefault(name, len(known)) for features in seen for name in features], np.int64)
+        shared = np.array([known.setdefault(name, len(known)) for name in whole], np.int64)
+        return Text(own, np.cumsum([len(features) for features in seen], dtype=np.int64), shared, len(whole), tuple(tags))
 
 
 def train(
     texts: Sequence[Text],
     groups: Sequence[int],
+    names: Sequence[str],
     fields: Sequence[int],
     *,
     budget_bytes: int,
     seed: int,
-    progress: Callable[[float], None] = lambda share: None,
 ) -> Weights:
-    """Learn the tags of `texts` over these fields; `groups[i]` is the near-duplicate group of text i.
+    """Learn the tags of `texts` over these fields; `groups[i]` is the near-duplicate group of text i, `names` are those of all features.
 
     Features seen in one group only are left out: they say nothing of other requests and would carry their words into the artefact.
     """
-    tags = 1 + 2 * len(fields)
-    names = _features(texts, groups)
-    table = {name: row for row, name in enumerate(names)}
-    rows = [_rows(text, table) for text in texts]
-    chain = _Chain(len(names), tags)
+    kept = _shared(texts, groups, len(names))
+    chain = _Chain(texts, kept, len(names), 1 + 2 * len(fields))
     random = np.random.default_rng(seed)
     lengths = np.array([len(text.tags) for text in texts])
-    batches = max(1, -(-len(texts) // BATCH))
     for epoch in range(EPOCHS):
         rate = RATE * (1 - 0.8 * epoch / EPOCHS)
-        for number, batch in enumerate(_batches(lengths, random)):
-            chain.learn([rows[row] for row in batch], [texts[row].tags for row in batch], rate, random)
-            progress((epoch + (number + 1) / batches) / EPOCHS)
-    return chain.export(names, fields, budget_bytes)
+        for batch in _batches(lengths, random):
+            chain.learn(batch, rate, random)
+    return chain.export([names[number] for number in kept.tolist()], fields, budget_bytes)
 
 
-def _features(texts: Sequence[Text], groups: Sequence[int]) -> list[str]:
-    """Those that two groups share, in the order of their spelling."""
-    first: dict[str, int] = {}
-    shared: set[str] = set()
-    for text, group in zip(texts, groups, strict=True):
-        for name in {*text.whole, *(name for features in text.seen for name in features)}:
-            if first.setdefault(name, group) != group:
-                shared.add(name)
-    return sorted(shared)
-
-
-Rows = tuple[list[int], list[float], list[int]]
-"""(columns, values, pieces' ends) of a text as rows of a sparse matrix."""
-
-
-def _rows(text: Text, table: dict[str, int]) -> Rows:
-    shared = [row for name in text.whole if (row := table.get(name)) is not None]
-    share = whole_weight(len(text.whole)) / WHOLE_UNIT
-    columns: list[int] = []
-    values: list[float] = []
-    ends: list[int] = []
-    for features in text.seen:
-        own = [row for name in features if (row := table.get(name)) is not None]
-        columns += own + shared
-        values += [1.0] * len(own) + [share] * len(shared)
-        ends.append(len(columns))
-    return columns, values, ends
+def _shared(texts: Sequence[Text], groups: Sequence[int], count: int) -> Ints:
+    """The features that two groups share, ascending."""
+    of = np.unique(np.array(groups), return_inverse=True)[1]
+    pairs = [np.unique(np.concatenate([text.seen, text.whole])) * len(of) + group for text, group in zip(texts, of.tolist(), strict=True)]
+    distinct = np.unique(np.concatenate([*pairs, np.zeros(0, np.int64)]))
+    return np.flatnonzero(np.bincount(distinct // max(len(of), 1), minlength=count) > 1)
 
 
 def _batches(lengths: Ints, random: np.random.Generator) -> list[Ints]:
@@ -104,41 +102,59 @@ def _batches(lengths: Ints, random: np.random.Generator) -> list[Ints]:
     return [batches[place] for place in random.permutation(len(batches))]
 
 
+def _matrix(rows: Sequence[Ints], values: Sequence[float] | Floats, numbers: Ints, width: int) -> Any:
+    """Rows of feature numbers, each with one value, as a sparse matrix over those that have a column in `numbers`."""
+    columns = numbers[np.concatenate([*rows, np.zeros(0, np.int64)])]
+    sizes = np.array([len(row) for row in rows], np.int64)
+    there = columns >= 0
+    row_of = np.repeat(np.arange(len(rows)), sizes)[there]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row_of, minlength=len(rows)))])
+    return csr_array((np.asarray(values, np.float64)[row_of], columns[there], starts), shape=(len(rows), width))
+
+
 class _Chain:
     """Weights while they are learnt."""
 
-    def __init__(self, features: int, tags: int) -> None:
+    def __init__(self, texts: Sequence[Text], kept: Ints, count: int, tags: int) -> None:
+        numbers = np.full(count, -1)
+        numbers[kept] = np.arange(features := len(kept))
+        self._tags = [np.array(text.tags, np.int64) for text in texts]
+        self._first = np.cumsum([0, *(len(text.tags) for text in texts)])
+        own = [part for text in texts for part in np.split(text.seen, text.ends[:-1])[: len(text.tags)]]
+        self._own = _matrix(own, np.ones(len(own)), numbers, features)
+        self._whole = _matrix(
+            [text.whole for text in texts], [whole_weight(text.whole_count) / WHOLE_UNIT for text in texts], numbers, features
+        )
         self.pieces = np.zeros((features, tags))
         self.steps, self.starts = np.zeros((tags, tags)), np.zeros(tags)
         self._sums = [np.full_like(one, 0.1) for one in (self.pieces, self.steps, self.starts)]
         allowed, opening = legal((tags - 1) // 2)
         self._moves, self._opening = np.where(allowed, 0.0, NEVER), np.where(opening, 0.0, NEVER)
 
-    def learn(self, rows: Sequence[Rows], tags: Sequence[list[int]], rate: float, random: np.random.Generator) -> None:
-        """One step on a batch of texts."""
-        values = np.concatenate([np.array(one[1]) for one in rows])
-        values *= (random.random(len(values)) >= DROPPED) / (1 - DROPPED)
-        columns = np.concatenate([np.array(one[0], np.int64) for one in rows])
-        sizes = [len(one) for one in tags]
-        offsets = np.cumsum([0, *(len(one[0]) for one in rows)])
-        ends = np.concatenate([[0], *(np.array(one[2]) + offset for one, offset in zip(rows, offsets, strict=False))])
-        used, local = np.unique(columns, return_inverse=True)
-        matrix = csr_array((values, local, ends), shape=(len(ends) - 1, len(used)))
-        scores = matrix @ self.pieces[used]
-        longest, width = max(sizes), self.pieces.shape[1]
-        padded = np.zeros((len(rows), longest, width))
-        inside = np.arange(longest)[None] < np.array(sizes)[:, None]
-        padded[inside] = scores
-        truth = np.zeros((len(rows), longest), np.int64)
-        truth[inside] = np.concatenate([np.array(one) for one in tags])
+    def learn(self, batch: Ints, rate: float, random: np.random.Generator) -> None:
+        """One step on some of the texts."""
+        tags = [self._tags[row] for row in batch]
+        sizes = np.array([len(one) for one in tags])
+        pieces = np.concatenate([np.arange(self._first[row], self._first[row + 1]) for row in batch])
+        own, whole = _thinned(self._own[pieces], random), _thinned(self._whole[batch], random)
+        used = np.unique(np.concatenate([own.indices, whole.indices]))
+        own, whole = _narrow(own, used), _narrow(whole, used)
+        weights = self.pieces[used]
+        text_of = np.repeat(np.arange(len(batch)), sizes)
+        inside = np.arange(sizes.max())[None] < sizes[:, None]
+        padded = np.zeros((*inside.shape, weights.shape[1]))
+        padded[inside] = own @ weights + (whole @ weights)[text_of]
+        truth = np.zeros(inside.shape, np.int64)
+        truth[inside] = np.concatenate(tags)
         by_piece, by_step, by_start = self._slope(padded, truth, inside)
-        count = len(rows)
-        gradient = matrix.T @ (by_piece[inside] / count) + DECAY * self.pieces[used]
+        by_piece[~inside] = 0.0
+        count = len(batch)
+        gradient = (own.T @ by_piece[inside] + whole.T @ by_piece.sum(axis=1)) / count + DECAY * weights
         self._sums[0][used] += gradient**2
         self.pieces[used] -= rate * gradient / np.sqrt(self._sums[0][used])
-        for weights, slope, sums in ((self.steps, by_step / count, self._sums[1]), (self.starts, by_start / count, self._sums[2])):
+        for values, slope, sums in ((self.steps, by_step / count, self._sums[1]), (self.starts, by_start / count, self._sums[2])):
             sums += slope**2
-            weights -= rate * slope / np.sqrt(sums)
+            values -= rate * slope / np.sqrt(sums)
 
     def _slope(self, scores: Floats, truth: Ints, inside: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
         """Expected less observed of tags, steps and starts: by the forward and backward recursions, scaled at each piece."""
@@ -190,6 +206,12 @@ class _Chain:
         )
 
 
-def count_marks(texts: Sequence[Text]) -> Counter[int]:
-    """How many values of each tag's field the texts hold."""
-    return Counter(tag for text in texts for tag in text.tags if tag % 2 == 1)
+def _thinned(matrix: Any, random: np.random.Generator) -> Any:
+    """Some of the entries at random, the others greater for it."""
+    matrix.data = matrix.data * (random.random(len(matrix.data)) >= DROPPED) / (1 - DROPPED)
+    return matrix
+
+
+def _narrow(matrix: Any, used: Ints) -> Any:
+    """Over the used columns only."""
+    return csr_array((matrix.data, np.searchsorted(used, matrix.indices), matrix.indptr), shape=(matrix.shape[0], len(used)))

@@ -41,6 +41,10 @@ class Design:
     """For each closed field what each sample says, as JSON or ABSENT; None where that is unknown."""
     marks: dict[int, tuple[list[Place] | None, ...]]
     """For each open field where its values stand; None where they stand nowhere, or the answer is unread."""
+    outlined: tuple[int, ...]
+    """The closed fields that a record's outline shows."""
+    outlines: tuple[tuple[str, ...], ...]
+    """What these say together, more than once."""
     lost: dict[str, float]
     """By field, the share of its values that stand nowhere in the request."""
 
@@ -77,6 +81,9 @@ def design(samples: Sequence[Sample], contract: Contract) -> Design:
             )
         closed[number] = said
         fields.append(FieldHead(path=list(field.path), head="closed"))
+    listed = {field.path for field in contract.fields if field.kind in ("label", "boolean") and field.path[-1] != "[]"}
+    outlined = tuple(number for number in closed if tuple(fields[number].path) in listed)
+    together = Counter(zip(*(closed[number] for number in outlined), strict=True)) if outlined else Counter({(): len(samples)})
     used, marks = _settle(everywhere, slots)
     kept = [slots.index(slot) for slot in used]
     moved = {old: new for new, old in enumerate(kept)}
@@ -96,6 +103,8 @@ def design(samples: Sequence[Sample], contract: Contract) -> Design:
             )
             for number, places in marks.items()
         },
+        outlined=outlined,
+        outlines=tuple(sorted(tuple(map(str, one)) for one, times in together.items() if times > 1 and None not in one)),
         lost=lost,
     )
 

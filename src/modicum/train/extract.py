@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.extractor import TAGS_FILE, Extractor, ExtractorSpecialist, Layer, prefix
-from modicum.backends.pieces import PIECES_VERSION, look
+from modicum.backends.pieces import PIECES_VERSION
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.backends.tagger import NEVER, Span, Tagger, Weights
-from modicum.errors import MissingExtraError, NotEnoughDataError
+from modicum.errors import NotEnoughDataError
 from modicum.train import linear
 from modicum.train.design import Design
 from modicum.train.export import in_memory
@@ -28,8 +28,14 @@ from modicum.train.linear import MIN_GROUPS, MIN_SAMPLES, Trained
 from modicum.types import Prediction, Sample
 
 FOLDS = 3
+LEARN_PIECES = 150_000
+"""Words and marks that a tagger learns from: bounds it to about a minute and 500 MB."""
 CLOSED_SHARE = 0.4
 """Of the size, what the closed heads get where there are open ones."""
+
+SLOPE_ERROR = 0.25
+"""How far the calibration's slope is expected to lie from 1, before anything was seen."""
+Floats = npt.NDArray[np.float64]
 
 Progress = Callable[[float], None]
 
@@ -61,6 +67,7 @@ def fit(
         heads[number] = linear.fit(own, groups=groups, max_size_bytes=closed_size, seed=seed)
         progress(0.3 * len(heads) / len(plan.closed))
     spare = size - sum(len(data) for head in heads.values() for data in head.files.values())
+    spare -= sum(600 + 6 * (1 + 2 * len(layer)) ** 2 for layer in plan.layers)  # steps, and what stands beside them
     layers, marked = _taggers(samples, plan, groups, spare, seed, lambda share: progress(0.3 + 0.65 * share))
     files = _files(plan, heads, layers, slope=1.0, offset=0.0)
 
@@ -74,17 +81,15 @@ def fit(
     files = _files(plan, heads, layers, slope=slope, offset=offset)
     extractor = Extractor(in_memory(files))
     out_of_fold = tuple(Prediction(value=one.value, confidence=extractor.sure(one)) for one in settled)
-    taught = {
-        str(n): sum(row is not None for row in zip(*(plan.marks[f] for f in layer), strict=True)) for n, layer in enumerate(plan.layers)
-    }
+    taught = [sum(None not in row for row in zip(*(plan.marks[field] for field in layer), strict=True)) for layer in plan.layers]
     about: dict[str, Any] = {
         "trainer": "extractor",
         "samples": len(samples),
         "unreadable": len(samples) - readable,
         "seed": seed,
         "folds": FOLDS,
-        "fields": {".".join(field.path): field.head for field in plan.fields},
-        "not_in_request": plan.lost,
+        "fields": [[".".join(field.path), field.head] for field in plan.fields],
+        "not_in_request": [[name, share] for name, share in plan.lost.items()],
         "taggers": [[".".join(plan.fields[field].path) for field in layer] for layer in plan.layers],
         "taught": taught,
         "used_slots": list(extractor.used_slots),
@@ -114,21 +119,25 @@ def _taggers(
     marked: list[list[tuple[list[Span], float]]] = [[] for _ in samples]
     folds = assign(groups, FOLDS, seed)
     steps = len(plan.layers) * (FOLDS + 1)
-    seen = [[look(read.text, read.pieces, read.slot) for read in texts] for texts in plan.texts] if plan.layers else []
+    learnt = _draw(plan, groups, seed)
     for layer in plan.layers:
-        taught = [_tags(plan, layer, row) for row in range(len(samples))]
-        texts = [
-            [crf.Text(*looked, tags) for looked, tags in zip(own, tagged or (), strict=False)]
-            for own, tagged in zip(seen, taught, strict=True)
-        ]
+        features = crf.Features()
+        texts: dict[int, list[crf.Text]] = {}
+        for row in learnt:
+            if (tagged := _tags(plan, layer, row)) is not None:
+                texts[row] = [
+                    features.read(one.text, one.pieces, one.slot, tags) for one, tags in zip(plan.texts[row], tagged, strict=True)
+                ]
+        names = features.names
 
-        def train(rows: Sequence[int], layer: tuple[int, ...] = layer, texts: list[list[crf.Text]] = texts) -> Weights:
-            own = [(text, groups[row]) for row in rows for text in texts[row]]
-            if not any(tag for text, _ in own for tag in text.tags):
+        def train(
+            rows: Sequence[int], layer: tuple[int, ...] = layer, texts: dict[int, list[crf.Text]] = texts, names: list[str] = names
+        ) -> Weights:
+            own = [(text, groups[row]) for row in rows for text in texts.get(row, ())]
+            if not any(any(text.tags) for text, _ in own):
                 raise NotEnoughDataError("next to none of the copied values stand in the requests")
-            return crf.train(
-                [text for text, _ in own], [group for _, group in own], layer, budget_bytes=size // len(plan.layers), seed=seed
-            )
+            of = [group for _, group in own]
+            return crf.train([text for text, _ in own], of, names, layer, budget_bytes=size // len(plan.layers), seed=seed)
 
         for fold in range(FOLDS):
             tagger = Tagger(train(np.flatnonzero(folds != fold).tolist()))
@@ -138,6 +147,17 @@ def _taggers(
             progress((len(layers) * (FOLDS + 1) + fold + 1) / steps)
         layers.append(train(range(len(samples))))
     return layers, marked
+
+
+def _draw(plan: Design, groups: Sequence[int], seed: int) -> list[int]:
+    """The samples that taggers learn from, ascending: all of them, or as many groups as LEARN_PIECES pays for."""
+    pieces = np.array([sum(len(one.pieces) for one in texts) for texts in plan.texts], np.int64)
+    if pieces.sum() <= LEARN_PIECES:
+        return list(range(len(pieces)))
+    distinct = sorted(set(groups))
+    rank = dict(zip(distinct, np.random.default_rng(seed).permutation(len(distinct)).tolist(), strict=True))
+    order = np.argsort([rank[group] for group in groups], kind="stable")
+    return sorted(order[np.cumsum(pieces[order]) <= LEARN_PIECES].tolist())
 
 
 def _tags(plan: Design, layer: Sequence[int], row: int) -> list[list[int]] | None:
@@ -166,6 +186,8 @@ def _files(plan: Design, heads: dict[int, Trained], layers: Sequence[Weights], *
         fields=list(plan.fields),
         holders=list(plan.holders),
         layers=[Layer(fields=list(one.fields), features=list(one.rows), unit=one.unit) for one in layers],
+        outlined=list(plan.outlined),
+        outlines=[list(one) for one in plan.outlines],
         slope=slope,
         offset=offset,
     )
@@ -180,15 +202,24 @@ def _files(plan: Design, heads: dict[int, Trained], layers: Sequence[Weights], *
     return files | ({TAGS_FILE: save(tensors)} if tensors else {})
 
 
-def _calibrate(odds: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Slope and offset of the logit that gives `right` the greatest likelihood, smoothed as Platt (1999) does."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise MissingExtraError.of("train", "fitting a specialist") from None
+def _calibrate(odds: Floats, right: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and offset of the logit that gives `right` the greatest likelihood, smoothed as Platt (1999) does, by Newton's method.
+
+    Where there is next to no mistake to learn from, the slope stays near 1: a flat one would trust what is like nothing that was seen.
+    """
     count, total = len(right), int(right.sum())
     target = np.where(right, (total + 1) / (total + 2), 1 / (count - total + 2))
-    learnt = LogisticRegression(C=1e4).fit(
-        np.concatenate([odds, odds])[:, None], np.repeat([1, 0], count), sample_weight=np.concatenate([target, 1 - target])
-    )
-    return round(float(np.clip(learnt.coef_[0, 0], 0.01, 100.0)), 6), round(float(np.clip(learnt.intercept_[0], -100.0, 100.0)), 6)
+    found = np.array([1.0, 0.0])
+    for _ in range(100):
+        sure = 1 / (1 + np.exp(-np.clip(odds * found[0] + found[1], -60, 60)))
+        weight = sure * (1 - sure)
+        pull = (found[0] - 1) / SLOPE_ERROR**2
+        slope = np.array([((sure - target) * odds).sum() + pull, (sure - target).sum()])
+        curve = np.array(
+            [[(weight * odds**2).sum() + SLOPE_ERROR**-2, (weight * odds).sum()], [(weight * odds).sum(), weight.sum() + 1e-6]]
+        )
+        step = np.linalg.solve(curve, slope)
+        found -= step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-9:
+            break
+    return round(float(np.clip(found[0], 0.01, 100.0)), 6), round(float(np.clip(found[1], -100.0, 100.0)), 6)

@@ -32,9 +32,17 @@ def wants_usage(request: dict[str, Any]) -> bool:
     return isinstance(options, dict) and options.get("include_usage") is True
 
 
-def build(*, response_id: str, model: str, content: str, created: int, usage: Usage, about: dict[str, Any]) -> dict[str, Any]:
-    """A `chat.completion` with one choice. `about` stands under `modicum`, beside the standard fields."""
+def build(
+    *, response_id: str, model: str, content: str, created: int, usage: Usage, about: dict[str, Any], tool: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """A `chat.completion` with one choice. `about` stands under `modicum`, beside the standard fields. With a `tool`, its id and name,
+    that is called and `content` are its arguments.
+    """
     inputs, outputs = usage.input_tokens or 0, usage.output_tokens or 0
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+    if tool:
+        call = {"id": tool[0], "type": "function", "function": {"name": tool[1], "arguments": content}}
+        message |= {"content": None, "tool_calls": [call]}
     return {
         "id": response_id,
         "object": "chat.completion",
@@ -43,9 +51,9 @@ def build(*, response_id: str, model: str, content: str, created: int, usage: Us
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": content, "refusal": None},
+                "message": message,
                 "logprobs": None,
-                "finish_reason": "stop",
+                "finish_reason": "tool_calls" if tool else "stop",
             }
         ],
         "usage": {"prompt_tokens": inputs, "completion_tokens": outputs, "total_tokens": inputs + outputs},

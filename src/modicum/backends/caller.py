@@ -1,0 +1,87 @@
+"""The tool caller by day: which tool, by a linear specialist over their names, and its arguments, by an extractor of that tool.
+
+It can call only tools that it learnt, with the arguments that its extractors can write. Where no tool, or several, should be called it
+says so by a confidence of 0: such an answer is the incumbent's to give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from modicum.artefact import Artefact
+from modicum.backends.chain import half
+from modicum.backends.extractor import ABSENT, Extractor
+from modicum.backends.linear import Linear
+from modicum.backends.specialist import SPECIALIST_FILE, read
+from modicum.errors import ArtefactError
+from modicum.types import Prediction, but
+from modicum.workload import record
+
+NAMES = "name-"
+"""Before the names of the files that choose the tool."""
+
+
+class ToolHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One tool: `arguments` where they never change, as JSON; else its extractor's files stand under `tool-n-`."""
+
+    name: str
+    arguments: str | None = None
+
+
+class CallerSpecialist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON part of a tool caller."""
+
+    kind: str
+    tools: list[ToolHead]
+
+
+class Caller:
+    """A tool caller, loaded and checked. Raises ArtefactError where the artefact is not one."""
+
+    heavy = True
+    labels: tuple[str, ...] = ()
+
+    def __init__(self, artefact: Artefact) -> None:
+        self.digest = artefact.digest
+        body = read(artefact, SPECIALIST_FILE, CallerSpecialist)
+        self._names = Linear(half(artefact, NAMES))
+        known = {tool.name for tool in body.tools}
+        if body.kind != "caller" or len(known) != len(body.tools) or not known >= {*self._names.labels} - {ABSENT}:
+            raise ArtefactError(f"{SPECIALIST_FILE} of {artefact.digest}: kind {body.kind!r} with {len(body.tools)} tools")
+        if not all(tool.arguments is None or isinstance(record.parse(tool.arguments), dict) for tool in body.tools):
+            raise ArtefactError(f"{SPECIALIST_FILE} of {artefact.digest}: arguments that are no record")
+        self._fixed = {tool.name: tool.arguments for tool in body.tools if tool.arguments is not None}
+        self._extractors = {tool.name: Extractor(half(artefact, prefix(n))) for n, tool in enumerate(body.tools) if tool.arguments is None}
+        used = [slot for extractor in self._extractors.values() for slot in extractor.used_slots]
+        self.used_slots: tuple[str, ...] = tuple(dict.fromkeys([*self._names.used_slots, *used]))
+
+    def predict(self, slots: Sequence[tuple[str, str]]) -> Prediction:
+        """The call that one request asks for, as `workload.read` writes it, and how sure it is, as a whole."""
+        named = self._names.predict(slots)
+        return call(named, self.arguments(named.value, slots))
+
+    def predict_many(self, requests: Sequence[Sequence[tuple[str, str]]]) -> list[Prediction]:
+        """`predict` of each, to the last bit."""
+        return [self.predict(slots) for slots in requests]
+
+    def arguments(self, name: str, slots: Sequence[tuple[str, str]]) -> Prediction:
+        """What a tool is called with."""
+        if name in self._extractors:
+            return self._extractors[name].predict(slots)
+        return Prediction(value=self._fixed.get(name, "{}"), confidence=1.0)
+
+
+def call(named: Prediction, arguments: Prediction) -> Prediction:
+    """A tool and its arguments as one answer: right when both are."""
+    if named.value == ABSENT:
+        return but(named, value=record.canonical({"arguments": {}, "name": ""}), confidence=0.0)
+    told: Mapping[str, object] = {"arguments": record.parse(arguments.value) or {}, "name": named.value}
+    sure = (named.confidence + named.runner_up_probability) * arguments.confidence
+    return but(named, value=record.canonical(told), confidence=round(sure, 12))
+
+
+def prefix(number: int) -> str:
+    """Of the names of a tool's files."""
+    return f"tool-{number}-"
