@@ -69,7 +69,7 @@ def test_from_a_log_to_text_json_and_page(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     result = run(tmp_path, str(log), "--html", str(page))
     assert result.exit_code == 0
-    assert "Nothing here is worth changing" in result.stdout and "is all of the spend" in result.stdout
+    assert "Nothing here is worth changing" in result.stdout and "is all of the spend" in " ".join(result.stdout.split())
     assert "\x1b" not in result.stdout
     assert page.read_text().startswith("<!doctype html>")
     assert "You judge headlines about gold" in page.read_text() and "futures" not in page.read_text()

@@ -146,7 +146,9 @@ def test_on_two_days_nothing_passes() -> None:
 def test_without_any_price_the_answer_is_unknown() -> None:
     sold = {name: prices for name, prices in SOLD.items() if not name.startswith("big")}
     made, found = built(days(10), small(), sold=sold)
-    assert worth(found, made.workloads, made.totals).sentence == "Whether anything is worth changing is unknown: no call's cost is."
+    assert worth(found, made.workloads, made.totals).sentence == (
+        "Whether anything here is worth changing cannot be said yet: none of the calls has a known cost."
+    )
 
 
 def test_a_report_with_its_ladders_prints() -> None:
@@ -156,7 +158,7 @@ def test_a_report_with_its_ladders_prints() -> None:
     assert [its.workload_id for its in full.ladders] == ["w1"]
     assert full.baselines and full.shares and full.worth and full.retiring == ()
     shown = text.render(full, width=160)
-    assert "name-of-w1: what could answer it, the smallest first" in shown
+    assert "name-of-w1: what could answer it, the smallest kind first" in shown
     assert "small at your own price" in shown and "all on big, the only model called" in shown
 
 

@@ -264,7 +264,7 @@ def test_why_a_task_is_taken_as_what_it_is_stands_beside_it_and_the_unsure_are_c
 
 def test_what_is_not_missing_is_said_in_a_sentence() -> None:
     said = (
-        "<p>No calls of unknown price, without usage, that failed before any token, that failed later, of no workload, seen without their"
-        " text.</p>"
+        "<p>No calls of unknown price, without usage, whose usage cannot be, that failed before any token, that failed later, of no"
+        " workload, seen without their text.</p>"
     )
     assert said in page.render(report(days(3)))

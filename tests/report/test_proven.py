@@ -67,6 +67,7 @@ def test_gaps_are_counted_each_with_what_fills_it() -> None:
     assert {name: gap.number for name, gap in found.items()} == {
         "call of unknown price": 100,
         "call without usage": 40,
+        "call whose usage cannot be": 0,
         "call that failed before any token": 0,
         "call that failed later": 3,
         "call of no workload": 0,

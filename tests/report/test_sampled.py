@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modicum.config import Config, StoreConfig
-from modicum.report import page, sheets
+from modicum.report import page, screen, sheets, text, words
 from modicum.report.gather import gather
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.records import Report
@@ -97,6 +97,26 @@ def test_from_the_stores_to_page_and_table(config: Config) -> None:
     (table, *_) = sheets.sheets(found)
     place = table.head.index("seen_calls")
     assert [row[place] for row in table.rows][:2] == [4, 4]
+
+
+def test_every_form_shows_the_interval_and_the_same_numbers(config: Config) -> None:
+    fill(config, 8)
+    found = gather(config, now=START)
+    first = found.workloads[0]
+    its = first.sampled
+    assert its is not None and first.spend_low_usd_month is not None and first.spend_high_usd_month is not None
+    calls, spend = f"{its.calls_low:,} to {its.calls_high:,}", words.between(first.spend_low_usd_month, first.spend_high_usd_month)
+    assert " to " in spend
+    assert any(f"about {first.name} {first.calls:,} calls ({calls})" in note for note in found.notes)
+    small, whole, shown = screen.render(found), text.render(found, width=180), page.render(found)
+    assert spend in small and f"{its.seen_calls} calls seen" in small
+    assert all(part in whole and part in shown for part in (calls, spend, f"{its.seen_calls} calls seen"))
+    (table, *_) = sheets.sheets(found)
+    row = dict(zip(table.head, table.rows[0], strict=True))
+    assert (row["calls_low"], row["calls_high"]) == (its.calls_low, its.calls_high)
+    assert (row["spend_low_usd_month"], row["spend_high_usd_month"]) == (first.spend_low_usd_month, first.spend_high_usd_month)
+    whole_of_it = dict(zip(table.head, table.rows[-1], strict=True))
+    assert whole_of_it["spend_high_usd_month"] == found.totals.spend_high_usd_month
 
 
 def test_under_three_days_the_interval_is_over_calls_and_says_so(config: Config) -> None:

@@ -32,6 +32,11 @@ IN_FORCE = ("on", "shadow", "proposed")
 """States with a certificate that holds."""
 
 
+def _as_much_more(high: Decimal | None, spend: Decimal | None, baseline: Decimal | None) -> Decimal | None:
+    """What is as far above the baseline as the limit is above the spend; None where any of them is unknown."""
+    return None if high is None or not spend or baseline is None else high * baseline / spend
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpend:
     """What one model was asked and what that cost."""
@@ -161,9 +166,7 @@ class WorkloadFigures:
     @property
     def baseline_high_usd_month(self) -> Decimal | None:
         """The upper limit of what the incumbents would cost: no saving is larger."""
-        if self.spend_high_usd_month is None or not self.spend_usd_month or self.baseline_usd_month is None:
-            return None
-        return self.spend_high_usd_month * self.baseline_usd_month / self.spend_usd_month
+        return _as_much_more(self.spend_high_usd_month, self.spend_usd_month, self.baseline_usd_month)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +243,7 @@ class Totals:
     @property
     def baseline_high_usd_month(self) -> Decimal | None:
         """The upper limit of what all calls would cost without small models: no saving is larger."""
-        if self.spend_high_usd_month is None or not self.spend_usd_month or self.baseline_usd_month is None:
-            return None
-        return self.spend_high_usd_month * self.baseline_usd_month / self.spend_usd_month
+        return _as_much_more(self.spend_high_usd_month, self.spend_usd_month, self.baseline_usd_month)
 
     @property
     def unpriced_share(self) -> float:

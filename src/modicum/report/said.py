@@ -100,8 +100,8 @@ def over(its: Ladder) -> str:
     """What the savings of a ladder are computed over: n, days, and what a month may bring."""
     if its.calls_month is None or not its.days:
         return (
-            f"Savings of {words.count(its.calls, 'declared call')} a month; intervals hold what each way supposes of tokens, and not how months"
-            " differ: nobody recorded any."
+            f"Savings of {words.count(its.calls, 'declared call')} a month; intervals hold what each way supposes of tokens, and not how"
+            " months differ: nobody recorded any."
         )
     low, high = (f"{value:,.0f}" for value in its.calls_month)
     month = f"a month like these brings {low} to {high} calls (95 %)" if low != high else f"a month like these brings {low} calls"
