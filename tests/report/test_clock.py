@@ -155,7 +155,7 @@ def test_a_log_that_ends_in_the_morning_of_its_third_day(config: Config) -> None
     assert it.trend is not None and [one.part for one in it.trend.slices] == [False, False, True]
     assert [column.part for column in charts.columns(it.trend).columns] == [False, False, True]
     shown = page.render(it)
-    assert 'class="s0 part"' in shown and "Paler: days of which this report holds only a part." in shown
+    assert 'class="s0 part"' in shown and "Fainter: days of which this report holds only a part." in shown
     assert document.document(it)["periods"][0]["edges"]["last"] == pytest.approx(9 / 24)
 
 

@@ -38,7 +38,7 @@ def test_the_same_page_every_figure_declared(tmp_path: Path) -> None:
     assert "RM\u00a01,123" in text and "RM\u00a01,123" in shown
     assert "&lt;b&gt;بحث" in text and "合同摘要" in text
     assert re.search(
-        r'<p class="lead">Aduan pelanggan is the dearest work: RM.522 of RM.1,123 a month\. .+ would save (?:about )?RM.\d+.* a month if it does',
+        r'<p class="lead">Aduan pelanggan is the dearest work: RM.522 of RM.1,123 a month\. .+ would save .*RM.\d+.* a month if it',
         text,
     )
     assert "The three dearest kinds of call" in text and "Whether it does the work nobody has tried yet. It would be asked" in text

@@ -51,7 +51,7 @@ class Column:
     """0: the label stands on the narrowest screen too; 1: only where there is room."""
     title: str
     part: bool = False
-    """Drawn paler: only a part of it is there."""
+    """Drawn fainter: only a part of it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
