@@ -82,12 +82,12 @@ def test_spend_by_key_and_model(home: Path) -> None:
         call(app, usd="0.0000005", model="gpt-4o-mini"),
         call(other, usd="2"),
         call(usd=None, model="nobody-knows"),
-        call(usd=None, model="gpt-4o", tokens=1_000_000),
+        call(usd=None, model="gpt-4o", tokens=200_000),
     )
     found = json.loads(run(home, "--by", "key", "--format", "json").stdout)
     assert [(line["key"], line["calls"], line["calls_of_unknown_cost"]) for line in found] == [(None, 2, 1), ("other", 1, 0), ("app", 2, 0)]
     assert found[2]["cost_usd"] == 0.0010005 and found[2]["cache_read_tokens"] == 100
-    assert found[0]["cost_usd"] == pytest.approx(2.5 + 0.001 - 50 * 1.25e-6)
+    assert found[0]["cost_usd"] == pytest.approx(0.5 + 0.001 - 50 * 1.25e-6)
     rows = list(csv.DictReader(io.StringIO(run(home, "--by", "model,key", "--format", "csv").stdout)))
     assert {(row["key"], row["model"]): row["cost_usd"] for row in rows}[("app", "gpt-4o-mini")].startswith("0.0000005")
     text = run(home, "--by", "day,provider").stdout

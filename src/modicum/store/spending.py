@@ -66,7 +66,8 @@ class SpendRow:
 
     def without_usage(self) -> SpendRow:
         """The same calls where what they say that they used cannot be: it is set aside."""
-        return replace(self, sound=False, counted=False, longest=None, size=None, **dict.fromkeys(TOKENS, 0))
+        unknown: dict[str, Any] = dict.fromkeys(TOKENS, 0)
+        return replace(self, sound=False, counted=False, longest=None, size=None, **unknown)
 
 
 _GROUP = ("key_id", "scope", "workload_id", "request_model", "response_model", "provider", "service_tier", "day", "specialist")

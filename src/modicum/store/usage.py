@@ -81,7 +81,8 @@ class UsageRow:
 
     def without_usage(self) -> UsageRow:
         """The same calls where what they say that they used cannot be: it is set aside."""
-        return replace(self, sound=False, calls_without_usage=self.calls, longest=None, **dict.fromkeys(TOKENS, 0))
+        unknown: dict[str, Any] = dict.fromkeys(TOKENS, 0)
+        return replace(self, sound=False, calls_without_usage=self.calls, longest=None, **unknown)
 
 
 TOKENS = (
