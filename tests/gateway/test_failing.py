@@ -77,7 +77,7 @@ def test_a_reply_that_cannot_be_made_is_a_failed_choice(tmp_path: Path, heard: i
     changes: dict[str, dict[str, Any]] = {
         "name": {"name": UNENCODABLE},
         "form": {"contract": dataclasses.replace(contract, form=UNENCODABLE + "{}")},
-        "kind": {"contract": dataclasses.replace(contract, kind="tool")},
+        "kind": {"contract": dataclasses.replace(contract, kind="object")},
     }
     choice = decided(serving, heard, headline(UP, stream=stream))
     assert choice.reason == "answered" and choice.written is not None and (choice.written.events is not None) is stream
