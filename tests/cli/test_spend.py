@@ -80,7 +80,7 @@ def test_spend_by_key_and_model(home: Path) -> None:
         home,
         call(app),
         call(app, usd="0.0000005", model="gpt-4o-mini"),
-        call(other, usd="2"),
+        call(other, usd="0.2"),
         call(usd=None, model="nobody-knows"),
         call(usd=None, model="gpt-4o", tokens=200_000),
     )
