@@ -56,7 +56,7 @@ def filled(folder: Path, records: list[dict[str, Any]]) -> Path:
 @pytest.fixture(scope="module")
 def parcels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose incumbent makes no mistake."""
-    return filled(tmp_path_factory.mktemp("parcels"), [row for row, _ in traffic.sorted_messages(320)])
+    return filled(tmp_path_factory.mktemp("parcels"), [row for row, _ in traffic.sorted_messages(240)])
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def extracts(request: dict[str, Any]) -> dict[str, str]:
 
 def test_records_are_compared_whole_and_held_to_their_schema(tmp_path: Path, server: ModelServer) -> None:
     (tmp_path / "log").mkdir()
-    rows = [row for row, _ in traffic.sorted_messages(320)]
+    rows = [row for row, _ in traffic.sorted_messages(240)]
     for row in rows:
         row["response"]["choices"][0]["message"]["content"] = json.dumps(extracts(row["request"]))
     config = settings(filled(tmp_path / "log", rows), tmp_path, server)
@@ -285,7 +285,7 @@ def poems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Config, Wi
     with ModelServer() as server:
         server.answers["poet"] = lambda request: f"A verse on {request['messages'][1]['content'][9:40]}"
         (folder / "log").mkdir()
-        config = settings(filled(folder / "log", list(traffic.poems(320))), folder, server)
+        config = settings(filled(folder / "log", list(traffic.poems(220))), folder, server)
         narrow = tried(config, "own/poet")
         assert narrow.needs_calls is not None and "--margin" in narrow.reason and narrow.request_file is None
         wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
@@ -351,7 +351,7 @@ def test_what_ollama_passes_on_to_its_maker_is_not_this_machine(parcels: Path, t
 
 def test_what_is_sent_is_redacted_and_counted(tmp_path: Path, server: ModelServer) -> None:
     (tmp_path / "log").mkdir()
-    rows = [row for row, _ in traffic.sorted_messages(300)]
+    rows = [row for row, _ in traffic.sorted_messages(120)]
     for number, row in enumerate(rows):
         row["request"]["user"] = f"user-{number % 7}"
         row["request"]["messages"][1]["content"] += f" write to ann{number}@example.com"
