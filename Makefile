@@ -140,7 +140,7 @@ LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url $(UPGRADE)
 
 # All but what needs torch.
-EXTRAS := $(addprefix --extra ,train encoder bedrock google azure hub litellm)
+EXTRAS := $(addprefix --extra ,train encoder bedrock google azure hub litellm sign)
 
 lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; UPGRADE=--upgrade takes the newest
 	@$(LOCK) requirements/installer.in -o requirements/installer.txt

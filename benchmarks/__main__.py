@@ -47,6 +47,8 @@ BENCHMARKS = (
     Benchmark("large", lambda logs: ["100000", "300000", "--json", str(OUT / "large.json")]),
     Benchmark("headlines", lambda logs: ["--out", str(OUT / "headlines.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
+    Benchmark("snips", lambda logs: ["--json", str(OUT / "snips.json")], needs="MODICUM_DATA"),
+    Benchmark("encoders", lambda logs: ["--out", str(OUT / "encoders.json")], needs="MODICUM_ENCODER"),
     Benchmark("tasks", lambda logs: [*_prompts(), *logs, "--json", str(OUT / "tasks.json")], needs="MODICUM_DATA"),
     Benchmark("discovery", lambda logs: [*logs, "--json", str(OUT / "discovery.json")], needs="MODICUM_LOGS"),
     Benchmark("fit", lambda logs: [*logs, "--json", str(OUT / "fit.json")], needs="MODICUM_LOGS"),

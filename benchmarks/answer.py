@@ -43,9 +43,9 @@ def features(kind: int, text: str) -> list[str]:
 
 def trainer_says(body: LinearSpecialist, train: Sequence[Row], texts: Sequence[str]) -> list[str]:
     """Labels of scikit-learn's own pipeline: TF-IDF over the kept features, LinearSVC, all in float64."""
-    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
-    from sklearn.pipeline import make_pipeline, make_union  # type: ignore[import-untyped]
-    from sklearn.svm import LinearSVC  # type: ignore[import-untyped]
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.svm import LinearSVC
 
     parts = [
         TfidfVectorizer(analyzer=partial(features, KINDS.index(block.kind)), vocabulary=block.features, sublinear_tf=True)

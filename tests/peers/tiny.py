@@ -85,9 +85,9 @@ def serve_gguf(file: Path, port: int) -> None:
 
 def write_hf(folder: Path) -> None:
     """The same kind of thing in the files that transformers reads."""
-    import torch  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # type: ignore[import-not-found]
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # type: ignore[import-not-found]
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = {token: number for number, token in enumerate(["<unk>", "<s>", "</s>", *alphabet])}

@@ -96,7 +96,8 @@ def test_what_was_sent_before(tmp_path: Path) -> None:
         (run,) = look.dearest([], 5)
         assert (run.conversation_id, run.chars, run.resent_chars) == ("c", 20, 11)
         # 100 tokens a call: 0 of 6 characters, 4 of 7, 7 of 7; the calls of no conversation count on neither side
-        assert look.resent_in_runs() == (300, pytest.approx(100 * (0 + 4 / 7 + 1)))
+        sent, again = look.resent_in_runs()
+        assert sent == 300 and again == pytest.approx(100 * (0 + 4 / 7 + 1))
         assert [(row.calls, row.input_tokens, row.request_model) for row in run.usage] == [(3, 300, "big")]
 
 

@@ -133,7 +133,9 @@ def read(line: Line, form: str, scope: str) -> Call:
     if answered.response_id is not None and len(answered.response_id) >= SHORTEST_ID:
         who = identity.of_response(scope, answered.response_id)
     else:
-        digest = hashlib.blake2b(line.body.strip(), digest_size=16).digest()
+        # A short id tells no two answers apart; with what was said it does, however the line around it is written.
+        said = line.body.strip() if answered.response_id is None else b"\0".join((bodies.request, bodies.response or b""))
+        digest = hashlib.blake2b(said, digest_size=16).digest()
         who = identity.of_line(scope, digest, line.occurrence(digest))
     return Call(
         call_id=identity.call_id(started_at, who),
