@@ -9,12 +9,12 @@ from datetime import datetime
 from modicum.report import words
 from modicum.report.records import State
 from modicum.types import Certificate, Route, Verdict, Workload
-from modicum.workload import classifiable
+from modicum.workload import classifiable, extractable
 
 STATE_ORDER = {"on": 0, "shadow": 1, "proposed": 2, "off": 3}
 NOT_YET = {
     "free_text": "its answers are free text, which a classifier cannot write",
-    "spans": "its answers copy passages of the request: that needs an extractor",
+    "spans": "its answers copy passages of the request into records that no extractor here can take apart",
     "tools": "its answers call tools with open arguments",
     "open_numbers": "its answers are numbers without a fixed set of values",
     "numbers_of_a_model": "a model made for it answers it already, in vectors or ranks that no other one gives",
@@ -64,7 +64,9 @@ def unsuited(workload: Workload) -> str | None:
     """Why no small model can be fitted to it, as a key of NOT_YET."""
     if not workload.in_words:
         return "numbers_of_a_model"
-    return "thin_template" if not workload.routable else classifiable(workload.contract)
+    if not workload.routable:
+        return "thin_template"
+    return None if extractable(workload.contract) else classifiable(workload.contract)
 
 
 def unread(workload: Workload) -> str:
