@@ -55,3 +55,12 @@ def test_locks_agree() -> None:
     for name in ("core", "demo", "train", "build"):
         for package, versions in pins(name).items():
             assert versions == everything.get(package, versions), f"{package} in {name}.txt"
+
+
+def test_nothing_names_a_registry_s_host() -> None:
+    """Where packages come from is the installer's business: whoever builds here may have a mirror."""
+    hosts = re.compile(rb"(?:www\.npm" + rb"js\.com|registry\.npm" + rb"js|py" + rb"pi\.org|files\.python" + rb"hosted|crates" + rb"\.io)")
+    folders = ("src", "tests", "docs", "benchmarks", "demo", "requirements")
+    files = [file for name in folders for file in (ROOT / name).rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    files += [file for file in ROOT.iterdir() if file.is_file() and file.suffix in {".md", ".toml", ""}]
+    assert not [file for file in files if hosts.search(file.read_bytes())]

@@ -2,8 +2,8 @@
 
 A classifier is often sure of what it has never seen. So a request is out of scope, and its confidence 0, where the probability of its
 label times its cosine to the nearest centre of the training texts is below a floor that training chose; confidence is the lead of the
-first label in probability for all others. The product tells out-of-scope requests better than either factor; as a confidence it would
-be the worse one (docs/benchmarks.md).
+first label in probability for all others. The product tells out-of-scope requests far better than the probability; as a confidence it
+would be worse than the lead (docs/benchmarks.md).
 """
 
 from __future__ import annotations
