@@ -38,6 +38,7 @@ def _prompts() -> list[str]:
 
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
+    Benchmark("watching", lambda logs: []),
     Benchmark("gateway", lambda logs: ["--json", str(OUT / "gateway.json")]),
     Benchmark("walk", lambda logs: ["--json", str(OUT / "walk.json")]),
     Benchmark("recognise", lambda logs: ["--json", str(OUT / "recognise.json"), *(["--log", *logs[::2]] if logs else [])]),
