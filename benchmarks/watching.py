@@ -78,9 +78,7 @@ def main() -> None:
         shown = first_shown(level, level, 5000, 0.05, random)
         alarmed = (detect(level, level, level, random) > 0).mean()
         length = (HEALTHY + AFTER) / -math.log(max(1 - alarmed, 1e-9)) if alarmed else math.inf
-        print(
-            f"level {level:5.1%}: rolled back within 5,000 draws {(shown > 0).mean():.1%} (at most 5 %); mean run length about {length:,.0f}"
-        )
+        print(f"level {level:5.1%}: rolled back in 5,000 draws {(shown > 0).mean():.1%} (at most 5 %); run length about {length:,.0f}")
 
 
 if __name__ == "__main__":

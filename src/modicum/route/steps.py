@@ -1,0 +1,150 @@
+"""The steps of a route: proposed, shadow, canary, on; and the ways back. Pure: what was seen goes in, what may happen next comes out.
+
+A person may take any step that `AFTER` has; a watcher takes one step forward at a time, when every condition of the step holds, and only
+where automatic promotion was turned on. Back it goes by itself, always: a rollback needs no permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+
+Step = Literal["proposed", "shadow", "canary", "on", "paused", "rolled_back", "retired"]
+
+AFTER: Mapping[Step, tuple[Step, ...]] = MappingProxyType(
+    {
+        "proposed": ("shadow", "retired"),
+        "shadow": ("canary", "paused", "rolled_back", "retired"),
+        "canary": ("on", "shadow", "paused", "rolled_back", "retired"),
+        "on": ("canary", "shadow", "paused", "rolled_back", "retired"),
+        "paused": ("shadow", "retired"),
+        "rolled_back": ("retired",),
+        "retired": (),
+    }
+)
+"""What may follow each state. What was rolled back comes again as another route, with a certificate of its own on newer calls."""
+FORWARD: Mapping[Step, Step] = MappingProxyType({"proposed": "shadow", "shadow": "canary", "canary": "on"})
+LIVE: frozenset[Step] = frozenset(("shadow", "canary", "on"))
+"""States in which a gateway asks the stage."""
+ANSWERING: frozenset[Step] = frozenset(("canary", "on"))
+"""States in which callers get its answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What must have been seen in a state before the next one is entered."""
+
+    audits: int = 200
+    """Of this route, in this state."""
+    hours: float = 1.0
+    """Spent in this state."""
+    max_error_share: float = 0.01
+    """Requests at which the stage failed."""
+    max_p95_ms: float = 0.0
+    """Of the stage's answers; 0: any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a watcher knows of one route in its present state."""
+
+    now: datetime
+    since: datetime
+    """When the state was entered."""
+    expires_at: datetime
+    """Of its certificate."""
+    audits: int = 0
+    asked: int = 0
+    failed: int = 0
+    p95_ms: float | None = None
+    holds: bool = True
+    """No test says that the promise is broken."""
+    broken: str = ""
+    """Which test says so, where one does."""
+    damaged: str = ""
+    """Why the stage cannot answer at all, where it cannot."""
+    approved_by: str | None = None
+    """Who let it go live, where policy asks for somebody."""
+    proposed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What a watcher may do."""
+
+    automatic: bool = False
+    """Promote. Turned off until somebody turns it on."""
+    approver: bool = False
+    """Somebody other than the proposer must have approved before callers get its answers."""
+    heartbeat: bool = True
+    """The watcher was never away for longer than promotions allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A step to take, and why."""
+
+    to: Step
+    why: str
+
+
+def may_follow(state: Step, wanted: Step) -> bool:
+    """Is there a step from one to the other?"""
+    return wanted in AFTER[state]
+
+
+def back(state: Step, seen: Seen) -> Move | None:
+    """The step back that must be taken now, whoever is asked; None where all is well."""
+    if state not in LIVE:
+        return None
+    if seen.broken:
+        return Move(to="rolled_back", why=seen.broken)
+    if seen.now >= seen.expires_at:
+        return Move(to="paused", why=f"its certificate expired on {seen.expires_at:%Y-%m-%d}")
+    if seen.damaged and state in ANSWERING:
+        return Move(to="rolled_back", why=seen.damaged)
+    return None
+
+
+def lacking(state: Step, seen: Seen, wanted: Conditions, rights: Rights) -> tuple[str, ...]:
+    """What is missing for one step forward, as sentences; empty where nothing is. Permission to promote is not looked at."""
+    if state not in FORWARD:
+        return (f"nothing follows {state}",)
+    missing = []
+    if not seen.holds or seen.broken:
+        missing.append(seen.broken or "a test is not settled")
+    if seen.now >= seen.expires_at:
+        missing.append(f"its certificate expired on {seen.expires_at:%Y-%m-%d}")
+    if seen.damaged:
+        missing.append(seen.damaged)
+    if state != "proposed":
+        missing += _unseen(seen, wanted)
+    if rights.approver and FORWARD[state] in ANSWERING and seen.approved_by in (None, "", seen.proposed_by):
+        missing.append("somebody other than its proposer has to approve it")
+    if not rights.heartbeat:
+        missing.append("nobody watched it for a while")
+    return tuple(missing)
+
+
+def forward(state: Step, seen: Seen, wanted: Conditions, rights: Rights) -> Move | None:
+    """The step forward that a watcher takes now; None where it must not, or something is missing."""
+    if not rights.automatic or state not in FORWARD or lacking(state, seen, wanted, rights):
+        return None
+    told = f"{seen.audits} audits, the promise holds" if state != "proposed" else "proposed with a certificate"
+    return Move(to=FORWARD[state], why=told)
+
+
+def _unseen(seen: Seen, wanted: Conditions) -> list[str]:
+    missing = []
+    if seen.audits < wanted.audits:
+        missing.append(f"{seen.audits} of {wanted.audits} audits")
+    if seen.now - seen.since < timedelta(hours=wanted.hours):
+        missing.append(f"{(seen.now - seen.since) / timedelta(hours=1):.1f} of {wanted.hours:g} hours")
+    if seen.asked and seen.failed > wanted.max_error_share * seen.asked:
+        missing.append(f"it failed at {seen.failed} of {seen.asked} requests")
+    if wanted.max_p95_ms and seen.p95_ms is not None and seen.p95_ms > wanted.max_p95_ms:
+        missing.append(f"its p95 is {seen.p95_ms:.1f} ms, at most {wanted.max_p95_ms:g} are wanted")
+    return missing
