@@ -226,6 +226,37 @@ class Key:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
     """The static text of one segment: literals in order with gaps (slots) between them."""
+FeedbackSource = Literal["person", "model", "system"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What somebody said afterwards of one call, or of a conversation. At least one of label to comment is there."""
+
+    feedback_id: str
+    """Digest of all but its time: the same thing said again is the same feedback."""
+    scope: str
+    at: datetime
+    call: str = ""
+    """The call's id, ours or its response's; empty where a conversation is meant."""
+    conversation: str = ""
+    """As calls record it."""
+    label: str | None = None
+    """The right answer's value. JSON that is no string stands in one spelling."""
+    correction: str | None = None
+    """The text that should have been answered."""
+    score: float | None = None
+    name: str = ""
+    """What was scored."""
+    outcome: str | None = None
+    """What became of it: one word."""
+    comment: str | None = None
+    by: str | None = None
+    source: FeedbackSource = "person"
+    """A person; a model that judges; a system that learnt what was right."""
+    key_id: str | None = None
+
+
 
     literals: tuple[str, ...] = ()
     anchored_start: bool = False

@@ -71,6 +71,10 @@ async def rest(day: Day, asked: Asked, reply: Reply, found: Place) -> None:
             from modicum.gateway.tap import callback
 
             await callback(day, asked, reply, key=key)
+        case "feedback":
+            from modicum.gateway.feedback import feedback
+
+            await feedback(day, asked, reply, key=key)
         case _:
             await admin(day, asked, reply, key=key)
 

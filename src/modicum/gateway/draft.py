@@ -43,7 +43,7 @@ SHORTEST_SECRET = 8
 NOT_KEPT = frozenset(("embeddings", "files", "batches", "models"))
 """Endpoints whose answers are not stored: rows of numbers, and what others keep."""
 
-_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
+PLAIN_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,200}")
 """Ids of responses are like this; they are kept as they are, however many digits they have, for calls are known by them."""
 _encode = msgspec.json.Encoder().encode
 
@@ -166,7 +166,7 @@ class Draft:
             started_us=to_us(self.started_at),
             request_bytes=-1 if asked is None else len(asked),
             response_bytes=-1 if body is None else len(body),
-            response_id=named if named is None or _ID.fullmatch(named) else words[named],
+            response_id=named if named is None or PLAIN_ID.fullmatch(named) else words[named],
             scope=self.scope,
             key_id=self.key.key_id if self.key is not None else None,
             endpoint=endpoint,

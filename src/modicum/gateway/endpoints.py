@@ -10,7 +10,7 @@ from typing import Literal
 from modicum.errors import MethodNotAllowedError, UnknownEndpointError
 from modicum.types import Endpoint
 
-Ours = Literal["models", "healthz", "readyz", "metrics", "traces", "tap", "admin"]
+Ours = Literal["models", "healthz", "readyz", "metrics", "traces", "tap", "feedback", "admin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ OURS: Mapping[str, tuple[Ours, str]] = MappingProxyType(
         "/metrics": ("metrics", "GET"),
         "/traces": ("traces", "POST"),
         "/tap": ("tap", "POST"),
+        "/feedback": ("feedback", "POST"),
     }
 )
 CHATS = frozenset(("chat_completions", "messages", "responses"))

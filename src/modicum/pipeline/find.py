@@ -6,7 +6,7 @@ import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from modicum.config import Config
@@ -14,6 +14,7 @@ from modicum.discover import FORMLESS, Discovery, mine
 from modicum.pipeline import deciding
 from modicum.pipeline.switching import find_workload, publish
 from modicum.pipeline.viewed import Views
+from modicum.store import feedback
 from modicum.store.answers import Answers
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -52,6 +53,7 @@ def _look(config: Config, decisions: Sequence[OperatorDecision], progress: Progr
     calls.compact()
     calls.expire_bodies(config.store.keep_days)
     Answers(config.home).expire(config.store.keep_days)
+    feedback.expire(config.home, datetime.now(UTC) - timedelta(days=config.store.keep_days))
     bodiless: set[str] = set()
     discovery = mine(
         Views.open(config).of(_noting(calls.scan(), bodiless)),

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from modicum.errors import StoreBusyError
-from modicum.store import batches, straight
+from modicum.store import batches, feedback, straight
 from modicum.store.codec import to_us
 from modicum.store.engine import connected
 from modicum.store.home import changing, deleting, prepare, sync_folder
@@ -123,6 +123,7 @@ def main(arguments: list[str]) -> None:
     compact(home)
     if len(arguments) > 1:
         expire_bodies(home, int(arguments[1]))
+        feedback.expire(home, datetime.now(UTC) - timedelta(days=int(arguments[1])))
 
 
 if __name__ == "__main__":

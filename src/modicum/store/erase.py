@@ -1,10 +1,10 @@
 """Remove calls for good: afterwards no byte of what they said is left in any file under the home.
 
 Everything sealed and open is brought into the table first (a live gateway's segment is sealed under it; the gateway goes on in a new one),
-so there is one place to delete from. Then, in an order that a second run can finish after a kill: their identities are
-remembered as erased, files that ask for labels lose their lines, what was learned loses the words that only they said (`echoes`),
-assignments lose their rows, the table's files that held them are rewritten, and every file and log entry that the newest version does
-not need is deleted.
+so there is one place to delete from. Then, in an order that a second run can finish after a kill: their identities are remembered as
+erased, files that ask for labels and the feedback lose their lines, what was learned loses the words that only they said (`echoes`),
+assignments lose their rows, the table's files that held them are rewritten, and every file and log entry that the newest version does not
+need is deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modicum.errors import InputError
-from modicum.store import assignments, batches, echoes
+from modicum.store import assignments, batches, echoes, feedback
 from modicum.store.codec import to_us
 from modicum.store.compact import absorb
 from modicum.store.engine import connected, fetch
@@ -65,13 +65,14 @@ def erase(
     with changing(home):
         absorb(home, all_of_it=True)
         table = Table(home)
-        partitions, named = _find(home, table, condition, value)
+        partitions, named, talks = _find(home, table, condition, value)
         ids = {found for some in partitions.values() for found in some}
         where = Wanted(until=before) if before is not None else Wanted(call_ids=frozenset(ids))
         echo = echoes.echoes(home, control.texts(), where, lambda call: call.call_id in ids) if ids else set()
         with deleting(home):
             batches.remember_erased(home, ids)
             control.purge(named)
+            feedback.forget(home, named, talks)
             models, routes = silence(home, control, echo, actor)
             assignments.remove(home, ids)
             with guarded(home):
@@ -85,18 +86,20 @@ def erase(
     return Erased(len(ids), len(models), tuple(routes))
 
 
-def _find(home: Path, table: Table, condition: str, value: list[Any]) -> tuple[dict[tuple[str, str], list[str]], set[str]]:
-    """Ids of the calls to erase, by scope and day; and all the names that other files may know them by."""
+def _find(home: Path, table: Table, condition: str, value: list[Any]) -> tuple[dict[tuple[str, str], list[str]], set[str], set[str]]:
+    """Ids of the calls to erase, by scope and day; all the names that other files may know them by; their conversations."""
     partitions: dict[tuple[str, str], list[str]] = {}
     named: set[str] = set()
+    talks: set[str] = set()
     if files := [file.path for file in table.files()]:
         with reading(home), connected(home) as connection:
             source = "read_parquet(?, hive_partitioning=true, hive_types_autocast=false)"
-            connection.execute(f"SELECT call_id, response_id, scope, day FROM {source} WHERE {condition}", [files, *value])
-            for found, response_id, scope, day in fetch(connection):
+            connection.execute(f"SELECT call_id, response_id, conversation_id, scope, day FROM {source} WHERE {condition}", [files, *value])
+            for found, response_id, conversation_id, scope, day in fetch(connection):
+                talks |= set() if conversation_id is None else {conversation_id}
                 partitions.setdefault((scope, day), []).append(found)
                 named |= {found} if response_id is None else {found, response_id}
-    return partitions, named
+    return partitions, named, talks
 
 
 def silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[set[str], list[str]]:

@@ -8,6 +8,7 @@
       control.db          workloads, decisions, attempts, certificates, routes, keys, audit log
       artefacts/          content-addressed models
       requests/           files that ask a person for labels
+      feedback.jsonl      what was said of calls afterwards
       serving.json        all that the day reads of the night
       keys.json           the virtual keys, without their secrets
       ledger/             what each of them spent, call by call
