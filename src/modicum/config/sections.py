@@ -205,9 +205,16 @@ class FitConfig:
     max_size_bytes: int = 4_000_000
     """Largest specialist without an encoder."""
     encoder: Path | None = None
-    """Folder of a Hugging Face encoder (safetensors). Where it is named, `fit` tries it, and a chain with it, if that may pay."""
+    """Folder of a Hugging Face encoder (safetensors), or `hf:ORG/MODEL@COMMIT`. Where it is named, `fit` tries it, and a chain with it, if
+    that may pay. Naming one of the hub's allows `fit` to ask the hub for it, once."""
+    encoder_minutes: float = 0.0
+    """Minutes that fine-tuning the encoder may take a workload, estimated for one core; 0: the encoder stays as it is."""
     max_encoder_bytes: int = 32_000_000
     """Largest specialist with an encoder."""
+    drift_agreement: float = 0.98
+    """Least share of requests on which an encoder in int8 must say what it says in full precision, else more bits are kept."""
+    drift_loss: float = 0.004
+    """Most of its right answers that fewer bits may cost."""
     objective: Literal["smallest", "cheapest", "fastest"] = "smallest"
     """Which of the candidates that would pass is tested: the smallest that a larger one does not beat by `worth_usd_month`, the one that
     would save most, or the quickest."""
