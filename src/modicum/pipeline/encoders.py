@@ -1,38 +1,113 @@
-"""The encoder that `[fit] encoder` names, as specialists run it: exported and quantised once, then kept as an artefact."""
+"""The encoder that `[fit] encoder` names, as specialists run it: exported and quantised once, then kept as an artefact.
+
+Beside it stands the full precision, against which the small one is measured, and the rounds of a fine-tuning that is not done yet.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from modicum.artefact import Artefacts
-from modicum.backends.embed import Embedding
+from modicum.backends.embed import GRAPH_FILE, Embedding
 from modicum.errors import ArtefactError
 from modicum.store.home import replace
+from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
 from modicum.train.encoder_graph import Base, export, load
+from modicum.train.encoder_rounds import Round, Tuner
+from modicum.train.precision import lower
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 """Raised when the same weights are exported otherwise."""
+SEED = 1
+USUAL = Tolerance()
 
 
 class _Kept(msgspec.Struct, frozen=True):
     digest: str
+    full: str
     embedding: Embedding
 
 
-def open_encoder(base: Base, home: Path, artefacts: Artefacts) -> Vectors:
+class _Round(msgspec.Struct, frozen=True):
+    """What stands beside the graph of a round."""
+
+    sha256: str
+    labels: int
+    weights: bytes
+    bias: bytes
+
+
+def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolerance = USUAL) -> Vectors:
     """An encoder that was found, ready to embed. Raises MissingExtraError where it has to be exported and cannot be."""
     note = home / "encoders" / f"{base.weights_sha256}-int8-{EXPORT_VERSION}.json"
-    about = base.about() | {"precision": "int8"}
     try:
         kept = msgspec.json.decode(note.read_bytes(), type=_Kept)
-        return Vectors(files=dict(artefacts.read(kept.digest).files), embedding=kept.embedding, about=about)
+        files, graph = dict(artefacts.read(kept.digest).files), artefacts.read(kept.full).files[GRAPH_FILE]
+        return Vectors(files=files, embedding=kept.embedding, about=base.about(), full=graph, canary=kept.full, tolerance=tolerance)
     except (OSError, msgspec.MsgspecError, ArtefactError):
         pass  # not exported yet, or what was kept is damaged: it is made again
-    files = export(load(base), base, "int8")
-    digest = artefacts.write(files, about)
-    note.parent.mkdir(mode=0o700, exist_ok=True)
-    replace(note, msgspec.json.encode(_Kept(digest=digest, embedding=base.embedding)))
-    return Vectors(files=files, embedding=base.embedding, about=about)
+    whole = export(load(base), base, "fp32")
+    files = whole | {GRAPH_FILE: lower(whole[GRAPH_FILE], "int8")}
+    kept = _Kept(
+        digest=artefacts.write(files, base.about() | {"precision": "int8"}),
+        full=artefacts.write(whole, base.about() | {"precision": "fp32"}),
+        embedding=base.embedding,
+    )
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace(note, msgspec.json.encode(kept))
+    return Vectors(files=files, embedding=base.embedding, about=base.about(), full=whole[GRAPH_FILE], canary=kept.full, tolerance=tolerance)
+
+
+def open_tuner(base: Base, home: Path, artefacts: Artefacts, *, minutes: float) -> Tuner:
+    """What fine-tunes it, its rounds kept under the home until `forget_rounds`."""
+    return Tuner(base=base, minutes=minutes, keep=Rounds(folder=home / "encoders" / "rounds", artefacts=artefacts), seed=SEED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """Rounds as files, KEY.onnx and KEY.json; whatever is damaged was never there."""
+
+    folder: Path
+    artefacts: Artefacts
+
+    def read(self, key: str) -> Round | None:
+        """What was kept under a key, whole, or nothing."""
+        try:
+            note = msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=_Round)
+            graph = (self.folder / f"{key}.onnx").read_bytes()
+            weights = np.frombuffer(note.weights, dtype="<f4").reshape(-1, note.labels)
+            bias = np.frombuffer(note.bias, dtype="<f4").reshape(note.labels)
+        except (OSError, msgspec.MsgspecError, ValueError):
+            return None
+        return Round(graph=graph, weights=weights, bias=bias) if hashlib.sha256(graph).hexdigest() == note.sha256 else None
+
+    def write(self, key: str, made: Round) -> None:
+        """Keep it."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note = _Round(
+            sha256=hashlib.sha256(made.graph).hexdigest(),
+            labels=len(made.bias),
+            weights=made.weights.astype("<f4").tobytes(),
+            bias=made.bias.astype("<f4").tobytes(),
+        )
+        replace(self.folder / f"{key}.onnx", made.graph)
+        replace(self.folder / f"{key}.json", msgspec.json.encode(note))
+
+    def canary(self, files: Mapping[str, bytes], about: Mapping[str, Any]) -> str:
+        """Keep an encoder in full precision; its digest."""
+        return self.artefacts.write(files, {**about, "precision": "fp32", "tuned": True})
+
+    def forget(self) -> None:
+        """The fit is done: what it would have taken up again is of no use any more."""
+        for path in (*self.folder.glob("*.onnx"), *self.folder.glob("*.json")):
+            with suppress(OSError):
+                path.unlink()

@@ -1,39 +1,45 @@
 """`fit`: samples of one workload to the files of an encoder specialist, with a prediction for each sample that did not see it.
 
 The encoder stays as it is and a head is learnt over its vectors, which come from the graph that will run, in its precision: what the
-quantising moved, the head makes good. Folds follow the groups given. The same samples, groups, base and seed give the same files.
+quantising moved, the head makes good. Or encoder and head are fine-tuned (`encoder_rounds`). The graph is handed out in the smallest
+precision whose drift from full precision is within what is allowed, measured on texts that were not learnt from. Folds follow the groups
+given. The same samples, groups, base and seed give the same files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from modicum.backends.embed import Embedder, Embedding, Floats
+from modicum.backends.embed import GRAPH_FILE, Embedder, Embedding, Floats
 from modicum.backends.encoder import CENTRE_UNIT, HEAD_FILE, EncoderSpecialist, Head, scope, text_of
 from modicum.backends.specialist import SPECIALIST_FILE, decide
 from modicum.errors import MissingExtraError, NotEnoughDataError
+from modicum.train import encoder_tune, precision
 from modicum.train.calibrate import temperature
 from modicum.train.counts import Ints
+from modicum.train.drift import Compared, Drift, Tolerance, compare
+from modicum.train.encoder_rounds import Round, Tuner
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
 from modicum.train.linear import Trained, enough, labels_of
-from modicum.types import Sample, but
+from modicum.train.precision import PRECISIONS, Precision
+from modicum.train.scope import centres_of, floor_of
+from modicum.types import Prediction, Sample, but
 
 FOLDS = 5
 C = 10.0
 """Of the head's logistic regression over unit vectors: the best of 3, 10, 30 and 100 in cross-validation on BANKING77's training split; on
 that of CLINC150 10 and 30 tie."""
-CENTRES = 7
-"""A label; one for every five texts of it at most."""
-CENTRE_BYTES = 300_000
-SCOPE_LOSS = 0.01
-"""The share of all samples whose right answer may be lost to the scope's floor."""
+COMPARED = 1_000
+"""Texts, spread evenly, on which a precision is compared with the full one."""
+WEIGHED = 32
+"""Texts that tell which operators bear int8 worst."""
 
 Progress = Callable[[float], None]
 
@@ -45,15 +51,54 @@ class Vectors:
     files: dict[str, bytes]
     embedding: Embedding
     about: dict[str, Any]
+    full: bytes | None = None
+    """Its graph in full precision; None: what `files` holds is taken as it is."""
+    canary: str = ""
+    """Digest of the artefact that keeps the full precision."""
+    tolerance: Tolerance = Tolerance()
+    known: dict[str, Floats] = field(default_factory=dict, compare=False, repr=False)
+    """What was read already."""
 
     def of(self, texts: Sequence[str], progress: Progress = lambda share: None) -> Floats:
         """Vectors of the texts, shape (texts, width); equal texts are read once."""
-        embedder = Embedder(in_memory(self.files), self.embedding)
-        known: dict[str, Floats] = {}
-        for number, text in enumerate(dict.fromkeys(texts)):
-            known[text] = embedder.embed(text)
-            progress((number + 1) / len(texts))
-        return np.stack([known[text] for text in texts]) if texts else np.empty((0, self.embedding.width), np.float32)
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if new:
+            embedder = Embedder(in_memory(self.files), self.embedding)
+            for number, text in enumerate(new):
+                self.known[text] = embedder.embed(text)
+                progress((number + 1) / len(new))
+        return np.stack([self.known[text] for text in texts]) if texts else np.empty((0, self.embedding.width), np.float32)
+
+    def with_graph(self, graph: bytes) -> Vectors:
+        """The same with another graph in it."""
+        return replace(self, files=self.files | {GRAPH_FILE: graph}, known={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What the specialists of all folds say of the samples that they did not see, in one precision."""
+
+    told: tuple[Prediction, ...]
+    logits: npt.NDArray[np.float64]
+    sharpness: float
+    floor: float
+    right: np.ndarray
+    drift: Drift | None
+
+
+class _Lesson:
+    """The samples, as every part of a fit reads them."""
+
+    def __init__(self, samples: Sequence[Sample], groups: Sequence[int], used_slots: Sequence[str], labels: list[str], seed: int) -> None:
+        number = {label: place for place, label in enumerate(labels)}
+        self.samples, self.groups, self.labels, self.seed = samples, groups, labels, seed
+        self.texts = [text_of(sample.slots, used_slots) for sample in samples]
+        self.truth: Ints = np.array([number.get(sample.value or "", -1) for sample in samples], dtype=np.int64)
+        self.known = np.flatnonzero(self.truth >= 0)
+
+    def head(self, vectors: Floats, rows: Ints) -> tuple[Floats, Floats]:
+        """A head over these vectors of all samples, learnt from some."""
+        return _head(vectors[rows], self.truth[rows], len(self.labels))
 
 
 def fit(
@@ -64,12 +109,13 @@ def fit(
     vectors: Vectors,
     max_size_bytes: int,
     seed: int,
+    tuner: Tuner | None = None,
     progress: Progress = lambda share: None,
 ) -> Trained:
-    """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i.
+    """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i. With a `tuner` the encoder learns too.
 
-    Raises NotEnoughDataError where too few answers repeat or the encoder does not fit `max_size_bytes`, MissingExtraError without
-    scikit-learn or onnxruntime.
+    Raises NotEnoughDataError where too few answers repeat, the encoder does not fit `max_size_bytes` or fine-tuning would take longer than
+    it may, MissingExtraError without scikit-learn or onnxruntime.
     """
     if len(groups) != len(samples):
         raise ValueError(f"{len(samples)} samples, but {len(groups)} groups")
@@ -77,60 +123,67 @@ def fit(
     enough(frequency, labels, len(set(groups)))
     if len(labels) < 2:
         raise NotEnoughDataError("all answers are one", hint="nothing larger than the smallest specialist is needed")
-    number = {label: place for place, label in enumerate(labels)}
-    truth = np.array([number.get(sample.value or "", -1) for sample in samples], dtype=np.int64)
-    known = np.flatnonzero(truth >= 0)
-    found = vectors.of([text_of(sample.slots, used_slots) for sample in samples], lambda share: progress(0.7 * share))
+    lesson = _Lesson(samples, groups, used_slots, labels, seed)
+    folds = assign(groups, FOLDS if tuner is None else tuner.folds(lesson.texts), seed)
+    made: list[Round] = []
+    if tuner is not None:
+        made = _rounds(lesson, folds, vectors, tuner, lambda share: progress(0.7 * share))
+        canary = tuner.keep.canary(vectors.files | {GRAPH_FILE: made[-1].graph}, vectors.about)
+        vectors = replace(vectors.with_graph(made[-1].graph), full=made[-1].graph, canary=canary)
+    grades: Sequence[Precision] = PRECISIONS if vectors.full is not None else PRECISIONS[:1]
+    leave: list[str] = []
+    for grade in grades:
+        if grade == "mixed":
+            leave = _sensitive(vectors, lesson.texts)
+        graded = _graded(vectors, grade, leave, fresh=bool(made))
+        heard = _hear(lesson, folds, graded, made, grade, leave, lambda share: progress(0.7 + 0.25 * share))
+        if heard.drift is None or not heard.drift.beyond:
+            break
 
-    folds = assign(groups, FOLDS, seed)
-    logits = np.zeros((len(samples), len(labels)), np.float64)
-    centres: list[Floats] = []
-    for fold in range(FOLDS):
-        rows = known[folds[known] != fold]
-        weights, bias = _head(found[rows], truth[rows], len(labels))
-        centres.append(_centres(found[rows], truth[rows], seed))
-        own = np.flatnonzero(folds == fold)
-        logits[own] = found[own] @ weights + bias
-        progress(0.7 + 0.25 * (fold + 1) / FOLDS)
-    sharpness = temperature(logits[known], truth[known])
-    told = [decide(row, sharpness, labels) for row in logits]
-    scopes = np.array([scope(one, found[row], centres[folds[row]]) for row, one in enumerate(told)])
-    right = np.array([one.value == sample.value for one, sample in zip(told, samples, strict=True)])
-    floor = _floor(scopes, right)
-    out_of_fold = tuple(one if scopes[row] >= floor else but(one, confidence=0.0) for row, one in enumerate(told))
-
-    weights, bias = _head(found[known], truth[known], len(labels))
+    found = graded.of(lesson.texts)
+    weights, bias = (made[-1].weights, made[-1].bias) if made else lesson.head(found, lesson.known)
     head = Head(
         labels=tuple(labels),
         weights=weights,
         bias=bias,
-        centres=_centres(found[known], truth[known], seed),
-        temperature=sharpness,
-        scope_floor=floor,
+        centres=centres_of(found[lesson.known], lesson.truth[lesson.known], seed),
+        temperature=heard.sharpness,
+        scope_floor=heard.floor,
     )
-    files = export(head, used_slots, vectors)
+    files = export(head, used_slots, graded)
     size = sum(map(len, files.values()))
     if size > max_size_bytes:
-        raise NotEnoughDataError(f"the encoder has {size} bytes, and {max_size_bytes} are allowed", hint="raise [fit] max_size_bytes")
+        drifted = "" if grade == "int8" else f" in {grade}, for int8 drifts too far"
+        raise NotEnoughDataError(
+            f"the encoder has {size} bytes{drifted}, and {max_size_bytes} are allowed", hint="raise [fit] max_encoder_bytes"
+        )
     about = vectors.about | {
         "trainer": "encoder",
+        "tuned": bool(made),
+        "precision": grade,
         "samples": len(samples),
         "unreadable": len(samples) - frequency.total(),
         "labels": len(labels),
         "labels_left_out": len(frequency) - len(labels),
         "seed": seed,
-        "trained_on": len(known),
+        "trained_on": len(lesson.known),
         "c": C,
-        "folds": FOLDS,
-        "temperature": sharpness,
-        "scope_floor": floor,
+        "folds": int(folds.max()) + 1,
+        "temperature": heard.sharpness,
+        "scope_floor": heard.floor,
         "used_slots": list(used_slots),
-        "out_of_fold_agreement": round(float(right.mean()), 4),
+        "out_of_fold_agreement": round(float(heard.right.mean()), 4),
         "size_bytes": size,
     }
+    if vectors.canary:
+        about["canary"] = vectors.canary
+    if leave and grade == "mixed":
+        about["left_in_float32"] = leave
+    if heard.drift is not None:
+        about |= heard.drift.said()
     progress(1.0)
-    scores = (logits * sharpness).astype(np.float32)
-    return Trained(files=files, about=about, used_slots=tuple(used_slots), out_of_fold=out_of_fold, labels=tuple(labels), scores=scores)
+    scores = (heard.logits * heard.sharpness).astype(np.float32)
+    return Trained(files=files, about=about, used_slots=tuple(used_slots), out_of_fold=heard.told, labels=tuple(labels), scores=scores)
 
 
 def export(head: Head, used_slots: Sequence[str], vectors: Vectors) -> dict[str, bytes]:
@@ -153,6 +206,88 @@ def export(head: Head, used_slots: Sequence[str], vectors: Vectors) -> dict[str,
     return vectors.files | {SPECIALIST_FILE: msgspec.json.encode(body), HEAD_FILE: save(tensors)}
 
 
+def _rounds(lesson: _Lesson, folds: Ints, vectors: Vectors, tuner: Tuner, progress: Progress) -> list[Round]:
+    """An encoder for each fold that did not see it, and last the one that saw all."""
+    start = vectors.of(lesson.texts, lambda share: progress(0.05 * share))
+    count = int(folds.max()) + 1
+    # All first, for it takes longest and is what is wanted; its place in the list is the last.
+    order = [count, *range(count)]
+    made: dict[int, Round] = {}
+    epochs = encoder_tune.epochs(len(lesson.known))
+    for number, fold in enumerate(order):
+        rows = lesson.known[folds[lesson.known] != fold]
+        weights, bias = lesson.head(start, rows)
+
+        def tell(share: float, number: int = number) -> None:
+            progress(0.05 + 0.95 * (number + share) / len(order))
+
+        texts = [lesson.texts[row] for row in rows]
+        made[fold] = tuner.learn(texts, lesson.truth[rows], epochs=epochs, weights=weights, bias=bias, progress=tell)
+    return [made[fold] for fold in sorted(made)]
+
+
+def _graded(vectors: Vectors, grade: Precision, leave: Sequence[str], *, fresh: bool) -> Vectors:
+    """The encoder in a precision; in int8 it is there already, but for one that was just made."""
+    if vectors.full is None or (grade == "int8" and not fresh):
+        return vectors
+    return vectors.with_graph(precision.lower(vectors.full, grade, leave=leave))
+
+
+def _hear(
+    lesson: _Lesson, folds: Ints, graded: Vectors, made: Sequence[Round], grade: Precision, leave: Sequence[str], progress: Progress
+) -> _Heard:
+    """Each fold's specialist in one precision, and in full precision on some of the texts."""
+    count, size = int(folds.max()) + 1, len(lesson.samples)
+    logits = np.zeros((size, len(lesson.labels)), np.float64)
+    scopes, centres, vectors_of = np.zeros(size), [], np.zeros((size, graded.embedding.width), np.float32)
+    exact: dict[int, str] = {}
+    picked = np.zeros(size, bool)
+    picked[np.linspace(0, size - 1, min(size, COMPARED)).astype(np.int64)] = graded.full is not None
+    whole = graded.with_graph(graded.full) if graded.full is not None else graded
+    for fold in range(count):
+        rows, own = lesson.known[folds[lesson.known] != fold], np.flatnonzero(folds == fold)
+        both = [row for row in own.tolist() if picked[row]]
+        if made:
+            ours, whole = graded.with_graph(precision.lower(made[fold].graph, grade, leave=leave)), graded.with_graph(made[fold].graph)
+            weights, bias = made[fold].weights, made[fold].bias
+        else:
+            ours = graded
+        found = ours.of(lesson.texts, lambda share, fold=fold: progress((fold + share) / count))  # type: ignore[misc]
+        if not made:
+            weights, bias = lesson.head(found, rows)
+        centres.append(centres_of(found[rows], lesson.truth[rows], lesson.seed))
+        vectors_of[own] = found[own]
+        logits[own] = found[own] @ weights + bias
+        if both:
+            said = (whole.of([lesson.texts[row] for row in both]) @ weights + bias).argmax(axis=1)
+            exact |= {row: lesson.labels[label] for row, label in zip(both, said.tolist(), strict=True)}
+        progress((fold + 1) / count)
+    sharpness = temperature(logits[lesson.known], lesson.truth[lesson.known])
+    told = [decide(row, sharpness, lesson.labels) for row in logits]
+    scopes = np.array([scope(one, vectors_of[row], centres[folds[row]]) for row, one in enumerate(told)])
+    right = np.array([one.value == sample.value for one, sample in zip(told, lesson.samples, strict=True)])
+    floor = floor_of(scopes, right)
+    compared = [
+        Compared(sample=lesson.samples[row], text=lesson.texts[row], full=full, small=told[row].value)
+        for row, full in sorted(exact.items())
+    ]
+    return _Heard(
+        told=tuple(one if scopes[row] >= floor else but(one, confidence=0.0) for row, one in enumerate(told)),
+        logits=logits,
+        sharpness=sharpness,
+        floor=floor,
+        right=right,
+        drift=compare(compared, graded.tolerance) if compared else None,
+    )
+
+
+def _sensitive(vectors: Vectors, texts: Sequence[str]) -> list[str]:
+    assert vectors.full is not None
+    distinct = list(dict.fromkeys(texts))
+    some = distinct[:: max(1, len(distinct) // WEIGHED)][:WEIGHED]
+    return precision.sensitive(vectors.full, lambda graph: vectors.with_graph(graph).of(some))
+
+
 def _head(found: Floats, truth: Ints, labels: int) -> tuple[Floats, Floats]:
     """Weights (width, labels) and bias (labels,) of a logistic regression; a label that this part lacks is never said."""
     try:
@@ -168,27 +303,3 @@ def _head(found: Floats, truth: Ints, labels: int) -> tuple[Floats, Floats]:
     bias = np.full(labels, -1e4, np.float32)
     weights[:, present], bias[present] = columns, offsets
     return weights, bias
-
-
-def _centres(found: Floats, truth: Ints, seed: int) -> Floats:
-    """A few centres of each label's vectors, of length 1: (centres, width)."""
-    from sklearn.cluster import KMeans
-
-    present = np.unique(truth)
-    most = max(1, min(CENTRES, CENTRE_BYTES // (found.shape[1] * len(present))))
-    rows = []
-    for label in present.tolist():
-        own = found[truth == label]
-        count = max(1, min(most, len(np.unique(own, axis=0)) // 5))
-        rows.append(KMeans(count, n_init=1, random_state=seed).fit(own).cluster_centers_ if count > 1 else own.mean(axis=0, keepdims=True))
-    centres = np.concatenate(rows).astype(np.float32)
-    lengths = np.linalg.norm(centres, axis=1, keepdims=True)
-    unit: Floats = centres / np.maximum(lengths, np.float32(1e-9))
-    return np.rint(unit * CENTRE_UNIT).astype(np.float32) / np.float32(CENTRE_UNIT)
-
-
-def _floor(scopes: np.ndarray, right: np.ndarray) -> float:
-    """The highest floor that takes the answer from no more than SCOPE_LOSS of all samples that were right."""
-    lost = int(SCOPE_LOSS * len(scopes))
-    own = np.sort(scopes[right])
-    return round(float(own[lost]), 6) if len(own) > lost else 0.0

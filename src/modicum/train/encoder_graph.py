@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
-import tempfile
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from typing import Any, Literal
 
 from modicum.backends.embed import GRAPH_FILE, TOKENIZER_FILE, Embedding
 from modicum.errors import InputError, MissingExtraError
+from modicum.train.precision import Precision, lower
 
-Precision = Literal["fp32", "int8"]
 OPSET = 17
 WEIGHTS = "model.safetensors"
+MAX_HEADER_BYTES = 16 * 1024 * 1024
 MAX_TOKENS = 256
 """Of longer texts the head and the tail are read, unless more is asked for: cost grows with the square."""
 
@@ -36,6 +36,8 @@ class Base:
     revision: str
     """Commit on the hub; empty for a folder."""
     weights_sha256: str
+    parameters: int
+    """Without its largest table, which is that of its words: what the work of reading a token follows from."""
     width: int
     pooling: Literal["mean", "cls"]
     max_tokens: int
@@ -74,6 +76,7 @@ def find(folder: Path, *, name: str = "", revision: str = "", max_tokens: int = 
         name=name or folder.name,
         revision=revision,
         weights_sha256=found,
+        parameters=_parameters(weights),
         width=width,
         pooling="cls" if pooled.get("pooling_mode_cls_token") is True else "mean",
         max_tokens=min(max_tokens, positions - 2),
@@ -106,7 +109,7 @@ def load(base: Base) -> Any:
 def export(model: Any, base: Base, precision: Precision = "int8") -> dict[str, bytes]:
     """The files of an `Embedder`: the graph of `model`, as `load` gives it, and the tokenizer of its folder."""
     graph = _graph(model)
-    return {GRAPH_FILE: graph if precision == "fp32" else _int8(graph), TOKENIZER_FILE: (base.folder / TOKENIZER_FILE).read_bytes()}
+    return {GRAPH_FILE: lower(graph, precision), TOKENIZER_FILE: (base.folder / TOKENIZER_FILE).read_bytes()}
 
 
 def _graph(model: Any) -> bytes:
@@ -144,22 +147,16 @@ def _graph(model: Any) -> bytes:
     return written.getvalue()
 
 
-def _int8(graph: bytes) -> bytes:
-    """Weights in int8 with one scale a column, activations as they come. One scale a matrix costs four times the drift at the same size."""
-    try:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-    except ImportError:
-        raise MissingExtraError.of("encoder-train", "quantising an encoder") from None
-    with tempfile.TemporaryDirectory(prefix="modicum-") as folder:
-        before, after = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
-        before.write_bytes(graph)
-        level = logging.root.manager.disable
-        logging.disable(logging.WARNING)  # it advises a step that changes nothing for these graphs
+def _parameters(weights: Path) -> int:
+    """From the header of a safetensors file: 8 bytes of its length, and JSON. Raises InputError where it is none."""
+    with weights.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
         try:
-            quantize_dynamic(before, after, per_channel=True, weight_type=QuantType.QInt8)
-        finally:
-            logging.disable(level)
-        return after.read_bytes()
+            header: dict[str, Any] = json.loads(opened.read(min(length, MAX_HEADER_BYTES)))
+            sizes: list[int] = [math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"]
+        except (ValueError, AttributeError, KeyError, TypeError):
+            raise InputError(f"{weights} is no safetensors file") from None
+    return sum(sizes) - max(sizes, default=0)
 
 
 def _json(file: Path) -> dict[str, Any]:
