@@ -88,17 +88,17 @@ def test_a_larger_one_is_tried_only_where_that_may_pay() -> None:
         )
         return [one.tier.name for one in found]
 
-    assert tried(0.95, "100") == ["linear"]
-    assert tried(0.50, "100") == ["linear", "encoder", "chain"]
+    assert tried(0.95, "100") == ["linear", "neighbours"]
+    assert tried(0.50, "100") == ["linear", "encoder", "chain", "neighbours"]
 
 
 def test_limits_are_said() -> None:
     some = samples(120)
     wanted = Wanted(max_latency_ms=1e-9)
     options = {"groups": list(range(len(some))), "choice": None, "vectors": None, "seed": 1, "progress": lambda share: None}
-    (slow,) = tiers.train(some, wanted=wanted, plan=lambda trained: plan(0.9), **options)  # type: ignore[arg-type]
+    (slow, _) = tiers.train(some, wanted=wanted, plan=lambda trained: plan(0.9), **options)  # type: ignore[arg-type]
     assert "at most 1e-09" in slow.tier.why
-    (poor,) = tiers.train(some, wanted=Wanted(min_quality=1.0), plan=lambda trained: plan(0.9), **options)  # type: ignore[arg-type]
+    (poor, _) = tiers.train(some, wanted=Wanted(min_quality=1.0), plan=lambda trained: plan(0.9), **options)  # type: ignore[arg-type]
     assert poor.tier.why.startswith("agrees on") or poor.tier.agreement == 1.0
 
 
@@ -131,10 +131,14 @@ def test_an_encoder_goes_from_log_to_proposed_route(tmp_path: Path, encoder_fold
     (workload,) = Control(config.home).workloads()
     limited = dataclasses.replace(fit, worth_usd_month=0.0)
     verdict = Night(config, Wish(fit=limited, actor="tester")).fit(workload)
-    assert [tier.name for tier in verdict.tiers] == ["linear", "encoder", "chain"] and sum(tier.chosen for tier in verdict.tiers) == 1
+    assert {tier.name for tier in verdict.tiers} == {"linear", "encoder", "chain", "neighbours"} and sum(
+        tier.chosen for tier in verdict.tiers
+    ) == 1
     assert verdict.verdict == "certified" and verdict.route is not None
     artefact = Artefacts(config.home / "artefacts").read(verdict.route.artefact_digest)
-    wanted = {"linear": object, "encoder": Encoder, "chain": Chain}[next(tier.name for tier in verdict.tiers if tier.chosen)]
+    wanted = {"linear": object, "encoder": Encoder, "chain": Chain, "neighbours": object}[
+        next(tier.name for tier in verdict.tiers if tier.chosen)
+    ]
     assert isinstance(load(artefact), wanted)
     again = Night(config, Wish(fit=limited, actor="tester")).fit(workload)
     assert again == verdict

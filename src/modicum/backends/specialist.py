@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -21,6 +22,8 @@ SPECIALIST_FILE = "specialist.json"
 MAX_LABELS = 10_000
 
 KINDS = {
+    "repeats": ("modicum.backends.repeats", "Repeats"),
+    "neighbours": ("modicum.backends.neighbours", "Neighbours"),
     "linear": ("modicum.backends.linear", "Linear"),
     "encoder": ("modicum.backends.encoder", "Encoder"),
     "chain": ("modicum.backends.chain", "Chain"),
@@ -53,6 +56,20 @@ class Specialist(Protocol):
     def predict_many(self, requests: Sequence[Sequence[tuple[str, str]]]) -> list[Prediction]:
         """`predict` of each, to the last bit."""
         ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A specialist whose answers depend on when it is asked."""
+
+    def predict_at(self, slots: Sequence[tuple[str, str]], at: datetime) -> Prediction:
+        """What it would have answered at a time, from nothing newer."""
+        ...
+
+
+def predict_at(specialist: Specialist, slots: Sequence[tuple[str, str]], at: datetime) -> Prediction:
+    """The answer to a recorded request, as it would have been given then."""
+    return specialist.predict_at(slots, at) if isinstance(specialist, Timed) else specialist.predict(slots)
 
 
 class _Kind(msgspec.Struct, frozen=True):

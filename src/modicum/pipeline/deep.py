@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modicum.artefact import Artefacts
 from modicum.backends.priced import priced
-from modicum.backends.specialist import load
+from modicum.backends.specialist import load, predict_at
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.evaluate.evidence import row_key, rows_of
@@ -54,6 +54,6 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
         row = rows.get(row_key(key, sample.call_id))
         if row is not None:
             found += 1
-            (known,), (told,) = outlined(workload.contract, [sample], [specialist.predict(sample.slots)])
+            (known,), (told,) = outlined(workload.contract, [sample], [predict_at(specialist, sample.slots, sample.at)])
             different += (told.value, told.confidence, known.value) != (row.said, row.score, row.told)
     return Replayed(rows=len(rows), found=found, different=different)

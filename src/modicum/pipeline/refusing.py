@@ -10,6 +10,7 @@ from pathlib import Path
 from modicum.evaluate.refuse import Refusal
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.prepare import CERTIFY_SHARE
+from modicum.pipeline.recall import cacheable
 from modicum.stats.binomial import fewest_draws
 from modicum.types import Attempt, Sample, Verdict, Workload
 from modicum.workload import classifiable, extractable
@@ -28,10 +29,17 @@ def unfit(workload: Workload) -> Verdict | None:
         return refuse(workload, "ignored", "it is ignored, as somebody decided (`modicum workloads ignore --undo` takes that back)")
     if not workload.in_words:
         return refuse(workload, "numbers_of_a_model", "a model made for it answers it already, in vectors or ranks that no other one gives")
-    if (code := classifiable(workload.contract)) and not extractable(workload.contract):
-        return refuse(workload, code, WHY.get(code, code))
+    if (verdict := unlearnable(workload)) and not cacheable(workload.contract):
+        return verdict
     if not workload.routable:
         return refuse(workload, "thin_template", "its prompt has too little fixed text to recognise a request safely")
+    return None
+
+
+def unlearnable(workload: Workload) -> Verdict | None:
+    """The refusal of a workload whose answers nothing here learns to give; a cache may still repeat them."""
+    if (code := classifiable(workload.contract)) and not extractable(workload.contract):
+        return refuse(workload, code, WHY.get(code, code))
     return None
 
 

@@ -15,7 +15,7 @@ from modicum.backends.specialist import load
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.tune import Plan
 from modicum.pipeline import open_answers
-from modicum.train import chain, encoder, linear
+from modicum.train import chain, encoder, linear, neighbours
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
 from modicum.train.linear import Trained
@@ -68,7 +68,7 @@ def train(
     seed: int,
     progress: Progress,
 ) -> list[Candidate]:
-    """The candidates, smallest first. Stops where what is left to gain would not pay for a larger one.
+    """The candidates, the linear one first. Stops where what is left to gain would not pay for a larger one.
 
     `plan`: what the rule over a candidate would be. `vectors` opens the encoder, where one is named. Raises NotEnoughDataError.
     """
@@ -81,12 +81,12 @@ def train(
         seed=seed,
         progress=lambda share: progress(share if vectors is None else 0.3 * share),
     )
-    found.append(_candidate("linear", first, plan(first), samples, wanted))
+    found.append(candidate("linear", first, plan(first), samples, wanted))
     if vectors is None or not _may_pay(found[0], wanted):
-        return found
+        return found + _nearest(first, samples, groups, None, wanted, plan)
     for name, trained in _larger(first, samples, groups, vectors, wanted, seed, lambda share: progress(0.3 + 0.7 * share)):
-        found.append(_candidate(name, trained, plan(trained), samples, wanted))
-    return found
+        found.append(candidate(name, trained, plan(trained), samples, wanted))
+    return found + _nearest(first, samples, groups, vectors(), wanted, plan)
 
 
 def train_open(
@@ -101,7 +101,30 @@ def train_open(
 ) -> list[Candidate]:
     """The one candidate for answers that are from no list. Raises NotEnoughDataError."""
     name, trained = open_answers.fit(samples, contract, groups=groups, max_size_bytes=wanted.max_size_bytes, seed=seed, progress=progress)
-    return [_candidate(name, trained, plan(trained), samples, wanted)]
+    return [candidate(name, trained, plan(trained), samples, wanted)]
+
+
+def _nearest(
+    first: Trained,
+    samples: Sequence[Sample],
+    groups: Sequence[int],
+    vectors: Vectors | None,
+    wanted: Wanted,
+    plan: Callable[[Trained], Plan | None],
+) -> list[Candidate]:
+    """The nearest-neighbour cache with the guard that would answer most, the strictest of equals; none where it does not fit."""
+    limit = wanted.max_size_bytes if vectors is None else wanted.max_encoder_bytes
+    try:
+        tried = list(
+            neighbours.fit(samples, groups=groups, used_slots=first.used_slots, vectors=vectors, max_size_bytes=limit)
+            if len(first.labels) > 1
+            else ()
+        )
+    except NotEnoughDataError:
+        return []
+    planned = [(plan(trained), trained) for trained in tried]
+    best = max(planned, key=lambda pair: pair[0].expected_coverage if pair[0] else 0.0, default=None)
+    return [] if best is None else [candidate("neighbours", best[1], best[0], samples, wanted)]
 
 
 def _larger(
@@ -140,6 +163,7 @@ def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
         return max(fit, key=_gain)
     if wanted.objective == "fastest":
         return min(fit, key=lambda one: one.tier.cpu_ms)
+    fit.sort(key=lambda one: one.tier.size_bytes)
     best = fit[0]
     for one in fit[1:]:
         if _is_worth(one, best, wanted):
@@ -148,11 +172,12 @@ def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
 
 
 def told(found: Sequence[Candidate], chosen: Candidate) -> tuple[Tier, ...]:
-    """What stands in the table that `fit` prints."""
-    return tuple(replace(one.tier, chosen=one is chosen) for one in found)
+    """What stands in the table that `fit` prints, smallest first."""
+    return tuple(replace(one.tier, chosen=one is chosen) for one in sorted(found, key=lambda one: one.tier.size_bytes))
 
 
-def _candidate(name: TierName, trained: Trained, plan: Plan | None, samples: Sequence[Sample], wanted: Wanted) -> Candidate:
+def candidate(name: TierName, trained: Trained, plan: Plan | None, samples: Sequence[Sample], wanted: Wanted) -> Candidate:
+    """A trained candidate, measured: `samples` are those that `trained.out_of_fold` speaks of, `plan` the rule that it would get."""
     ms = _cpu_ms(trained, samples)
     coverage = plan.expected_coverage if plan is not None else 0.0
     right = sum(one.value == sample.value for one, sample in zip(trained.out_of_fold, samples, strict=True)) / max(1, len(samples))
