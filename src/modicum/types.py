@@ -226,6 +226,8 @@ class Key:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
     """The static text of one segment: literals in order with gaps (slots) between them."""
+
+
 FeedbackSource = Literal["person", "model", "system"]
 
 
@@ -255,8 +257,6 @@ class Feedback:
     source: FeedbackSource = "person"
     """A person; a model that judges; a system that learnt what was right."""
     key_id: str | None = None
-
-
 
     literals: tuple[str, ...] = ()
     anchored_start: bool = False
@@ -626,7 +626,7 @@ class Route:
     changed_by: str
 
 
-TierName = Literal["linear", "encoder", "chain", "extractor", "caller"]
+TierName = Literal["repeats", "neighbours", "linear", "encoder", "chain", "extractor", "caller"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from modicum.backends.specialist import predict_at
 from modicum.evaluate import certify, evidence, refuse
 from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
 from modicum.evaluate.labels import excess_losses, label_requests
@@ -90,7 +91,7 @@ class Looking:
 
     def _open(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Window:
         held_out: Sequence[Sample] = [samples[i] for i in ready.parts.certify]
-        predictions: Sequence[Prediction] = [ready.specialist.predict(s.slots) for s in held_out]
+        predictions: Sequence[Prediction] = [predict_at(ready.specialist, s.slots, s.at) for s in held_out]
         held_out, predictions = outlined(workload.contract, held_out, predictions)
         now = datetime.now(UTC)
         times = [s.at for s in samples]

@@ -21,14 +21,16 @@ from modicum.pipeline.encoders import open_encoder
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED, Prepared, prepare
-from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit
+from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit, unlearnable
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.viewed import Views
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
+from modicum.store.key import evidence_key
 from modicum.train.encoder import Vectors
 from modicum.train.encoder_graph import find
+from modicum.train.repeats import secret_of
 from modicum.types import Attempt, PromiseKind, Sample, Verdict, Workload
 from modicum.workload import Recogniser
 
@@ -87,7 +89,7 @@ class Night:
     """The stores and the wish that all workloads of one `fit` share."""
 
     def __init__(self, config: Config, wish: Wish) -> None:
-        self.wish = wish
+        self.wish, self.home = wish, config.home
         self.control, self.calls = Control(config.home), Calls(config.home)
         self.artefacts = Artefacts(config.home / "artefacts")
         self.recognisers: dict[str, Recogniser] = {}
@@ -163,9 +165,10 @@ class Night:
                 opened_until=situation.opened_until,
                 progress=progress,
                 vectors=self.encoder,
+                secret=secret_of(evidence_key(self.home), workload.scope, workload.workload_id),
             )
         except NotEnoughDataError as error:
-            return refuse_for_lack(workload, error.message, terms, situation.samples, situation.opened_until)
+            return unlearnable(workload) or refuse_for_lack(workload, error.message, terms, situation.samples, situation.opened_until)
         if not situation.interrupted and (ready.plan is None or not is_worth_a_look(ready.plan)):
             return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)

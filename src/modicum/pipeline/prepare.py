@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist, load
+from modicum.errors import NotEnoughDataError
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.saving import PRICED
@@ -19,12 +20,14 @@ from modicum.evaluate.tune import Plan, Terms, plan_thresholds
 from modicum.pipeline import open_answers, tiers
 from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.provenance import describe
-from modicum.pipeline.tiers import Wanted
+from modicum.pipeline.recall import recall
+from modicum.pipeline.tiers import Candidate, Wanted
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
 from modicum.train.encoder import Vectors
 from modicum.train.linear import Trained
 from modicum.types import DAYS_A_MONTH, Rule, Sample, Tier, Workload
+from modicum.workload import classifiable, extractable
 from modicum.workload.parts import outline
 
 CERTIFY_SHARE = 0.35
@@ -54,11 +57,72 @@ def prepare(
     opened_until: datetime | None,
     progress: Callable[[float], None],
     vectors: Callable[[], Vectors] | None = None,
+    secret: bytes = bytes(32),
 ) -> Prepared:
-    """Train on what is older than the cut, plan on its out-of-fold predictions, and choose one candidate. `vectors` opens the encoder,
-    where one is to be tried. Raises NotEnoughDataError.
+    """The candidates, learnt from what is older than the cut and planned on what they say of it, and the one that is chosen. `vectors`
+    opens the encoder, where one is to be tried; `secret` is what a cache hashes requests with. Raises NotEnoughDataError.
     """
     cut = find_cut(samples, certify_share=CERTIFY_SHARE, not_before=opened_until)
+    wanted = _wanted(workload, samples, wish)
+    cache = recall(
+        workload,
+        samples,
+        cut=cut,
+        terms=terms,
+        protected=wish.protected_among,
+        min_label_groups=wish.fit.min_label_groups,
+        wanted=wanted,
+        secret=secret,
+        seed=SEED,
+    )
+    try:
+        learned = _learn(workload, samples, wish, terms, wanted, cut, opened_until, progress, vectors)
+    except NotEnoughDataError:
+        if cache is None or cache.candidate.tier.why:
+            raise
+        learned = None
+    candidates = ([cache.candidate] if cache else []) + (learned.candidates if learned else [])
+    # Where nothing would pass, the refusal speaks of what learns: more calls help that one.
+    chosen = tiers.choose([one for one in candidates if learned is None or not (cache and one is cache.candidate and one.tier.why)], wanted)
+    if cache is not None and (learned is None or chosen is cache.candidate):
+        groups, parts, learnt = cache.groups, cache.parts, list(samples)
+    else:
+        assert learned is not None
+        groups, parts = learned.groups, learned.parts
+        learnt = [samples[i] for i in parts.train]
+    # What is tested is what will run: the exported artefact, read back.
+    about = describe(workload, learnt, chosen.trained.about)
+    digest = artefacts.write(chosen.trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
+    specialist = load(artefacts.read(digest))
+    times = [s.at for s in samples if opened_until is None or s.at > opened_until]
+    supply = Supply(groups=len(parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
+    told = tiers.told(candidates, chosen)
+    return Prepared(groups=groups, parts=parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learned:
+    """The candidates that learn, with what they are to be tested on."""
+
+    candidates: list[Candidate]
+    groups: Groups
+    parts: Split
+
+
+def _learn(
+    workload: Workload,
+    samples: tuple[Sample, ...],
+    wish: Wish,
+    terms: Terms,
+    wanted: Wanted,
+    cut: datetime,
+    opened_until: datetime | None,
+    progress: Callable[[float], None],
+    vectors: Callable[[], Vectors] | None,
+) -> _Learned:
+    """Train on what is older than the cut and shares nothing with what is newer. Raises NotEnoughDataError."""
+    if classifiable(workload.contract) and not extractable(workload.contract):
+        raise NotEnoughDataError("no specialist here learns to give such answers")
     old = [s for s in samples if s.at < cut]
     contract, open_ = workload.contract, is_open(workload.contract)
     alike = group_samples(old).of
@@ -81,7 +145,6 @@ def prepare(
         table = tabulate(*outlined(contract, drawn, [said[i] for i in parts.tune]), rule)
         return plan_thresholds(table, rule, terms, groups=len(parts.certify))
 
-    wanted = _wanted(workload, samples, wish)
     groups = [grouped.of[i] for i in parts.train]
 
     def tell(share: float) -> None:
@@ -91,15 +154,7 @@ def prepare(
         candidates = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell)
     else:
         candidates = tiers.train(learnt, groups=groups, choice=choice, vectors=vectors, wanted=wanted, plan=plan, seed=SEED, progress=tell)
-    chosen = tiers.choose(candidates, wanted)
-    # What is tested is what will run: the exported artefact, read back.
-    about = describe(workload, learnt, chosen.trained.about)
-    digest = artefacts.write(chosen.trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
-    specialist = load(artefacts.read(digest))
-    times = [s.at for s in samples if opened_until is None or s.at > opened_until]
-    supply = Supply(groups=len(parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
-    told = tiers.told(candidates, chosen)
-    return Prepared(groups=grouped, parts=parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
+    return _Learned(candidates=candidates, groups=grouped, parts=parts)
 
 
 def _wanted(workload: Workload, samples: Sequence[Sample], wish: Wish) -> Wanted:
