@@ -21,6 +21,7 @@ from modicum.backends.specialist import decide
 from modicum.errors import NotEnoughDataError
 from modicum.train.calibrate import temperature
 from modicum.train.counts import Counts, Ints, count
+from modicum.train.distil import Teacher
 from modicum.train.export import export, export_constant, in_memory, with_temperature
 from modicum.train.folds import assign
 from modicum.train.machine import C, Machine, train
@@ -76,15 +77,21 @@ def fit(
     max_size_bytes: int,
     seed: int,
     choice: Choice | None = None,
+    teacher: Teacher | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i, `choice` what `choose` found.
+
+    With a `teacher` the specialist learns from an encoder as well; it has the same form and size, and its predictions out of fold come from
+    heads that did not see the sample either.
 
     Raises NotEnoughDataError where too few answers can be read or repeat, or the labels do not fit `max_size_bytes`, and
     MissingExtraError where scikit-learn is not installed.
     """
     if len(groups) != len(samples):
         raise ValueError(f"{len(samples)} samples, but {len(groups)} groups")
+    if teacher is not None and len(teacher.vectors) != len(samples):
+        raise ValueError(f"{len(samples)} samples, but {len(teacher.vectors)} vectors")
     tell = progress or (lambda share: None)
     frequency, labels = labels_of(samples)
     enough(frequency, labels, len(set(groups)))
@@ -98,6 +105,8 @@ def fit(
     }
     if len(labels) == 1:
         return _constant(labels[0], frequency, len(samples), about)
+    if teacher is not None:
+        about["taught_by"] = teacher.about
     budget = max_size_bytes - 4_096 - sum(2 * len(label.encode()) + 16 for label in labels)
     if budget < MIN_FEATURES_BYTES:
         raise NotEnoughDataError(
@@ -118,28 +127,24 @@ def fit(
     folds = 5 if chars * len(labels) <= SMALL_WORK else 3
     fold_of, group_of = assign(groups, folds, seed), np.array(groups, dtype=np.int64)
     logits = np.zeros((len(samples), len(labels)), np.float32)
+
+    def learn(places: Ints) -> Machine:
+        """From the samples at these places of `learnt`, and from nothing else."""
+        rows = learnt[places]
+        some = [block.take(places) for block in blocks]
+        taught = teacher.logits(rows, truth[rows], len(labels)) if teacher is not None else None
+        return train(some, truth[rows], len(labels), groups=group_of[rows], budget_bytes=budget, seed=seed, taught=taught)
+
     for fold in range(folds):
         inner = np.flatnonzero(fold_of[learnt] != fold)
-        files = _files(
-            train(
-                [block.take(inner) for block in blocks],
-                truth[learnt[inner]],
-                len(labels),
-                groups=group_of[learnt[inner]],
-                budget_bytes=budget,
-                seed=seed,
-            ),
-            labels,
-            chosen,
-        )
-        specialist = Linear(in_memory(files))
+        specialist = Linear(in_memory(_files(learn(inner), labels, chosen)))
         for row in np.flatnonzero(fold_of == fold).tolist():
             logits[row] = specialist.logits(samples[row].slots) * specialist.unit
         tell(0.2 + 0.6 * (fold + 1) / folds)
     sharpness = temperature(logits[known], truth[known])
     out_of_fold = tuple(decide(row.astype(np.float64), sharpness, labels) for row in logits)
 
-    machine = train(blocks, truth[learnt], len(labels), groups=group_of[learnt], budget_bytes=budget, seed=seed)
+    machine = learn(np.arange(len(learnt)))
     files = with_temperature(_files(machine, labels, chosen), sharpness)
     about |= {
         "trained_on": len(learnt),

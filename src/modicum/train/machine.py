@@ -1,7 +1,8 @@
 """Counted features and labels to weights: a linear support vector machine, one label against the rest.
 
 Squared hinge loss, L2 penalty (Fan et al. 2008, LIBLINEAR, through scikit-learn). On the sets at hand it beat
-multinomial logistic regression in accuracy and in coverage at equal risk, at a fixed C: see `docs/decisions`.
+multinomial logistic regression in accuracy and in coverage at equal risk, at a fixed C: see `docs/decisions`. Where a teacher's logits are
+given, a share of what regresses them is added (`distil`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from modicum.errors import MissingExtraError
 from modicum.train.counts import Counts, Floats, Ints, document_counts, rarity, unit_rows
+from modicum.train.distil import SHARE, regress
 from modicum.train.prune import exported_bytes, prune, repeated, texts_to_rank
 
 C = 0.5
@@ -35,37 +38,64 @@ class Machine:
     """(labels,)."""
 
 
-def train(blocks: Sequence[Counts], labels: Ints, classes: int, *, groups: Ints, budget_bytes: int, seed: int) -> Machine:
-    """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`."""
+def train(
+    blocks: Sequence[Counts],
+    labels: Ints,
+    classes: int,
+    *,
+    groups: Ints,
+    budget_bytes: int,
+    seed: int,
+    taught: npt.NDArray[np.float32] | None = None,
+) -> Machine:
+    """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`.
+
+    `taught`: a teacher's logits of the same texts, (texts, classes).
+    """
     kept = repeated(blocks, groups)
     if exported_bytes(kept, classes) > budget_bytes:
         rows = texts_to_rank(len(labels), seed)
-        kept = prune(kept, _worth([block.take(rows) for block in kept], labels[rows], seed), classes, budget_bytes)
-    rarities = tuple(rarity(document_counts(block), len(labels)) for block in kept)
-    features = sum(len(block.names) for block in kept)
+        some = [block.take(rows) for block in kept]
+        weights, _ = _learn(some, _rarities(some), labels[rows], classes, seed, RANKING_ROUNDS, None if taught is None else taught[rows])
+        kept = prune(kept, np.abs(weights).max(axis=1, initial=0.0), classes, budget_bytes)
+    rarities = _rarities(kept)
+    weights, bias = _learn(kept, rarities, labels, classes, seed, ROUNDS, taught)
+    return Machine(blocks=kept, rarities=rarities, weights=weights, bias=bias)
+
+
+def _rarities(blocks: Sequence[Counts]) -> tuple[Ints, ...]:
+    return tuple(rarity(document_counts(block), len(block.starts) - 1) for block in blocks)
+
+
+def _learn(
+    blocks: Sequence[Counts],
+    rarities: Sequence[Ints],
+    labels: Ints,
+    classes: int,
+    seed: int,
+    rounds: int,
+    taught: npt.NDArray[np.float32] | None,
+) -> tuple[Floats, Floats]:
+    """Weights (features, classes) and bias (classes,); without features or with one label only, that label is always said."""
+    features = sum(len(block.names) for block in blocks)
     weights, bias = np.zeros((features, classes)), np.full(classes, -1.0)
     present = np.unique(labels)
     if len(present) == 1 or not features:
         bias[np.bincount(labels, minlength=classes).argmax()] = 1.0
-        return Machine(blocks=kept, rarities=rarities, weights=weights, bias=bias)
-    fitted = fit_support_vectors(matrix(kept, rarities), labels, seed)
+        return weights, bias
+    rows = matrix(blocks, rarities)
+    fitted = fit_support_vectors(rows, labels, seed, rounds=rounds)
     if len(present) == 2:
         weights[:, present] = np.stack([-fitted.coef_[0], fitted.coef_[0]], axis=1)
         bias[present] = -fitted.intercept_[0], fitted.intercept_[0]
     else:
         weights[:, present] = fitted.coef_.T
         bias[present] = fitted.intercept_
-    return Machine(blocks=kept, rarities=rarities, weights=weights, bias=bias)
-
-
-def _worth(blocks: Sequence[Counts], labels: Ints, seed: int) -> Floats:
-    """The greatest weight of each feature in a short training; 0 where there is nothing to learn."""
-    features = sum(len(block.names) for block in blocks)
-    if len(np.unique(labels)) < 2:
-        return np.zeros(features)
-    rarities = [rarity(document_counts(block), len(labels)) for block in blocks]
-    worth: Floats = np.abs(fit_support_vectors(matrix(blocks, rarities), labels, seed, rounds=RANKING_ROUNDS).coef_).max(axis=0)
-    return worth
+    if taught is not None:
+        more, offset = regress(rows, taught)
+        weights += SHARE * more
+        bias += SHARE * offset
+    return weights, bias
 
 
 def matrix(blocks: Sequence[Counts], rarities: Sequence[Ints]) -> Any:
