@@ -84,7 +84,11 @@ def train(
     found.append(candidate("linear", first, plan(first), samples, wanted))
     if vectors is None or not _may_pay(found[0], wanted):
         return found + _nearest(first, samples, groups, None, wanted, plan)
-    for name, trained in _larger(first, samples, groups, vectors, wanted, seed, lambda share: progress(0.3 + 0.7 * share)):
+
+    def is_open() -> bool:
+        return _may_pay(max(found, key=_gain), wanted)
+
+    for name, trained in _larger(first, samples, groups, vectors(), wanted, seed, is_open, lambda share: progress(0.3 + 0.7 * share)):
         found.append(candidate(name, trained, plan(trained), samples, wanted))
     return found + _nearest(first, samples, groups, vectors(), wanted, plan)
 
@@ -131,27 +135,34 @@ def _larger(
     first: Trained,
     samples: Sequence[Sample],
     groups: Sequence[int],
-    vectors: Callable[[], Vectors],
+    vectors: Vectors,
     wanted: Wanted,
     seed: int,
+    is_open: Callable[[], bool],
     progress: Progress,
 ) -> Iterator[tuple[TierName, Trained]]:
-    """What an encoder makes possible, as far as it fits."""
-    used = first.used_slots
-    try:
-        second = encoder.fit(
-            samples,
-            groups=groups,
-            used_slots=used,
-            vectors=vectors(),
-            max_size_bytes=wanted.max_encoder_bytes,
-            seed=seed,
-            progress=progress,
-        )
-        yield "encoder", second
-        yield "chain", chain.fit(first, second, samples, max_size_bytes=wanted.max_encoder_bytes)
-    except NotEnoughDataError:
-        return
+    """What an encoder makes possible, as far as it fits: as it is, and fine-tuned where there is time for that and, by `is_open`, what is
+    left to gain may pay."""
+    names: tuple[tuple[TierName, TierName], ...] = (("encoder", "chain"), ("tuned encoder", "tuned chain"))
+    most = wanted.max_encoder_bytes
+    for (alone, both), tuner in zip(names, (None, vectors.tuner), strict=True):
+        if alone == "tuned encoder" and (tuner is None or not is_open()):
+            return
+        try:
+            second = encoder.fit(
+                samples,
+                groups=groups,
+                used_slots=first.used_slots,
+                vectors=vectors,
+                max_size_bytes=most,
+                seed=seed,
+                tuner=tuner,
+                progress=progress,
+            )
+            yield alone, second
+            yield both, chain.fit(first, second, samples, max_size_bytes=most)
+        except NotEnoughDataError:
+            return
 
 
 def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
