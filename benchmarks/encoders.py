@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", choices=[*SETS], default=[*SETS])
     parser.add_argument("--out", type=Path, help="write the rows there as JSON")
     parser.add_argument("--tuned", action="store_true", help="fine-tune the encoder")
-    parser.add_argument("--minutes", type=float, default=25.0, help="that fine-tuning may take a set, by estimate")
+    parser.add_argument("--minutes", type=float, default=21.5, help="that fine-tuning may take a set, by estimate")
     parser.add_argument("--rounds", type=Path, help="keep its rounds there")
     asked = parser.parse_args()
     data, folder = os.environ.get("MODICUM_DATA"), os.environ.get("MODICUM_ENCODER")

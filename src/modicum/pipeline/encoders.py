@@ -5,8 +5,9 @@ Beside it stands the full precision, against which the small one is measured, an
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ import msgspec
 import numpy as np
 
 from modicum.artefact import Artefacts
+from modicum.backends import hub_files
 from modicum.backends.embed import GRAPH_FILE, Embedding
+from modicum.config import Config
 from modicum.errors import ArtefactError
 from modicum.store.home import replace
 from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
-from modicum.train.encoder_graph import Base, export, load
+from modicum.train.encoder_graph import Base, export, find, load
 from modicum.train.encoder_rounds import Round, Tuner
 from modicum.train.precision import lower
 
@@ -46,6 +49,37 @@ class _Round(msgspec.Struct, frozen=True):
     bias: bytes
 
 
+class Named:
+    """What `[fit] encoder` names, opened when a workload needs it and not before: a model of the hub's is fetched then."""
+
+    def __init__(self, key: str, make: Callable[[], Vectors]) -> None:
+        self.key = key
+        """What tells one encoder from another: the digest of its weights, or the hub's name with its commit."""
+        self._make = make
+        self._made: Vectors | None = None
+
+    @classmethod
+    def of(cls, config: Config, artefacts: Artefacts) -> Named:
+        """Raises InputError where a folder holds no encoder or a name no commit."""
+        said, home, fit = str(config.fit.encoder), config.home, config.fit
+        name = hub_files.name_of(said)
+        here = find(Path(said)) if name is None else None
+
+        def make() -> Vectors:
+            base = here or find(hub_files.fetch(name, home / "encoders"), name=name.id, revision=name.commit)  # type: ignore[union-attr, arg-type]
+            tolerance = Tolerance(agreement=fit.drift_agreement, loss=fit.drift_loss)
+            tuner = open_tuner(base, home, artefacts, minutes=fit.encoder_minutes) if fit.encoder_minutes > 0 else None
+            return dataclasses.replace(open_encoder(base, home, artefacts, tolerance), tuner=tuner)
+
+        return cls(said if here is None else here.weights_sha256, make)
+
+    def open(self) -> Vectors:
+        """The encoder, ready to embed. Raises UpstreamError where it has to be fetched and cannot be, MissingExtraError."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
 def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolerance = USUAL) -> Vectors:
     """An encoder that was found, ready to embed. Raises MissingExtraError where it has to be exported and cannot be."""
     note = home / "encoders" / f"{base.weights_sha256}-int8-{EXPORT_VERSION}.json"
@@ -68,7 +102,7 @@ def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolera
 
 
 def open_tuner(base: Base, home: Path, artefacts: Artefacts, *, minutes: float) -> Tuner:
-    """What fine-tunes it, its rounds kept under the home until `forget_rounds`."""
+    """What fine-tunes it, its rounds kept under the home until all is learnt."""
     return Tuner(base=base, minutes=minutes, keep=Rounds(folder=home / "encoders" / "rounds", artefacts=artefacts), seed=SEED)
 
 
@@ -107,7 +141,7 @@ class Rounds:
         return self.artefacts.write(files, {**about, "precision": "fp32", "tuned": True})
 
     def forget(self) -> None:
-        """The fit is done: what it would have taken up again is of no use any more."""
+        """All is learnt: what it would have taken up again is of no use any more."""
         for path in (*self.folder.glob("*.onnx"), *self.folder.glob("*.json")):
             with suppress(OSError):
                 path.unlink()

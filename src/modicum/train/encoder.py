@@ -38,6 +38,8 @@ C = 10.0
 that of CLINC150 10 and 30 tie."""
 COMPARED = 1_000
 """Texts, spread evenly, on which a precision is compared with the full one."""
+REMEMBERED = 50_000
+"""Texts whose vectors are kept for the next who asks."""
 WEIGHED = 32
 """Texts that tell which operators bear int8 worst."""
 
@@ -56,11 +58,15 @@ class Vectors:
     canary: str = ""
     """Digest of the artefact that keeps the full precision."""
     tolerance: Tolerance = Tolerance()
+    tuner: Tuner | None = None
+    """What may fine-tune it."""
     known: dict[str, Floats] = field(default_factory=dict, compare=False, repr=False)
     """What was read already."""
 
     def of(self, texts: Sequence[str], progress: Progress = lambda share: None) -> Floats:
         """Vectors of the texts, shape (texts, width); equal texts are read once."""
+        if len(self.known) > REMEMBERED:
+            self.known.clear()
         new = [text for text in dict.fromkeys(texts) if text not in self.known]
         if new:
             embedder = Embedder(in_memory(self.files), self.embedding)
@@ -181,6 +187,8 @@ def fit(
         about["left_in_float32"] = leave
     if heard.drift is not None:
         about |= heard.drift.said()
+    if tuner is not None:
+        tuner.keep.forget()
     progress(1.0)
     scores = (heard.logits * heard.sharpness).astype(np.float32)
     return Trained(files=files, about=about, used_slots=tuple(used_slots), out_of_fold=heard.told, labels=tuple(labels), scores=scores)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ from modicum.train.precision import Precision, lower
 
 OPSET = 17
 WEIGHTS = "model.safetensors"
+LONGEST_PREFIX, LONGEST_CARD = 400, 65_536
+E5 = re.compile(r"(multilingual-)?e5-(small|base|large)(-v2)?$")
+SPDX = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause", "cc-by-4.0": "CC-BY-4.0", "cc-by-sa-4.0": "CC-BY-SA-4.0"}
+"""The hub's words for licences that have an SPDX name of another spelling."""
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 MAX_TOKENS = 256
 """Of longer texts the head and the tail are read, unless more is asked for: cost grows with the square."""
@@ -42,6 +47,8 @@ class Base:
     pooling: Literal["mean", "cls"]
     max_tokens: int
     prefix: str = ""
+    licence: str = ""
+    """SPDX, or the hub's word; empty: unknown."""
 
     @property
     def embedding(self) -> Embedding:
@@ -50,7 +57,8 @@ class Base:
 
     def about(self) -> dict[str, Any]:
         """What a manifest says of it."""
-        return {"base": self.name, "base_revision": self.revision, "base_weights_sha256": self.weights_sha256}
+        said = {"base": self.name, "base_revision": self.revision, "base_weights_sha256": self.weights_sha256}
+        return said | ({"base_licence": self.licence} if self.licence else {})
 
 
 def find(folder: Path, *, name: str = "", revision: str = "", max_tokens: int = MAX_TOKENS, sha256: str | None = None) -> Base:
@@ -80,6 +88,8 @@ def find(folder: Path, *, name: str = "", revision: str = "", max_tokens: int = 
         width=width,
         pooling="cls" if pooled.get("pooling_mode_cls_token") is True else "mean",
         max_tokens=min(max_tokens, positions - 2),
+        prefix=_prefix(folder, name or folder.name),
+        licence=_licence(folder / "README.md"),
     )
 
 
@@ -145,6 +155,32 @@ def _graph(model: Any) -> bytes:
             dynamo=False,
         )
     return written.getvalue()
+
+
+def _prefix(folder: Path, name: str) -> str:
+    """What stands before a text that is to be classified: as sentence-transformers notes it, or as the family of E5 was trained."""
+    noted = folder / "config_sentence_transformers.json"
+    said = _json(noted) if noted.is_file() else {}
+    prompts = said.get("prompts")
+    prompt = prompts.get(said.get("default_prompt_name") or "query") if isinstance(prompts, dict) else None
+    if isinstance(prompt, str) and len(prompt) <= LONGEST_PREFIX:
+        return prompt
+    return "query: " if E5.match(name.rsplit("/", 1)[-1].lower()) else ""
+
+
+def _licence(card: Path) -> str:
+    """From the front matter of a model card."""
+    try:
+        with card.open(encoding="utf-8", errors="replace") as opened:
+            head = opened.read(LONGEST_CARD).split("\n---", 1)[0]
+    except OSError:
+        return ""
+    found = (
+        re.search(r"^license:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9.+-]{0,60})[\"']?[ \t\r]*$", head, re.MULTILINE)
+        if head.startswith("---")
+        else None
+    )
+    return SPDX.get(found[1].lower(), found[1]) if found else ""
 
 
 def _parameters(weights: Path) -> int:

@@ -57,6 +57,10 @@ class Keep(Protocol):
         """Keep an encoder in full precision beside the artefact that comes of it; its digest."""
         ...
 
+    def forget(self) -> None:
+        """All is learnt: no round is needed any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuner:
