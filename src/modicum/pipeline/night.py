@@ -17,7 +17,7 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
-from modicum.pipeline.encoders import open_encoder
+from modicum.pipeline.encoders import Named
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED, Prepared, prepare
@@ -29,7 +29,6 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.key import evidence_key
 from modicum.train.encoder import Vectors
-from modicum.train.encoder_graph import find
 from modicum.train.repeats import secret_of
 from modicum.types import Attempt, PromiseKind, Sample, Verdict, Workload
 from modicum.workload import Recogniser
@@ -97,9 +96,9 @@ class Night:
         self.views = Views.open(config)
         self.encoder: Callable[[], Vectors] | None = None
         if config.fit.encoder is not None:
-            base = find(config.fit.encoder)
-            self.wish = wish = dataclasses.replace(wish, encoder=base.weights_sha256)
-            self.encoder = lambda: open_encoder(base, config.home, self.artefacts)
+            named = Named.of(config, self.artefacts)
+            self.wish = wish = dataclasses.replace(wish, encoder=named.key)
+            self.encoder = named.open
         self.looking = Looking(config.home, self.control, wish, view_version=self.views.version)
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
