@@ -75,14 +75,19 @@ class Looking:
         waiting = self.waiting(workload, attempts)
         return self._test_b(workload, *waiting) if waiting else None
 
+    def last_word(self, verdict: Verdict) -> Verdict:
+        """What came of it since: where labels completed the same attempt later, their verdict."""
+        looked = self.control.looked_with(verdict.attempt_id) if verdict.attempt_id else None
+        return (self.control.verdict(f"{verdict.attempt_id}-B-{looked}") if looked else None) or verdict
+
     def waiting(self, workload: Workload, attempts: Sequence[Attempt]) -> tuple[Attempt, Window] | None:
         """The newest attempt that declared B on these terms, with its window, where enough labels came and no others were used on it."""
-        for attempt in reversed(attempts) if self.wish.labels else ():
+        for attempt in reversed(attempts) if self.wish.known else ():
             record = self.control.window(attempt.attempt_id)
             if record is None or "B" not in attempt.kinds or not self.wish.is_that_of(attempt, workload):
                 continue
             window = unpack(record)
-            known = window.known(self.wish.labels)
+            known = window.known(self.wish.known)
             if not known or self.control.looked_with(attempt.attempt_id) not in (None, digest(known)):
                 continue
             if self.wish.partial or not self._missing(attempt, window, window.table(attempt)):
@@ -120,7 +125,7 @@ class Looking:
 
     def _test_b(self, workload: Workload, attempt: Attempt, window: Window) -> Verdict:
         """Test B with the labels that are known, once for all; where A had passed and answers more, A stands."""
-        known = window.known(self.wish.labels)
+        known = window.known(self.wish.known)
         fingerprint = f"{attempt.attempt_id}-B-{digest(known)}"
         if verdict := self.control.verdict(fingerprint):
             return verdict
@@ -142,10 +147,16 @@ class Looking:
 
     def _missing(self, attempt: Attempt, window: Window, table: Table) -> list[int]:
         """Rows that B wants and nobody labelled, where these are too many to count as the worst case."""
-        known = window.known(self.wish.labels)
+        known = window.known(self.wish.known)
         wanted = certify.wanted_labels(attempt, table).tolist()
         missing = [row for row in wanted if table.call_ids[row] not in known]
         return missing if len(missing) > (1 - ENOUGH_LABELS) * len(wanted) else []
+
+    def _labels_by(self, window: Window) -> str:
+        """Whose labels B was tested with, as the sentence says it."""
+        given, known = window.known(self.wish.labels), window.known(self.wish.known)
+        unasked = "labels from feedback"
+        return window.facts.labels_by if len(given) == len(known) else f"{window.facts.labels_by} and {unasked}" if given else unasked
 
     def _ask(
         self, workload: Workload, attempt: Attempt, table: Table, samples: dict[str, Sample], *, only: list[int] | None = None
@@ -197,6 +208,8 @@ class Looking:
         """Store the certificate with its evidence and a proposed route."""
         now = datetime.now(UTC)
         facts = dataclasses.replace(window.facts, created_at=now, expires_at=expiry(now, self.wish.fit.expires_days))
+        if excess is not None:
+            facts = dataclasses.replace(facts, labels_by=self._labels_by(window))
         certificate, rows = evidence.write_certificate(attempt, look, table, facts, key=evidence_key(self.home), excess=excess)
         self.control.add_certificate(certificate, rows, actor=self.wish.actor)
         route = Route(

@@ -17,12 +17,14 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
+from modicum.evaluate.split import find_cut
 from modicum.pipeline.encoders import Named
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
-from modicum.pipeline.prepare import SEED, Prepared, prepare
+from modicum.pipeline.prepare import CERTIFY_SHARE, SEED, Prepared, prepare
 from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit, unlearnable
 from modicum.pipeline.samples import gather, recogniser_of
+from modicum.pipeline.told import Gold, Told
 from modicum.pipeline.viewed import Views
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
@@ -67,6 +69,8 @@ class _Situation:
     """What is known of a workload before anything is done."""
 
     samples: tuple[Sample, ...]
+    gold: Gold
+    """What feedback says is right."""
     attempts: list[Attempt]
     fingerprint: str
     known: Verdict | None
@@ -99,23 +103,26 @@ class Night:
             named = Named.of(config, self.artefacts)
             self.wish = wish = dataclasses.replace(wish, encoder=named.key)
             self.encoder = named.open
-        self.looking = Looking(config.home, self.control, wish, view_version=self.views.version)
+        self.told: dict[str, Told] = {}
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
         """Certified with a proposed route, or refused with what is missing. Asked again with nothing changed it answers from the record."""
         if verdict := unfit(workload):
             fingerprint = f"unfit-{workload.workload_id}-{verdict.code}"
             return self.control.verdict(fingerprint) or self._remember(fingerprint, verdict)
-        if verdict := self.looking.with_labels(workload, self.control.attempts(workload.workload_id)):
+        looking = self._looking(workload)
+        if verdict := looking.with_labels(workload, self.control.attempts(workload.workload_id)):
             return verdict
         situation = self._situation(workload)
-        return situation.known or self._remember(situation.fingerprint, self._prove(workload, situation, progress))
+        if situation.known:
+            return looking.last_word(situation.known)
+        return self._remember(situation.fingerprint, self._prove(workload, situation, progress))
 
     def foresee(self, workload: Workload) -> Foresight:
         """What a fit would do now. Opens nothing and writes nothing."""
         if verdict := unfit(workload):
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=f"refuse: {verdict.reason}", calls=workload.calls)
-        if waiting := self.looking.waiting(workload, self.control.attempts(workload.workload_id)):
+        if waiting := self._looking(workload).waiting(workload, self.control.attempts(workload.workload_id)):
             attempt, window = waiting
             return Foresight(
                 workload_id=workload.workload_id,
@@ -141,15 +148,30 @@ class Night:
             delta=self.wish.terms(kinds, situation.number).delta,
         )
 
+    def _told(self, workload: Workload) -> Told:
+        """What feedback says of the calls of the workload's scope, as it was when this fit first looked."""
+        if workload.scope not in self.told:
+            self.told[workload.scope] = Told.open(self.home, workload.scope)
+        return self.told[workload.scope]
+
+    def _wished(self, workload: Workload) -> Wish:
+        """With the labels that feedback gave. Of open answers no label is asked for."""
+        found = {} if is_open(workload.contract) else self._told(workload).wanted(workload.contract)
+        return dataclasses.replace(self.wish, feedback=found) if found else self.wish
+
+    def _looking(self, workload: Workload) -> Looking:
+        return Looking(self.home, self.control, self._wished(workload), view_version=self.views.version)
+
     def _situation(self, workload: Workload) -> _Situation:
         if workload.scope not in self.recognisers:
             self.recognisers[workload.scope] = recogniser_of(self.control, workload.scope)
         samples = gather(self.calls, workload, self.recognisers[workload.scope], self.catalogue, self.views).samples
-        fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version)
+        gold = self._told(workload).gold(workload.contract, samples)
+        fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=_of_old(gold, samples))
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         known = self.control.verdict(fingerprint)
         interrupted = None if known else next((attempt for attempt in attempts if attempt.fingerprint == fingerprint), None)
-        return _Situation(samples=samples, attempts=attempts, fingerprint=fingerprint, known=known, interrupted=interrupted)
+        return _Situation(samples=samples, gold=gold, attempts=attempts, fingerprint=fingerprint, known=known, interrupted=interrupted)
 
     def _prove(self, workload: Workload, situation: _Situation, progress: Callable[[float], None]) -> Verdict:
         kinds = situation.interrupted.kinds if situation.interrupted else self._kinds(workload, situation.samples)
@@ -161,6 +183,7 @@ class Night:
                 self.wish,
                 terms,
                 self.artefacts,
+                gold=situation.gold,
                 opened_until=situation.opened_until,
                 progress=progress,
                 vectors=self.encoder,
@@ -172,7 +195,7 @@ class Night:
             return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)
         progress(0.95)
-        verdict = self.looking.first(workload, situation.samples, attempt, ready)
+        verdict = self._looking(workload).first(workload, situation.samples, attempt, ready)
         return dataclasses.replace(verdict, tiers=ready.tiers)
 
     def _kinds(self, workload: Workload, samples: tuple[Sample, ...]) -> tuple[PromiseKind, ...]:
@@ -210,3 +233,12 @@ class Night:
     def _remember(self, fingerprint: str, verdict: Verdict) -> Verdict:
         self.control.add_verdict(fingerprint, verdict, actor=self.wish.actor)
         return verdict
+
+
+def _of_old(gold: Gold, samples: tuple[Sample, ...]) -> Gold:
+    """What can train at a first attempt. Labels of newer calls wait for the attempt that wants them, and are no reason for another one."""
+    if not any(s.control for s in samples):
+        return gold
+    cut = find_cut(samples, certify_share=CERTIFY_SHARE)
+    old = {s.call_id for s in samples if s.at < cut}
+    return {call_id: value for call_id, value in gold.items() if call_id in old}

@@ -22,6 +22,7 @@ from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.provenance import describe
 from modicum.pipeline.recall import recall
 from modicum.pipeline.tiers import Candidate, Wanted
+from modicum.pipeline.told import Gold, teach
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
 from modicum.train.encoder import Vectors
@@ -54,18 +55,20 @@ def prepare(
     terms: Terms,
     artefacts: Artefacts,
     *,
+    gold: Gold | None = None,
     opened_until: datetime | None,
     progress: Callable[[float], None],
     vectors: Callable[[], Vectors] | None = None,
     secret: bytes = bytes(32),
 ) -> Prepared:
     """The candidates, learnt from what is older than the cut and planned on what they say of it, and the one that is chosen. `vectors`
-    opens the encoder, where one is to be tried; `secret` is what a cache hashes requests with. Raises NotEnoughDataError.
+    opens the encoder, where one is to be tried; `gold` takes the place of the incumbent's answers in training,
+    and nowhere else; `secret` is what a cache hashes requests with. Raises NotEnoughDataError.
     """
     cut = find_cut(samples, certify_share=CERTIFY_SHARE, not_before=opened_until)
     wanted = _wanted(workload, samples, wish)
     cache = recall(
-        workload,
+        workload.contract,
         samples,
         cut=cut,
         terms=terms,
@@ -76,7 +79,7 @@ def prepare(
         seed=SEED,
     )
     try:
-        learned = _learn(workload, samples, wish, terms, wanted, cut, opened_until, progress, vectors)
+        learned = _learn(workload, samples, gold or {}, wish, terms, wanted, cut, opened_until, progress, vectors)
     except NotEnoughDataError:
         if cache is None or cache.candidate.tier.why:
             raise
@@ -112,6 +115,7 @@ class _Learned:
 def _learn(
     workload: Workload,
     samples: tuple[Sample, ...],
+    gold: Gold,
     wish: Wish,
     terms: Terms,
     wanted: Wanted,
@@ -131,7 +135,7 @@ def _learn(
     grouped = group_samples(samples, text_of=_text_of(used))
     parts = split_by_time(samples, grouped, seed=SEED, certify_share=CERTIFY_SHARE, not_before=opened_until)
     progress(0.1)
-    learnt = [samples[i] for i in parts.train]
+    learnt = teach([samples[i] for i in parts.train], gold)
     drawn = [samples[i] for i in parts.tune]
     # What an open answer can be known by was seen in training, or it is never given.
     names = sorted({outline(contract, s.value) for s in learnt if s.value is not None}) if open_ else contract.labels
@@ -153,7 +157,18 @@ def _learn(
     if open_:
         candidates = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell)
     else:
-        candidates = tiers.train(learnt, groups=groups, choice=choice, vectors=vectors, wanted=wanted, plan=plan, seed=SEED, progress=tell)
+        candidates = tiers.train(
+            learnt,
+            groups=groups,
+            choice=choice,
+            vectors=vectors,
+            wanted=wanted,
+            plan=plan,
+            seed=SEED,
+            progress=tell,
+            told=[samples[i] for i in parts.train],
+            sure=[row for row, sample in enumerate(learnt) if sample.call_id in gold],
+        )
     return _Learned(candidates=candidates, groups=grouped, parts=parts)
 
 

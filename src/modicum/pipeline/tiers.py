@@ -15,7 +15,7 @@ from modicum.backends.specialist import load
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.tune import Plan
 from modicum.pipeline import open_answers
-from modicum.train import chain, encoder, linear, neighbours
+from modicum.train import chain, encoder, linear, neighbours, noise
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
 from modicum.train.linear import Trained
@@ -67,21 +67,29 @@ def train(
     plan: Callable[[Trained], Plan | None],
     seed: int,
     progress: Progress,
+    told: Sequence[Sample] | None = None,
+    sure: Sequence[int] = (),
 ) -> list[Candidate]:
     """The candidates, the linear one first. Stops where what is left to gain would not pay for a larger one.
 
-    `plan`: what the rule over a candidate would be. `vectors` opens the encoder, where one is named. Raises NotEnoughDataError.
+    `plan`: what the rule over a candidate would be. `vectors` opens the encoder, where one is named. `told`: the samples as the incumbent
+    answered them, where `samples` hold what people know better; `sure`: which of them do. Raises NotEnoughDataError.
     """
     found: list[Candidate] = []
-    first = linear.fit(
-        samples,
-        groups=groups,
-        choice=choice,
-        max_size_bytes=wanted.max_size_bytes,
-        seed=seed,
-        progress=lambda share: progress(share if vectors is None else 0.3 * share),
-    )
-    found.append(candidate("linear", first, plan(first), samples, wanted))
+    measured = told or samples
+
+    def fit(some: Sequence[Sample]) -> Trained:
+        return linear.fit(
+            some,
+            groups=groups,
+            choice=choice,
+            max_size_bytes=wanted.max_size_bytes,
+            seed=seed,
+            progress=lambda share: progress(share if vectors is None else 0.3 * share),
+        )
+
+    first, samples = noise.refit(fit(samples), samples, fit, sure=sure)
+    found.append(candidate("linear", first, plan(first), measured, wanted))
     if vectors is None or not _may_pay(found[0], wanted):
         return found + _nearest(first, samples, groups, None, wanted, plan)
 
@@ -89,7 +97,7 @@ def train(
         return _may_pay(max(found, key=_gain), wanted)
 
     for name, trained in _larger(first, samples, groups, vectors(), wanted, seed, is_open, lambda share: progress(0.3 + 0.7 * share)):
-        found.append(candidate(name, trained, plan(trained), samples, wanted))
+        found.append(candidate(name, trained, plan(trained), measured, wanted))
     return found + _nearest(first, samples, groups, vectors(), wanted, plan)
 
 

@@ -26,11 +26,18 @@ class Wish:
     protect: tuple[str, ...] = ()
     labels: Mapping[str, Label] = field(default_factory=dict)
     """Gold answers and verdicts, by response id or call id."""
+    feedback: Mapping[str, Label] = field(default_factory=dict)
+    """The same that came as feedback on calls of the workload's scope, unasked."""
     partial: bool = False
     """Test with the labels there are; those that are missing count as the worst case."""
     actor: str = "modicum"
     encoder: str = ""
     """Digest of the weights of the encoder that may be used."""
+
+    @property
+    def known(self) -> Mapping[str, Label]:
+        """All labels; what was given for this fit counts before feedback."""
+        return {**self.feedback, **self.labels} if self.feedback else self.labels
 
     def terms(self, kinds: tuple[PromiseKind, ...], number: int) -> Terms:
         """The terms of attempt `number`, with what it may spend of delta."""
@@ -63,8 +70,10 @@ class Wish:
         asked = (terms.margin, terms.max_selective, terms.min_coverage, terms.delta, self.fit.min_label_groups)
         return declared == asked and attempt.rule.protected_labels == self.protected(workload)
 
-    def fingerprint(self, workload: Workload, samples: Sequence[Sample], *, view_version: str) -> str:
-        """A digest of everything that enters a verdict: with nothing changed, the record answers."""
+    def fingerprint(
+        self, workload: Workload, samples: Sequence[Sample], *, view_version: str, gold: Mapping[str, str | None] | None = None
+    ) -> str:
+        """A digest of all that enters a verdict: with nothing changed, the record answers. `gold`: what feedback says of old calls."""
         ids = {name for s in samples for name in (s.response_id, s.call_id)}
         entered = (
             __version__,
@@ -75,6 +84,7 @@ class Wish:
             self.encoder,
             self.protect,
             sorted((name, label.gold, label.verdict) for name, label in self.labels.items() if name in ids),
+            *([sorted(gold.items())] if gold else []),
             [(s.call_id, s.value, s.control, s.version_id, s.slots, s.user_id, s.conversation_id) for s in samples],
         )
         return hashlib.sha256(msgspec.json.encode(entered)).hexdigest()
