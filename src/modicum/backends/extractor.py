@@ -3,7 +3,7 @@
 Fields with a fixed list of values have a linear specialist each. Values that are copied from the request, numbers among them, are marked
 in its text by taggers. So a record can hold nothing but listed values and the request's own characters, in the fields that were learnt;
 `workload.parts.fits` says so of each in the tests. Confidence is the probability that the whole record is right: the product of what the
-heads say, calibrated on requests that they had not seen.
+heads say, calibrated on requests that they had not seen. An encoder may read the request too, once for all heads.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ import numpy as np
 
 from modicum.artefact import Artefact
 from modicum.backends.chain import half
+from modicum.backends.choice import Choice, choices
+from modicum.backends.embed import GRAPH_FILE, Embedding
 from modicum.backends.linear import Linear
 from modicum.backends.pieces import PIECES_VERSION
 from modicum.backends.specialist import MAX_LABELS, SPECIALIST_FILE, Form, arrays, read
 from modicum.backends.tagger import NEVER, Span, Tagger, Weights, legal
+from modicum.backends.tokens import Reader, Seen
 from modicum.errors import ArtefactError
 from modicum.types import Prediction
 from modicum.workload import parts
@@ -91,6 +94,11 @@ class ExtractorSpecialist(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     slope: float
     offset: float
     """The logit of a record's probability is `slope` times the heads' together, plus `offset`."""
+    embedding: Embedding | None = None
+    """How the encoder is used, where there is one: its graph stands beside this, or a tool caller has it for all of its tools. Its heads
+    are the tensors `dense-n` of tagger n, and `weights-n` and `bias-n` of closed field n among the choices."""
+    reads: list[str] = []
+    """The slots that the encoder reads."""
 
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_[0-9]+>")
@@ -109,32 +117,40 @@ class Settled:
 
 
 class Extractor:
-    """An extractor, loaded and checked. Raises ArtefactError where the artefact is not one."""
+    """An extractor, loaded and checked. Raises ArtefactError where the artefact is not one, MissingExtraError.
+
+    `reader`: the encoder, where it is not in this artefact.
+    """
 
     heavy = True
     labels: tuple[str, ...] = ()
 
-    def __init__(self, artefact: Artefact) -> None:
+    def __init__(self, artefact: Artefact, reader: Reader | None = None) -> None:
         self.digest = artefact.digest
         body = read(artefact, SPECIALIST_FILE, ExtractorSpecialist)
         if wrong := _fault(body):
             raise ArtefactError(f"{SPECIALIST_FILE} of {artefact.digest}: {wrong}")
         self._body = body
-        self._closed = {n: Linear(half(artefact, prefix(n))) for n, field in enumerate(body.fields) if field.head == "closed"}
-        for head in self._closed.values():
-            if not all(label == ABSENT or _is_json(label) for label in head.labels):
-                raise ArtefactError(f"artefact {artefact.digest}: a field's value is not JSON")
+        self._reader = reader
+        if body.embedding is not None and (GRAPH_FILE in artefact.files or reader is None):
+            self._reader = Reader(artefact, body.embedding, body.reads)
+        self._closed = _choices(artefact, body)
         self._taggers = [Tagger(one) for one in _weights(artefact, body)]
         self._outlines = set(map(tuple, body.outlines))
         self._empty = {tuple(holder.path): holder.empty for holder in body.holders}
         read_by_heads = [slot for head in self._closed.values() for slot in head.used_slots]
-        self.used_slots: tuple[str, ...] = tuple(dict.fromkeys([*(body.used_slots if body.layers else ()), *read_by_heads]))
+        self.used_slots: tuple[str, ...] = tuple(
+            dict.fromkeys([*(body.used_slots if body.layers else ()), *read_by_heads, *(body.reads if body.embedding else ())])
+        )
 
-    def predict(self, slots: Sequence[tuple[str, str]]) -> Prediction:
-        """The record of one request and how sure it is, as a whole."""
+    def predict(self, slots: Sequence[tuple[str, str]], seen: Seen | None = None) -> Prediction:
+        """The record of one request and how sure it is, as a whole. `seen`: the request as the encoder sees it, where that is known."""
         texts = dict(slots)
-        closed = {n: head.predict(slots) for n, head in self._closed.items()}
-        marked = [tagger.find([(slot, texts.get(slot, "")) for slot in self._body.used_slots]) for tagger in self._taggers]
+        if seen is None and self._reader is not None and self._body.embedding is not None:
+            seen = self._reader.see(slots)
+        closed = {n: head.predict(slots, seen) for n, head in self._closed.items()}
+        read = [(slot, texts.get(slot, "")) for slot in self._body.used_slots]
+        marked = [tagger.find(read, None if seen is None else tagger.hear(seen)) for tagger in self._taggers]
         settled = self.settle(closed, marked, slots)
         return Prediction(value=settled.value, confidence=self.sure(settled))
 
@@ -241,7 +257,20 @@ def _fault(body: ExtractorSpecialist) -> str:
         return f"{len(body.outlines)} outlines, or of a field that is not closed"
     if any(not holder.path for holder in body.holders) or any(not 0 < layer.unit <= 1 for layer in body.layers):
         return "a number is out of range"
+    if body.embedding is not None and not {*body.used_slots} <= {*body.reads}:
+        return "the encoder does not read what the taggers mark"
     return ""
+
+
+def _choices(artefact: Artefact, body: ExtractorSpecialist) -> dict[int, Choice]:
+    """The closed heads, with types, shapes and values checked."""
+    linear = {n: Linear(half(artefact, prefix(n))) for n, field in enumerate(body.fields) if field.head == "closed"}
+    for head in linear.values():
+        if not all(label == ABSENT or _is_json(label) for label in head.labels):
+            raise ArtefactError(f"artefact {artefact.digest}: a field's value is not JSON")
+    if body.embedding is None:
+        return {n: Choice(head) for n, head in linear.items()}
+    return choices(artefact, linear, body.embedding.width)
 
 
 def _weights(artefact: Artefact, body: ExtractorSpecialist) -> list[Weights]:
@@ -254,6 +283,8 @@ def _weights(artefact: Artefact, body: ExtractorSpecialist) -> list[Weights]:
             f"steps-{n}": ("int32", (tags, tags)),
             f"starts-{n}": ("int32", (tags,)),
         }
+        if body.embedding is not None:
+            wanted[f"dense-{n}"] = ("float32", (body.embedding.width + 1, tags))
     if not wanted:
         return []
     tensors: dict[str, Any] = arrays(artefact, TAGS_FILE, wanted)
@@ -271,6 +302,7 @@ def _weights(artefact: Artefact, body: ExtractorSpecialist) -> list[Weights]:
                 steps=np.where(steps, tensors[f"steps-{n}"].astype(np.float64), NEVER),
                 starts=np.where(starts, tensors[f"starts-{n}"].astype(np.float64), NEVER),
                 unit=layer.unit,
+                dense=tensors.get(f"dense-{n}"),
             )
         )
     return weights

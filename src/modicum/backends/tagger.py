@@ -2,20 +2,23 @@
 
 Tags are O, and B and I of each field; an I follows only a B or I of its field, whatever the weights say. Scores of pieces and of
 neighbouring tags are whole numbers in float64, so the best path is the same on every machine; its probability is rounded by who uses it.
+Where an encoder reads the request too, what it says of a piece is added to what its features say: two chains as one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.pieces import cut, look
+from modicum.backends.tokens import Seen
 
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 WHOLE_UNIT = 16
 """What is seen of a piece counts as much as 16 16ths; what is seen of the whole text, 16 / sqrt(features) 16ths."""
 NEVER = -(2.0**44)
@@ -49,6 +52,8 @@ class Weights:
     """(tags,): of a tag at the beginning."""
     unit: float
     """What a score of 1 is worth in nats."""
+    dense: npt.NDArray[np.float32] | None = None
+    """(width + 1, tags): in nats, over a piece's vector; the last row is added to each. None: no encoder."""
 
 
 def legal(fields: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -73,6 +78,11 @@ class Tagger:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
 
+    def hear(self, seen: Seen) -> dict[str, Floats32]:
+        """What the encoder says of each slot's pieces: (pieces, tags), in nats."""
+        dense = self.weights.dense
+        return {} if dense is None else {slot: vectors @ dense[:-1] + dense[-1] for slot, vectors in seen.pieces.items()}
+
     def scores(self, text: str, slot: str) -> Floats:
         """Whole scores (pieces, tags) of a text's pieces."""
         seen, whole = look(text, cut(text), slot)
@@ -85,15 +95,21 @@ class Tagger:
             scores[number] = table[own].sum(axis=0, dtype=np.int64) * WHOLE_UNIT + shared
         return scores
 
-    def find(self, slots: Sequence[tuple[str, str]]) -> tuple[list[Span], float]:
-        """The values that the slots hold, in order, and the logarithm of the probability that these are all and no others."""
+    def find(self, slots: Sequence[tuple[str, str]], heard: Mapping[str, Floats32] | None = None) -> tuple[list[Span], float]:
+        """The values that the slots hold, in order, and the logarithm of the probability that these are all and no others.
+
+        `heard`: what an encoder says of their pieces, in nats.
+        """
         spans: list[Span] = []
         total = 0.0
         for slot, text in slots:
             pieces = cut(text)
             if not pieces:
                 continue
-            path, log_probability = best_path(self.scores(text, slot), self.weights.steps, self.weights.starts, self.weights.unit)
+            scores = self.scores(text, slot)
+            if heard:
+                scores += heard[slot] / self.weights.unit
+            path, log_probability = best_path(scores, self.weights.steps, self.weights.starts, self.weights.unit)
             total += log_probability
             for tag, first, last in spans_of(path):
                 field = self.weights.fields[(tag - 1) // 2]

@@ -1,0 +1,149 @@
+"""An encoder taught to read one workload's requests: tuned on all, and on each part of them for what is said of the others.
+
+What it reads for, layers of marked fields and closed fields, may be those of several records: a tool caller's tools share one encoder.
+Work is bounded: of too many or too long requests as many groups teach as WORK pays for. Needs torch; by day it runs without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modicum.backends.embed import TOKENIZER_FILE, Embedding
+from modicum.backends.tokens import Reader, Seen, lay_out
+from modicum.errors import NotEnoughDataError
+from modicum.train import encoder_graph
+from modicum.train.encoder_graph import Base
+from modicum.train.export import in_memory
+from modicum.train.folds import assign
+from modicum.train.tagger_tune import Heads, Ints, Lesson, tune
+from modicum.types import Sample
+
+FOLDS = 2
+WORK = 700_000
+"""Tokens that one training goes through, over all of its passes: about five minutes of one core for a small encoder."""
+MOST_PASSES, LEAST_PASSES = 12, 4
+AIM_STEPS = 900
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is to be read for, aligned with the samples."""
+
+    layers: tuple[int, ...]
+    """How many fields each layer marks."""
+    tags: tuple[Sequence[dict[str, Sequence[int]] | None], ...]
+    """Of each layer and sample the tags of the pieces of each slot; None where they are not known."""
+    values: tuple[int, ...]
+    """How many values each closed field has."""
+    said: tuple[Sequence[int], ...]
+    """Of each closed field and sample its value's number; -1 where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """What came of it: the encoder's files and heads, and those that had not seen a sample."""
+
+    files: dict[str, bytes]
+    embedding: Embedding
+    reads: tuple[str, ...]
+    about: dict[str, Any]
+    heads: Heads
+    fold_of: Ints
+    """(samples,)."""
+    fold_heads: tuple[Heads, ...]
+    fold_files: tuple[dict[str, bytes], ...]
+
+    def unseen(self, slots: Sequence[Sequence[tuple[str, str]]], rows: Sequence[int]) -> Iterator[tuple[int, Seen]]:
+        """Each place in `slots` with what the encoder sees there that was not taught by it; `rows` are the numbers of these samples."""
+        for fold, files in enumerate(self.fold_files):
+            reader = Reader(in_memory(files), self.embedding, self.reads)
+            for at, row in enumerate(rows):
+                if self.fold_of[row] == fold:
+                    yield at, reader.see(slots[at])
+
+
+def teach(
+    base: Base,
+    samples: Sequence[Sample],
+    subject: Subject,
+    *,
+    groups: Sequence[int],
+    reads: Sequence[str],
+    seed: int,
+    progress: Progress = lambda share: None,
+) -> Taught:
+    """Raises NotEnoughDataError where there is nothing to read for, InputError and MissingExtraError as `encoder_graph.load` does."""
+    if not (subject.layers or subject.values):
+        raise NotEnoughDataError("there is nothing that an encoder could read for")
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(base.folder / TOKENIZER_FILE))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    layouts = [lay_out(tokenizer, base.embedding, sample.slots, reads) for sample in samples]
+    lessons = [
+        Lesson(
+            ids=layout.ids,
+            spots=tuple(layout.spots.values()),
+            tags=tuple(_of_slots(tags[row], layout.spots) for tags in subject.tags),
+            said=tuple(said[row] for said in subject.said),
+        )
+        for row, layout in enumerate(layouts)
+    ]
+    passes = int(np.clip(AIM_STEPS * 16 // max(1, len(samples)), LEAST_PASSES, MOST_PASSES))
+    learnt = _draw([len(one.ids) for one in lessons], groups, WORK // passes, seed)
+    hide = next((token for name in ("[MASK]", "<mask>") if (token := tokenizer.token_to_id(name)) is not None), None)
+    fold_of = assign(groups, FOLDS, seed)
+    heads: list[Heads] = []
+    files: list[dict[str, bytes]] = []
+    for number in range(FOLDS + 1):
+        model = encoder_graph.load(base)
+        rows = [row for row in learnt if number == FOLDS or fold_of[row] != number]
+        before, share = (number / 2 / FOLDS, 0.5 / FOLDS) if number < FOLDS else (0.5, 0.5)
+        heads.append(
+            tune(
+                model,
+                [lessons[row] for row in rows],
+                layers=subject.layers,
+                values=subject.values,
+                hide=hide,
+                epochs=passes,
+                seed=seed,
+                progress=lambda done, before=before, share=share: progress(before + share * done),  # type: ignore[misc]
+            )
+        )
+        files.append(encoder_graph.export(model, base, "int8"))
+    about = base.about() | {"precision": "int8", "tuned_on": len(learnt), "passes": passes, "encoder_folds": FOLDS}
+    return Taught(
+        files=files[-1],
+        embedding=base.embedding,
+        reads=tuple(reads),
+        about=about,
+        heads=heads[-1],
+        fold_of=fold_of,
+        fold_heads=tuple(heads[:-1]),
+        fold_files=tuple(files[:-1]),
+    )
+
+
+def _of_slots(tags: dict[str, Sequence[int]] | None, spots: dict[str, Ints]) -> tuple[Ints, ...] | None:
+    """In the order of the spots; a slot without tags is one in which nothing is marked."""
+    if tags is None:
+        return None
+    return tuple(np.array(tags.get(slot) or [0] * len(places), np.int64) for slot, places in spots.items())
+
+
+def _draw(sizes: Sequence[int], groups: Sequence[int], most: int, seed: int) -> list[int]:
+    """The samples that teach, ascending: all of them, or as many groups as so many tokens pay for."""
+    if sum(sizes) <= most:
+        return list(range(len(sizes)))
+    distinct = sorted(set(groups))
+    rank = dict(zip(distinct, np.random.default_rng(seed).permutation(len(distinct)).tolist(), strict=True))
+    order = np.argsort([rank[group] for group in groups], kind="stable")
+    return sorted(order[np.cumsum(np.array(sizes)[order]) <= most].tolist())

@@ -1,0 +1,231 @@
+"""Fine-tune an encoder to mark and choose: its token vectors score the tags of each piece, their mean the values of each closed field.
+
+One pass over a request teaches all of its fields: linear chains over the pieces' tags (Lafferty et al. 2001), one a layer, by their
+likelihood, and closed fields by cross-entropy. Tokens are hidden at random while learning, so that a name is told by what stands around
+it too. Word vectors stay as they are. CPU or one GPU; needs torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modicum.backends.tagger import legal
+
+BATCH = 64
+"""Of many requests; of fewer it is as much smaller as makes STEPS of one pass, and the rates with it."""
+LEAST_BATCH = 16
+STEPS = 150
+ENCODER_RATE, HEAD_RATE, STEP_RATE = 2e-4, 2e-3, 2e-2
+WARM_UP = 0.1
+HIDDEN = 0.1
+"""The share of the tokens that are hidden."""
+SCALE = 20.0
+"""A closed field's scores are cosines, times this to begin with."""
+FORBIDDEN = -1e4
+TINY = 1e-30
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One request with what is known of it."""
+
+    ids: Sequence[int]
+    """Tokens."""
+    spots: tuple[Ints, ...]
+    """Of each text with pieces, (pieces, 2): each piece's first token and the one behind its last; equal where none was read."""
+    tags: tuple[tuple[Ints, ...] | None, ...]
+    """Of each layer the tags (pieces,) of those texts; None where they are not known."""
+    said: tuple[int, ...]
+    """Of each closed field its value's number; -1 where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """What reads an encoder's vectors; scores are in nats."""
+
+    dense: tuple[Floats, ...]
+    """Of each layer (width + 1, tags) over a piece's vector; the last row is added to all."""
+    steps: tuple[Floats, ...]
+    """(tags, tags); what is not legal is 0."""
+    starts: tuple[Floats, ...]
+    weights: tuple[Floats, ...]
+    """Of each closed field (width, values) over the unit mean vector."""
+    bias: tuple[Floats, ...]
+
+
+def tune(
+    model: Any,
+    lessons: Sequence[Lesson],
+    *,
+    layers: Sequence[int],
+    values: Sequence[int],
+    hide: int | None,
+    epochs: int,
+    seed: int,
+    device: str = "cpu",
+    progress: Callable[[float], None] = lambda share: None,
+) -> Heads:
+    """Train `model`, as `encoder_graph.load` gives it, in place. `layers`: how many fields each marks; `values`: how many each closed
+    field chooses from; `hide`: the token that hides others, None: none does.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    model.to(device).train()
+    for parameter in model.get_input_embeddings().parameters():
+        parameter.requires_grad_(False)
+    heads = _heads(torch, model.config.hidden_size, layers, values).to(device)
+    size = int(np.clip(len(lessons) // STEPS, LEAST_BATCH, BATCH))
+    part = (size / BATCH) ** 0.5
+    total = max(1, epochs * -(-len(lessons) // size))
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [one for one in model.parameters() if one.requires_grad], "lr": part * ENCODER_RATE, "weight_decay": 0.01},
+            {"params": [*heads["dense"].parameters(), *heads["closed"].parameters()], "lr": part * HEAD_RATE, "weight_decay": 0.01},
+            {"params": [*heads["steps"], *heads["starts"], *heads["scale"]], "lr": part * STEP_RATE, "weight_decay": 0.0},
+        ]
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / (WARM_UP * total + 1), (total - step) / (total * (1 - WARM_UP) + 1))
+    )
+    random = np.random.default_rng(seed)
+    done = 0
+    for _ in range(epochs):
+        for rows in _batches([len(one.ids) for one in lessons], size, random):
+            loss = _loss(torch, model, heads, [lessons[row] for row in rows], layers, hide, random, device)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad(set_to_none=True)
+            done += 1
+            progress(done / total)
+    model.cpu().eval()
+    heads.cpu()
+    with torch.no_grad():
+        return Heads(
+            dense=tuple(torch.cat([one.weight.T, one.bias[None]]).numpy() for one in heads["dense"]),
+            steps=tuple((one * torch.from_numpy(legal(count)[0])).numpy() for one, count in zip(heads["steps"], layers, strict=True)),
+            starts=tuple((one * torch.from_numpy(legal(count)[1])).numpy() for one, count in zip(heads["starts"], layers, strict=True)),
+            weights=tuple((one.weight.T * scale).numpy() for one, scale in zip(heads["closed"], heads["scale"], strict=True)),
+            bias=tuple(one.bias.numpy() for one in heads["closed"]),
+        )
+
+
+def _heads(torch: Any, width: int, layers: Sequence[int], values: Sequence[int]) -> Any:
+    nn = torch.nn
+    tags = [1 + 2 * count for count in layers]
+    return nn.ModuleDict(
+        {
+            "dense": nn.ModuleList([nn.Linear(width, count) for count in tags]),
+            "steps": nn.ParameterList([nn.Parameter(torch.zeros(count, count)) for count in tags]),
+            "starts": nn.ParameterList([nn.Parameter(torch.zeros(count)) for count in tags]),
+            "closed": nn.ModuleList([nn.Linear(width, count) for count in values]),
+            "scale": nn.ParameterList([nn.Parameter(torch.tensor(SCALE)) for _ in values]),
+        }
+    )
+
+
+def _loss(
+    torch: Any,
+    model: Any,
+    heads: Any,
+    batch: Sequence[Lesson],
+    layers: Sequence[int],
+    hide: int | None,
+    random: np.random.Generator,
+    device: str,
+) -> Any:
+    """Mean over the batch of what all that is known of a request costs."""
+    tokens, mask = _padded([one.ids for one in batch])
+    if hide is not None:
+        inside = (mask == 1) & (np.arange(tokens.shape[1]) > 0)
+        tokens = np.where(inside & (random.random(tokens.shape) < HIDDEN), hide, tokens)
+    feed = {"input_ids": torch.from_numpy(tokens).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
+    with torch.autocast(device, torch.bfloat16):
+        hidden = model(**feed, return_dict=True).last_hidden_state
+    hidden = hidden.float()
+    seen = feed["attention_mask"].unsqueeze(-1)
+    whole = torch.nn.functional.normalize((hidden * seen).sum(1) / seen.sum(1), dim=1)
+    loss = torch.zeros((), device=device)
+    for number, (head, scale) in enumerate(zip(heads["closed"], heads["scale"], strict=True)):
+        said = torch.tensor([one.said[number] for one in batch], device=device)
+        scores = scale * torch.nn.functional.linear(whole, head.weight) + head.bias
+        if bool((said >= 0).any()):
+            loss = loss + torch.nn.functional.cross_entropy(scores, said, ignore_index=-1, reduction="sum")
+    hidden = torch.nn.functional.dropout(hidden, 0.1)
+    for number, count in enumerate(layers):
+        chains = [
+            (row, spots, tags)
+            for row, one in enumerate(batch)
+            if (known := one.tags[number]) is not None
+            for spots, tags in zip(one.spots, known, strict=True)
+        ]
+        if chains:
+            vectors, truth, lengths = _pieces(torch, hidden, chains, device)
+            loss = loss + _unlikely(
+                torch, heads["dense"][number](vectors), heads["steps"][number], heads["starts"][number], truth, lengths, count, device
+            )
+    return loss / len(batch)
+
+
+def _pieces(torch: Any, hidden: Any, chains: Sequence[tuple[int, Ints, Ints]], device: str) -> tuple[Any, Any, Any]:
+    """(mean vectors of the pieces (chains, longest, width), their tags (chains, longest), lengths (chains,))."""
+    longest, tokens = max(len(tags) for _, _, tags in chains), hidden.shape[1]
+    into, out, share = [], [], []
+    truth = np.zeros((len(chains), longest), np.int64)
+    for chain, (row, spots, tags) in enumerate(chains):
+        sizes = spots[:, 1] - spots[:, 0]
+        into.append(np.repeat(np.arange(len(tags)) + chain * longest, sizes))
+        out.append(np.concatenate([np.arange(first, behind) for first, behind in spots] or [np.zeros(0, np.int64)]) + row * tokens)
+        share.append(np.repeat(1 / np.maximum(sizes, 1), sizes))
+        truth[chain, : len(tags)] = tags
+    flat = torch.zeros((len(chains) * longest, hidden.shape[2]), device=device)
+    taken = hidden.reshape(-1, hidden.shape[2])[torch.from_numpy(np.concatenate(out).astype(np.int64)).to(device)]
+    weight = torch.from_numpy(np.concatenate(share).astype(np.float32)).to(device)
+    flat = flat.index_add(0, torch.from_numpy(np.concatenate(into).astype(np.int64)).to(device), taken * weight[:, None])
+    lengths = torch.tensor([len(tags) for _, _, tags in chains], device=device)
+    return flat.reshape(len(chains), longest, -1), torch.from_numpy(truth).to(device), lengths
+
+
+def _unlikely(torch: Any, scores: Any, steps: Any, starts: Any, truth: Any, lengths: Any, fields: int, device: str) -> Any:
+    """The sum over the chains of minus the logarithm of their tags' probability."""
+    may, opens = (torch.from_numpy(one).to(device) for one in legal(fields))
+    steps, starts = steps.masked_fill(~may, FORBIDDEN), starts.masked_fill(~opens, FORBIDDEN)
+    count, longest, _ = scores.shape
+    inside = torch.arange(longest, device=device)[None] < lengths[:, None]
+    moves = torch.exp(steps)
+    ahead = starts + scores[:, 0]
+    for at in range(1, longest):
+        top = ahead.max(dim=1, keepdim=True).values
+        onward = torch.log(torch.exp(ahead - top) @ moves + TINY) + top + scores[:, at]
+        ahead = torch.where(inside[:, at, None], onward, ahead)
+    own = (scores.gather(2, truth[:, :, None])[:, :, 0] * inside).sum() + starts[truth[:, 0]].sum()
+    own = own + (steps[truth[:, :-1], truth[:, 1:]] * inside[:, 1:]).sum()
+    return torch.logsumexp(ahead, dim=1).sum() - own
+
+
+def _batches(lengths: Sequence[int], size: int, random: np.random.Generator) -> list[Ints]:
+    """Rows of each batch: drawn anew each time, texts of like length together."""
+    order = random.permutation(len(lengths))
+    pools = [order[at : at + 50 * size] for at in range(0, len(order), 50 * size)]
+    ordered = [pool[np.argsort([lengths[row] for row in pool], kind="stable")] for pool in pools]
+    batches = [rows[at : at + size] for rows in ordered for at in range(0, len(rows), size)]
+    return [batches[place] for place in random.permutation(len(batches))]
+
+
+def _padded(ids: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
+    longest = max(map(len, ids))
+    tokens, mask = np.zeros((len(ids), longest), np.int64), np.zeros((len(ids), longest), np.int64)
+    for row, one in enumerate(ids):
+        tokens[row, : len(one)] = one
+        mask[row, : len(one)] = 1
+    return tokens, mask
