@@ -125,8 +125,8 @@ def _show(found: tuple[Fitted, ...]) -> None:
         print_table(("refused", "because"), [(name, v.reason) for name, v in refused])
     if asked := [(one.workload, one.verdict) for one in found if one.verdict.request_file]:
         print_table(
-            ("labels would help", "how many", "fill in, then `modicum fit --gold FILE`"),
-            [(name, v.needs_labels, v.request_file) for name, v in asked],
+            ("labels would help", "how many", "give them"),
+            [(name, v.needs_labels, f"modicum label {name}") for name, v in asked],
             right=(1,),
         )
     if certified:

@@ -20,6 +20,7 @@ from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.errand import Errand, Planner
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.labelling import ready
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
@@ -80,7 +81,8 @@ def command(
     fit = config.fit
     if margin is not None:
         fit = dataclasses.replace(fit, margin=margin)
-    labels = read_labels(gold.open("rb")) if gold is not None else {}
+    labels = ready(config.home, Control(config.home), chosen, partial=partial, stands=True)
+    labels |= read_labels(gold.open("rb")) if gold is not None else {}
     wish = Wish(fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, partial=partial, actor=actor())
     planner = Planner(
         config,
@@ -225,8 +227,8 @@ def _show(found: Sequence[Tried], texts: set[str]) -> None:
     print_table(("workload", "because"), [(one.workload, one.reason) for one in found])
     if asked := [one for one in found if one.request_file]:
         print_table(
-            ("labels would help", "how many", "fill in, then `modicum try MODEL WORKLOAD --gold FILE`"),
-            [(one.workload, one.needs_labels, one.request_file) for one in asked],
+            ("labels would help", "how many", "give them"),
+            [(one.workload, one.needs_labels, f"modicum label {one.workload}") for one in asked],
             right=(1,),
         )
     if any(one.route_id for one in found):

@@ -96,15 +96,16 @@ def label_requests(
         specialist, incumbent = table.labels[int(table.said[i])], "(no readable answer)" if told == UNREAD else table.labels[told]
         first, second = (specialist, incumbent) if specialist_is_a(attempt.attempt_id, name) else (incumbent, specialist)
         requests.append({"id": name, "slots": dict(slots[table.call_ids[i]]), "a": first, "b": second, "verdict": None})
-    return sorted(requests, key=lambda request: _draw(attempt.attempt_id, "shuffle", str(request["id"])))
+    return sorted(requests, key=lambda request: drawn(attempt.attempt_id, "shuffle", str(request["id"])))
 
 
 def specialist_is_a(attempt_id: str, response_id: str) -> bool:
     """A fair coin for each call of an attempt: is `a` the specialist's answer?"""
-    return _draw(attempt_id, "side", response_id)[0] % 2 == 0
+    return drawn(attempt_id, "side", response_id)[0] % 2 == 0
 
 
-def _draw(attempt_id: str, purpose: str, name: str) -> bytes:
+def drawn(attempt_id: str, purpose: str, name: str) -> bytes:
+    """16 bytes of chance, fixed by an attempt, what they are for and the name of a call."""
     return hashlib.blake2b(f"{purpose}\0{attempt_id}\0{name}".encode(), digest_size=16).digest()
 
 

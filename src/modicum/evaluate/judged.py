@@ -1,0 +1,89 @@
+"""A judge model's labels in a test of kind B, each corrected by what people said of a random part.
+
+Every accepted difference has the judge's word J in {-1, 0, 1} (+1: the specialist is the worse one). A coin independent of every label
+sends each of them to people with probability `share`; they say D. What enters the test is
+
+    Z = l J + (audited) (D - l J) / share,        E[Z] = E[D] for any l that does not know this row,
+
+so the judge's errors cancel on average, whatever they are: a test of E[Z] <= margin is one of E[D] <= margin, and no assumption about the
+judge is made. l is fitted on the earlier rows, which only changes how wide Z spreads. An audited call that nobody labelled counts as D = 1.
+
+Source: prediction-powered inference (Angelopoulos et al. 2023; the weight l, PPI++: Angelopoulos, Duchi & Zrnic 2023; coins: Zrnic & Candès
+2024, "Active statistical inference"), tested by betting (Waudby-Smith & Ramdas 2024) and no normal law: exact at any size.
+Does not hold where people see what the judge said, or where the coin, its share or the judge are chosen by what labels say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modicum.evaluate.labels import Label, drawn
+from modicum.evaluate.table import Table
+
+Array = NDArray[np.float64]
+
+TRUST = 2.0
+"""So many rows' worth of faith in the judge, before any row was seen."""
+LEAST_AUDIT = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a judge says of the differences of one attempt, and how many of them people check."""
+
+    model: str
+    labels: Mapping[str, Label]
+    """Its verdicts, by the name of the call; what it did not say counts as the worst case until people are asked."""
+    share: float
+    """The chance of each call to be checked, in (0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How the judge did on the calls that people checked."""
+
+    checked: int
+    agree: int
+    """Said what people said: this one, that one, or neither is better."""
+
+
+def share_of(audit: int, wanted: int) -> float:
+    """The chance that sends about `audit` of `wanted` calls to people."""
+    return min(1.0, audit / wanted) if wanted else 1.0
+
+
+def is_audited(attempt_id: str, response_id: str, share: float) -> bool:
+    """The coin of a call: a keyed draw, fixed by the attempt."""
+    return int.from_bytes(drawn(attempt_id, "audit", response_id)[:8], "big") < share * 2**64
+
+
+def reach(share: float) -> float:
+    """The largest value that Z can take: D = 1, J = -1, l = 1, audited."""
+    return 2 / share - 1
+
+
+def stand_ins(table: Table, people: Array, judge: Array, audited: NDArray[np.bool_], share: float) -> Array:
+    """Z of each row, in the table's random order; 0 where nothing differs. All shapes (n,).
+
+    `people`, `judge`: excess losses as `excess_losses` gives them, NaN where nobody said anything; read at audited rows, and everywhere.
+    """
+    differs = table.differs
+    said = np.where(differs, np.where(np.isnan(judge), 1.0, judge), 0.0)
+    true = np.where(differs, np.where(np.isnan(people), 1.0, people), 0.0)
+    checked = audited & differs
+    met = np.where(checked, true * said, 0.0)
+    square = np.where(checked, said * said, 0.0)
+    earlier = (np.cumsum(met) - met + TRUST) / (np.cumsum(square) - square + TRUST)
+    weight = np.clip(earlier, 0.0, 1.0)
+    out: Array = np.where(differs, weight * said + np.where(checked, (true - weight * said) / share, 0.0), 0.0)
+    return out
+
+
+def measured(table: Table, people: Array, judge: Array, audited: NDArray[np.bool_]) -> Measured:
+    """The judge beside people, on the audited calls that both labelled."""
+    both = audited & table.differs & ~np.isnan(people) & ~np.isnan(judge)
+    return Measured(checked=int(both.sum()), agree=int((people[both] == judge[both]).sum()))

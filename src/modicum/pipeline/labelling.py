@@ -1,0 +1,356 @@
+"""A person at a desk: the calls whose label a certificate wants, one at a time, blind, and what was said of them.
+
+The questions are those of the request file that `fit` or `try` wrote, in its order: a draw fixed by the attempt, which knows nothing of the
+answers. Whoever stops early leaves calls without a label, and these count as the worst case, so that where somebody stops cannot make a
+promise easier. A window is looked at once with labels: by `fit` or `try`, when every call is settled or somebody said that it is enough.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from modicum.artefact import Artefacts
+from modicum.backends.model import model_of
+from modicum.errors import ArtefactError, InputError, NotFoundError
+from modicum.evaluate.judged import is_audited, share_of
+from modicum.evaluate.labels import Choice, Label
+from modicum.evaluate.panel import Agreement, Outcome, agreement, outcome, settle
+from modicum.pipeline.errand import is_listed
+from modicum.pipeline.label_book import LONGEST_GOLD, LONGEST_NAME, Book, Mark, mark_of
+from modicum.pipeline.look import ENOUGH_LABELS
+from modicum.store.control import Control
+from modicum.types import Attempt, Workload
+
+LONGEST_PAUSE_S = 300.0
+"""Who says nothing for longer has gone for a coffee, and it is not counted."""
+MOST_AT_ONCE = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a reader is asked of one call: which of two answers to this request is right."""
+
+    id: str
+    slots: tuple[tuple[str, str], ...]
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One attempt whose certificate wants labels."""
+
+    attempt: Attempt
+    questions: tuple[Question, ...]
+    looked: bool
+    """It was tested with labels already, and takes no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far the labels of one attempt are."""
+
+    wanted: int
+    settled: int
+    """Calls with a label that counts."""
+    conflicts: int
+    """Calls on which people differ, without a majority: they count as the worst case until somebody settles them."""
+    skipped: int
+    """Calls that this person passed over and nobody settled."""
+    left: int
+    """Calls that this person is still asked about."""
+    people: tuple[tuple[str, int], ...]
+    """Who labelled how many, most first."""
+    agreements: tuple[Agreement, ...]
+    closed: bool
+    """Somebody said that no more will come."""
+    seconds_a_call: float | None
+    """Of this person, the median; None where there were too few to tell."""
+    audit: int | None = None
+    """How many calls a judge is to be measured on, where one is."""
+
+    @property
+    def complete(self) -> bool:
+        return self.settled == self.wanted
+
+    @property
+    def enough(self) -> bool:
+        """So many that `fit` tests with the rest as the worst case."""
+        return self.wanted - self.settled <= (1 - ENOUGH_LABELS) * self.wanted
+
+
+def asked(home: Path, control: Control, workload: Workload) -> list[Asked]:
+    """The attempts of a workload that asked for labels, newest first."""
+    found = []
+    for attempt in reversed(control.attempts(workload.workload_id)):
+        path = home / "requests" / f"{workload.workload_id}-{attempt.number}.jsonl"
+        if "B" in attempt.kinds and attempt.workload_id == workload.workload_id and path.is_file():
+            questions = tuple(_questions(path))
+            found.append(Asked(attempt=attempt, questions=questions, looked=control.looked_with(attempt.attempt_id) is not None))
+    return [one for one in found if one.questions]
+
+
+def _questions(path: Path) -> Iterable[Question]:
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            row = msgspec.json.decode(line)
+            slots = tuple((str(name), str(value)) for name, value in row["slots"].items())
+            yield Question(id=row["id"], slots=slots, a=row["a"], b=row["b"])
+        except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
+            raise InputError(f"line {number} of {path} asks nothing that can be read", hint="was it edited, or its words erased?") from None
+
+
+def settled(one: Asked, marks: Iterable[Mark]) -> dict[str, Label]:
+    """What counts of what people said of one attempt, by the name of the call."""
+    said = _said(one.attempt.attempt_id, marks)
+    found = {}
+    for question in one.questions:
+        labels = [label for mark in said.get(question.id, {}).values() if (label := mark.label) is not None]
+        if (label := settle(labels, question.a, question.b)) is not None:
+            found[question.id] = label
+    return found
+
+
+def ready(home: Path, control: Control, workloads: Iterable[Workload], *, partial: bool = False, stands: bool = False) -> dict[str, Label]:
+    """The labels that a test may use now: of attempts that wait for them, once all calls are settled or somebody said that it is enough.
+
+    `partial`: whatever there is. `stands`: those too with which an attempt was certified already.
+    """
+    found: dict[str, Label] = {}
+    for workload in workloads:
+        marks = Book(home, workload.workload_id).marks()
+        for one in asked(home, control, workload) if marks else ():
+            labels = settled(one, marks)
+            if one.looked and not (stands and _certified(control, one.attempt)):
+                continue
+            if partial or one.looked or len(labels) == len(one.questions) or is_closed(one.attempt.attempt_id, marks):
+                found |= labels
+    return found
+
+
+def is_closed(attempt_id: str, marks: Iterable[Mark]) -> bool:
+    """The last word on an attempt is that it is enough."""
+    own = [mark for mark in marks if mark.att == attempt_id]
+    return bool(own) and own[-1].do == "end"
+
+
+def _certified(control: Control, attempt: Attempt) -> bool:
+    verdict = control.verdict(f"{attempt.attempt_id}-B-{control.looked_with(attempt.attempt_id)}")
+    return verdict is not None and verdict.certificate is not None
+
+
+def _said(attempt_id: str, marks: Iterable[Mark]) -> dict[str, dict[str, Mark]]:
+    """The last mark of each person on each call, without what was taken back."""
+    said: dict[str, dict[str, Mark]] = {}
+    for mark in marks:
+        if mark.att == attempt_id and mark.id:
+            if mark.do == "un":
+                said.get(mark.id, {}).pop(mark.by, None)
+            else:
+                said.setdefault(mark.id, {})[mark.by] = mark
+    return said
+
+
+class Desk:
+    """One person, and the labels of one attempt."""
+
+    def __init__(self, home: Path, workload: Workload, one: Asked, by: str, *, again: bool = False) -> None:
+        """`again`: ask too what others have labelled already, blind to what they said."""
+        if not by or len(by) > LONGEST_NAME or not by.isprintable():
+            raise InputError(f"a person's name has 1 to {LONGEST_NAME} letters", hint="--by NAME")
+        self.workload, self.attempt, self.by, self.again = workload, one.attempt, by, again
+        self.questions, self.one = one.questions, one
+        self.book = Book(home, workload.workload_id)
+        self.choices = workload.contract.labels if is_listed(workload.contract) else ()
+        self._by_id = {question.id: question for question in one.questions}
+
+    # ------------------------------------------------------------------------------------------------------- questions
+
+    def next(self, after: str | None = None) -> Question | None:
+        """The first call that this person is still to be asked about; what was passed over comes last, from behind `after` on."""
+        said = self._marks_by_call()
+        fresh = [q for q in self.questions if self._wants(q, said.get(q.id, {}))]
+        if fresh:
+            return fresh[0]
+        skipped = [q for q in self.questions if self._skipped(q, said.get(q.id, {}))]
+        ids = [q.id for q in skipped]
+        return skipped[(ids.index(after) + 1) % len(ids) if after in ids else 0] if skipped else None
+
+    def question(self, name: str) -> Question:
+        """Raises NotFoundError."""
+        if name not in self._by_id:
+            raise NotFoundError("no such call among those whose label is wanted")
+        return self._by_id[name]
+
+    def said(self, name: str) -> Label | None:
+        """This person's label of a call."""
+        mark = self._marks_by_call().get(name, {}).get(self.by)
+        return None if mark is None else mark.label
+
+    # ----------------------------------------------------------------------------------------------------------- words
+
+    def label(self, name: str, *, verdict: Choice | None = None, gold: str | None = None) -> None:
+        """Say of a call which answer is right, or what the right one would be. Raises NotFoundError, InputError."""
+        question = self.question(name)
+        if gold is not None:
+            if self.choices and gold not in self.choices:
+                raise InputError(f"{gold[:80]!r} is none of the labels of this workload")
+            if not gold.strip() or len(gold) > LONGEST_GOLD:
+                raise InputError(f"a right answer has 1 to {LONGEST_GOLD:,} characters")
+        elif verdict not in ("a", "b", "both", "neither"):
+            raise InputError("a verdict is one of a, b, both, neither")
+        self._add([mark_of(Label(gold=gold, verdict=verdict), attempt_id=self.attempt.attempt_id, by=self.by, name=question.id)])
+
+    def skip(self, name: str) -> None:
+        """Pass a call over: it comes again at the end."""
+        self._add([self._mark("sk", self.question(name).id)])
+
+    def undo(self) -> Question | None:
+        """Take back this person's last word; the call that it was on."""
+        live: list[str] = []
+        for mark in self._own():
+            if mark.by == self.by and mark.id in self._by_id:
+                live = [name for name in live if name != mark.id]
+                if mark.do != "un":
+                    live.append(mark.id)
+        if not live:
+            return None
+        self._add([self._mark("un", live[-1])])
+        return self._by_id[live[-1]]
+
+    def close(self) -> None:
+        """Say that it is enough: the next `fit` or `try` tests with what is there."""
+        self._add([self._mark("end")])
+
+    def take(self, rows: Iterable[tuple[str, Label]]) -> int:
+        """Labels of a file, all or none; how many said something new. Raises NotFoundError, InputError."""
+        said, new = self._marks_by_call(), []
+        for number, (name, label) in enumerate(rows, 1):
+            if number > MOST_AT_ONCE:
+                raise InputError(f"more than {MOST_AT_ONCE:,} labels at once")
+            self.question(name)
+            mark = mark_of(label, attempt_id=self.attempt.attempt_id, by=self.by, name=name)
+            before = said.get(name, {}).get(self.by)
+            if before is None or before.label != label:
+                new.append(mark)
+        if new:
+            self._add(new)
+        return len(new)
+
+    # -------------------------------------------------------------------------------------------------------- standing
+
+    def standing(self) -> Standing:
+        said = self._marks_by_call()
+        counts: dict[str, int] = {}
+        outcomes: dict[str, dict[str, Outcome]] = {}
+        conflicts = skipped = left = 0
+        for question in self.questions:
+            marks = said.get(question.id, {})
+            labels = {mark.by: label for mark in marks.values() if (label := mark.label) is not None}
+            for by, label in labels.items():
+                counts[by] = counts.get(by, 0) + 1
+                outcomes.setdefault(by, {})[question.id] = outcome(label, question.a, question.b)
+            conflicts += bool(labels) and settle([*labels.values()], question.a, question.b) is None
+            skipped += self._skipped(question, marks)
+            left += self._wants(question, marks) or self._skipped(question, marks)
+        own = self._own()
+        people = sorted(counts, key=lambda by: (-counts[by], by))
+        pairs = [agreement(one, outcomes[one], other, outcomes[other]) for i, one in enumerate(people) for other in people[i + 1 :]]
+        return Standing(
+            wanted=len(self.questions),
+            settled=len(settled(self.one, own)),
+            conflicts=conflicts,
+            skipped=skipped,
+            left=left,
+            people=tuple((by, counts[by]) for by in people),
+            agreements=tuple(pair for pair in pairs if pair.both),
+            closed=is_closed(self.attempt.attempt_id, own),
+            seconds_a_call=self._pace(own),
+            audit=audit_of(self.attempt.attempt_id, own),
+        )
+
+    def _pace(self, own: Iterable[Mark]) -> float | None:
+        times = [mark.at for mark in own if mark.by == self.by and mark.label is not None]
+        gaps = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [gap for gap in gaps if 0.05 < gap < LONGEST_PAUSE_S]
+        return median(gaps[-50:]) if len(gaps) >= 3 else None
+
+    # ---------------------------------------------------------------------------------------------------------- within
+
+    def _wants(self, question: Question, marks: dict[str, Mark]) -> bool:
+        """Is this person to be asked? Not twice; of what others labelled only where they differ, or `again`."""
+        if self.by in marks:
+            return False
+        labels = [label for mark in marks.values() if (label := mark.label) is not None]
+        return self.again or not labels or settle(labels, question.a, question.b) is None
+
+    def _skipped(self, question: Question, marks: dict[str, Mark]) -> bool:
+        own = marks.get(self.by)
+        others = {by: mark for by, mark in marks.items() if by != self.by}
+        return own is not None and own.do == "sk" and self._wants(question, others)
+
+    def _own(self) -> list[Mark]:
+        return [mark for mark in self.book.marks() if mark.att == self.attempt.attempt_id]
+
+    def _marks_by_call(self) -> dict[str, dict[str, Mark]]:
+        return _said(self.attempt.attempt_id, self._own())
+
+    def _mark(self, do: Any, name: str = "", to: str = "") -> Mark:
+        return Mark(att=self.attempt.attempt_id, by=self.by, at=datetime.now(UTC), do=do, id=name, to=to)
+
+    def _add(self, marks: list[Mark]) -> None:
+        self.book.add(marks)
+
+
+def audit_of(attempt_id: str, marks: Iterable[Mark]) -> int | None:
+    """How many calls a judge is measured on: the first number that was written down, for it must not follow from any label."""
+    return next((int(mark.to) for mark in marks if mark.att == attempt_id and mark.do == "aud" and mark.to.isdigit()), None)
+
+
+def open_desk(home: Path, control: Control, workload: Workload, by: str, *, number: int | None = None, again: bool = False) -> Desk:
+    """The desk of the newest attempt that wants labels, or of attempt `number`. Raises NotFoundError, InputError."""
+    found = asked(home, control, workload)
+    if number is not None:
+        found = [one for one in found if one.attempt.number == number]
+    waiting = [one for one in found if not one.looked]
+    if not waiting and found:
+        done = f"attempt {found[0].attempt.number} of '{workload.name}' was tested with its labels already"
+        raise NotFoundError(done, hint="newer calls, and `modicum fit` or `modicum try`, make a new one")
+    if not waiting:
+        hint = f"`modicum fit {workload.name}` or `modicum try MODEL {workload.name}` says which, if any"
+        raise NotFoundError(f"no certificate of '{workload.name}' wants labels", hint=hint)
+    first = next((one for one in waiting if set_left(home, workload, one)), waiting[0]) if number is None else waiting[0]
+    return Desk(home, workload, _audited_first(first, Book(home, workload.workload_id).marks()), by, again=again)
+
+
+def set_left(home: Path, workload: Workload, one: Asked) -> bool:
+    """Calls of it are still without a label that counts."""
+    return len(settled(one, Book(home, workload.workload_id).marks())) < len(one.questions)
+
+
+def _audited_first(one: Asked, marks: Iterable[Mark]) -> Asked:
+    """Those that a judge is measured on first; else as they stand."""
+    wanted = audit_of(one.attempt.attempt_id, marks)
+    if wanted is None:
+        return one
+    share = share_of(wanted, len(one.questions))
+    ordered = sorted(one.questions, key=lambda q: not is_audited(one.attempt.attempt_id, q.id, share))
+    return dataclasses.replace(one, questions=tuple(ordered))
+
+
+def next_command(home: Path, desk: Desk) -> str:
+    """What tests with the labels: the command that declared the attempt."""
+    with suppress(ArtefactError):
+        model = model_of(Artefacts(home / "artefacts").read(desk.attempt.artefact_digest))
+        if model is not None:
+            return f"modicum try {model.name} {desk.workload.name}"
+    return f"modicum fit {desk.workload.name}"

@@ -1,0 +1,190 @@
+"""A person at a desk: what is asked, in which order, what is kept of it, and when a test may use it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modicum.config import FitConfig
+from modicum.errors import InputError, NotFoundError
+from modicum.evaluate.labels import Label
+from modicum.pipeline.label_book import Book, mark_of
+from modicum.pipeline.labelling import ready
+from modicum.pipeline.wish import Wish
+from modicum.store.calls import Calls
+from modicum.store.control import Control
+from tests.cli.labelling import Waiting, waiting
+
+WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Waiting:
+    return waiting(tmp_path_factory.mktemp("waiting"), WISH)
+
+
+@pytest.fixture
+def here(home: Waiting, tmp_path: Path) -> Iterator[Waiting]:
+    yield home.copied(tmp_path)
+
+
+def found(here: Waiting, **options: bool) -> dict[str, Label]:
+    return ready(here.config.home, Control(here.config.home), [here.workload], **options)
+
+
+def test_calls_come_in_the_order_of_the_draw_until_all_are_labelled(here: Waiting) -> None:
+    desk, asked = here.desk(), []
+    wanted = [msgspec.json.decode(line)["id"] for line in here.requests.read_bytes().splitlines()]
+    while (question := desk.next()) is not None:
+        asked.append(question.id)
+        desk.label(question.id, gold=here.gold[question.id])
+    assert asked == wanted
+    assert desk.standing().complete and desk.standing().left == 0
+
+
+def test_a_plain_fit_goes_on_when_all_are_labelled_and_keeps_its_word(here: Waiting) -> None:
+    desk = here.desk()
+    for question in desk.questions:
+        assert found(here) == {}, "a test that began in between would look with the rest as the worst case"
+        desk.label(question.id, gold=here.gold[question.id])
+    verdict = here.fit(dataclasses.replace(WISH, labels=found(here)))
+    assert verdict.certificate is not None and verdict.certificate.kind == "B"
+    assert found(here) == {}, "looked at once; they are spent"
+    assert found(here, stands=True), "where a certificate stands on them they may be shown again"
+    assert here.fit(WISH) == verdict, "with nothing changed the last word stands"
+    with pytest.raises(NotFoundError, match="tested with its labels"):
+        here.desk()
+
+
+def test_whoever_stops_early_says_so_and_the_rest_is_the_worst_case(here: Waiting) -> None:
+    desk = here.desk()
+    for question in desk.questions[: -(len(desk.questions) // 10)]:
+        desk.label(question.id, gold=here.gold[question.id])
+    assert desk.standing().enough and not desk.standing().complete and found(here) == {}
+    assert len(found(here, partial=True)) == desk.standing().settled
+    desk.close()
+    assert len(found(here)) == desk.standing().settled
+    early = here.fit(dataclasses.replace(WISH, labels=found(here)))
+    assert early.certificate is not None and early.certificate.labels_used < len(desk.questions)
+
+
+def test_one_more_label_opens_what_was_closed(here: Waiting) -> None:
+    desk = here.desk()
+    desk.close()
+    assert desk.standing().closed
+    desk.skip(desk.questions[0].id)
+    assert not desk.standing().closed
+
+
+def test_undo_goes_back_call_by_call_over_sessions(here: Waiting) -> None:
+    first, second, *_ = here.desk().questions
+    here.desk().label(first.id, verdict="a")
+    here.desk().label(second.id, verdict="b")
+    here.desk().label(first.id, verdict="neither")
+    assert here.desk("bob").undo() is None, "that is another person's word"
+    assert [here.desk().undo(), here.desk().undo(), here.desk().undo()] == [first, second, None]
+    assert here.desk().standing().settled == 0 and here.desk().next() == first
+
+
+def test_what_was_skipped_comes_last_and_goes_round(here: Waiting) -> None:
+    desk = here.desk()
+    for question in desk.questions:
+        desk.skip(question.id)
+    first = desk.next()
+    assert first == desk.questions[0] and desk.next(after=first.id) == desk.questions[1]
+    assert desk.next(after=desk.questions[-1].id) == first
+    assert desk.standing().skipped == desk.standing().left == len(desk.questions)
+
+
+def test_two_people_share_the_work_or_do_it_twice(here: Waiting) -> None:
+    ann, bob = here.desk("ann"), here.desk("bob")
+    first, second, third, *_ = ann.questions
+    ann.label(first.id, verdict="a")
+    assert bob.next() == second, "not what has a label"
+    twice = here.desk("bob", again=True)
+    assert twice.next() == first and twice.said(first.id) is None, "blind to what the other said"
+    ann.label(second.id, verdict="a")
+    twice.label(first.id, verdict="a")
+    twice.label(second.id, verdict="b")
+    standing = ann.standing()
+    assert (standing.settled, standing.conflicts, standing.people) == (1, 1, (("ann", 2), ("bob", 2)))
+    (pair,) = standing.agreements
+    assert (pair.first, pair.second, pair.both, pair.agree) == ("ann", "bob", 2, 1)
+    eve = here.desk("eve")
+    assert eve.next() == second, "who can settle it is asked"
+    eve.label(second.id, verdict="b")
+    assert (ann.standing().settled, ann.standing().conflicts) == (2, 0) and eve.next() == third
+
+
+def test_a_label_must_be_one(here: Waiting) -> None:
+    desk = here.desk()
+    with pytest.raises(InputError, match="none of the labels"):
+        desk.label(desk.questions[0].id, gold="refund")
+    with pytest.raises(NotFoundError):
+        desk.label("chatcmpl-elsewhere", verdict="a")
+    with pytest.raises(InputError, match="name"):
+        here.desk("\x1b[2J")
+    with pytest.raises(NotFoundError):
+        desk.take([(desk.questions[0].id, Label(verdict="a")), ("chatcmpl-elsewhere", Label(verdict="a"))])
+    assert desk.standing().settled == 0, "all of a file, or nothing"
+
+
+def test_killed_at_any_moment_it_loses_nothing_that_was_said(here: Waiting) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom modicum.evaluate.labels import Label\n"
+        "from modicum.pipeline.label_book import Book, mark_of\nbook = Book(Path(sys.argv[1]), sys.argv[2])\n"
+        "for n in range(10**6):\n"
+        "    book.add([mark_of(Label(verdict='a'), attempt_id='att', by='ann', name=str(n))])\n    print(n, flush=True)\n"
+    )
+    home, workload = here.config.home, here.workload.workload_id
+    process = subprocess.Popen([sys.executable, "-c", script, str(home), workload], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(25)]
+    os.kill(process.pid, signal.SIGKILL)
+    said += process.stdout.read().splitlines()
+    process.wait()
+    process.stdout.close()
+    assert len(Book(home, workload).marks()) >= len([line for line in said if line.strip()]) >= 25
+
+
+def test_a_torn_line_spoils_no_other(here: Waiting) -> None:
+    book = Book(here.config.home, here.workload.workload_id)
+    one = mark_of(Label(gold="lost"), attempt_id="att", by="ann", name="1")
+    book.add([one])
+    with book.path.open("ab") as file:
+        file.write(msgspec.json.encode(one)[:20])
+    book.add([one])
+    assert Book(here.config.home, here.workload.workload_id).marks() == [one, one]
+    assert book.path.stat().st_mode & 0o077 == 0
+
+
+def test_erasing_a_call_erases_what_was_said_of_it(here: Waiting) -> None:
+    desk = here.desk()
+    first, second, *_ = desk.questions
+    desk.label(first.id, verdict="a")
+    desk.label(second.id, gold=here.gold[second.id])
+    Calls(here.config.home).erase(call_id=first.id)
+    assert first.id not in desk.book.path.read_text()
+    after = here.desk()
+    assert len(after.questions) == len(desk.questions) - 1 and after.standing().settled == 1
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_book(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
+    folder = tmp_path_factory.mktemp("book")
+    book = Book(folder, "w")
+    book.path.parent.mkdir(parents=True)
+    book.path.write_bytes(body)
+    before = len(book.marks())
+    book.add([mark_of(Label(verdict="both"), attempt_id="att", by="ann", name="1")])
+    assert len(book.marks()) == before + 1 and book.marks()[-1].label == Label(verdict="both")
