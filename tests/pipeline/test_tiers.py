@@ -14,6 +14,7 @@ import pytest
 from modicum.artefact import Artefacts
 from modicum.backends.chain import Chain
 from modicum.backends.encoder import Encoder
+from modicum.backends.linear import Linear
 from modicum.backends.specialist import load
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.errors import InputError
@@ -65,6 +66,14 @@ def test_which_one_is_tested(wanted: Wanted, chosen: Candidate) -> None:
     assert tiers.choose([SMALL, MIDDLE, LARGE], wanted) is chosen
 
 
+def test_what_is_no_larger_needs_no_worth() -> None:
+    taught = candidate("taught linear", 0.605, ms=0.11)
+    assert tiers.choose([SMALL, taught, MIDDLE], Wanted(usd_month=Decimal(1))) is taught
+    assert tiers.choose([taught, candidate("linear", 0.605)], Wanted(usd_month=Decimal(1))) is taught
+    slow = candidate("taught linear", 0.605, ms=9.0)
+    assert tiers.choose([SMALL, slow], Wanted(usd_month=Decimal(1))) is SMALL
+
+
 def test_what_could_not_pass_is_not_chosen() -> None:
     barred = candidate("linear", 0.0, why="would probably not pass")
     assert tiers.choose([barred, MIDDLE], Wanted(usd_month=Decimal(1))) is MIDDLE
@@ -89,7 +98,7 @@ def test_a_larger_one_is_tried_only_where_that_may_pay() -> None:
         return [one.tier.name for one in found]
 
     assert tried(0.95, "100") == ["linear", "neighbours"]
-    assert tried(0.50, "100") == ["linear", "encoder", "chain", "neighbours"]
+    assert tried(0.50, "100") == ["linear", "taught linear", "encoder", "chain", "neighbours"]
 
 
 def test_limits_are_said() -> None:
@@ -131,12 +140,12 @@ def test_an_encoder_goes_from_log_to_proposed_route(tmp_path: Path, encoder_fold
     (workload,) = Control(config.home).workloads()
     limited = dataclasses.replace(fit, worth_usd_month=0.0)
     verdict = Night(config, Wish(fit=limited, actor="tester")).fit(workload)
-    assert {tier.name for tier in verdict.tiers} == {"linear", "encoder", "chain", "neighbours"} and sum(
+    assert {tier.name for tier in verdict.tiers} == {"linear", "taught linear", "encoder", "chain", "neighbours"} and sum(
         tier.chosen for tier in verdict.tiers
     ) == 1
     assert verdict.verdict == "certified" and verdict.route is not None
     artefact = Artefacts(config.home / "artefacts").read(verdict.route.artefact_digest)
-    wanted = {"linear": object, "encoder": Encoder, "chain": Chain, "neighbours": object}[
+    wanted = {"linear": Linear, "taught linear": Linear, "encoder": Encoder, "chain": Chain, "neighbours": object}[
         next(tier.name for tier in verdict.tiers if tier.chosen)
     ]
     assert isinstance(load(artefact), wanted)

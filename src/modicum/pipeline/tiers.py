@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from modicum.backends.encoder import text_of
 from modicum.backends.specialist import load
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.tune import Plan
 from modicum.pipeline import open_answers
 from modicum.train import chain, encoder, linear, neighbours, noise
+from modicum.train.distil import Teacher
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
 from modicum.train.linear import Trained
@@ -27,6 +29,8 @@ TIMED = 200
 """Requests that a candidate answers to say how long it takes."""
 WORTH_COVERAGE = 0.02
 """Where no price is known, a larger candidate has to answer so much more of all requests."""
+SAME_SIZE = 1.02
+"""Up to so many times its size a candidate is no larger than another, and any gain is worth it."""
 
 Progress = Callable[[float], None]
 
@@ -96,7 +100,10 @@ def train(
     def is_open() -> bool:
         return _may_pay(max(found, key=_gain), wanted)
 
-    for name, trained in _larger(first, samples, groups, vectors(), wanted, seed, is_open, lambda share: progress(0.3 + 0.7 * share)):
+    def tell(share: float) -> None:
+        progress(0.3 + 0.7 * share)
+
+    for name, trained in _larger(first, samples, groups, choice, vectors(), wanted, seed, is_open, tell):
         found.append(candidate(name, trained, plan(trained), measured, wanted))
     return found + _nearest(first, samples, groups, vectors(), wanted, plan)
 
@@ -143,14 +150,24 @@ def _larger(
     first: Trained,
     samples: Sequence[Sample],
     groups: Sequence[int],
+    choice: Choice | None,
     vectors: Vectors,
     wanted: Wanted,
     seed: int,
     is_open: Callable[[], bool],
     progress: Progress,
 ) -> Iterator[tuple[TierName, Trained]]:
-    """What an encoder makes possible, as far as it fits: as it is, and fine-tuned where there is time for that and, by `is_open`, what is
-    left to gain may pay."""
+    """What an encoder makes possible, as far as it fits: a linear specialist that it taught; itself as it is, and fine-tuned where there is
+    time for that. Each further step where, by `is_open`, what is left to gain may pay."""
+    if len(first.labels) > 1:
+        texts = [text_of(sample.slots, first.used_slots) for sample in samples]
+        teacher = Teacher(vectors=vectors.of(texts), about=vectors.about)
+        limit = wanted.max_size_bytes
+        taught = linear.fit(samples, groups=groups, choice=choice, teacher=teacher, max_size_bytes=limit, seed=seed)
+        yield "taught linear", taught
+        if not is_open():
+            return
+        first = max(first, taught, key=lambda one: one.about["out_of_fold_agreement"])
     names: tuple[tuple[TierName, TierName], ...] = (("encoder", "chain"), ("tuned encoder", "tuned chain"))
     most = wanted.max_encoder_bytes
     for (alone, both), tuner in zip(names, (None, vectors.tuner), strict=True):
@@ -241,4 +258,6 @@ def _may_pay(one: Candidate, wanted: Wanted) -> bool:
 
 def _is_worth(larger: Candidate, smaller: Candidate, wanted: Wanted) -> bool:
     more = _gain(larger) - _gain(smaller)
+    if larger.tier.size_bytes <= SAME_SIZE * smaller.tier.size_bytes and larger.tier.cpu_ms <= 2 * smaller.tier.cpu_ms:
+        return more > 0
     return more >= WORTH_COVERAGE if wanted.usd_month is None else wanted.usd_month * Decimal(repr(more)) >= wanted.worth_usd
