@@ -626,7 +626,9 @@ class Route:
     changed_by: str
 
 
-TierName = Literal["repeats", "neighbours", "linear", "encoder", "chain", "tuned encoder", "tuned chain", "extractor", "caller"]
+TierName = Literal[
+    "repeats", "neighbours", "linear", "taught linear", "encoder", "chain", "tuned encoder", "tuned chain", "extractor", "caller"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
