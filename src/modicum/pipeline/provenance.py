@@ -15,7 +15,7 @@ from modicum.store.erased import erased_among
 from modicum.types import RouteState, Sample, Workload
 from modicum.version import __version__
 
-METRICS = ("out_of_fold_agreement",)
+METRICS = ("out_of_fold_agreement", "drift_agreement", "drift_loss")
 """What trainers say that is a measure of the specialist; the rest are their settings and counts."""
 
 
