@@ -141,6 +141,12 @@ class Decision:
     would_answer: bool | None = None
     agreed: bool | None = None
     """In shadow: did the specialist's answer equal the incumbent's? None where the incumbent's cannot be read."""
+    stage_model: str | None = None
+    """`provider/model` of another model that the route's stage asked, whatever came of it."""
+    stage_usage: Usage | None = None
+    stage_cost_usd: Decimal | None = None
+    """What that took. Where its answer was given the call's own cost is the same; else it comes on top."""
+    stage_ms: float | None = None
 
 
 @quick
@@ -220,14 +226,6 @@ class Key:
     revoked_at: datetime | None = None
 
 
-# ------------------------------------------------------------------------------------------------------------ workloads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
-    """The static text of one segment: literals in order with gaps (slots) between them."""
-
-
 FeedbackSource = Literal["person", "model", "system"]
 
 
@@ -257,6 +255,14 @@ class Feedback:
     source: FeedbackSource = "person"
     """A person; a model that judges; a system that learnt what was right."""
     key_id: str | None = None
+
+
+# ------------------------------------------------------------------------------------------------------------ workloads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """The static text of one segment: literals in order with gaps (slots) between them."""
 
     literals: tuple[str, ...] = ()
     anchored_start: bool = False
@@ -504,7 +510,7 @@ class Cover:
     max_turns: int = 1
 
 
-PromiseKind = Literal["A", "B"]
+PromiseKind = Literal["A", "B", "C"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -529,6 +535,7 @@ class Attempt:
     """j: attempt j of a workload spends delta * 6 / (pi^2 j^2)."""
     kinds: tuple[PromiseKind, ...]
     margin: float
+    """C: the most of its answers that may be wrong; `max_selective` is the same then."""
     max_selective: float
     min_coverage: float
     delta: float
@@ -544,7 +551,7 @@ class Attempt:
     min_label_groups: int = 5
     """Labels with fewer certify groups on which specialist and incumbent agree go to the incumbent."""
     max_label_share: float = 0.10
-    """B goes down the sequence as long as it wants labels for no more than this share of the groups."""
+    """B and C go down the sequence as long as they want labels for no more than this share of the groups."""
     fingerprint: str
     """Digest of everything that entered: calls, options, code version. A fit with the same one is answered from the record."""
     seed: int
@@ -582,13 +589,13 @@ class Certificate:
     accepted: int
     """Groups of the certify window that the rule answers."""
     errors: int
-    """A: accepted groups where specialist and incumbent differ. B: accepted groups where the loss grew (missing labels counted)."""
+    """A: accepted groups where specialist and incumbent differ. B: where the loss grew, C: that are wrong (missing labels counted)."""
     labels_used: int
     coverage: float
     coverage_calls: float
     """Coverage weighted by calls, an estimate."""
     rate: float
-    """errors / groups (A), mean excess loss (B)."""
+    """errors / groups (A), mean excess loss (B), errors / accepted (C)."""
     rate_calls_interval: tuple[float, float]
     """The same weighted by calls, cluster interval, an estimate."""
     p_value: float
@@ -641,6 +648,8 @@ class Tier:
     """Mean CPU time of an answer."""
     agreement: float
     """Share of the requests on which it says what the incumbent said."""
+    agreement_interval: tuple[float, float] | None = None
+    """95 % limits of that, as of so many distinct requests."""
     coverage: float
     """Share of the requests that a rule over it could probably answer."""
     saving_usd_month: Decimal | None = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.guarantee import cell, populations
-from modicum.evaluate.certify import look_a, look_b, wanted_labels
+from modicum.evaluate.certify import look_a, look_b, look_c, wanted_labels
 from modicum.evaluate.table import tabulate
 from modicum.stats.binomial import lower_tail
 from modicum.types import Rule
@@ -67,6 +67,46 @@ def test_b_takes_a_missing_label_for_the_worst() -> None:
     assert even.passed > worst.passed
     loosest = declared.thresholds[len(even.p_values) - 1]
     assert even.labels_used == int((table.accepted(loosest) & table.differs).sum())
+
+
+def test_c_by_hand() -> None:
+    _, _, table = traffic(2000)
+    wrong = np.where(table.differs & (np.arange(2000) % 5 > 0), 1.0, 0.0)
+    declared = attempt(2000, STEPS[10:], kinds=("C",), margin=0.02, max_label_share=1.0, min_label_groups=0)
+    look = look_c(declared, table, wrong)
+    assert look.rule is not None
+    for threshold, p in zip(STEPS[10:], look.p_values, strict=False):
+        accepted = table.accepted(threshold)
+        assert p == pytest.approx(lower_tail(int(wrong[accepted].sum()), int(accepted.sum()), 0.02))
+    assert look.p_values[-1] > 0.05 and look.rule.accept_above == STEPS[10 + look.passed - 1]
+    assert 0.4 < look.rule.accept_above < 0.6
+    assert look.labels_used == int(table.accepted(STEPS[10 + look.passed]).sum())
+
+
+def test_c_takes_a_missing_label_for_wrong() -> None:
+    _, _, table = traffic(2000, error=0.0)
+    declared = attempt(2000, STEPS, kinds=("C",), margin=0.05, max_label_share=1.0)
+    wrong = np.where(table.differs, 1.0, 0.0)
+    some = np.where(np.arange(2000) % 4 == 0, np.nan, wrong)
+    assert look_c(declared, table, wrong).passed > 10
+    assert look_c(declared, table, some).rule is None
+
+
+def test_c_certifies_no_label_that_is_not_known_to_be_right_often_enough() -> None:
+    _, _, table = traffic(2000, error=0.0)
+    declared = attempt(2000, STEPS, kinds=("C",), margin=0.05, max_label_share=1.0)
+    maybe = table.said == table.labels.index("maybe")
+    wrong = np.where(table.differs | (maybe & (np.arange(2000) > 4)), 1.0, 0.0)
+    assert "maybe" in look_c(declared, table, wrong).thin_labels
+
+
+def test_c_wants_a_label_for_whatever_it_answers() -> None:
+    _, _, table = traffic(2000)
+    declared = attempt(2000, STEPS, kinds=("C",), margin=0.02, max_label_share=0.3)
+    rows = wanted_labels(declared, table)
+    assert 500 < len(rows) <= 600
+    look = look_c(declared, table, np.zeros(2000))
+    assert set(np.nonzero(table.accepted(STEPS[len(look.p_values) - 1]))[0]) == set(rows)
 
 
 def test_b_wants_no_more_labels_than_it_may() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modicum.errors import CertificateError
-from modicum.evaluate.certify import look_a, look_b
+from modicum.evaluate.certify import look_a, look_b, look_c
 from modicum.evaluate.evidence import (
     UNREADABLE,
     certificate_file,
@@ -50,11 +50,16 @@ def issue(kind: PromiseKind, groups: int = 1500) -> tuple[Certificate, bytes]:
     declared = attempt(groups, STEPS if groups > 1000 else STEPS[12:], kinds=(kind,))
     excess = np.where(table.differs, np.where(np.arange(groups) % 3 == 0, 1.0, -1.0), 0.0)
     excess[np.nonzero(table.differs)[0][:2]] = np.nan
+    if kind == "C":
+        excess = np.where(table.said == table.told, 0.0, 1.0)
+        excess[:3] = np.nan
+        declared = dataclasses.replace(declared, margin=0.05, max_label_share=1.0)
+        return write_certificate(declared, look_c(declared, table, excess), table, facts(), key=b"secret", excess=excess)
     look = look_a(declared, table) if kind == "A" else look_b(declared, table, excess)
     return write_certificate(declared, look, table, facts(), key=b"secret", excess=excess if kind == "B" else None)
 
 
-@pytest.mark.parametrize("kind", ["A", "B"])
+@pytest.mark.parametrize("kind", ["A", "B", "C"])
 def test_a_certificate_verifies_from_its_file_alone(kind: PromiseKind) -> None:
     certificate, evidence = issue(kind)
     found = verify(certificate_file(certificate, evidence))
@@ -62,6 +67,18 @@ def test_a_certificate_verifies_from_its_file_alone(kind: PromiseKind) -> None:
     assert found.certificate == certificate
     assert verify(evidence, certificate).holds
     assert {check.name for check in found.checks} >= {"p_value", "coverage", "label_table", "sentence", "saving", "rule", "evidence_digest"}
+
+
+def test_c_states_the_share_of_its_answers_that_are_wrong() -> None:
+    certificate, evidence = issue("C")
+    assert certificate.kind == "C" and certificate.rate == certificate.errors / certificate.accepted <= 0.05
+    assert certificate.sentence.startswith("of 100 that it answers itself at most 5 are wrong, by gold labels (95 % confidence)")
+    assert certificate.labels_used >= certificate.accepted - 3
+    head, *rows = evidence.splitlines()
+    row = next(i for i, line in enumerate(rows) if b'"excess":1.0' in line and b'"accepted":true' in line)
+    rows[row] = rows[row].replace(b'"excess":1.0', b'"excess":0.0')
+    forged = verify(b"\n".join([head, *rows]) + b"\n", certificate)
+    assert {"evidence_digest", "errors", "rate"} <= {check.name for check in forged.failures}
 
 
 def test_what_it_states_is_what_was_counted() -> None:

@@ -31,6 +31,17 @@ def test_too_few_calls_are_counted_in_calls_and_days() -> None:
     assert refusal.margin_reachable is not None and refusal.margin_reachable > 0.01
 
 
+def test_c_says_what_is_wrong_and_which_labels_it_wants() -> None:
+    terms = Terms(kinds=("C",), margin=0.02, max_selective=0.02)
+    plan = plan_of(1000, terms, error=0.1)
+    supply = Supply(groups=1000, calls=2000, days=5)
+    refusal = refuse_unopened(plan, terms, supply)
+    assert refusal.code == "no_threshold" and "of its answers are wrong, and at most 2 % may" in refusal.reason
+    asked = refuse_after_look(plan, terms, supply, delta=0.05, attempt=1, labels_wanted=700)
+    assert (asked.code, asked.needs_labels) == ("too_few_labels", 700)
+    assert asked.reason == "whether at most 2 % of its answers are wrong needs labels for 700 calls that it would answer"
+
+
 def test_enough_calls_are_worth_a_look() -> None:
     assert is_worth_a_look(plan_of(1000, Terms()))
     assert not is_worth_a_look(None)

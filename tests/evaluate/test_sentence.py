@@ -25,6 +25,13 @@ def test_b() -> None:
     )
 
 
+def test_c() -> None:
+    assert promise("C", margin=0.02, max_selective=0.02, confidence=0.95, incumbents=("GPT-4",), window=WINDOW) == (
+        "of 100 that it answers itself at most 2 are wrong, by gold labels (95 % confidence), on traffic like that of 21 to 31 October "
+        "2026; not against people who try to fool it"
+    )
+
+
 @pytest.mark.parametrize(
     "rate,expected", [(0.01, (100, 1)), (0.025, (1000, 25)), (0.005, (1000, 5)), (0.3, (100, 30)), (1 / 3, (1_000_000, 333333))]
 )

@@ -54,6 +54,21 @@ def test_known_losses_change_the_chance_of_b() -> None:
     assert better.expected_coverage > 0.9 > worse.expected_coverage
 
 
+def test_c_is_planned_on_what_is_known_to_be_wrong() -> None:
+    _, _, table = traffic(2000, error=0.03)
+    terms = Terms(kinds=("C",), margin=0.02, max_selective=0.02)
+    by_incumbent = plan_thresholds(table, Rule(accept_above=0.0), terms, groups=1000)
+    right = np.where(np.arange(2000) % 2 == 0, 0.0, np.nan)
+    by_gold = plan_thresholds(table, Rule(accept_above=0.0), terms, groups=1000, wrong=right)
+    unknown = plan_thresholds(table, Rule(accept_above=0.0), terms, groups=1000, wrong=np.full(2000, np.nan))
+    assert by_gold is not None and by_incumbent is not None and unknown is not None
+    assert by_gold.expected_coverage > 0.9 > by_incumbent.expected_coverage
+    assert by_gold.chance["C"] > 0.9 and by_gold.curve.groups == 1000
+    assert unknown.thresholds == by_incumbent.thresholds
+    few = groups_for_power(by_gold.curve, terms, level=0.05)
+    assert few is not None and 149 <= few < 400
+
+
 def test_more_groups_are_needed_for_a_smaller_margin_and_a_later_attempt() -> None:
     _, _, table = traffic(2000)
     curve = trace_curve(table)

@@ -1,4 +1,4 @@
-"""The one look: walk the declared thresholds on the certify groups, A by exact binomial tails, B by an exact paired test and betting.
+"""The one look: walk the declared thresholds on the certify groups, A and C by exact binomial tails, B by an exact paired test and betting.
 
 Labels with too few certify groups are only known after the look. They are deferred on top of what was declared, and what is tested is the
 rule so narrowed, on the rows that `evaluate.narrow` leaves.
@@ -44,7 +44,7 @@ class Look:
     thin_labels: tuple[str, ...]
     """Labels with too few certify groups that agree, deferred on top of the attempt's."""
     labels_used: int = 0
-    """B: how many labels the tests consulted."""
+    """B, C: how many labels the tests consulted."""
 
     @property
     def p_value(self) -> float:
@@ -72,6 +72,18 @@ def look_b(attempt: Attempt, table: Table, excess: Array) -> Look:
     look = _conclude(attempt, table, "B", *fixed_sequence(p_values_b(attempt, table, excess), level_of(attempt)))
     consulted = table.accepted(attempt.thresholds[len(look.p_values) - 1]) & table.differs if look.p_values else np.zeros(len(table), bool)
     return dataclasses.replace(look, labels_used=int((consulted & ~np.isnan(excess)).sum()))
+
+
+def look_c(attempt: Attempt, table: Table, wrong: Array) -> Look:
+    """Test C along the attempt's thresholds: P(wrong | answered) <= margin.
+
+    `wrong` is 1 where the specialist is wrong, 0 where it is right, NaN where no label is known: the worst case, 1. Labels too thin to
+    certify are those of which too few groups are known to be right.
+    """
+    _check(attempt, table, "C")
+    look = _conclude(attempt, table.judged(wrong), "C", *fixed_sequence(p_values_c(attempt, table, wrong), level_of(attempt)))
+    consulted = table.accepted(attempt.thresholds[len(look.p_values) - 1]) if look.p_values else np.zeros(len(table), bool)
+    return dataclasses.replace(look, labels_used=int((consulted & ~np.isnan(wrong)).sum()))
 
 
 def p_values_a(attempt: Attempt, table: Table) -> Iterator[float]:
@@ -117,6 +129,24 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
         yield max(marginal, selective)
 
 
+def p_values_c(attempt: Attempt, table: Table, wrong: Array) -> Iterator[float]:
+    """C's p-value at each of the attempt's thresholds: the exact binomial tail of the wrong among the answered rows that were left.
+
+    Ends where the labels wanted exceed `max_label_share` of the groups, as B does.
+    """
+    judged = table.judged(wrong)
+    narrowing = Narrowing(attempt, judged)
+    for threshold in attempt.thresholds:
+        answered = narrowing.answered(threshold)
+        if table.accepted(threshold).sum() > attempt.max_label_share * len(table):
+            return
+        if answered.sum() < attempt.min_coverage * len(table):
+            yield 1.0
+            continue
+        left = narrowing.left_answered(threshold).rows
+        yield lower_tail(int((answered & judged.differs).sum()), len(left), attempt.margin)
+
+
 def _excess_p_value(loss: Array, reduced: Reduced, bound: float, level: float, *, miss: float = 0.0, few: int | None = None) -> float:
     """p-value of "the mean loss is at least `bound`", of the rows that were left.
 
@@ -134,11 +164,15 @@ def _excess_p_value(loss: Array, reduced: Reduced, bound: float, level: float, *
 
 
 def wanted_labels(attempt: Attempt, table: Table) -> NDArray[np.int64]:
-    """Rows whose label B could come to need: answered and differing at the loosest threshold that the label share allows. Ascending."""
+    """Rows whose label B (C) could come to need: answered and differing (answered) at the loosest threshold that the label share allows.
+
+    Ascending.
+    """
     limit = attempt.max_label_share * len(table)
     rows = np.zeros(0, dtype=np.int64)
+    counted = np.ones(len(table), dtype=np.bool_) if "C" in attempt.kinds else table.differs
     for threshold in attempt.thresholds:
-        wanted = np.nonzero(table.accepted(threshold) & table.differs)[0]
+        wanted = np.nonzero(table.accepted(threshold) & counted)[0]
         if len(wanted) > limit:
             break
         rows = wanted

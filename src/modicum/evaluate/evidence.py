@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum.errors import CertificateError
-from modicum.evaluate.certify import Look, look_a, look_b
+from modicum.evaluate.certify import Look, look_a, look_b, look_c
 from modicum.evaluate.facts import Facts
 from modicum.evaluate.saving import estimate_saving
 from modicum.evaluate.sentence import promise
@@ -35,6 +35,7 @@ Array = NDArray[np.float64]
 T = TypeVar("T")
 
 FORMAT = "modicum-certificate/1"
+_BY_LABELS = {"B": look_b, "C": look_c}
 UNREADABLE = "(unreadable)"
 """How the table by label names the answers of the incumbent that could not be read."""
 
@@ -53,10 +54,10 @@ class Row:
     calls: int
     cost_usd: Decimal | None
     excess: float | None
-    """B: loss(specialist) - loss(incumbent); None where they differ and no label is known."""
+    """B: loss(specialist) - loss(incumbent), None where they differ and no label is known. C: 1 wrong, 0 right, None where nobody knows."""
     accepted: bool
     loss: float
-    """What the row adds to the certified rate: 1 for an accepted difference (A), the excess loss, 1 if unknown (B)."""
+    """What the row adds to the certified rate: 1 for an accepted difference (A), the excess loss, 1 if unknown (B), 1 unless right (C)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,9 @@ class Verification:
 def write_certificate(
     attempt: Attempt, look: Look, table: Table, facts: Facts, *, key: bytes, excess: Array | None = None
 ) -> tuple[Certificate, bytes]:
-    """The certificate of a look that passed, and its evidence. `excess` as given to `look_b`; `key` hides call ids (up to 64 bytes).
+    """The certificate of a look that passed, and its evidence. `key` hides call ids (up to 64 bytes).
+
+    `excess`: what `look_b` or `look_c` was given.
 
     Raises CertificateError where the look passed nothing.
     """
@@ -144,8 +147,8 @@ def verify(data: bytes, certificate: Certificate | None = None) -> Verification:
             raise CertificateError("a row speaks of no call" if rows else "no rows")
         if len(rows) != head.attempt.groups:
             raise CertificateError(f"{len(rows)} rows for {head.attempt.groups} groups")
-        look = look_a(head.attempt, table) if head.kind == "A" else look_b(head.attempt, table, excess)
-        found, evidence = _assemble(head.attempt, look, table, head.facts, [row.key for row in rows], excess if head.kind == "B" else None)
+        look = look_a(head.attempt, table) if head.kind == "A" else _BY_LABELS[head.kind](head.attempt, table, excess)
+        found, evidence = _assemble(head.attempt, look, table, head.facts, [row.key for row in rows], None if head.kind == "A" else excess)
     except (CertificateError, ValueError, ArithmeticError) as error:
         checks.append(Check(name="test", stated="passed", found=str(error), holds=False))
         return Verification(certificate=certificate, checks=tuple(checks))
@@ -217,6 +220,10 @@ def _assemble(
     if look.kind == "A":
         loss = np.where(accepted & table.differs, 1.0, 0.0)
         interval = rate_interval(loss, table.weights, 0.95)
+    elif look.kind == "C":
+        assert excess is not None, "C is certified with the labels that it was tested with"
+        loss = np.where(accepted & (excess != 0), 1.0, 0.0)  # NaN, unknown, is not 0
+        interval = rate_interval(loss[accepted], table.weights[accepted], 0.95)
     else:
         assert excess is not None, "B is certified with the losses that it was tested with"
         loss = np.where(accepted & table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
@@ -240,13 +247,13 @@ def _assemble(
         labels_used=look.labels_used,
         coverage=float(accepted.mean()),
         coverage_calls=weighted_mean(accepted.astype(np.float64), table.weights),
-        rate=float(loss.mean()),
+        rate=float(loss[accepted].mean() if look.kind == "C" else loss.mean()),
         rate_calls_interval=interval,
         p_value=look.p_value,
         rule=rule,
         cover=facts.cover,
         artefact_digest=attempt.artefact_digest,
-        label_table=label_table(table, accepted, loss > 0 if look.kind == "B" else table.differs),
+        label_table=label_table(table, accepted, table.differs if look.kind == "A" else loss > 0),
         self_disagreement=facts.self_disagreement,
         left_out_groups=facts.left_out_groups,
         window_from=attempt.window_from,

@@ -76,6 +76,15 @@ def refuse_after_look(
     if opened is not None:
         plan = dataclasses.replace(plan, curve=trace_curve(opened, excess))
     margin = _margin(plan, terms, supply.groups)
+    if labels_wanted and "C" in terms.kinds:
+        return Refusal(
+            code="too_few_labels",
+            reason=(
+                f"whether at most {_percent(terms.margin)} of its answers are wrong needs labels for {labels_wanted:,} calls "
+                "that it would answer"
+            ),
+            needs_labels=labels_wanted,
+        )
     if labels_wanted:
         alone = _refusal(plan, dataclasses.replace(terms, kinds=("A",)), supply, later, keeps=False)
         carries = _carries(margin, terms)
@@ -105,11 +114,12 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     groups = groups_for_power(plan.curve, later, level=later.level, power=POWER)
     if groups is None:
         enough = plan.curve.coverage >= terms.min_coverage
+        wrong = "are wrong" if "C" in terms.kinds else "differ from the incumbent's"
         lowest = min((float(rate) for rate in (plan.curve.disagreement / plan.curve.coverage)[enough]), default=1.0)
         return Refusal(
             code="no_threshold",
             reason=(
-                f"more calls would not help: even where it is surest, {_percent(lowest)} of its answers differ from the incumbent's, "
+                f"more calls would not help: even where it is surest, {_percent(lowest)} of its answers {wrong}, "
                 f"and at most {_percent(terms.max_selective)} may{carries}"
                 if lowest > terms.max_selective
                 else f"no amount of calls like these would show it within {_percent(terms.margin)}{carries}"

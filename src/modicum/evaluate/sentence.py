@@ -24,7 +24,8 @@ def promise(
     window: tuple[datetime, datetime],
     labels_by: str = "gold labels",
 ) -> str:
-    """A: of 100 distinct requests at most k get another answer. B: at most k percentage points more are answered wrong."""
+    """A: of 100 distinct requests at most k get another answer. B: at most k percentage points more are answered wrong. C: of 100 that it
+    answers at most k are wrong."""
     names = _joined(incumbents) or "the incumbent"
     ending = f"({confidence * 100:.4g} % confidence), on traffic like that of {between(*window)}; not against people who try to fool it"
     if kind == "A":
@@ -34,6 +35,9 @@ def promise(
             f"of {of:,} distinct requests at most {most:,} {'gets an answer that differs' if most == 1 else 'get an answer that differs'} "
             f"from {names}'s, and of {of_answered:,} that it answers itself at most {most_answered:,} {ending}"
         )
+    if kind == "C":
+        of, most = out_of(margin)
+        return f"of {of:,} that it answers itself at most {most:,} {'is' if most == 1 else 'are'} wrong, by {labels_by} {ending}"
     return (
         f"at most {_points(margin)} more of the requests are answered wrong than by {names}, by {labels_by}, "
         f"and at most {_points(max_selective)} more of those that it answers itself {ending}"

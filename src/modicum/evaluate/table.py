@@ -57,6 +57,11 @@ class Table:
         """Rows that the rule answers at this threshold. Ties accept."""
         return self.open & (self.confidence >= threshold)
 
+    def judged(self, wrong: NDArray[np.float64]) -> Table:
+        """The same rows with the truth in the incumbent's place: `wrong`, shape (n,), is 0 where the specialist is right, 1 where it is
+        not, NaN where nobody knows, which counts as wrong."""
+        return dataclasses.replace(self, told=np.where(wrong == 0, self.said, UNREAD))
+
     def without(self, labels: NDArray[np.bool_]) -> Table:
         """The same rows under a rule that defers the labels marked in `labels`, shape (len(self.labels),), too."""
         return dataclasses.replace(self, open=self.open & ~labels[self.said]) if len(self.labels) else self

@@ -120,6 +120,16 @@ def chance_b(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
     return passes * _enough_answered(curve, terms, groups)
 
 
+def chance_c(curve: Curve, terms: Terms, groups: int, level: float) -> Array:
+    """Estimated probability that each threshold passes C's test with `groups` certify groups, shape (T,). The curve is of what is wrong."""
+    rate = np.minimum(curve.disagreement / np.maximum(curve.coverage, 1e-9), 1.0)
+    passes = np.zeros_like(curve.coverage)
+    for answered in _answered(curve, groups):
+        most = np.array([most_errors(int(a), terms.margin, level) for a in answered], dtype=np.float64)
+        passes += binomial_power(most, answered, rate) / len(OFFSETS)
+    return passes * _enough_answered(curve, terms, groups)
+
+
 def _whatever_the_labels(curve: Curve, terms: Terms, groups: int) -> Array:
     """B's chances where no label is known yet: as if every difference were a loss where that has an even chance to pass somewhere, for
     what passes then passes under any labels; else as if losses and gains were balanced.
@@ -142,13 +152,18 @@ def _enough_answered(curve: Curve, terms: Terms, groups: int) -> Array:
     return normal_cdf((curve.coverage - terms.min_coverage) / _spread(curve, groups))
 
 
-def plan_thresholds(table: Table, rule: Rule, terms: Terms, *, groups: int, excess: Array | None = None) -> Plan | None:
+def plan_thresholds(
+    table: Table, rule: Rule, terms: Terms, *, groups: int, excess: Array | None = None, wrong: Array | None = None
+) -> Plan | None:
     """One fixed sequence for `groups` certify groups, planned on the tune groups in `table` (tabulated under `rule`).
 
     Starts where the test is likeliest to pass and goes to ever looser thresholds. A's marginal risk can only grow on that way, so its
     p-value does too and nothing is lost by walking; the start decides whether anything is won. With A and B declared the start is A's,
-    unless A has next to no chance anywhere. None where no threshold answers anything.
+    unless A has next to no chance anywhere. C is planned on what is known to be `wrong` (as `look_c` takes it) of the rows where anything
+    is, else on what differs from the incumbent. None where no threshold answers anything.
     """
+    if "C" in terms.kinds and wrong is not None and not np.isnan(wrong).all():
+        table = _known(table, wrong)
     curve = trace_curve(table, excess)
     if not len(curve.thresholds) or groups < 1:
         return None
@@ -157,6 +172,8 @@ def plan_thresholds(table: Table, rule: Rule, terms: Terms, *, groups: int, exce
         chances["A"] = chance_a(curve, terms, groups, terms.level)
     if "B" in terms.kinds:
         chances["B"] = chance_b(curve, terms, groups, terms.level)
+    if "C" in terms.kinds:
+        chances["C"] = chance_c(curve, terms, groups, terms.level)
     deciding = chances[terms.kinds[0]]
     if "B" in chances and (terms.kinds[0] == "B" or deciding.max() < 0.1):
         deciding = chances["B"] if excess is not None else _whatever_the_labels(curve, terms, groups)
@@ -169,6 +186,20 @@ def plan_thresholds(table: Table, rule: Rule, terms: Terms, *, groups: int, exce
         expected_coverage=float(curve.coverage[even[-1]]) if len(even) else 0.0,
         curve=curve,
     )
+
+
+def _known(table: Table, wrong: Array) -> Table:
+    """The rows of which it is known whether they are right, judged by that."""
+    rows = np.nonzero(~np.isnan(wrong))[0]
+    some = dataclasses.replace(
+        table,
+        said=table.said[rows],
+        told=table.told[rows],
+        confidence=table.confidence[rows],
+        open=table.open[rows],
+        weights=table.weights[rows],
+    )
+    return some.judged(wrong[rows])
 
 
 def groups_for_power(curve: Curve, terms: Terms, *, level: float, power: float = 0.8, most: int = 10_000_000) -> int | None:
@@ -193,7 +224,7 @@ def groups_for_power(curve: Curve, terms: Terms, *, level: float, power: float =
 def _reaches(curve: Curve, terms: Terms, groups: int, level: float, power: float) -> bool:
     steps = range(0, len(curve.thresholds), max(1, len(curve.thresholds) // 50))
     thin = _at(curve, list(steps))
-    chance = {"A": chance_a, "B": chance_b}
+    chance = {"A": chance_a, "B": chance_b, "C": chance_c}
     return any(float(chance[kind](thin, terms, groups, level).max(initial=0.0)) >= power for kind in terms.kinds)
 
 
