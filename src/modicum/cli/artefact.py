@@ -9,10 +9,12 @@ import click
 
 from modicum.artefact import About
 from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
-from modicum.pipeline import bundles
+from modicum.cli.progress import bar
+from modicum.pipeline import bundles, drifting
 from modicum.pipeline.bundles import Shown, Verified
 from modicum.report.words import count
 from modicum.store.home import prepare
+from modicum.train.drift import Slice
 
 KEY_HELP = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem;  openssl ec -in KEY.pem -pubout -out PUBLIC.pem"
 
@@ -107,7 +109,46 @@ def _told(about: About) -> list[tuple[str, str]]:
         *(teachers or [("answers of", "unknown")]),
         *calls,
         *((name.replace("_", " "), f"{value:.4g}") for name, value in sorted(about.metrics.items())),
+        *_precision(about),
     ]
+
+
+def _precision(about: About) -> list[tuple[str, str]]:
+    canary = drifting.canary_of(about.settings)
+    return [("precision", f"{drifting.precision_of(about.settings) or 'unknown'}, in full: {canary}")] if canary else []
+
+
+@command.command(epilog="Example:  modicum artefact drift bank-intents --calls 500", short_help="Compare with full precision.")
+@click.argument("artefact")
+@click.option("--calls", "most", type=click.IntRange(1), default=2_000, show_default=True, help="The newest ones, at most so many.")
+@common
+def drift(artefact: str, most: int, config: Config, as_json: bool) -> None:
+    """Ask an artefact and its canary, the same in full precision, about recorded calls that are newer than what it learnt from.
+
+    Counts what fewer bits changed, in all and by label, length, script and month, with 95 % intervals. A loss is of answers that were
+    given then. Exit code 1 where it is more than [fit] drift_agreement and drift_loss allow: fit the workload again.
+    """
+    existing(config)
+    with bar("comparing") as progress:
+        found = drifting.compare(config, artefact, most=most, progress=lambda share: progress(share, ""))
+    if as_json:
+        print_json(found)
+    else:
+        shown = [one for one in found.drift.slices if one is found.drift.whole or one.agree < one.requests]
+        print_table(
+            (f"{found.workload}, {found.precision}", "", "requests", "say the same", "right answers lost less won"),
+            [(one.by, one.name, f"{one.requests:,}", *_interval(one)) for one in shown],
+            right=(2, 3, 4),
+        )
+        click.echo(printable(f"Beyond what is allowed: {found.drift.beyond}." if found.drift.beyond else "Within what is allowed."))
+    if found.drift.beyond:
+        sys.exit(1)
+
+
+def _interval(one: Slice) -> tuple[str, str]:
+    low, high = one.agreement
+    lost = "unknown" if one.loss is None else f"{one.lost - one.won} of {one.known:,} ({one.loss[0]:+.2%} to {one.loss[1]:+.2%})"
+    return f"{one.agree / max(1, one.requests):.1%} ({low:.1%} to {high:.1%})", lost
 
 
 @command.command(

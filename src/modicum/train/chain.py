@@ -20,6 +20,8 @@ from modicum.types import Prediction, Sample, but
 
 STEPS = 40
 NEVER = 1.0
+DRIFT = ("precision", "canary", "drift_agreement", "drift_loss")
+"""What an encoder says of its precision, said of the chain too."""
 
 
 def fit(first: Trained, second: Trained, samples: Sequence[Sample], *, max_size_bytes: int) -> Trained:
@@ -48,6 +50,7 @@ def fit(first: Trained, second: Trained, samples: Sequence[Sample], *, max_size_
         "second": second.about,
         "size_bytes": sum(map(len, files.values())),
     }
+    about |= {name: second.about[name] for name in DRIFT if name in second.about}
     used = tuple(dict.fromkeys(first.used_slots + second.used_slots))
     scores = np.where((sure >= threshold)[:, None], first.scores, mix(first.scores, second.scores).astype(np.float32))
     return Trained(files=files, about=about, used_slots=used, out_of_fold=told, labels=first.labels, scores=scores)

@@ -1,0 +1,97 @@
+"""An artefact beside its canary, the same in full precision, over recorded calls that are newer than what it learnt from.
+
+`compare` can be called again and again: a specialist that held when it was made need not hold on what people ask a year later. Nothing of
+the calls enters what it returns but labels, lengths, scripts and months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modicum.artefact import Artefact, about_of
+from modicum.backends.chain import SECOND
+from modicum.backends.embed import GRAPH_FILE
+from modicum.backends.encoder import text_of
+from modicum.backends.priced import priced
+from modicum.backends.specialist import load, predict_at
+from modicum.catalog import Catalogue
+from modicum.config import Config
+from modicum.errors import NotEnoughDataError, NotFoundError
+from modicum.pipeline import bundles
+from modicum.pipeline.samples import gather, recogniser_of
+from modicum.pipeline.switching import find_workload
+from modicum.pipeline.viewed import Views
+from modicum.store.calls import Calls
+from modicum.store.control import Control
+from modicum.train import drift
+from modicum.train.drift import Compared, Drift, Tolerance
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """What one comparison found."""
+
+    digest: str
+    canary: str
+    """Digest of the artefact that keeps the encoder in full precision."""
+    precision: str
+    workload: str
+    drift: Drift
+
+
+def compare(config: Config, ref: str, *, most: int, progress: Progress = lambda share: None) -> Drifted:
+    """Ask both about the newest calls, `most` at most. `ref`: a digest or its beginning, a route, a workload.
+
+    A call's own answer counts as the right one, for what a loss is. Raises NotFoundError where the artefact has no canary, ArtefactError
+    where one of them is damaged, NotEnoughDataError where there is no newer call.
+    """
+    home = config.home
+    artefacts, control = bundles.home_of(home), Control(home)
+    artefact = artefacts.read(bundles.find(home, ref))
+    about = about_of(artefact.about)
+    digest = canary_of(about.settings)
+    if not digest:
+        raise NotFoundError(
+            f"artefact {artefact.digest} has no canary: nothing in it was quantised that full precision was kept of",
+            hint="artefacts with an encoder have one; what was fitted by an older version is to be fitted again",
+        )
+    small, whole = load(artefact), load(in_full(artefact, artefacts.read(digest)))
+    workload = find_workload(control, about.workload)
+    gathered = gather(Calls(home), workload, recogniser_of(control, workload.scope), Catalogue(*priced(config)), Views.open(config)).samples
+    learnt = about.training.last_at if about.training else None
+    newer = [one for one in gathered if learnt is None or one.at > learnt][-most:]
+    if not newer:
+        raise NotEnoughDataError(f"no call of {workload.name} is newer than what the artefact learnt from")
+    compared = []
+    for number, one in enumerate(newer):
+        full, said = predict_at(whole, one.slots, one.at), predict_at(small, one.slots, one.at)
+        compared.append(Compared(sample=one, text=text_of(one.slots, small.used_slots), full=full.value, small=said.value))
+        progress((number + 1) / len(newer))
+    tolerance = Tolerance(agreement=config.fit.drift_agreement, loss=config.fit.drift_loss)
+    return Drifted(
+        digest=artefact.digest,
+        canary=digest,
+        precision=precision_of(about.settings),
+        workload=workload.name,
+        drift=drift.compare(compared, tolerance),
+    )
+
+
+def canary_of(settings: Mapping[str, Any]) -> str:
+    """Digest of the artefact that keeps the full precision; empty where there is none."""
+    return str(settings.get("canary", ""))
+
+
+def precision_of(settings: Mapping[str, Any]) -> str:
+    """Of the encoder that runs; empty where there is none."""
+    return str(settings.get("precision", ""))
+
+
+def in_full(artefact: Artefact, canary: Artefact) -> Artefact:
+    """The artefact with the graph of its canary. Never written, so it keeps the digest of what it is compared with."""
+    name = GRAPH_FILE if GRAPH_FILE in artefact.files else SECOND + GRAPH_FILE
+    return Artefact(digest=artefact.digest, about={}, files=dict(artefact.files) | {name: canary.files[GRAPH_FILE]})
