@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from modicum.admin.fitting import Fit, Fitted, LabelGiven, given
 from modicum.admin.reach import Reach
 from modicum.cli.options import Config, at_home, print_json, print_table, reached
 from modicum.cli.progress import bar
+from modicum.pipeline.effort import dollars
 from modicum.pipeline.night import Foresight
 
 
@@ -34,7 +36,16 @@ from modicum.pipeline.night import Foresight
 @click.option("--min-quality", type=click.FloatRange(0, 1), help="Least share on which a candidate must say what the incumbent said.")
 @click.option("--protect", multiple=True, metavar="LABEL", help="Always send this label to the incumbent; may be repeated.")
 @click.option("--partial", is_flag=True, help="Test with the labels there are; missing ones count as the worst case.")
-@click.option("--dry-run", is_flag=True, help="Say what would be tested; open nothing.")
+@click.option(
+    "--self-agreement",
+    "again",
+    type=click.IntRange(20, 10_000),
+    metavar="N",
+    help="First ask each incumbent N old requests again: how often it differs from itself.",
+)
+@click.option("--budget", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Most dollars that may cost.")
+@click.option("--yes", is_flag=True, help="Send what --self-agreement asks without asking.")
+@click.option("--dry-run", is_flag=True, help="Say what would be tested and what that would take; open nothing.")
 @reached
 def command(
     refs: tuple[str, ...],
@@ -48,6 +59,9 @@ def command(
     min_quality: float | None,
     protect: tuple[str, ...],
     partial: bool,
+    again: int | None,
+    budget: float,
+    yes: bool,
     dry_run: bool,
     way: Reach,
     config: Config,
@@ -59,8 +73,9 @@ def command(
     going to be tested is written down before the newest calls are opened, and each window is opened once. Where nothing
     passes, the reason says how many more calls and days, or which labels, it would take; the exit code is 0 all the same.
 
-    Candidates are tried from the smallest up: a linear one, and where `[fit] encoder` names an encoder, that one and a chain of both, as
-    long as what is left to gain may pay for it. One of them is chosen on calls that are not held out, and that one is tested.
+    Candidates are tried from the smallest up: answers on record to the same request or to its nearest neighbour, a linear one, and where
+    `[fit] encoder` names an encoder, that one and a chain of both, as long as what is left to gain may pay for it. One of them is chosen
+    on calls that are not held out, and that one is tested.
     """
     at_home(way)
     asked = Fit(
@@ -81,12 +96,18 @@ def command(
             plans = way.do(fitting.plan, asked, progress)
         _show_plan(plans, as_json)
         return
+    if again is not None:
+        if not way.local:
+            raise click.UsageError("--self-agreement asks from where the home is: run it there")
+        from modicum.cli.again import ask_again
+
+        ask_again(config, refs, again, budget=budget, yes=yes, shown=not as_json)
     with bar("fitting") as progress:
         found = way.do(fitting.fit, asked, progress)
     if as_json:
         print_json([one.verdict for one in found])
     else:
-        _show(found)
+        _show(found, dollars("cpu_hour_usd", config.report.cpu_hour_usd))
 
 
 def _labels(gold: Path | None) -> tuple[LabelGiven, ...]:
@@ -96,7 +117,7 @@ def _labels(gold: Path | None) -> tuple[LabelGiven, ...]:
         return given(lines)
 
 
-def _show(found: tuple[Fitted, ...]) -> None:
+def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal) -> None:
     certified = [(one.workload, one.verdict) for one in found if one.verdict.certificate is not None]
     refused = [(one.workload, one.verdict) for one in found if one.verdict.certificate is None]
     if certified:
@@ -119,7 +140,9 @@ def _show(found: tuple[Fitted, ...]) -> None:
         print_table(("certified", "kind", "answers", "of all requests", "held out", "saves a month", "certificate"), rows, right=(2, 3, 4))
     if any(len(one.verdict.tiers) > 1 for one in found):
         print_table(
-            ("tried, by estimate", "tier", "MB", "CPU ms", "agrees", "answers", "saves a month", ""), [*_tiers(found)], right=(2, 3, 4, 5)
+            ("tried, by estimate", "tier", "MB", "CPU ms", "$ a million", "agrees (95 %)", "answers", "saves a month", ""),
+            [*_tiers(found, cpu_hour_usd)],
+            right=(2, 3, 4, 5, 6),
         )
     if refused:
         print_table(("refused", "because"), [(name, v.reason) for name, v in refused])
@@ -141,7 +164,7 @@ def _show(found: tuple[Fitted, ...]) -> None:
         )
 
 
-def _tiers(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
+def _tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> Iterator[tuple[str, ...]]:
     for one in found:
         for tier in one.verdict.tiers:
             yield (
@@ -149,7 +172,9 @@ def _tiers(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
                 tier.name,
                 f"{tier.size_bytes / 1e6:.1f}",
                 f"{tier.cpu_ms:.2f}",
-                f"{tier.agreement:.1%}",
+                f"{Decimal(repr(tier.cpu_ms)) / 3_600_000 * cpu_hour_usd * 1_000_000:.2f}",
+                f"{tier.agreement:.1%}"
+                + ("" if tier.agreement_interval is None else " ({:.0%} to {:.0%})".format(*tier.agreement_interval)),
                 f"{tier.coverage:.0%}",
                 "unknown" if tier.saving_usd_month is None else f"${tier.saving_usd_month:,}",
                 "tested" if tier.chosen else tier.why or "not worth its size",
@@ -168,3 +193,31 @@ def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:
             ],
             right=(2, 4, 5),
         )
+        if efforts := [(p.name, p.effort) for p in plans if p.effort is not None]:
+            print_table(
+                ("would take at most, about", "CPU time", "RAM", "VRAM", "disk", "labels asked", "which cost", "calls bought"),
+                [
+                    (
+                        name,
+                        _time(e.cpu_s),
+                        f"{e.ram_mb:,} MB",
+                        f"{e.vram_mb:,} MB",
+                        f"{e.disk_mb:g} MB",
+                        f"{e.labels:,}",
+                        f"${e.labels_usd:,}",
+                        f"${e.calls_usd:,}",
+                    )
+                    for name, e in efforts
+                ],
+                right=(1, 2, 3, 4, 5, 6, 7),
+            )
+            disk, labels = sum(e.disk_mb for _, e in efforts), sum(e.labels_usd for _, e in efforts)
+            seconds, memory = sum(e.cpu_s for _, e in efforts), max(e.ram_mb for _, e in efforts)
+            click.echo(
+                f"One after the other: {_time(seconds)} on one core, {memory:,} MB of memory, {disk:,.0f} MB of disk, ${labels:,} if every "
+                "label that may be asked for is bought. Training and testing buy nothing."
+            )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

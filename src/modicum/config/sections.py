@@ -253,6 +253,8 @@ class ReportConfig:
     """What a month may cost, with its currency: "MYR 3000"."""
     label_usd: str = "0.08"
     """What it costs to have one answer called right or wrong."""
+    cpu_hour_usd: str = "0.05"
+    """What an hour of one processor core costs: by it an answer of ours has a price."""
     hour_usd: str = "60"
     """What an hour of somebody's work costs."""
     agreed: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.evaluate.split import find_cut
+from modicum.pipeline.effort import Effort, dollars, estimate
 from modicum.pipeline.encoders import Named
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
@@ -62,6 +63,8 @@ class Foresight:
     attempt_number: int | None = None
     kinds: tuple[PromiseKind, ...] = ()
     delta: float | None = None
+    effort: Effort | None = None
+    """What it would take; None where nothing is trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class Night:
 
     def __init__(self, config: Config, wish: Wish) -> None:
         self.wish, self.home = wish, config.home
+        self.label_usd = dollars("label_usd", config.report.label_usd)
         self.control, self.calls = Control(config.home), Calls(config.home)
         self.artefacts = Artefacts(config.home / "artefacts")
         self.recognisers: dict[str, Recogniser] = {}
@@ -146,6 +150,7 @@ class Night:
             attempt_number=situation.number,
             kinds=kinds,
             delta=self.wish.terms(kinds, situation.number).delta,
+            effort=estimate(workload.contract, situation.samples, self.wish.fit, label_usd=self.label_usd),
         )
 
     def _told(self, workload: Workload) -> Told:

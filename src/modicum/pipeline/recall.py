@@ -27,7 +27,7 @@ from modicum.pipeline.tiers import Candidate, Wanted
 from modicum.train import repeats
 from modicum.train.export import in_memory
 from modicum.train.linear import Trained
-from modicum.types import Contract, Prediction, Rule, Sample, Workload
+from modicum.types import Contract, Prediction, Rule, Sample
 from modicum.workload.parts import outline
 
 HORIZONS = tuple(timedelta(days=days) for days in (90, 60, 30, 14, 7, 3, 1))
@@ -53,7 +53,7 @@ def cacheable(contract: Contract) -> bool:
 
 
 def recall(
-    workload: Workload,
+    contract: Contract,
     samples: Sequence[Sample],
     *,
     cut: datetime,
@@ -68,7 +68,6 @@ def recall(
     """The cache over all these samples; None where so few requests return that it could not answer `min_coverage` of them, or where its
     answers cannot be compared.
     """
-    contract = workload.contract
     old = [s for s in samples if s.at < cut]
     if not cacheable(contract) or not _returns(old, terms.min_coverage):
         return None

@@ -16,6 +16,7 @@ from modicum.backends.specialist import load
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.tune import Plan
 from modicum.pipeline import open_answers
+from modicum.stats.binomial import clopper_pearson
 from modicum.train import chain, encoder, linear, neighbours, noise
 from modicum.train.distil import Teacher
 from modicum.train.encoder import Vectors
@@ -229,11 +230,19 @@ def candidate(name: TierName, trained: Trained, plan: Plan | None, samples: Sequ
         size_bytes=sum(map(len, trained.files.values())),
         cpu_ms=round(ms, 3),
         agreement=round(right, 4),
+        agreement_interval=_limits(right, plan.curve.groups if plan is not None else 0),
         coverage=round(coverage, 4),
         saving_usd_month=None if wanted.usd_month is None else (wanted.usd_month * Decimal(repr(coverage))).quantize(Decimal("0.01")),
         why=why,
     )
     return Candidate(trained=trained, plan=plan, tier=tier)
+
+
+def _limits(share: float, groups: int) -> tuple[float, float] | None:
+    if groups < 1:
+        return None
+    low, high = clopper_pearson(share * groups, groups, 0.95)
+    return round(low, 4), round(high, 4)
 
 
 def _cpu_ms(trained: Trained, samples: Sequence[Sample]) -> float:
