@@ -38,7 +38,7 @@ def headline(text: str, **more: Any) -> dict[str, Any]:
     return {"model": "gpt-4", "messages": messages, **more}
 
 
-def workload(form: str = "{}") -> Workload:
+def workload(form: str = "{}", contract: Contract | None = None) -> Workload:
     system = Pattern(literals=(SYSTEM,), anchored_start=True, anchored_end=True)
     user = Pattern(literals=("Headline: ",), anchored_start=True)
     version = Version(version_id="v1", template=Template(key="", system=system, user=user), first_seen=START, last_seen=START)
@@ -47,7 +47,7 @@ def workload(form: str = "{}") -> Workload:
         scope="default",
         name="direction",
         task="classify",
-        contract=Contract(kind="label", labels=("down", "up"), form=form, read_share=1.0),
+        contract=contract or Contract(kind="label", labels=("down", "up"), form=form, read_share=1.0),
         versions=(version,),
         incumbents=("gpt-4",),
         first_seen=START,
@@ -102,11 +102,13 @@ def publish(
     scope: str = "default",
     form: str = "{}",
     max_input_chars: int = 500,
+    contract: Contract | None = None,
+    route_id: str = "r1",
 ) -> str:
     """Hand a snapshot with one route to the day; returns the artefact's digest."""
     digest = made(home)
     route = Route(
-        route_id="r1",
+        route_id=route_id,
         workload_id="w1",
         scope=scope,
         artefact_digest=digest,
@@ -123,6 +125,6 @@ def publish(
         expires_at=expires_at or datetime.now(UTC) + timedelta(days=90),
     )
     now = datetime.now(UTC).isoformat()
-    found = dataclasses.replace(workload(form), scope=scope)
+    found = dataclasses.replace(workload(form, contract), scope=scope)
     snapshot.write(home, Snapshot(version=now, workloads=(found,), routes=(live,)))
     return digest

@@ -28,7 +28,7 @@ from modicum.pipeline.candidate import find_candidate
 from modicum.pipeline.errand import Errand, Planner, plan_of
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
-from modicum.pipeline.switching import switch
+from modicum.pipeline.switching import publish, switch
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
 from modicum.pipeline.wish import Wish
@@ -129,11 +129,32 @@ def test_only_the_model_is_swapped(done: tuple[Config, Tried, ModelServer]) -> N
         assert request["messages"][1]["content"] in recorded
 
 
-def test_the_gateway_refuses_a_route_that_it_cannot_run(done: tuple[Config, Tried, ModelServer]) -> None:
+def test_a_route_to_another_model_is_switched_on_where_it_may_be_asked(done: tuple[Config, Tried, ModelServer]) -> None:
     config, found, _ = done
+    elsewhere = ProviderConfig(kind="openai_compatible", url="http://127.0.0.1:9/v1", auth="none")
+    moved, gone = dataclasses.replace(config, providers={"own": elsewhere}), dataclasses.replace(config, providers={})
+    with pytest.raises(RouteError, match="was tried at"):
+        switch(moved, found.workload, "on", actor="ann")
+    with pytest.raises(RouteError, match="no provider 'own'"):
+        switch(gone, found.workload, "shadow", actor="ann")
     for state in ("shadow", "on"):
-        with pytest.raises(RouteError, match="another model"):
-            switch(config, found.workload, state, actor="ann")
+        assert switch(config, found.workload, state, actor="ann").state == state
+    (live,) = publish(config).routes
+    assert (live.route.state, live.rule.accept_above) == ("on", 0.0) and live.cover.incumbents == ("gpt-4o",)
+
+
+def test_several_proposals_must_be_told_apart(done: tuple[Config, Tried, ModelServer]) -> None:
+    config, found, _ = done
+    control = Control(config.home)
+    (route,) = control.routes()
+    others = [dataclasses.replace(route, route_id=f"r_{word}", state="proposed") for word in ("one", "two")]
+    for one in others:
+        control.put_route(one, note="a test")
+    with pytest.raises(RouteError, match="2 routes are proposed.*r_one.*r_two"):
+        switch(config, found.workload, "shadow", actor="ann")
+    assert switch(config, "r_one", "shadow", actor="ann").route_id == "r_one"
+    assert switch(config, found.workload, "on", actor="ann").route_id == "r_two", "the only one that is left"
+    assert {one.route_id: one.state for one in control.routes()} == {route.route_id: "off", "r_one": "off", "r_two": "on"}
 
 
 def test_a_bad_model_costs_a_pilot_and_opens_nothing(parcels: Path, tmp_path: Path, server: ModelServer) -> None:

@@ -5,8 +5,10 @@ What tells who asked, or what is done with the answer afterwards, is not passed 
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +16,7 @@ import msgspec
 
 from modicum.backends.reply import Reply
 from modicum.backends.upstreams import Deployment, Target, Upstreams
-from modicum.errors import InputError, UntranslatableError, UpstreamError
+from modicum.errors import InputError, UntranslatableError, UpstreamError, UpstreamTimeoutError
 from modicum.types import Endpoint, Usage
 from modicum.wire import canon, chat
 from modicum.wire.dialects import dialect, suit
@@ -50,12 +52,18 @@ def can_constrain(deployment: Deployment) -> bool:
 
 
 async def ask(
-    upstreams: Upstreams, target: Target, endpoint: Endpoint, request: Mapping[str, Any], *, answer_schema: dict[str, Any] | None = None
+    upstreams: Upstreams,
+    target: Target,
+    endpoint: Endpoint,
+    request: Mapping[str, Any],
+    *,
+    answer_schema: dict[str, Any] | None = None,
+    once_within_s: float | None = None,
 ) -> Told:
     """The answer of a target's deployments to a request in the dialect of `endpoint`, retried as `[retry]` says.
 
-    `duration_ms` is that of the try that was answered. Raises UpstreamError where none answers for now, UntranslatableError where none
-    can be told this request.
+    `once_within_s`: it is asked once, and its whole answer has to be there by then: somebody waits for it. `duration_ms` is that of the
+    try that was answered. Raises UpstreamError where none answers for now, UntranslatableError where none can be told this request.
     """
     attempts = upstreams.attempts(target, endpoint)
     refused: Told | None = None
@@ -68,11 +76,14 @@ async def ask(
             body = msgspec.json.encode(worded(told, endpoint, deployment, answer_schema=answer_schema))
             began = time.perf_counter()
             try:
-                reply = await upstreams.send(deployment, spoken, body, deadline=attempts.deadline)
-                said = await _whole(reply)
+                async with _at_most(once_within_s):
+                    reply = await upstreams.send(deployment, spoken, body, deadline=attempts.deadline)
+                    said = await _whole(reply)
             except UpstreamError as failure:
                 refused, error = None, failure
                 attempts.failed(deployment, failure)
+                if once_within_s is not None:
+                    break
                 continue
             duration_ms = (time.perf_counter() - began) * 1000
             if reply.status < 400:
@@ -83,6 +94,8 @@ async def ask(
                 attempts.answered(deployment)
                 return refused
             attempts.failed(deployment, reply.status, reply.header("retry-after"))
+            if once_within_s is not None:
+                return refused
         if refused is not None:
             raise UpstreamError(f"'{target.name}' answers with status {refused.status} for now: {refused.error}")
         raise error or attempts.unavailable()
@@ -110,6 +123,15 @@ def worded(
     if answer_schema is not None and spoken == "chat_completions" and not {"response_format", "tools", "functions"} & body.keys():
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": answer_schema}}
     return body
+
+
+@asynccontextmanager
+async def _at_most(seconds: float | None) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise UpstreamTimeoutError(f"no whole answer within {seconds:g} s") from None
 
 
 async def _whole(reply: Reply) -> bytes:

@@ -94,6 +94,7 @@ class Names:
         if config.serve.litellm_config is not None:
             self._import(config.serve.litellm_config, config)
         self._patterns = sorted((name for name in self._targets if name.endswith("*")), key=len, reverse=True)
+        self._ones: dict[tuple[str, str], Target] = {}
         self._recent: dict[str, Target] = {}
         """What names that were asked for stand for. Few: they come from callers."""
         for name, row in self._models.items():
@@ -127,6 +128,16 @@ class Names:
 
     def names(self) -> tuple[str, ...]:
         return tuple(name for name in self._targets if not name.endswith("*"))
+
+    def one(self, provider: str, model: str) -> Target:
+        """A model of a provider by its configured name, whatever `[models]` calls it. Raises NotFoundError."""
+        found = self._ones.get((provider, model))
+        if found is None:
+            if provider not in self.providers:
+                raise NotFoundError(f"no provider '{provider}' is configured", hint=f"[providers.{provider}]")
+            made = deployment(self.providers[provider], model)
+            found = self._ones[provider, model] = Target(name=made.name, deployments=(made,))
+        return found
 
     def default(self) -> Deployment:
         """`[upstream]`, where a request names no model. Raises NotFoundError where there is none."""

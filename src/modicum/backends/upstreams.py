@@ -51,6 +51,10 @@ class Upstreams:
         """What a caller's model stands for. Raises NotFoundError with the near name."""
         return self._names.target(model)
 
+    def one(self, provider: str, model: str) -> Target:
+        """A model of a provider by its configured name, without fallbacks. Raises NotFoundError where there is no such provider."""
+        return self._names.one(provider, model)
+
     def default(self) -> Deployment:
         """`[upstream]`, for what names no model: files, batches, the list of models. Raises NotFoundError where there is none."""
         return self._names.default()

@@ -172,6 +172,10 @@ class RouteConfig:
     """In an outage of every provider, let a live route answer below its threshold, marked `degraded`."""
     slow_ms: float = 50.0
     """A stage that takes longer three times in a row rests for 10 s or more; its calls go to a provider. 0: it may take any time."""
+    model_timeout_s: float = 10.0
+    """Where a route's stage is another model: so long it may take to answer, then the call goes to the incumbent."""
+    compare_usd_day: float = 5.0
+    """Most dollars a day for asking other models what is only compared: in shadow, and for conversations that the coin keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

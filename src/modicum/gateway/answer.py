@@ -1,13 +1,14 @@
 """The day: what happens to one request, from the door to the record, whatever dialect it is in.
 
-authenticate -> admit -> see -> recognise -> coin -> the route's stage, or the providers -> record -> settle. The record is written
-before the caller has its last byte, and in `finally`: a refusal, a provider's failure, a broken stream and a caller who left are
-Calls too.
+authenticate -> admit -> see -> recognise -> coin -> the route's stage, or the providers -> record -> settle. A stage may be another
+model, which is asked first. The record is written before the caller has its last byte, and in `finally`: a refusal, a provider's
+failure, a broken stream and a caller who left are Calls too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from modicum.errors import ModicumError, RequestError, StoreUnavailableError, UpstreamError
@@ -52,6 +53,8 @@ async def answer(day: Day, asked: Asked, reply: Reply, endpoint: Endpoint, rest:
                 see(day, draft)
             if draft.choice is None:
                 draft.choice = await apart(lambda: choose(day, asked, draft)) if draft.serving.heavy else choose(day, asked, draft)
+            if draft.choice.asks:
+                await consulted(day, draft)
             if draft.choice.written is not None:
                 await speak(day, draft, reply)
             else:
@@ -122,6 +125,7 @@ async def admitted(day: Day, asked: Asked, draft: Draft) -> Target:
             provider=first.provider,
             also=setting.upstreams.places(target, draft.endpoint),
             worst=most,
+            besides=draft.serving.models,
         )
     return target
 
@@ -161,6 +165,21 @@ def choose(day: Day, asked: Asked, draft: Draft) -> Choice:
         control_share=config.route.control_share,
         alarm=day.alarm,
     )
+
+
+async def consulted(day: Day, draft: Draft) -> None:
+    """Ask the other model that is the route's stage. What it may not answer goes on as if it had never been asked."""
+    from modicum.gateway.consult import consult  # few have such a stage
+
+    assert draft.choice is not None and draft.choice.stage is not None
+    draft.consulted, other = True, draft.choice.stage.other
+    began = time.perf_counter()
+    try:
+        draft.choice = await consult(day, draft, draft.choice)
+    finally:
+        draft.waited += time.perf_counter() - began
+    if draft.choice.written is not None and other is not None:
+        draft.deployment, draft.tried = draft.setting.upstreams.one(other.provider, other.model).deployments[0], (other.name,)
 
 
 async def forward(day: Day, asked: Asked, draft: Draft, target: Target, reply: Reply) -> None:

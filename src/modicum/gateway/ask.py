@@ -150,7 +150,7 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
 
 def _compares(draft: Draft) -> bool:
     choice = draft.choice
-    return choice is not None and choice.compare and choice.prediction is None
+    return choice is not None and choice.compare and choice.prediction is None and draft.beside is None
 
 
 async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
@@ -160,7 +160,11 @@ async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
         await asyncio.sleep(0)
         if draft.choice is not None and draft.question is not None:
             choice, question = draft.choice, draft.question
-            if draft.serving.heavy:
+            if choice.stage is not None and choice.stage.other is not None:
+                from modicum.gateway.consult import consult  # few have such a stage
+
+                draft.beside = asyncio.ensure_future(consult(day, draft, choice))
+            elif draft.serving.heavy:
                 draft.choice = await apart(lambda: shadow.predict(choice, question, day.alarm))
             else:
                 draft.choice = shadow.predict(choice, question, day.alarm)

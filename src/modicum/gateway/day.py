@@ -117,7 +117,7 @@ class Day:
             route = choice.stage.live.route
             headers += _chosen(choice.reason, choice.stage.workload.name, route.route_id, route.certificate_id)
             if draft.own_usage is not None:
-                headers += _answered(choice.stage.model)
+                headers += _answered(choice.stage.model, estimated=draft.own_usage.estimated)
         if deployment is not None:
             headers += _asked(deployment.provider, deployment.name, len(draft.tried))
         if draft.setting.config.serve.explain:
@@ -142,8 +142,9 @@ def _chosen(reason: str, workload: str = "", route_id: str = "", certificate_id:
 
 
 @lru_cache(256)
-def _answered(model: str) -> tuple[Header, ...]:
-    return (b"x-modicum-model", text(model)), (b"x-modicum-usage", b"estimated")
+def _answered(model: str, *, estimated: bool) -> tuple[Header, ...]:
+    said = (b"x-modicum-model", text(model))
+    return (said, (b"x-modicum-usage", b"estimated")) if estimated else (said,)
 
 
 @lru_cache(1024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from modicum.errors import InputError
@@ -13,7 +14,7 @@ from modicum.gateway.live import Serving, Stage
 from modicum.gateway.speak import Question, Written, say, write
 from modicum.route.coin import keeps_control
 from modicum.route.cover import uncovered
-from modicum.types import Prediction, Reason, Recognised, quick
+from modicum.types import UNKNOWN_USAGE, Prediction, Reason, Recognised, Usage, quick
 from modicum.wire import chat
 
 
@@ -33,6 +34,24 @@ class Choice:
     would_answer: bool | None = None
     written: Written | None = None
     """What the caller gets, where the stage answers."""
+    asks: bool = False
+    """Its stage is another model, which is to be asked before it is known who answers."""
+    asked: Asked | None = None
+    """What asking it took."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Another model's part in a call, whatever came of its answer."""
+
+    model: str
+    """`provider/model`"""
+    usage: Usage = UNKNOWN_USAGE
+    cost_usd: Decimal | None = None
+    duration_ms: float | None = None
+    unpaid: bool = False
+    """It runs on this machine and has no price: no budget is charged for it."""
 
 
 NOT_RECOGNISED = Choice(reason="not_recognised")
@@ -86,6 +105,8 @@ def _ask(stage: Stage, recognised: Recognised, question: Question, control_share
         return Choice(reason="not_covered", detail=outside, recognised=recognised, stage=stage)
     if rests:
         return Choice(reason="failed", detail=rests, recognised=recognised, stage=stage)
+    if stage.other is not None:
+        return Choice(reason="failed", detail="its model was not asked", recognised=recognised, stage=stage, asks=True)
     said = say(stage, recognised, question)
     answers = said.reason == "answered"
     return Choice(
@@ -106,7 +127,14 @@ def degrade(choice: Choice, question: Question, alarm: Alarm) -> Choice | None:
     Only its threshold is passed over. What its certificate does not cover, and labels that always go to the incumbent, get an error.
     """
     stage, recognised = choice.stage, choice.recognised
-    if stage is None or recognised is None or not stage.on or not choice.compare or choice.reason not in ("below_threshold", "control"):
+    if (
+        stage is None
+        or stage.other is not None
+        or recognised is None
+        or not stage.on
+        or not choice.compare
+        or choice.reason not in ("below_threshold", "control")
+    ):
         return None
     try:
         said = say(stage, recognised, question, below=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import msgspec
 from modicum.errors import InputError, ModicumError
 from modicum.gateway import shadow
 from modicum.gateway.alarm import Alarm, name
-from modicum.gateway.decide import Choice
+from modicum.gateway.decide import Asked, Choice
 from modicum.gateway.exchange import PLACES
 from modicum.gateway.live import NOTHING, Serving
 from modicum.gateway.speak import Question
@@ -73,6 +74,10 @@ class Draft:
     question: Question | None = None
     """What a stage sees of the request; None where the endpoint has no workloads or the request no chat form."""
     choice: Choice | None = None
+    consulted: bool = False
+    """Another model was asked before the providers, which costs what it costs even where they answer."""
+    beside: asyncio.Task[Choice] | None = None
+    """Another model is asked beside the incumbent, to be compared."""
     deployment: Deployment | None = None
     """The one that answered, or that was asked last."""
     tried: tuple[str, ...] = ()
@@ -115,6 +120,30 @@ class Draft:
         self.error = error.code
         if self.status is None or not started:
             self.status = error.status or 500
+
+    async def hear(self, task: asyncio.Task[Choice]) -> None:
+        """What the other model said beside the incumbent. Nobody waits for it: what is not there when that one has answered is none."""
+        self.beside = None
+        if task.done():
+            self.choice = task.result()
+            return
+        task.cancel()
+        await asyncio.wait((task,))
+        if self.choice is not None:
+            late = "not compared: it had not answered when the incumbent had"
+            self.choice = replace(self.choice, compare=False, detail=self.choice.detail or late)
+
+    def first_usd(self, cost_usd: Decimal | None) -> Decimal | None:
+        """What a call's key pays in all, `cost_usd` being what whoever answered charged; None: nobody knows, and it is what was held."""
+        if not self.consulted:
+            return cost_usd
+        asked = self.choice.asked if self.choice is not None else None
+        if asked is None:  # its caller left before that was known; else it was not asked at all
+            return None if self.status == CLIENT_LEFT else cost_usd
+        first = Decimal(0) if asked.unpaid else asked.cost_usd
+        if self.own_usage is not None:
+            return first
+        return None if cost_usd is None or first is None else cost_usd + first
 
     def leave(self, *, stopped: bool) -> None:
         """The caller left, or the time to drain is over."""
@@ -225,7 +254,9 @@ class Draft:
 
     def _cost(self, told: str | None, asked: str | None, usage: Usage, tier: str | None) -> Decimal | None:
         """Nothing for what a stage or we ourselves answered; at the deployment's price else, unknown where that is."""
-        if self.own_usage is not None or (self.endpoint in FREE and self.status is not None and self.status < 400):
+        if self.own_usage is not None:
+            return Decimal(0) if self.choice is None or self.choice.asked is None else self.choice.asked.cost_usd
+        if self.endpoint in FREE and self.status is not None and self.status < 400:
             return Decimal(0)
         if self.deployment is None or usage is UNKNOWN_USAGE:
             return None
@@ -255,8 +286,8 @@ class Draft:
         if plain is None:
             return None, None
         names = self.seen.names if self.seen is not None else self.setting.redactor.names()
-        if self.own_usage is not None and names.empty:
-            return plain if keeps else None, None  # a stage says nothing that it did not see, and there was nothing to take out
+        if self.own_usage is not None and names.empty and self.choice is not None and self.choice.asked is None:
+            return plain if keeps else None, None  # a specialist says nothing that it did not see, and there was nothing to take out
         if self.status is not None and self.status >= 400:  # who refuses a credential may quote it
             plain = blank(plain, (*shown(self.headers), *self.setting.held))
         redacted = names.redact_json(plain) if keep == "redacted" or compares else plain
@@ -296,7 +327,17 @@ class Draft:
             value=prediction.value if prediction else None,
             would_answer=choice.would_answer,
             agreed=shadow.agreed(choice, said, alarm),
+            **({} if choice.asked is None else _of_stage(choice.asked)),
         )
+
+
+def _of_stage(asked: Asked) -> dict[str, Any]:
+    return {
+        "stage_model": asked.model,
+        "stage_usage": None if asked.usage is UNKNOWN_USAGE else asked.usage,
+        "stage_cost_usd": asked.cost_usd,
+        "stage_ms": asked.duration_ms,
+    }
 
 
 @lru_cache(1024)

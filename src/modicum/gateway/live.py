@@ -27,6 +27,7 @@ from modicum.types import Version, Workload
 from modicum.workload import Recogniser
 
 if TYPE_CHECKING:
+    from modicum.backends.model import ModelStage
     from modicum.backends.specialist import Specialist
 
 POLL_S = 0.2
@@ -41,7 +42,10 @@ class Stage:
 
     live: LiveRoute
     workload: Workload
-    specialist: Specialist
+    specialist: Specialist | None
+    """What answers, where that is an artefact of ours,"""
+    other: ModelStage | None = None
+    """... or another model, which is asked over the network."""
     model: str
     """What the caller is told: `modicum/<workload>@<first digits of the artefact's digest>`."""
     pace: Pace = field(default_factory=Pace)
@@ -63,6 +67,8 @@ class Serving:
     """Workload id -> why its route cannot answer."""
     heavy: bool = False
     """One of the stages takes milliseconds: what is decided here is decided in a thread."""
+    models: tuple[tuple[str, str], ...] = ()
+    """(provider, model) of the stages that are other models: what a call may cost besides the incumbent."""
     static: Mapping[str, str] = field(default_factory=dict)
     """Version id -> how every system text of it begins; of those that begin alike."""
 
@@ -138,8 +144,9 @@ class Live:
         for workload in read.workloads:
             by_scope.setdefault(workload.scope, []).append(workload)
         scopes = {scope: self._serving(read, scope, workloads) for scope, workloads in by_scope.items()}
-        self._specialists = {stage.live.route.artefact_digest: stage.specialist for one in scopes.values() for stage in one.stages.values()}
-        self._paces = {stage.live.route.route_id: stage.pace for one in scopes.values() for stage in one.stages.values()}
+        stages = [stage for one in scopes.values() for stage in one.stages.values()]
+        self._specialists = {one.live.route.artefact_digest: one.specialist for one in stages if one.specialist is not None}
+        self._paces = {stage.live.route.route_id: stage.pace for stage in stages}
         return World(version=read.version, scopes=MappingProxyType(scopes))
 
     def _serving(self, read: Snapshot, scope: str, of_scope: list[Workload]) -> Serving:
@@ -165,7 +172,8 @@ class Live:
             recogniser=recogniser,
             stages=MappingProxyType(stages),
             broken=MappingProxyType(broken),
-            heavy=any(stage.specialist.heavy for stage in stages.values()),
+            heavy=any(stage.specialist.heavy for stage in stages.values() if stage.specialist is not None),
+            models=tuple((one.other.provider, one.other.model) for one in stages.values() if one.other is not None),
             static=MappingProxyType(
                 {version.version_id: start for one in of_scope for version in one.versions if (start := _start(version))}
             ),
@@ -180,14 +188,20 @@ class Live:
         return World()
 
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
-        from modicum.backends.specialist import load  # it loads arrays, which whoever only records can do without
+        from modicum.backends.model import model_of  # these load arrays, which whoever only records can do without
+        from modicum.backends.specialist import load
 
         digest = live.route.artefact_digest
-        specialist = self._specialists.get(digest) or load(self._artefacts.read(digest))
+        specialist, other = self._specialists.get(digest), None
+        if specialist is None:
+            artefact = self._artefacts.read(digest)
+            other = model_of(artefact)
+            specialist = load(artefact) if other is None else None
         return Stage(
             live=live,
             workload=workload,
             specialist=specialist,
+            other=other,
             model=f"modicum/{workload.name}@{digest.rpartition(':')[2][:6]}",
             pace=self._paces.get(live.route.route_id) or Pace(self._slow_s),
         )

@@ -197,7 +197,9 @@ class Metrics:
             cost=self._at("modicum_cost_usd_total", of_model),
             without_cost=self._at("modicum_calls_without_cost_total", of_model) if should_cost else self._spare,
             tries=tuple(
-                self._tried(deployment, answered=number == last and answered_by == "provider" and call.status < 500)
+                self._tried(
+                    deployment, answered=number == last and answered_by != "nobody" and call.provider is not None and call.status < 500
+                )
                 for number, deployment in enumerate(call.deployments)
             ),
         )

@@ -7,6 +7,7 @@ not stop because its observer does; `fail_closed` answers 503 before anything is
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Protocol
 
 from modicum.errors import StoreUnavailableError
@@ -44,6 +45,8 @@ class Recorder:
         draft.kept = True
         try:
             draft.begins()
+            if draft.beside is not None:
+                await draft.hear(draft.beside)
             if len(draft.response_body or b"") > LONG_BYTES or (draft.seen is None and len(draft.body or b"") > LONG_BYTES):
                 record = await apart(lambda: draft.record(self._alarm))
             else:
@@ -68,9 +71,12 @@ class Recorder:
             if draft.hold is not None:
                 head = record.head
                 if draft.own_usage is None and not draft.taken and not (draft.tried and head.status == CLIENT_LEFT):
-                    draft.hold.cancel()  # nobody bills a refusal; whoever leaves before the answer is billed for what was asked
+                    if draft.consulted:
+                        draft.hold.settle(draft.first_usd(Decimal(0)), UNKNOWN_USAGE)
+                    else:
+                        draft.hold.cancel()  # nobody bills a refusal; whoever leaves before the answer is billed for what was asked
                 else:
-                    draft.hold.settle(head.cost_usd, head.usage or UNKNOWN_USAGE)
+                    draft.hold.settle(draft.first_usd(head.cost_usd), head.usage or UNKNOWN_USAGE)
             self._telemetry.observe(record, overhead_ms=draft.overhead_ms or 0.0, headers=draft.headers)
         except Exception as error:
             self._alarm.ring("recorder", f"{name(error)}; a call was recorded, and not settled or measured")

@@ -19,7 +19,7 @@ from modicum.wire import chat
 def predict(choice: Choice, question: Question, alarm: Alarm) -> Choice:
     """The choice with the stage's prediction, where it is to be compared and was not made yet."""
     stage, recognised = choice.stage, choice.recognised
-    if not choice.compare or choice.prediction is not None or stage is None or recognised is None:
+    if not choice.compare or choice.prediction is not None or stage is None or stage.other is not None or recognised is None:
         return choice
     try:
         said = say(stage, recognised, question)

@@ -71,12 +71,18 @@ class Written:
 
 
 def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool = False) -> Said:
-    """Ask the stage. The same for an answer that is sent and for one that is only compared. `below`: its threshold does not hold."""
+    """Ask the specialist. The same for an answer that is sent and for one that is only compared. `below`: its threshold does not hold."""
+    assert stage.specialist is not None
     began = time.perf_counter()
     try:
         prediction = stage.specialist.predict(recognised.slots)
     finally:
         stage.pace.took(time.perf_counter() - began)
+    return judge(stage, question, prediction, below=below)
+
+
+def judge(stage: Stage, question: Question, prediction: Prediction, *, below: bool = False, output_tokens: int | None = None) -> Said:
+    """What comes of a prediction. `output_tokens`: of the answer, where they were counted; else they are estimated."""
     contract, names = stage.workload.contract, question.names
     outline = parts.outline(contract, prediction.value)  # what the rule knows it by
     refused = refusal(stage.live.rule, prediction if outline is prediction.value else but(prediction, value=outline))
@@ -92,7 +98,7 @@ def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool
         return Said(prediction=prediction, reason="not_covered", detail="the answer names a value that this request does not hold")
     if not names.empty:
         content = names.restore_json(content) if contract.kind in ("object", "tool") else names.restore(content)
-    if beyond := beyond_limit(question.chat, completion.tokens(content)):
+    if beyond := beyond_limit(question.chat, completion.tokens(content) if output_tokens is None else output_tokens):
         return Said(prediction=prediction, reason="not_covered", detail=beyond)
     return Said(prediction=prediction, reason="answered", content=content, tool=tool)
 
@@ -103,13 +109,13 @@ def _may_call(request: dict[str, Any], tool: str) -> bool:
     return request.get("tool_choice") != "none" and any(one["function"]["name"] == tool for one in offered)
 
 
-def write(stage: Stage, question: Question, said: Said) -> Written:
-    """The reply as the caller will get it in its own dialect, a stream's events included."""
+def write(stage: Stage, question: Question, said: Said, *, usage: Usage | None = None) -> Written:
+    """The reply as the caller will get it in its own dialect, a stream's events included. `usage`: where it was counted."""
     content = said.content
-    usage = completion.estimate(question.chat, content)
+    usage = usage or completion.estimate(question.chat, content)
     streamed = question.request.get("stream") is True
     answer_id = IDS[question.endpoint] + question.call_id
-    about = {"usage_estimated": True, "workload": stage.workload.name, "certificate": stage.live.route.certificate_id}
+    about = {"usage_estimated": usage.estimated, "workload": stage.workload.name, "certificate": stage.live.route.certificate_id}
     if question.endpoint != "chat_completions":
         return _translated(stage, question, said, usage, answer_id, about)
     whole = completion.build(

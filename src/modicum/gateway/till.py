@@ -10,6 +10,7 @@ import asyncio
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -199,9 +200,11 @@ class Till:
         provider: str,
         also: Iterable[tuple[str, str]] = (),
         worst: Worst | None = None,
+        besides: Iterable[tuple[str, str]] = (),
     ) -> Hold:
         """Hold the worst case of a call. `max_output`: tokens of one answer, as the request limits them; None: not. `also`: further
-        (provider, model) that may answer in its place. `worst`: what else the request lets happen.
+        (provider, model) that may answer in its place. `worst`: what else the request lets happen. `besides`: those of which one may be
+        asked first, and cost as much on top; one without a price is none that a budget pays for (`can_pay`).
 
         Raises LimitError, BudgetError, and StoreUnavailableError where it cannot be counted and must be.
         """
@@ -219,6 +222,11 @@ class Till:
             for sold_by, one in also:
                 if one != model or sold_by != provider:
                     amount = max(amount, self._worst(key, input_tokens, output, one, sold_by, worst))
+            first = 0
+            for sold_by, one in besides:
+                with suppress(BudgetError):
+                    first = max(first, self._worst(key, input_tokens, output, one, sold_by, None))
+            amount += first
         try:
             ledger = self._ledger or self._counted()
             ledger.reserve(key, call_id, amount, input_tokens + output)
@@ -231,6 +239,12 @@ class Till:
                 return NOTHING_HELD
             self._alarm.ring("ledger", f"{name(error)}; a call is counted in memory until it can be")
         return Hold(self._ledger, call_id)
+
+    def can_pay(self, key: Key | None, provider: str, model: str) -> bool:
+        """A price is known for the model, or the key has no budget that it would have to be counted against."""
+        if key is None or (key.budget_day_usd is None and key.budget_month_usd is None):
+            return True
+        return self.cost(provider, None, model, Usage(input_tokens=1, output_tokens=1), datetime.now(UTC)) is not None
 
     def _counted(self) -> Ledger:
         self._ledger = self._ledger or Ledger(self._home, keep_days=self._keep_days)

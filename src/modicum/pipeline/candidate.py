@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modicum.backends.asking import can_constrain
+from modicum.backends.destination import host_of, may_receive
 from modicum.backends.facts import all_facts
-from modicum.backends.hosted import is_loopback
 from modicum.backends.model import ModelStage
 from modicum.backends.names import Names
 from modicum.backends.upstreams import Deployment, Target
@@ -50,12 +50,7 @@ class Candidate:
 
     def may_receive(self, allowed: Iterable[str], scope: str) -> bool:
         """May calls of this scope be sent to it?"""
-        wanted = {self.deployment.provider.casefold(), self.host.casefold()}
-        for entry in allowed:
-            name, at, only = entry.partition("@")
-            if name.strip().casefold() in wanted and (not at or only.strip() == scope):
-                return True
-        return self.here
+        return may_receive(allowed, self.deployment.provider, self.host, scope)
 
     def stage(self, contract: Contract, *, constrain: bool, whole: bool = False) -> ModelStage:
         """How it is asked in place of an incumbent with this contract."""
@@ -109,16 +104,6 @@ def find_candidate(config: Config, model: str) -> Candidate:
         asked=model,
         target=dataclasses.replace(target, name=deployment.name, fallbacks=()),
         url=url,
-        host=_host(deployment, url),
+        host=host_of(deployment, url),
         card=Cards.open(config.home, config.prices).of(deployment.kind, deployment.model),
     )
-
-
-def _host(deployment: Deployment, url: str) -> str:
-    """Who is sent the calls, by name; empty where they stay here. Ollama passes what it calls cloud models on to its maker."""
-    if deployment.kind == "ollama" and deployment.model.endswith(("-cloud", ":cloud")):
-        return "ollama.com"
-    if is_loopback(url):
-        return ""
-    authority = url.partition("://")[2].partition("/")[0]
-    return authority.partition("]")[0].removeprefix("[") if authority.startswith("[") else authority.partition(":")[0]

@@ -11,7 +11,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from modicum.artefact import Artefacts
+from modicum.backends.destination import host_of, may_receive
 from modicum.backends.model import model_of
+from modicum.backends.names import Names
 from modicum.config import Config
 from modicum.errors import ArtefactError, NotFoundError, RouteError
 from modicum.store import snapshot
@@ -47,19 +49,31 @@ def find_route(control: Control, ref: str) -> Route:
     return max(routes, key=lambda route: (route.state in ("on", "shadow"), route.changed_at))
 
 
-def newest_proposal(control: Control, ref: str) -> Route:
-    """The route that a switch means: by id, else the workload's newest proposal, else its newest route."""
+def proposal(control: Control, ref: str) -> Route:
+    """The route that a switch means: by id, else the workload's only proposal, else the one in shadow or on, else its newest certified.
+
+    Raises RouteError with the ids where several are proposed (`fit` and each `try` may have proposed one): which of them answers is the
+    operator's to say.
+    """
     route = find_route(control, ref)
     if route.route_id == ref:
         return route
+    routes = control.routes(route.workload_id)
     certified = {c.certificate_id: c.created_at for c in control.certificates(route.workload_id)}
-    return max(control.routes(route.workload_id), key=lambda r: (certified.get(r.certificate_id, r.changed_at), r.changed_at))
+    routes.sort(key=lambda r: (certified.get(r.certificate_id, r.changed_at), r.changed_at))
+    proposed = [one for one in routes if one.state == "proposed"]
+    if len(proposed) > 1:
+        listed = ", ".join(f"{one.route_id} ({certified.get(one.certificate_id, one.changed_at):%Y-%m-%d %H:%M})" for one in proposed)
+        raise RouteError(f"{len(proposed)} routes are proposed for '{ref}': {listed}", hint="name one by its id; `modicum route show ID`")
+    if proposed:
+        return proposed[0]
+    return route if route.state in ("shadow", "on") else routes[-1]
 
 
 def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str = "") -> Route:
     """Put a route into `state`, its older siblings off, and tell the day. Raises RouteError where that must not be."""
     control = Control(config.home)
-    route = find_route(control, ref) if state == "off" else newest_proposal(control, ref)
+    route = find_route(control, ref) if state == "off" else proposal(control, ref)
     now = datetime.now(UTC)
     if state in ("shadow", "on"):
         _check(control, route, now)
@@ -91,14 +105,24 @@ def _check(control: Control, route: Route, now: datetime) -> None:
 
 
 def _can_serve(config: Config, route: Route) -> None:
-    """Raise RouteError for a stage that the gateway does not run."""
+    """Raise RouteError, ConfigError for another model that the gateway could not ask, or may not."""
+    model = None
     with suppress(ArtefactError):  # what is missing or damaged is told by the day, which goes to the incumbent
         model = model_of(Artefacts(config.home / "artefacts").read(route.artefact_digest))
-        if model is not None:
-            raise RouteError(
-                f"its stage is another model ({model.name}), which the gateway does not ask yet",
-                hint=f"its certificate stands: name {model.name} as the model in your application, or in [models]",
-            )
+    if model is None:
+        return
+    names = Names(config)
+    if model.provider not in names.providers:
+        raise RouteError(f"its stage is {model.name}, and no provider '{model.provider}' is configured")
+    url = names.providers[model.provider].url
+    if url != model.url:
+        raise RouteError(f"{model.name} was tried at {model.url}, and '{model.provider}' is at {url} now", hint="`modicum try` it there")
+    host = host_of(names.one(model.provider, model.model).deployments[0], url)
+    if not may_receive(config.policy.may_receive, model.provider, host, route.scope):
+        raise RouteError(
+            f"calls of scope '{route.scope}' may not be sent to {host} ({model.provider})",
+            hint=f'[policy]\n  may_receive = ["{model.provider}"]',
+        )
 
 
 def as_what(workload: Workload) -> str:

@@ -6,7 +6,7 @@ from modicum.store.control import Control
 from modicum.types import Call, Decision
 
 MEANING = {
-    "answered": "the specialist was sure enough",
+    "answered": "the route's stage was sure enough",
     "shadow": "the route is in shadow: the specialist's answer was compared, never sent",
     "observe": "the gateway only records",
     "bypass": "the caller asked for the incumbent (x-modicum-bypass)",
@@ -16,7 +16,7 @@ MEANING = {
     "not_covered": "the certificate does not speak of such a request",
     "expired": "the certificate has expired",
     "protected_label": "the likely label always goes to the incumbent",
-    "below_threshold": "the specialist was not sure enough",
+    "below_threshold": "the route's stage was not sure enough",
     "failed": "something of ours failed, so the call went upstream",
     "degraded": "no provider answered, and the route may answer below its threshold then",
     "no_workloads": "no workload is looked for at this endpoint",
@@ -42,11 +42,27 @@ def explain(call: Call, control: Control) -> list[str]:
 
 
 def _confidence(decision: Decision) -> str:
+    if decision.stage_model is not None:
+        return _other(decision)
     if decision.confidence is None:
         return "The specialist was not asked."
     said = f"The specialist said {decision.value!r} with confidence {decision.confidence:.3f}"
     said += f" (it answers from {decision.threshold:.3f})" if decision.threshold is not None else ""
     if decision.reason == "shadow" and decision.agreed is not None:
+        said += "; the incumbent agreed" if decision.agreed else "; the incumbent said something else"
+    return said + "."
+
+
+def _other(decision: Decision) -> str:
+    """Of another model that was asked."""
+    took = "" if decision.stage_ms is None else f" in {decision.stage_ms:,.0f} ms"
+    cost = "at an unknown cost" if decision.stage_cost_usd is None else f"for ${decision.stage_cost_usd:f}"
+    said = f"{decision.stage_model} was asked{took}, {cost}"
+    if decision.value:
+        said += f", and said {decision.value[:200]!r}"
+    elif decision.confidence is not None:
+        said += ", and its answer could not be read"
+    if decision.agreed is not None:
         said += "; the incumbent agreed" if decision.agreed else "; the incumbent said something else"
     return said + "."
 

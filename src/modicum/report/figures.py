@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -44,8 +44,9 @@ def summarise(
     control_share: float,
     now: datetime,
     edges: Mapping[str, Edges] = MappingProxyType({}),
+    others: Container[str] = frozenset(),
 ) -> Report:
-    """The report on these calls.
+    """The report on these calls. `others`: digests of the artefacts that stand for another model, which costs what it costs.
 
     `edges`: by scope, which part of its first and last day was recorded; of a scope that is not there both are whole.
     `usage` must not be empty; `verdicts` holds the latest of each workload; `shadow` what was counted, by workload. A
@@ -75,7 +76,9 @@ def summarise(
         its = standing(workload, route_of.get(own), verdict_of.get(own), certificate_of, now)
         saved: Projection | None = None
         if its.certificate is not None and its.state in IN_FORCE:
-            saved = project(rows, its.certificate, catalogue, months[workload.scope], windows[workload.scope][0], control_share)
+            asks = its.certificate.artefact_digest in others
+            when = months[workload.scope], windows[workload.scope][0]
+            saved = project(rows, its.certificate, catalogue, *when, control_share, asks=asks)
             projections[own] = saved
         month, days = months[workload.scope], windows[workload.scope][0]
         lines.append(line(workload, rows, its, saved, shadow=shadow.get(own), catalogue=catalogue, month=month, days=days, all_calls=calls))

@@ -57,6 +57,7 @@ def gather(
         raise NotEnoughDataError(f"no calls in {where}", hint=hint)
     control = Control(config.home)
     estimates = scaled(usage, catalogue) if any(not row.seen for row in usage) else ()
+    routes, others = _routes(config, control.routes())
     raw, usage = usage, [*handed_out(with_cost(usage, catalogue)), *as_usage(exports, left)]
     cells = [cell for cell in calls.hours() if scope in (None, cell[0])]
     report = summarise(
@@ -64,7 +65,8 @@ def gather(
         workloads=control.workloads(scope),
         verdicts=control.verdicts(),
         certificates=control.certificates(),
-        routes=_to_small_models(config, control.routes()),
+        routes=routes,
+        others=others,
         shadow=count_shadow(calls, raw),
         catalogue=catalogue,
         control_share=config.route.control_share,
@@ -93,16 +95,18 @@ def gather(
     return report
 
 
-def _to_small_models(config: Config, routes: Iterable[Route]) -> list[Route]:
-    """Without those to other models (`modicum try`): what one of them answers has its price, and nobody asks it by day yet."""
+def _routes(config: Config, routes: Iterable[Route]) -> tuple[list[Route], frozenset[str]]:
+    """Those that count, and the artefacts that stand for another model (`modicum try`).
+
+    Of routes to another model only those in shadow or on do: what one of them takes is known when it has answered.
+    """
     artefacts = Artefacts(config.home / "artefacts")
-
-    def is_small(route: Route) -> bool:
+    others = set()
+    for digest in {route.artefact_digest for route in routes}:
         with suppress(ArtefactError):  # one that is damaged or gone is told of elsewhere
-            return model_of(artefacts.read(route.artefact_digest)) is None
-        return True
-
-    return [route for route in routes if is_small(route)]
+            if model_of(artefacts.read(digest)) is not None:
+                others.add(digest)
+    return [one for one in routes if one.artefact_digest not in others or one.state in ("shadow", "on")], frozenset(others)
 
 
 def _moments(span: Span) -> tuple[datetime | None, datetime | None]:

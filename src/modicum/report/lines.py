@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
 from modicum.report.month import Month
 from modicum.report.records import LiveFigures, ShadowCounts, TemplateText, WorkloadFigures
 from modicum.report.saving import Projection, a_month, month_of, without_specialist
-from modicum.report.spend import median_ms, spend, spend_by_model
+from modicum.report.spend import Spend, median_ms, spend, spend_by_model
 from modicum.report.standing import Standing
 from modicum.types import Pattern, Version, Workload
 
@@ -73,7 +72,7 @@ def line(
         reason=its.reason,
         verdict=None if its.verdict is None else replace(its.verdict, request_file=None),
         certificate=certificate,
-        live=_live(rows, paid.mean_usd, shadow),
+        live=_live(rows, paid, shadow),
         templates=tuple(template_text(version) for version in workload.versions),
     )
 
@@ -84,7 +83,7 @@ def _cache_read_share(rows: Sequence[UsageRow]) -> float | None:
     return read / tokens if 0 < read <= tokens else None
 
 
-def _live(rows: Sequence[UsageRow], mean_usd: Decimal | None, shadow: ShadowCounts | None) -> LiveFigures | None:
+def _live(rows: Sequence[UsageRow], paid: Spend, shadow: ShadowCounts | None) -> LiveFigures | None:
     """What the gateway decided about these calls; None where none came through it."""
     reasons: Counter[str] = Counter()
     for row in rows:
@@ -97,7 +96,7 @@ def _live(rows: Sequence[UsageRow], mean_usd: Decimal | None, shadow: ShadowCoun
         incumbent_calls=sum(reasons.values()) - answered,
         shadow=shadow,
         reasons=tuple(reasons.most_common()),
-        saved_usd=None if mean_usd is None else answered * mean_usd,
+        saved_usd=None if paid.mean_usd is None else answered * paid.mean_usd - paid.stages_usd,
         specialist_p50_ms=median_ms(rows, lambda row: row.specialist),
         incumbent_p50_ms=median_ms(rows, lambda row: not row.specialist),
     )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 UNKNOWN = Saving(
     usd_month=None, low_usd_month=None, high_usd_month=None, baseline="unknown", method="the price of the incumbent is unknown"
 )
+ASKED = replace(UNKNOWN, method="what the other model takes is not known: it answered none of these calls, or has no price")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +55,31 @@ class Projection:
 
 
 def project(
-    rows: Sequence[UsageRow], certificate: Certificate, catalogue: Catalogue, month: Month, days: Sequence[date], control_share: float
+    rows: Sequence[UsageRow],
+    certificate: Certificate,
+    catalogue: Catalogue,
+    month: Month,
+    days: Sequence[date],
+    control_share: float,
+    *,
+    asks: bool = False,
 ) -> Projection:
     """What the certificate's rule saves on the calls that its incumbents answer, less what the control share goes on costing.
 
-    What a specialist answered already would have cost what the incumbents charge for a call of this workload on average.
+    What a specialist answered already would have cost what the incumbents charge for a call of this workload on average. `asks`: the
+    specialist is another model, and what it took of the calls that it answered already is what it takes.
     """
     incumbents = set(certificate.cover.incumbents)
     covered = [row for row in rows if not row.specialist and {row.request_model, row.response_model} & incumbents]
-    paid = spend(covered, catalogue)
+    paid = spend(covered, catalogue, stages=False)
     if paid.mean_usd is None:
         return Projection(net=UNKNOWN)
+    kept = 1.0
+    if asks:
+        taken = _taken(rows)
+        if taken is None or not paid.mean_usd:
+            return Projection(net=ASKED)
+        kept -= float(taken / paid.mean_usd)
     by_day = dict(paid.by_day)
     for row in rows:
         if row.specialist:
@@ -72,9 +87,9 @@ def project(
     dollars = np.array([float(by_day.get(day, 0)) for day in days])
     coverage = Coverage(share=certificate.coverage_calls, accepted=certificate.accepted, groups=certificate.groups)
     baseline = month.mean(dollars)
-    gross = baseline * coverage.share
+    gross = baseline * coverage.share * kept
     calls = sum(row.calls for row in (*covered, *(row for row in rows if row.specialist)))
-    draws = _draws(month, dollars, coverage, calls, certificate.workload_id) * (1 - control_share)
+    draws = _draws(month, dollars, coverage, calls, certificate.workload_id) * kept * (1 - control_share)
     models = words.listing(list(dict.fromkeys(model_of(row) for row in covered)))
     left_out = f"; {paid.unpriced_calls:,} calls of unknown cost are not in it" if paid.unpriced_calls else ""
     return Projection(
@@ -90,6 +105,15 @@ def project(
         draws=draws,
         calls=calls,
     )
+
+
+def _taken(rows: Sequence[UsageRow]) -> Decimal | None:
+    """Dollars of another model for a call that it answered, those for nothing included; None where it is not known."""
+    answered = [row for row in rows if row.specialist]
+    calls = sum(row.calls for row in answered)
+    if not calls or not all(row.costed for row in answered):
+        return None
+    return (sum((row.cost_usd for row in answered), Decimal(0)) + sum((row.stage_usd for row in rows), Decimal(0))) / calls
 
 
 def together(parts: Iterable[Projection], days: int, *, baseline: str) -> Saving | None:
@@ -123,7 +147,7 @@ def without_specialist(rows: Sequence[UsageRow], paid: Spend) -> Decimal | None:
     """What these calls would have cost had the incumbents answered all of them, at their mean cost of a call."""
     answered = sum(row.calls for row in rows if row.specialist)
     if not answered:
-        return paid.known_usd
+        return None if paid.known_usd is None else paid.usd
     return None if paid.mean_usd is None else paid.usd + answered * paid.mean_usd
 
 

@@ -42,6 +42,8 @@ class Spend:
     impossible_calls: int = 0
     """Of unknown cost, for what was written down of their use cannot be."""
     usd: Decimal = Decimal(0)
+    stages_usd: Decimal = Decimal(0)
+    """What other models took that routes asked, whether or not their answers were given. In no mean, and in no `usd`."""
     by_day: defaultdict[date, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
     def add(self, row: UsageRow, catalogue: Catalogue) -> None:
@@ -62,6 +64,13 @@ class Spend:
         elif not row.counted:
             self.calls_without_usage += row.calls
 
+    def add_stage(self, row: UsageRow) -> None:
+        """What a route's own stage took for these calls: for a specialist of ours that is nothing."""
+        usd = row.stage_usd + (row.cost_usd if row.specialist else 0)
+        if usd:
+            self.stages_usd += usd
+            self.by_day[day_of(row)] += usd
+
     @property
     def unpriced_calls(self) -> int:
         return self.calls - self.priced_calls - self.refused_calls
@@ -69,7 +78,8 @@ class Spend:
     @property
     def known_usd(self) -> Decimal | None:
         """Dollars of the calls whose cost is known; None where it is known of none of those that may have cost something."""
-        return self.usd if self.priced_calls or self.usd or not self.unpriced_calls else None
+        known = self.priced_calls or self.usd or self.stages_usd or not self.unpriced_calls
+        return self.usd + self.stages_usd if known else None
 
     @property
     def mean_usd(self) -> Decimal | None:
@@ -84,12 +94,16 @@ def with_cost(rows: Iterable[UsageRow], catalogue: Catalogue) -> list[UsageRow]:
     ]
 
 
-def spend(rows: Iterable[UsageRow], catalogue: Catalogue) -> Spend:
-    """What a provider charged for these rows; a specialist's own answers are no provider's and are left out."""
+def spend(rows: Iterable[UsageRow], catalogue: Catalogue, *, stages: bool = True) -> Spend:
+    """What providers charged for these rows. Calls that a specialist answered are none of theirs and are left out; what another model
+    took as the stage of a route counts with `stages`.
+    """
     total = Spend()
     for row in rows:
         if not row.specialist:
             total.add(row, catalogue)
+        if stages:
+            total.add_stage(row)
     return total
 
 
@@ -97,7 +111,7 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
     """One line a model, dearest first, those of unknown cost last. It is called what most of its calls call it."""
     by_model: dict[str, list[UsageRow]] = defaultdict(list)
     for row in rows:
-        if not row.specialist:
+        if not row.specialist or row.cost_usd:
             by_model[model_of(row)].append(row)
     lines = []
     for model, names in _respelled(by_model, catalogue).items():
@@ -150,8 +164,10 @@ def spend_by_workload(config: Config, rows: Iterable[UsageRow]) -> dict[str, Dec
     catalogue = Catalogue(*priced(config))
     totals: dict[str, Spend] = defaultdict(Spend)
     for row in believed(rows, catalogue):
-        if row.workload_id is not None and not row.specialist:
-            totals[row.workload_id].add(row, catalogue)
+        if row.workload_id is not None:
+            if not row.specialist:
+                totals[row.workload_id].add(row, catalogue)
+            totals[row.workload_id].add_stage(row)
     return {workload_id: total.known_usd for workload_id, total in totals.items()}
 
 

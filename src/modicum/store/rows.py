@@ -68,6 +68,7 @@ COLUMNS: dict[str, DataType] = {
     "trace_id": _TEXT,
     "tags": _TEXT,
     "seen": _BOOL,
+    "stage_usd": _TEXT,
     "request_mark": _WHOLE,
     "messages_mark": _WHOLE,
     "prior_mark": _WHOLE,
@@ -153,6 +154,7 @@ def row_of(stored: Record, stored_us: int, seen: bool | None = None, *, marks: M
         head.trace_id,
         _encode(head.tags).decode() if head.tags else None,
         stored.request is not None if seen is None else seen,
+        _stage_usd(decision),
         *marks,
         stored.request,
         stored.response,
@@ -163,6 +165,13 @@ def row_of(stored: Record, stored_us: int, seen: bool | None = None, *, marks: M
 def _day(number: int) -> str:
     """A day, counted from 1970, as YYYY-MM-DD."""
     return (EPOCH + timedelta(days=number)).date().isoformat()
+
+
+def _stage_usd(decision: Decision | None) -> str | None:
+    """What another model took that a route asked, and whose answer the caller did not get."""
+    if decision is None or decision.stage_cost_usd is None or is_specialist(decision):
+        return None
+    return str(decision.stage_cost_usd)
 
 
 def is_specialist(decision: Decision | None) -> bool:
@@ -191,7 +200,9 @@ def batches(rows: Iterable[tuple[Any, ...]], *, most_bytes: int = 8 << 20, most_
 
 
 SELECTED = tuple(
-    name for name in COLUMNS if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen", *MARKS)
+    name
+    for name in COLUMNS
+    if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen", "stage_usd", *MARKS)
 )
 """What a scan reads; `call` takes it in this order."""
 

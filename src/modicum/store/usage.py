@@ -58,6 +58,8 @@ class UsageRow:
     calls_without_cost: int
     duration_p50_ms: float | None
     duration_p95_ms: float | None
+    stage_usd: Decimal = Decimal(0)
+    """On top: what other models took that routes asked, and whose answers nobody got. Sum over the calls that say."""
     refused: bool = False
     """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
     sound: bool = True
@@ -98,6 +100,7 @@ _COLUMNS = (
     "scope", "day", "workload_id", "request_model", "response_model", "specialist", "reason", "status", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "provider", "service_tier",
     "cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens", "seen",
+    "stage_usd",
 )  # fmt: skip
 _GROUP = f"scope, workload_id, request_model, response_model, day, specialist, provider, service_tier, seen, {', '.join(alike.OF_ALL)}"
 _SAME = " AND ".join(f"r.{name} IS NOT DISTINCT FROM s.{name}" for name in _GROUP.split(", "))
@@ -117,13 +120,14 @@ WITH figures AS (SELECT *, {alike.named(alike.OF_ALL)} FROM ({{figures}})), coun
         count(*) FILTER (input_tokens IS NULL OR output_tokens IS NULL) AS calls_without_usage,
         coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR AS cost_usd,
         count(*) FILTER (cost_usd IS NULL) AS calls_without_cost,
+        coalesce(sum(try_cast(stage_usd AS DECIMAL(38, 12))), 0)::VARCHAR AS stage_usd,
         {alike.LONGEST} AS longest, quantile_cont(duration_ms, 0.5) AS p50, quantile_cont(duration_ms, 0.95) AS p95
     FROM figures GROUP BY ALL
 )
 SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
     s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
-    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound, s.longest
+    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound, s.longest, s.stage_usd
 FROM sums s LEFT JOIN reasons r ON {_SAME}
 """
 
@@ -197,7 +201,7 @@ def _rows(view: View) -> Iterator[UsageRow]:
 def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
-        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound, longest = more
+        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound, longest, stage = more
         yield UsageRow(
             scope=scope,
             workload_id=workload_id,
@@ -223,6 +227,7 @@ def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
             calls_without_cost=without_cost,
             duration_p50_ms=p50,
             duration_p95_ms=p95,
+            stage_usd=Decimal(stage).normalize() if Decimal(stage) else Decimal(0),
             refused=refused,
             sound=sound,
             length=tokens_in // calls,
