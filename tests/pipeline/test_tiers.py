@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from modicum.artefact import Artefacts
 from modicum.backends.chain import Chain
@@ -116,7 +117,7 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder's folder; its export is the tiny one, so that no torch is needed."""
     folder = tmp_path_factory.mktemp("encoder")
     (folder / "config.json").write_text(json.dumps({"hidden_size": WIDTH, "model_type": "tiny"}))
-    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "model.safetensors").write_bytes(save({"words": np.zeros((2, WIDTH), np.float32)}))
     (folder / "tokenizer.json").write_text("{}")
     return folder
 
@@ -128,7 +129,7 @@ def exported(folder: Path, home: Path) -> None:
     digest = Artefacts(home / "artefacts").write(tiny_files(words), base.about())
     note = home / "encoders" / f"{base.weights_sha256}-int8-{encoders.EXPORT_VERSION}.json"
     note.parent.mkdir(parents=True)
-    note.write_bytes(msgspec.json.encode({"digest": digest, "embedding": msgspec.to_builtins(HOW)}))
+    note.write_bytes(msgspec.json.encode({"digest": digest, "full": digest, "embedding": msgspec.to_builtins(HOW)}))
 
 
 def test_an_encoder_goes_from_log_to_proposed_route(tmp_path: Path, encoder_folder: Path) -> None:
@@ -151,7 +152,7 @@ def test_an_encoder_goes_from_log_to_proposed_route(tmp_path: Path, encoder_fold
     assert isinstance(load(artefact), wanted)
     again = Night(config, Wish(fit=limited, actor="tester")).fit(workload)
     assert again == verdict
-    (encoder_folder / "model.safetensors").write_bytes(b"other weights")
+    (encoder_folder / "model.safetensors").write_bytes(save({"words": np.ones((2, WIDTH), np.float32)}))
     other = Night(config, Wish(fit=limited, actor="tester"))
     assert other.foresee(workload).would.startswith("train"), "other weights are another fit"
 
