@@ -132,12 +132,17 @@ def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal) -> None:
                     certificate.kind,
                     f"{certificate.coverage:.0%}",
                     f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse",
+                    "unknown" if certificate.self_disagreement is None else f"{certificate.self_disagreement:.1%} differ",
                     f"{certificate.groups:,}",
                     "unknown" if saving.usd_month is None else f"${saving.low_usd_month:,} to ${saving.high_usd_month:,}",
                     certificate.certificate_id,
                 )
             )
-        print_table(("certified", "kind", "answers", "of all requests", "held out", "saves a month", "certificate"), rows, right=(2, 3, 4))
+        print_table(
+            ("certified", "kind", "answers", "of all requests", "incumbent, asked again", "held out", "saves a month", "certificate"),
+            rows,
+            right=(2, 3, 4, 5),
+        )
     if any(len(one.verdict.tiers) > 1 for one in found):
         print_table(
             ("tried, by estimate", "tier", "MB", "CPU ms", "$ a million", "agrees (95 %)", "answers", "saves a month", ""),

@@ -49,6 +49,11 @@ def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[floa
     return (sum(shares) / len(shares) if shares else None), pairs
 
 
+def ceiling(self_disagreement: float | None) -> str:
+    """What stands behind every sentence about agreement: nobody agrees with an incumbent more often than it does. Empty where unknown."""
+    return "" if self_disagreement is None else f"; asked the same again, the incumbent differs from itself in {self_disagreement:.1%}"
+
+
 def cover_of(samples: Sequence[Sample], split: Split, *, view_version: str) -> Cover:
     """Which requests the certify window saw: models, versions of the prompt, lengths, turns."""
     seen = [samples[i] for i in split.certify_calls]

@@ -16,7 +16,7 @@ import numpy as np
 
 from modicum.backends.specialist import predict_at
 from modicum.evaluate import certify, evidence, refuse
-from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
+from modicum.evaluate.facts import Facts, ceiling, cover_of, expiry, repeat_disagreement
 from modicum.evaluate.labels import excess_losses, label_requests
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Plan, trace_curve
@@ -46,9 +46,11 @@ class Looking:
         view_version: str,
         proposer: str = "fit",
         supersedes: Callable[[Route], bool] = lambda route: True,
+        self_disagreement: float | None = None,
     ) -> None:
         self.home, self.control, self.wish, self.view_version = home, control, wish, view_version
         self._proposer, self._supersedes = proposer, supersedes
+        self._self_disagreement = self_disagreement
 
     def first(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Verdict:
         """Open the window: test A, and B where labels are at hand; else ask for those that B wants."""
@@ -107,7 +109,7 @@ class Looking:
             cover=cover_of(samples, ready.parts, view_version=self.view_version),
             confidence=self.wish.fit.confidence,
             left_out_groups=ready.parts.left_out_groups,
-            self_disagreement=repeat_disagreement(samples, ready.groups)[0],
+            self_disagreement=repeat_disagreement(samples, ready.groups)[0] if self._self_disagreement is None else self._self_disagreement,
             calls_per_month=workload.calls / days * DAYS_A_MONTH,
             control_share=self.wish.control_share,
             baseline=f"{' and '.join(workload.incumbents)} for every call",
@@ -193,6 +195,7 @@ class Looking:
             opened=table,
             excess=excess,
         )
+        why = dataclasses.replace(why, reason=why.reason + ceiling(window.facts.self_disagreement))
         return refused(workload, why, attempt=attempt, request_file=asked[0] if asked else None)
 
     def _propose(
@@ -230,7 +233,7 @@ class Looking:
         return Verdict(
             workload_id=workload.workload_id,
             verdict="certified",
-            reason=certificate.sentence,
+            reason=certificate.sentence + ceiling(window.facts.self_disagreement),
             code="certified",
             needs_labels=asked[1] if asked else None,
             request_file=str(asked[0]) if asked else None,

@@ -18,6 +18,7 @@ from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.evaluate.split import find_cut
+from modicum.pipeline.again import known_agreement
 from modicum.pipeline.effort import Effort, dollars, estimate
 from modicum.pipeline.encoders import Named
 from modicum.pipeline.look import Looking
@@ -95,7 +96,7 @@ class Night:
     """The stores and the wish that all workloads of one `fit` share."""
 
     def __init__(self, config: Config, wish: Wish) -> None:
-        self.wish, self.home = wish, config.home
+        self.wish, self.config, self.home = wish, config, config.home
         self.label_usd = dollars("label_usd", config.report.label_usd)
         self.control, self.calls = Control(config.home), Calls(config.home)
         self.artefacts = Artefacts(config.home / "artefacts")
@@ -164,8 +165,14 @@ class Night:
         found = {} if is_open(workload.contract) else self._told(workload).wanted(workload.contract)
         return dataclasses.replace(self.wish, feedback=found) if found else self.wish
 
-    def _looking(self, workload: Workload) -> Looking:
-        return Looking(self.home, self.control, self._wished(workload), view_version=self.views.version)
+    def _looking(self, workload: Workload, self_disagreement: float | None = None) -> Looking:
+        return Looking(
+            self.home,
+            self.control,
+            self._wished(workload),
+            view_version=self.views.version,
+            self_disagreement=self_disagreement,
+        )
 
     def _situation(self, workload: Workload) -> _Situation:
         if workload.scope not in self.recognisers:
@@ -200,7 +207,9 @@ class Night:
             return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)
         progress(0.95)
-        verdict = self._looking(workload).first(workload, situation.samples, attempt, ready)
+        again = known_agreement(self.config, workload, situation.samples, self.catalogue)
+        looking = self._looking(workload, None if again is None else again.disagreement)
+        verdict = looking.first(workload, situation.samples, attempt, ready)
         return dataclasses.replace(verdict, tiers=ready.tiers)
 
     def _kinds(self, workload: Workload, samples: tuple[Sample, ...]) -> tuple[PromiseKind, ...]:

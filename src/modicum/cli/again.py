@@ -1,0 +1,108 @@
+"""`modicum fit --self-agreement N`: ask incumbents again what they were asked, to see how often they differ from themselves."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from modicum.cli.options import Config, print_table
+from modicum.cli.progress import bar
+from modicum.pipeline.again import Again, Asker, SelfAgreement
+from modicum.pipeline.find import find
+from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.switching import find_workload
+from modicum.store.control import Control
+
+
+def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float, yes: bool, shown: bool) -> list[dict[str, Any]]:
+    """Ask, within the budget, and print what came of it where `shown`. Raises click.UsageError where nobody can say whether to send."""
+    workloads = find(config, only_if_needed=True)
+    control = Control(config.home)
+    chosen = [find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
+    asker = Asker(config, count, Purse(budget_usd=Decimal(repr(budget))))
+    with bar("looking at calls") as progress:
+        plans = []
+        for number, workload in enumerate(chosen):
+            progress(number / len(chosen), workload.name)
+            plans.append(asker.plan(workload))
+    asked = [one for one in plans if one.candidate is not None and one.bill.calls > one.bill.known]
+    if shown:
+        _announce(asked)
+    _consent(asked, yes=yes, shown=shown)
+    found: list[tuple[Again, SelfAgreement | None, str]] = []
+    with bar("asking again") as progress:
+        for number, one in enumerate(plans):
+
+            def tell(share: float, number: int = number, name: str = one.workload.name) -> None:
+                progress((number + share) / len(plans), name)
+
+            agreement = asker.run(one, tell)
+            found.append((one, agreement, one.why or asker.stopped))
+    if shown:
+        print_table(
+            ("workload", "incumbent", "asked again", "differs from itself", ""),
+            [
+                (one.workload.name, ", ".join(one.workload.incumbents[:1]), f"{told.calls:,}" if told else "", _share(told), why)
+                for one, told, why in found
+            ],
+            right=(2,),
+        )
+        if asker.purse.spent_usd:
+            click.echo(f"Spent ${asker.purse.spent_usd:.4f}.")
+    return [
+        {
+            "workload": one.workload.name,
+            "asked": told.calls if told else 0,
+            "differing": told.differing if told else None,
+            "interval": told.interval if told else None,
+            "why": why,
+        }
+        for one, told, why in found
+    ]
+
+
+def _share(told: SelfAgreement | None) -> str:
+    if told is None:
+        return "unknown"
+    low, high = told.interval
+    return f"{told.disagreement:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _announce(asked: Sequence[Again]) -> None:
+    """Where, how many, what is in them, what it costs."""
+    if not asked:
+        return
+    print_table(
+        ("workload", "to ask", "where", "about", "personal data in"),
+        [
+            (
+                one.workload.name,
+                f"{one.bill.calls - one.bill.known:,}",
+                one.candidate.host or "this machine" if one.candidate is not None else "",
+                "unknown" if one.bill.estimate_usd is None else f"${one.bill.estimate_usd:.4f}",
+                f"{one.bill.redacted:,} calls" if one.bill.redacted else "none found",
+            )
+            for one in asked
+        ],
+        right=(1, 3),
+    )
+    kinds = sum((Counter(one.bill.findings) for one in asked), Counter[str]())
+    if kinds:
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        click.echo(f"Taken out before anything is sent: {listed}.")
+
+
+def _consent(asked: Sequence[Again], *, yes: bool, shown: bool) -> None:
+    hosts = sorted({one.candidate.host for one in asked if one.candidate is not None and not one.candidate.here})
+    count = sum(one.bill.calls - one.bill.known for one in asked if one.candidate is not None and not one.candidate.here)
+    if not count or yes:
+        return
+    where = " and ".join(hosts)
+    if not (shown and sys.stdin.isatty()):
+        raise click.UsageError(f"{count:,} recorded calls would be sent to {where}: say --yes where nobody can be asked")
+    click.confirm(f"Send {count:,} recorded calls to {where}?", abort=True, err=True)

@@ -1,0 +1,92 @@
+"""Asking an incumbent again: which calls, whom, under which cap; and where the figure stands afterwards. The server is on loopback."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modicum.config import Config, PolicyConfig, UpstreamConfig
+from modicum.pipeline.again import Asker, known_agreement
+from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.night import Night
+from modicum.store.calls import Calls
+from modicum.types import Sample
+from tests.pipeline import traffic
+from tests.pipeline.model_server import ModelServer, sorts
+from tests.pipeline.test_night import only
+from tests.pipeline.test_trying import PRICE, WISH, filled, settings
+
+
+@pytest.fixture(scope="module")
+def parcels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("again"), [row for row, _ in traffic.sorted_messages(500)])
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as running:
+        yield running
+
+
+def reached(home: Path, tmp_path: Path, server: ModelServer, **more: Any) -> Config:
+    """The incumbent, gpt-4o, answers at the server; a tenth of its answers are others than before."""
+    asked = iter(range(10**6))
+    server.answers["gpt-4o"] = lambda request: "praise" if next(asked) % 10 == 0 else sorts(request)
+    config = settings(home, tmp_path, server, **more)
+    return dataclasses.replace(config, upstream=UpstreamConfig(kind="openai_compatible", url=server.url, auth="none"))
+
+
+def samples_of(config: Config) -> tuple[Sample, ...]:
+    return Night(config, WISH)._situation(only(config)).samples
+
+
+def test_old_requests_are_asked_again_once_and_the_share_stands_behind_the_verdict(
+    parcels: Path, tmp_path: Path, server: ModelServer
+) -> None:
+    config = reached(parcels, tmp_path, server)
+    asker = Asker(config, 100, Purse(budget_usd=Decimal(1)))
+    plan = asker.plan(only(config))
+    assert (plan.why, plan.bill.calls, plan.bill.known, len(server.requests)) == ("", 100, 0, 0)
+    newest = sorted(call.started_at for call in Calls(config.home).scan())[-int(500 * 0.35) :]
+    assert max(s.at for s in plan.samples) < newest[0], "none of those that can certify"
+    found = asker.run(plan)
+    assert found is not None and found.calls == 100 and 0 < found.differing <= 10
+    low, high = found.interval
+    assert low < found.disagreement < high
+    again = Asker(config, 120, Purse(budget_usd=Decimal(1)))
+    assert again.plan(only(config)).bill.known == 100, "more are the same and others"
+    assert again.run(plan) == found and len(server.requests) == 100, "what was answered is not asked again"
+    night = Night(config, WISH)
+    assert known_agreement(config, only(config), samples_of(config), night.catalogue) == found
+    verdict = night.fit(only(config))
+    assert f"the incumbent differs from itself in {found.disagreement:.1%}" in verdict.reason
+    if verdict.certificate is not None:
+        assert verdict.certificate.self_disagreement == found.disagreement
+
+
+def test_the_budget_holds(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = reached(parcels, tmp_path, server, prices={"gpt-4o": PRICE})
+    asker = Asker(config, 100, Purse(budget_usd=Decimal("0.3")))
+    found = asker.run(asker.plan(only(config)))
+    assert "budget" in asker.stopped and asker.purse.spent_usd <= Decimal("0.3")
+    assert found is not None and found.calls == len(server.requests) < 100
+
+
+def test_nothing_is_sent_elsewhere_unless_it_is_named(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = reached(parcels, tmp_path, server)
+    away = dataclasses.replace(config, upstream=UpstreamConfig(kind="openai_compatible", url="https://model.example/v1", auth="none"))
+    asker = Asker(away, 50, Purse(budget_usd=Decimal(1)))
+    plan = asker.plan(only(away))
+    assert plan.candidate is None and "may_receive" in plan.why and asker.run(plan) is None
+    named = dataclasses.replace(away, policy=PolicyConfig(may_receive=("model.example",)))
+    assert Asker(named, 50, Purse(budget_usd=Decimal(1))).plan(only(named)).bill.calls == 50
+
+
+def test_where_nothing_was_asked_the_share_is_unknown(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
+    config = reached(parcels, tmp_path, server)
+    assert known_agreement(config, only(config), samples_of(config), Night(config, WISH).catalogue) is None
