@@ -136,7 +136,7 @@ def test_labels_too_thin_to_certify_are_deferred() -> None:
     assert look_a(attempt(2000, STEPS, min_label_groups=0), table).thin_labels == ()
 
 
-@pytest.mark.parametrize("kind", ["A", "B"])
+@pytest.mark.parametrize("kind", ["A", "B", "C"])
 @pytest.mark.parametrize("name", ["margin just above everywhere", "not monotone", "200 labels, the rare ones wrong"])
 def test_the_promise_holds_in_simulation(kind: str, name: str) -> None:
     population = next(p for p in populations() if p.name == name)
