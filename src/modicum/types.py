@@ -634,7 +634,20 @@ class Route:
 
 
 TierName = Literal[
-    "repeats", "neighbours", "linear", "taught linear", "encoder", "chain", "tuned encoder", "tuned chain", "extractor", "caller"
+    "repeats",
+    "neighbours",
+    "linear",
+    "taught linear",
+    "encoder",
+    "chain",
+    "tuned encoder",
+    "tuned chain",
+    "extractor",
+    "encoder extractor",
+    "extractor chain",
+    "caller",
+    "encoder caller",
+    "caller chain",
 ]
 
 
@@ -661,6 +674,24 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitCost:
+    """What a right answer costs, of the incumbent alone or of the route before it: an estimate on held-out requests with gold answers."""
+
+    who: str
+    """incumbent, route"""
+    requests: int
+    right: float
+    """Share of the requests answered right."""
+    right_interval: tuple[float, float]
+    """95 % limits of that."""
+    usd_call: Decimal | None
+    usd_right: Decimal | None
+    """Dollars for each right answer; None where a price is unknown or nothing is right."""
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What `fit` found for one workload: a certificate with a proposed route, or an honest refusal."""
 
@@ -682,3 +713,5 @@ class Verdict:
     certificate: Certificate | None = None
     tiers: tuple[Tier, ...] = ()
     """The candidates, smallest first."""
+    unit_costs: tuple[UnitCost, ...] = ()
+    """Of the incumbent and of the route; empty where too few of the held-out requests have a gold answer."""

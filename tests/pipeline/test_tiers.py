@@ -98,7 +98,7 @@ def test_a_larger_one_is_tried_only_where_that_may_pay() -> None:
         )
         return [one.tier.name for one in found]
 
-    assert tried(0.95, "100") == ["linear", "neighbours"]
+    assert tried(0.95, "100") == ["linear"]
     assert tried(0.50, "100") == ["linear", "taught linear", "encoder", "chain", "neighbours"]
 
 

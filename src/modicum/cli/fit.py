@@ -149,6 +149,12 @@ def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal) -> None:
             [*_tiers(found, cpu_hour_usd)],
             right=(2, 3, 4, 5, 6),
         )
+    if any(one.verdict.unit_costs for one in found):
+        print_table(
+            ("by gold answers", "who", "right (95 %)", "requests", "$ a call", "$ a right answer", "p50 ms", "p95 ms"),
+            [*_unit_costs(found)],
+            right=(3, 4, 5, 6, 7),
+        )
     if refused:
         print_table(("refused", "because"), [(name, v.reason) for name, v in refused])
     if asked := [(one.workload, one.verdict) for one in found if one.verdict.request_file]:
@@ -167,6 +173,19 @@ def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal) -> None:
         click.echo(
             f"{len(certified)} certificates at {confidence:.0%}: expect about {len(certified) * (1 - confidence):.1f} of them to be wrong."
         )
+
+
+def _unit_costs(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
+    for one in found:
+        for cost in one.verdict.unit_costs:
+            yield (
+                one.workload,
+                cost.who,
+                f"{cost.right:.1%} ({cost.right_interval[0]:.1%} to {cost.right_interval[1]:.1%})",
+                f"{cost.requests:,}",
+                *("unknown" if usd is None else f"{usd:.6f}" for usd in (cost.usd_call, cost.usd_right)),
+                *("unknown" if ms is None else f"{ms:,.1f}" for ms in (cost.p50_ms, cost.p95_ms)),
+            )
 
 
 def _tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> Iterator[tuple[str, ...]]:

@@ -10,14 +10,17 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from modicum.artefact import Artefacts
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError
+from modicum.evaluate.economics import unit_costs
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.evaluate.split import find_cut
+from modicum.evaluate.told import Gold, Told
 from modicum.pipeline.again import known_agreement
 from modicum.pipeline.effort import Effort, dollars, estimate
 from modicum.pipeline.encoders import Named
@@ -26,15 +29,16 @@ from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import CERTIFY_SHARE, SEED, Prepared, prepare
 from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit, unlearnable
 from modicum.pipeline.samples import gather, recogniser_of
-from modicum.pipeline.told import Gold, Told
 from modicum.pipeline.viewed import Views
+from modicum.pipeline.window import unpack
 from modicum.pipeline.wish import Wish
+from modicum.store import feedback
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.key import evidence_key
 from modicum.train.encoder import Vectors
 from modicum.train.repeats import secret_of
-from modicum.types import Attempt, PromiseKind, Sample, Verdict, Workload
+from modicum.types import Attempt, PromiseKind, Sample, Tier, Verdict, Workload
 from modicum.workload import Recogniser
 
 Progress = Callable[[float, str], None]
@@ -98,6 +102,7 @@ class Night:
     def __init__(self, config: Config, wish: Wish) -> None:
         self.wish, self.config, self.home = wish, config, config.home
         self.label_usd = dollars("label_usd", config.report.label_usd)
+        self.cpu_hour_usd = dollars("cpu_hour_usd", config.report.cpu_hour_usd)
         self.control, self.calls = Control(config.home), Calls(config.home)
         self.artefacts = Artefacts(config.home / "artefacts")
         self.recognisers: dict[str, Recogniser] = {}
@@ -112,6 +117,9 @@ class Night:
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
         """Certified with a proposed route, or refused with what is missing. Asked again with nothing changed it answers from the record."""
+        return self._costed(workload, self._fit(workload, progress))
+
+    def _fit(self, workload: Workload, progress: Callable[[float], None]) -> Verdict:
         if verdict := unfit(workload):
             fingerprint = f"unfit-{workload.workload_id}-{verdict.code}"
             return self.control.verdict(fingerprint) or self._remember(fingerprint, verdict)
@@ -122,6 +130,26 @@ class Night:
         if situation.known:
             return looking.last_word(situation.known)
         return self._remember(situation.fingerprint, self._prove(workload, situation, progress))
+
+    def _costed(self, workload: Workload, verdict: Verdict) -> Verdict:
+        """With what a right answer costs, as far as gold answers for the window's requests are known by now."""
+        labels, certificate = self._wished(workload).known, verdict.certificate
+        record = self.control.window(verdict.attempt_id) if labels and certificate is not None and verdict.attempt_id else None
+        ms = next((tier.cpu_ms for tier in self._tiers(workload, verdict) if tier.chosen), None)
+        if record is None or certificate is None or ms is None or is_open(workload.contract):
+            return verdict
+        window = unpack(record)
+        usd = Decimal(repr(ms)) / 3_600_000 * self.cpu_hour_usd
+        found = unit_costs(window.samples, window.predictions, certificate.rule, labels, stage_ms=ms, stage_usd=usd)
+        return dataclasses.replace(verdict, unit_costs=found)
+
+    def _tiers(self, workload: Workload, verdict: Verdict) -> tuple[Tier, ...]:
+        """What was tried; where labels came later, that stands in the attempt's first verdict."""
+        if verdict.tiers:
+            return verdict.tiers
+        attempts = self.control.attempts(workload.workload_id)
+        first = next((self.control.verdict(one.fingerprint) for one in attempts if one.attempt_id == verdict.attempt_id), None)
+        return first.tiers if first is not None else ()
 
     def foresee(self, workload: Workload) -> Foresight:
         """What a fit would do now. Opens nothing and writes nothing."""
@@ -157,7 +185,7 @@ class Night:
     def _told(self, workload: Workload) -> Told:
         """What feedback says of the calls of the workload's scope, as it was when this fit first looked."""
         if workload.scope not in self.told:
-            self.told[workload.scope] = Told.open(self.home, workload.scope)
+            self.told[workload.scope] = Told.of(feedback.read(self.home, workload.scope))
         return self.told[workload.scope]
 
     def _wished(self, workload: Workload) -> Wish:

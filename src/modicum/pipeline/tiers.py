@@ -95,8 +95,10 @@ def train(
 
     first, samples = noise.refit(fit(samples), samples, fit, sure=sure)
     found.append(candidate("linear", first, plan(first), measured, wanted))
-    if vectors is None or not _may_pay(found[0], wanted):
-        return found + _nearest(first, samples, groups, None, wanted, plan)
+    if not _may_pay(found[0], wanted):
+        return found
+    if vectors is None:
+        return found + _nearest(first, samples, measured, groups, None, wanted, plan)
 
     def is_open() -> bool:
         return _may_pay(max(found, key=_gain), wanted)
@@ -106,7 +108,7 @@ def train(
 
     for name, trained in _larger(first, samples, groups, choice, vectors(), wanted, seed, is_open, tell):
         found.append(candidate(name, trained, plan(trained), measured, wanted))
-    return found + _nearest(first, samples, groups, vectors(), wanted, plan)
+    return found + _nearest(first, samples, measured, groups, vectors(), wanted, plan)
 
 
 def train_open(
@@ -118,15 +120,27 @@ def train_open(
     plan: Callable[[Trained], Plan | None],
     seed: int,
     progress: Progress,
+    vectors: Callable[[], Vectors] | None = None,
 ) -> list[Candidate]:
-    """The one candidate for answers that are from no list. Raises NotEnoughDataError."""
-    name, trained = open_answers.fit(samples, contract, groups=groups, max_size_bytes=wanted.max_size_bytes, seed=seed, progress=progress)
-    return [candidate(name, trained, plan(trained), samples, wanted)]
+    """The candidates for answers that are from no list, the smallest first. `vectors` as in `train`. Raises NotEnoughDataError."""
+
+    def tell(share: float) -> None:
+        progress(share if vectors is None else 0.3 * share)
+
+    first = open_answers.fit(samples, contract, groups=groups, max_size_bytes=wanted.max_size_bytes, seed=seed, progress=tell)
+    found = [candidate(first.name, first.trained, plan(first.trained), samples, wanted)]
+    if vectors is None or not _may_pay(found[0], wanted):
+        return found
+    most, onward = wanted.max_encoder_bytes, lambda share: progress(0.3 + 0.7 * share)
+    for name, trained in open_answers.larger(first, vectors(), max_size_bytes=most, progress=onward):
+        found.append(candidate(name, trained, plan(trained), samples, wanted))
+    return found
 
 
 def _nearest(
     first: Trained,
     samples: Sequence[Sample],
+    measured: Sequence[Sample],
     groups: Sequence[int],
     vectors: Vectors | None,
     wanted: Wanted,
@@ -144,7 +158,7 @@ def _nearest(
         return []
     planned = [(plan(trained), trained) for trained in tried]
     best = max(planned, key=lambda pair: pair[0].expected_coverage if pair[0] else 0.0, default=None)
-    return [] if best is None else [candidate("neighbours", best[1], best[0], samples, wanted)]
+    return [] if best is None else [candidate("neighbours", best[1], best[0], measured, wanted)]
 
 
 def _larger(
