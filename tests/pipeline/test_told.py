@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import load
 from modicum.config import Config, StoreConfig
+from modicum.evaluate.told import Told, teach, value_of
 from modicum.pipeline.night import Night
-from modicum.pipeline.told import Told, teach, value_of
 from modicum.store import feedback
 from modicum.store.calls import Calls
 from modicum.store.control import Control

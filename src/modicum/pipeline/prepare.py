@@ -16,13 +16,13 @@ from modicum.evaluate.refuse import Supply
 from modicum.evaluate.saving import PRICED
 from modicum.evaluate.split import Split, find_cut, split_by_time
 from modicum.evaluate.table import rare_labels, tabulate
+from modicum.evaluate.told import Gold, teach
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
 from modicum.pipeline import open_answers, tiers
 from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.provenance import describe
 from modicum.pipeline.recall import recall
 from modicum.pipeline.tiers import Candidate, Wanted
-from modicum.pipeline.told import Gold, teach
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
 from modicum.train.encoder import Vectors

@@ -11,10 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from modicum.evaluate.labels import Label, comparable
-from modicum.store import feedback
 from modicum.types import Contract, Feedback, Sample
 from modicum.wire.chat import Answer
 from modicum.workload import read
@@ -32,10 +30,6 @@ class Told:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     talks: Mapping[str, str] = field(default_factory=dict)
     """Outcomes of conversations."""
-
-    @classmethod
-    def open(cls, home: Path, scope: str) -> Told:
-        return cls.of(feedback.read(home, scope))
 
     @classmethod
     def of(cls, rows: Iterable[Feedback]) -> Told:
