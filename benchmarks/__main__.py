@@ -38,6 +38,7 @@ def _prompts() -> list[str]:
 
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
+    Benchmark("caches", lambda logs: ["--json", str(OUT / "caches.json")]),
     Benchmark("watching", lambda logs: []),
     Benchmark("gateway", lambda logs: ["--json", str(OUT / "gateway.json")]),
     Benchmark("walk", lambda logs: ["--json", str(OUT / "walk.json")]),
