@@ -6,6 +6,7 @@ Run by `make peers` in the environment that has torch and transformers; the enco
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,28 +20,16 @@ from modicum.backends.embed import Embedder  # noqa: E402
 from modicum.errors import InputError  # noqa: E402
 from modicum.train import encoder_graph, encoder_tune  # noqa: E402
 from modicum.train.export import in_memory  # noqa: E402
+from modicum.train.precision import lower, sensitive  # noqa: E402
+from tests.encoders.tiny_bert import write  # noqa: E402
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "card", "lost", "stolen", "money", "transfer", "send", "the", "my", "please"]
 TEXTS = ["my card", "the lost card please", "send money", "transfer the money", "unheard words", "card " * 60]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny BERT as transformers writes it."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    place: Path = tmp_path_factory.mktemp("encoder")
-    torch.manual_seed(1)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=64
-    )
-    transformers.BertModel(config).save_pretrained(place)
-    tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    tokenizer.save(str(place / "tokenizer.json"))
-    return place
+    return write(tmp_path_factory.mktemp("encoder"))
 
 
 def test_the_graph_says_what_torch_says(folder: Path) -> None:
@@ -66,6 +55,41 @@ def test_int8_is_near(folder: Path) -> None:
     for name, data in files.items():
         check_format(name, data)
     assert ((full * small).sum(1) > 0.99).all()
+
+
+def test_fewer_bits_are_smaller_and_near(folder: Path) -> None:
+    """In every precision; where it is mixed the operators that bear int8 worst are left as they are."""
+    base = encoder_graph.find(folder)
+    files = encoder_graph.export(encoder_graph.load(base), base, "fp32")
+    graph = files[encoder_graph.GRAPH_FILE]
+
+    def vectors(one: bytes) -> np.ndarray:
+        return Embedder(in_memory(files | {encoder_graph.GRAPH_FILE: one}), base.embedding).embed_many(TEXTS)
+
+    worst = sensitive(graph, vectors)
+    assert worst and all("MatMul" in name or "Gather" in name for name in worst)
+    full = vectors(graph)
+    graphs = {"int8": lower(graph, "int8"), "mixed": lower(graph, "mixed", leave=worst), "fp16": lower(graph, "fp16")}
+    off = {}
+    for name, one in graphs.items():
+        check_format(encoder_graph.GRAPH_FILE, one)
+        assert len(one) < len(graph)
+        off[name] = float(np.square(vectors(one) - full).sum())
+    assert off["fp16"] < off["mixed"] < off["int8"] < 0.01
+    assert lower(graph, "fp32") == graph
+
+
+def test_a_folder_says_its_licence_and_what_stands_before_a_text(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "multilingual-e5-small"
+    shutil.copytree(folder, place)
+    assert encoder_graph.find(place).prefix == "query: " and encoder_graph.find(folder).prefix == ""
+    (place / "README.md").write_text("---\nlanguage:\n- ms\nlicense: mit\n---\nlicense: apache-2.0\n")
+    found = encoder_graph.find(place)
+    assert found.licence == "MIT" and found.about()["base_licence"] == "MIT"
+    (place / "config_sentence_transformers.json").write_text('{"prompts": {"query": "ask: ", "passage": "text: "}}')
+    assert encoder_graph.find(place).prefix == "ask: "
+    (place / "README.md").write_text("no front matter\nlicense: mit\n")
+    assert encoder_graph.find(place).licence == "" and "base_licence" not in encoder_graph.find(place).about()
 
 
 def test_tuning_teaches_and_repeats(folder: Path) -> None:
