@@ -31,5 +31,5 @@ def test_gold_and_verdicts_say_what_is_wrong() -> None:
 
 def test_a_row_that_agrees_with_the_incumbent_may_be_wrong_as_well() -> None:
     table = tabulate([sample(0, "t", "yes")], [Prediction(value="yes", confidence=0.5)], Rule(accept_above=0))
-    wrong = wrong_answers(table, {"resp-0": Label(gold="no")})
+    wrong = wrong_answers(table, {"resp-0": Label(gold="no")}, None)
     assert wrong.tolist() == [1] and not table.differs[0] and table.judged(wrong).differs[0]

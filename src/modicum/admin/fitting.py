@@ -47,6 +47,9 @@ class Fit(Takes, frozen=True, kw_only=True):
 
     workloads: Annotated[tuple[Ref, ...], Meta(max_length=1000, description="Empty: all that are not ignored.")] = ()
     margin: Annotated[float, Meta(gt=0, lt=1, description="Most of the requests that may differ.")] | None = None
+    alpha: Annotated[float, Meta(gt=0, lt=1, description="Promise this instead: at most so much of what is answered is wrong.")] | None = (
+        None
+    )
     confidence: Annotated[float, Meta(ge=0.5, lt=1, description="How sure the promise is.")] | None = None
     min_label_groups: Annotated[int, Meta(ge=0, lt=10**9)] | None = None
     objective: Annotated[Literal["smallest", "cheapest", "fastest"], Meta(description="Which candidate is tested.")] | None = None
@@ -99,6 +102,7 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
         labels=ready(config.home, control, chosen, partial=asked.partial)
         | {one.id: Label(gold=one.gold, verdict=one.verdict) for one in asked.labels if one.gold is not None or one.verdict is not None},
         partial=asked.partial,
+        alpha=asked.alpha,
         actor=desk.actor,
     )
     for label in wish.protect:

@@ -93,8 +93,8 @@ def _figures(c: Certificate) -> list[tuple[str, str]]:
         ),
         ("answers", f"{c.coverage:.1%} of the distinct requests, {c.coverage_calls:.1%} of the calls (estimate)"),
         (
-            "differs" if c.kind == "A" else "worse",
-            f"{c.errors:,} of {c.groups:,} ({c.rate:.2%}); by calls {low:.2%} to {high:.2%} (estimate)",
+            {"A": "differs", "B": "worse", "C": "wrong"}[c.kind],
+            f"{c.errors:,} of {c.accepted if c.kind == 'C' else c.groups:,} ({c.rate:.2%}); by calls {low:.2%} to {high:.2%} (estimate)",
         ),
         ("labels used", f"{c.labels_used:,}"),
         ("incumbent against itself", "no repeats" if c.self_disagreement is None else f"differs in {c.self_disagreement:.1%} of repeats"),

@@ -16,6 +16,7 @@ from modicum.cli.options import Config, at_home, print_json, print_table, reache
 from modicum.cli.progress import bar
 from modicum.pipeline.effort import dollars
 from modicum.pipeline.night import Foresight
+from modicum.types import Certificate
 
 
 @click.command(
@@ -24,6 +25,12 @@ from modicum.pipeline.night import Foresight
 @click.argument("refs", metavar="[WORKLOAD]...", nargs=-1)
 @click.option(
     "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Most of the requests that may differ. [default: 0.01]"
+)
+@click.option(
+    "--alpha",
+    callback=lambda context, option, text: share_of(text),
+    metavar="SHARE",
+    help="Promise instead that of what it answers at most this is wrong (0.02 or 2%), by labels of what it answers.",
 )
 @click.option("--confidence", type=click.FloatRange(0.5, 1, max_open=True), help="How sure the promise is. [default: 0.95]")
 @click.option("--min-label-groups", type=click.IntRange(0), help="Labels with fewer held-out requests go to the incumbent. [default: 5]")
@@ -50,6 +57,7 @@ from modicum.pipeline.night import Foresight
 def command(
     refs: tuple[str, ...],
     margin: float | None,
+    alpha: float | None,
     confidence: float | None,
     min_label_groups: int | None,
     gold: Path | None,
@@ -81,6 +89,7 @@ def command(
     asked = Fit(
         workloads=refs,
         margin=margin,
+        alpha=alpha,
         confidence=confidence,
         min_label_groups=min_label_groups,
         objective=objective,
@@ -110,6 +119,19 @@ def command(
         _show(found, dollars("cpu_hour_usd", config.report.cpu_hour_usd))
 
 
+def share_of(text: str | None) -> float | None:
+    """`0.02` or `2%`. Raises BadParameter where it is not between 0 and 1."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise click.BadParameter(f"{text!r} is no share between 0 and 1", param_hint="--alpha")
+    return share
+
+
 def _labels(gold: Path | None) -> tuple[LabelGiven, ...]:
     if gold is None:
         return ()
@@ -131,7 +153,7 @@ def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal) -> None:
                     name,
                     certificate.kind,
                     f"{certificate.coverage:.0%}",
-                    f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse",
+                    _rate(certificate),
                     "unknown" if certificate.self_disagreement is None else f"{certificate.self_disagreement:.1%} differ",
                     f"{certificate.groups:,}",
                     "unknown" if saving.usd_month is None else f"${saving.low_usd_month:,} to ${saving.high_usd_month:,}",
@@ -186,6 +208,12 @@ def _unit_costs(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
                 *("unknown" if usd is None else f"{usd:.6f}" for usd in (cost.usd_call, cost.usd_right)),
                 *("unknown" if ms is None else f"{ms:,.1f}" for ms in (cost.p50_ms, cost.p95_ms)),
             )
+
+
+def _rate(certificate: Certificate) -> str:
+    if certificate.kind == "C":
+        return f"{certificate.rate:.2%} of its own wrong"
+    return f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse"
 
 
 def _tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> Iterator[tuple[str, ...]]:

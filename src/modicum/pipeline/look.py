@@ -1,6 +1,6 @@
 """The one look, and how it ends: a certificate with a proposed route, or a refusal that says what is missing.
 
-A is tested when the window is opened. B is tested once, when enough labels are there, be that at once or days later on
+A is tested when the window is opened. B, or C in its place, is tested once, when enough labels are there, be that at once or days later on
 the window as it was kept.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from modicum.backends.specialist import predict_at
 from modicum.evaluate import certify, evidence, refuse
+from modicum.evaluate.audits import wrong_answers
 from modicum.evaluate.facts import Facts, ceiling, cover_of, expiry, repeat_disagreement
 from modicum.evaluate.labels import excess_losses, label_requests
 from modicum.evaluate.table import Table
@@ -86,7 +87,7 @@ class Looking:
         """The newest attempt that declared B on these terms, with its window, where enough labels came and no others were used on it."""
         for attempt in reversed(attempts) if self.wish.known else ():
             record = self.control.window(attempt.attempt_id)
-            if record is None or "B" not in attempt.kinds or not self.wish.is_that_of(attempt, workload):
+            if record is None or attempt.kinds == ("A",) or not self.wish.is_that_of(attempt, workload):
                 continue
             window = unpack(record)
             known = window.known(self.wish.known)
@@ -134,8 +135,12 @@ class Looking:
         table = window.table(attempt)
         if not self.control.look_with(attempt.attempt_id, digest(known)):
             return refused(workload, "labels_used", "this window was tested with other labels already; newer calls are needed")
-        excess = excess_losses(table, known, attempt.attempt_id)
-        look = certify.look_b(attempt, table, excess)
+        if "C" in attempt.kinds:
+            excess = wrong_answers(table, known, attempt.attempt_id)
+            look = certify.look_c(attempt, table, excess)
+        else:
+            excess = excess_losses(table, known, attempt.attempt_id)
+            look = certify.look_b(attempt, table, excess)
         before = self.control.verdict(attempt.fingerprint)
         passed_a = before.certificate if before is not None else None
         if look.rule is not None and (passed_a is None or table.accepted(look.rule.accept_above).sum() > passed_a.accepted):
@@ -163,8 +168,8 @@ class Looking:
     def _ask(
         self, workload: Workload, attempt: Attempt, table: Table, samples: dict[str, Sample], *, only: list[int] | None = None
     ) -> tuple[Path, int] | None:
-        """Write the file that asks people for exactly the labels that B could use on this window; how many it asks for."""
-        wanted = only if only is not None else certify.wanted_labels(attempt, table).tolist() if "B" in attempt.kinds else []
+        """Write the file that asks people for exactly the labels that B or C could use on this window; how many it asks for."""
+        wanted = only if only is not None else [] if attempt.kinds == ("A",) else certify.wanted_labels(attempt, table).tolist()
         if not wanted:
             return None
         # `erase` reaches into this folder. One file an attempt: a person may be filling in an older one.
@@ -184,6 +189,8 @@ class Looking:
         excess: certify.Array | None = None,
     ) -> Verdict:
         terms = self.wish.terms(attempt.kinds, attempt.number)
+        if "C" in attempt.kinds and excess is not None:
+            table, excess = table.judged(excess), None
         plan = Plan(rule=attempt.rule, thresholds=attempt.thresholds, chance={}, expected_coverage=0.0, curve=trace_curve(table, excess))
         why = refuse.refuse_after_look(
             plan,

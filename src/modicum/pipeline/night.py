@@ -170,11 +170,11 @@ class Night:
         if situation.known:
             would = f"answer from the record: {situation.known.verdict}"
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
-        kinds = self._kinds(workload, situation.samples)
+        kinds, refused = self._kinds(workload, situation.samples), unlearnable(workload)
         return Foresight(
             workload_id=workload.workload_id,
             name=workload.name,
-            would="train, then open the newest calls",
+            would=f"try an exact cache, else refuse: {refused.reason}" if refused else "train, then open the newest calls",
             calls=len(situation.samples),
             attempt_number=situation.number,
             kinds=kinds,
@@ -242,7 +242,8 @@ class Night:
 
     def _kinds(self, workload: Workload, samples: tuple[Sample, ...]) -> tuple[PromiseKind, ...]:
         """What is promised: of open answers agreement only, for they are compared as wholes and no label is asked for."""
-        return ("A",) if is_open(workload.contract) else self.wish.kinds(samples)
+        kinds = self.wish.kinds(samples)
+        return ("A",) if is_open(workload.contract) and "C" not in kinds else kinds
 
     def _declare(self, workload: Workload, situation: _Situation, ready: Prepared, kinds: tuple[PromiseKind, ...]) -> Attempt:
         """Write the attempt down: from here on what is tested can no longer be chosen, and the calls are opened for good."""
@@ -264,6 +265,7 @@ class Night:
             window_to=ready.parts.window_to,
             groups=len(ready.parts.certify),
             min_label_groups=self.wish.fit.min_label_groups,
+            max_label_share=1.0 if "C" in kinds else 0.10,
             fingerprint=situation.fingerprint,
             seed=SEED,
             created_at=datetime.now(UTC),

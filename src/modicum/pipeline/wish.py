@@ -31,6 +31,8 @@ class Wish:
     partial: bool = False
     """Test with the labels there are; those that are missing count as the worst case."""
     actor: str = "modicum"
+    alpha: float | None = None
+    """Promise C instead: at most this share of what is answered is wrong, by labels of whatever is answered."""
     encoder: str = ""
     """Digest of the weights of the encoder that may be used."""
 
@@ -43,14 +45,16 @@ class Wish:
         """The terms of attempt `number`, with what it may spend of delta."""
         return Terms(
             kinds=kinds,
-            margin=self.fit.margin,
-            max_selective=self.fit.max_selective,
+            margin=self.fit.margin if "C" not in kinds or self.alpha is None else self.alpha,
+            max_selective=self.fit.max_selective if "C" not in kinds or self.alpha is None else self.alpha,
             min_coverage=self.fit.min_coverage,
             delta=spending(1 - self.fit.confidence, number),
         )
 
     def kinds(self, samples: Iterable[Sample]) -> tuple[PromiseKind, ...]:
-        """A then B, each with a half of delta; B alone where people's labels speak of these calls already."""
+        """A then B, each with a half of delta; B alone where people's labels speak of these calls already; C where it is asked for."""
+        if self.alpha is not None:
+            return ("C",)
         labelled = bool(self.labels) and any(s.response_id in self.labels or s.call_id in self.labels for s in samples)
         return ("B",) if labelled else ("A", "B")
 
@@ -65,6 +69,8 @@ class Wish:
 
     def is_that_of(self, attempt: Attempt, workload: Workload) -> bool:
         """Does this wish ask for what an attempt declared?"""
+        if ("C" in attempt.kinds) != (self.alpha is not None):
+            return False
         terms = self.terms(attempt.kinds, attempt.number)
         declared = (attempt.margin, attempt.max_selective, attempt.min_coverage, attempt.delta, attempt.min_label_groups)
         asked = (terms.margin, terms.max_selective, terms.min_coverage, terms.delta, self.fit.min_label_groups)
@@ -85,6 +91,7 @@ class Wish:
             self.protect,
             sorted((name, label.gold, label.verdict) for name, label in self.labels.items() if name in ids),
             *([sorted(gold.items())] if gold else []),
+            *([self.alpha] if self.alpha is not None else []),
             [(s.call_id, s.value, s.control, s.version_id, s.slots, s.user_id, s.conversation_id) for s in samples],
         )
         return hashlib.sha256(msgspec.json.encode(entered)).hexdigest()
