@@ -30,8 +30,8 @@ from modicum.train.linear import Trained
 from modicum.types import Contract, Prediction, Rule, Sample
 from modicum.workload.parts import outline
 
-HORIZONS = tuple(timedelta(days=days) for days in (90, 60, 30, 14, 7, 3, 1))
-"""How long a cache may go on answering, longest first."""
+HORIZONS = tuple(timedelta(days=days) for days in (90, 60, 30, 14, 7))
+"""How long a cache may go on answering, longest first. One that ends within days would want a new fit, and a new window, all the time."""
 NEARLY = 0.9
 """The longest horizon that keeps so much of the best one's coverage is taken: a shorter one wants a new fit sooner."""
 TUNE_SHARE = 0.35
