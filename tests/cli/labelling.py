@@ -1,9 +1,10 @@
-"""A home whose certificate wants labels, made without a fit: one workload, one attempt, the file that asks, the window that waits."""
+"""Homes whose certificate wants labels: one that was fitted, and one that only looks so."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from modicum.pipeline.labelling import Desk, open_desk
 from modicum.pipeline.night import Night
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
-from modicum.types import Verdict, Workload
+from modicum.types import Attempt, Contract, Rule, Verdict, Workload
 from tests.pipeline import traffic
 
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=1</script> \u202egnp.exe\u202c \x1b]0;owned\x07'
@@ -65,3 +66,47 @@ def waiting(folder: Path, wish: Wish) -> Waiting:
     find(config)
     (workload,) = Control(config.home).workloads()
     return Waiting(config=config, gold={row["response"]["id"]: gold for row, gold in rows}, verdict=Night(config, wish).fit(workload))
+
+
+def asking(folder: Path, count: int = 31) -> Waiting:
+    """What a fit leaves behind that asks for so many labels, without calls and without a fit."""
+    control, at = Control(folder / "home"), datetime(2026, 9, 1, tzinfo=UTC)
+    rows = [(row["response"]["id"], gold) for row, gold in traffic.sorted_messages(count)]
+    workload = Workload(
+        workload_id="w_12345678",
+        scope="shop",
+        name="shop",
+        task="classify",
+        contract=Contract(kind="label", labels=tuple(sorted(traffic.SUBJECTS))),
+        versions=(),
+        first_seen=at,
+        last_seen=at,
+    )
+    attempt = Attempt(
+        attempt_id="att-1234",
+        workload_id=workload.workload_id,
+        number=1,
+        kinds=("A", "B"),
+        margin=0.04,
+        max_selective=0.08,
+        min_coverage=0.1,
+        delta=0.03,
+        artefact_digest="sha256:none",
+        rule=Rule(accept_above=0.5),
+        thresholds=(0.5,),
+        window_from=at,
+        window_to=at,
+        groups=300,
+        fingerprint="f",
+        seed=1,
+        created_at=at,
+        created_by="tester",
+    )
+    control.replace_workloads([workload])
+    control.add_attempt(attempt, [])
+    path = folder / "home" / "requests" / "w_12345678-1.jsonl"
+    other = {label: sorted({*traffic.SUBJECTS} - {label})[0] for label in traffic.SUBJECTS}
+    lines = [{"id": i, "slots": {"user.0": f"message {i}"}, "a": gold, "b": other[gold], "verdict": None} for i, gold in rows]
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    verdict = Verdict(workload_id=workload.workload_id, verdict="refused", reason="", request_file=str(path))
+    return Waiting(config=Config(store=StoreConfig(home=folder / "home")), gold=dict(rows), verdict=verdict)

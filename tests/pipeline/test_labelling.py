@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,7 @@ from modicum.pipeline.labelling import ready
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from tests.cli.labelling import Waiting, waiting
+from tests.cli.labelling import Waiting, asking, waiting
 
 WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
 
@@ -34,8 +33,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Waiting:
 
 
 @pytest.fixture
-def here(home: Waiting, tmp_path: Path) -> Iterator[Waiting]:
-    yield home.copied(tmp_path)
+def fitted(home: Waiting, tmp_path: Path) -> Waiting:
+    return home.copied(tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Waiting:
+    return asking(tmp_path)
 
 
 def found(here: Waiting, **options: bool) -> dict[str, Label]:
@@ -52,29 +56,29 @@ def test_calls_come_in_the_order_of_the_draw_until_all_are_labelled(here: Waitin
     assert desk.standing().complete and desk.standing().left == 0
 
 
-def test_a_plain_fit_goes_on_when_all_are_labelled_and_keeps_its_word(here: Waiting) -> None:
-    desk = here.desk()
+def test_a_plain_fit_goes_on_when_all_are_labelled_and_keeps_its_word(fitted: Waiting) -> None:
+    desk = fitted.desk()
     for question in desk.questions:
-        assert found(here) == {}, "a test that began in between would look with the rest as the worst case"
-        desk.label(question.id, gold=here.gold[question.id])
-    verdict = here.fit(dataclasses.replace(WISH, labels=found(here)))
+        assert found(fitted) == {}, "a test that began in between would look with the rest as the worst case"
+        desk.label(question.id, gold=fitted.gold[question.id])
+    verdict = fitted.fit(dataclasses.replace(WISH, labels=found(fitted)))
     assert verdict.certificate is not None and verdict.certificate.kind == "B"
-    assert found(here) == {}, "looked at once; they are spent"
-    assert found(here, stands=True), "where a certificate stands on them they may be shown again"
-    assert here.fit(WISH) == verdict, "with nothing changed the last word stands"
+    assert found(fitted) == {}, "looked at once; they are spent"
+    assert found(fitted, stands=True), "wfitted a certificate stands on them they may be shown again"
+    assert fitted.fit(WISH) == verdict, "with nothing changed the last word stands"
     with pytest.raises(NotFoundError, match="tested with its labels"):
-        here.desk()
+        fitted.desk()
 
 
-def test_whoever_stops_early_says_so_and_the_rest_is_the_worst_case(here: Waiting) -> None:
-    desk = here.desk()
+def test_whoever_stops_early_says_so_and_the_rest_is_the_worst_case(fitted: Waiting) -> None:
+    desk = fitted.desk()
     for question in desk.questions[: -(len(desk.questions) // 10)]:
-        desk.label(question.id, gold=here.gold[question.id])
-    assert desk.standing().enough and not desk.standing().complete and found(here) == {}
-    assert len(found(here, partial=True)) == desk.standing().settled
+        desk.label(question.id, gold=fitted.gold[question.id])
+    assert desk.standing().enough and not desk.standing().complete and found(fitted) == {}
+    assert len(found(fitted, partial=True)) == desk.standing().settled
     desk.close()
-    assert len(found(here)) == desk.standing().settled
-    early = here.fit(dataclasses.replace(WISH, labels=found(here)))
+    assert len(found(fitted)) == desk.standing().settled
+    early = fitted.fit(dataclasses.replace(WISH, labels=found(fitted)))
     assert early.certificate is not None and early.certificate.labels_used < len(desk.questions)
 
 
@@ -168,14 +172,14 @@ def test_a_torn_line_spoils_no_other(here: Waiting) -> None:
     assert book.path.stat().st_mode & 0o077 == 0
 
 
-def test_erasing_a_call_erases_what_was_said_of_it(here: Waiting) -> None:
-    desk = here.desk()
+def test_erasing_a_call_erases_what_was_said_of_it(fitted: Waiting) -> None:
+    desk = fitted.desk()
     first, second, *_ = desk.questions
     desk.label(first.id, verdict="a")
-    desk.label(second.id, gold=here.gold[second.id])
-    Calls(here.config.home).erase(call_id=first.id)
+    desk.label(second.id, gold=fitted.gold[second.id])
+    Calls(fitted.config.home).erase(call_id=first.id)
     assert first.id not in desk.book.path.read_text()
-    after = here.desk()
+    after = fitted.desk()
     assert len(after.questions) == len(desk.questions) - 1 and after.standing().settled == 1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from modicum.cli.label_files import read_file, write_questions
-from modicum.cli.label_terminal import Terminal, progress
+from modicum.cli.label_terminal import Keys, Terminal, progress
 from modicum.cli.options import Config, actor, common, existing, print_json, printable
 from modicum.pipeline.labelling import Desk, Standing, next_command, open_desk
 from modicum.pipeline.switching import find_workload
@@ -93,7 +93,8 @@ def command(
 def _in_terminal(desk: Desk) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("this is no terminal: --web opens a page, --csv and --from go through a spreadsheet")
-    Terminal(desk=desk).run()
+    with Keys() as keys:
+        Terminal(desk=desk, keys=keys).run()
     standing = desk.standing()
     if standing.enough and not standing.complete and not standing.closed:
         missing = standing.wanted - standing.settled

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import click
@@ -19,16 +25,55 @@ LINES = 24
 VERDICT_KEYS: dict[str, Choice] = {"1": "a", "2": "b", "b": "both", "n": "neither"}
 SAID: dict[Choice, str] = {"a": "1 is right", "b": "2 is right", "both": "both are right", "neither": "neither is right"}
 
-Progress = Callable[[], Any]
+
+class Keys:
+    """The keyboard, key by key and without echo, from `with` to its end: what is typed ahead is not lost."""
+
+    def __init__(self) -> None:
+        self._fd = sys.stdin.fileno()
+        self._before: list[Any] = []
+
+    def __enter__(self) -> Keys:
+        self._before = termios.tcgetattr(self._fd)
+        tty.setcbreak(self._fd, termios.TCSADRAIN)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+
+    def next(self) -> str:
+        """One key; empty for those that send more than a character (arrows). Raises EOFError, KeyboardInterrupt."""
+        found = os.read(self._fd, 1)
+        if found in (b"", b"\x04"):
+            raise EOFError
+        if found == b"\x1b" and select.select([self._fd], [], [], 0.05)[0]:
+            os.read(self._fd, 64)
+            return ""
+        return found.decode("ascii", "ignore")
+
+    def line(self, text: str) -> str:
+        """A line, as lines are typed."""
+        self.__exit__(None, None, None)
+        try:
+            return str(click.prompt(text, default="", show_default=False))
+        finally:
+            tty.setcbreak(self._fd, termios.TCSADRAIN)
+
+    def page(self, text: str) -> None:
+        """All of a text, in the pager."""
+        self.__exit__(None, None, None)
+        try:
+            click.echo_via_pager(text)
+        finally:
+            tty.setcbreak(self._fd, termios.TCSADRAIN)
 
 
 @dataclass(slots=True)
 class Terminal:
-    """The loop over a desk. `key` reads one keypress, `ask` a line; tests give their own."""
+    """The loop over a desk."""
 
     desk: Desk
-    key: Callable[[], str] = click.getchar
-    ask: Callable[[str], str] = lambda text: str(click.prompt(text, default="", show_default=False))
+    keys: Keys
 
     def run(self) -> None:
         """Ask until nothing is left or the person leaves."""
@@ -37,7 +82,7 @@ class Terminal:
             if again:
                 self._show(question)
             try:
-                pressed = self.key()
+                pressed = self.keys.next()
             except (EOFError, KeyboardInterrupt):
                 return
             done = self._press(pressed, question)
@@ -67,7 +112,7 @@ class Terminal:
             click.echo("  nothing to undo" if back is None else "  taken back")
             return "stay" if back is None else back
         elif name == "m":
-            click.echo_via_pager(_whole(question))
+            self.keys.page(_whole(question))
             return "again"
         elif name in ("q", "\x1b"):
             return "quit"
@@ -79,7 +124,7 @@ class Terminal:
         """The right label, by its number or how it begins; None: none of them."""
         choices = self.desk.choices
         click.echo(printable("  " + "   ".join(f"{number} {label}" for number, label in enumerate(choices, 1))))
-        while text := self.ask("  the right label (its number, or how it begins; empty goes back)").strip():
+        while text := self.keys.line("  the right label (its number, or how it begins; empty goes back)").strip():
             if text.isascii() and text.isdigit() and 1 <= int(text) <= len(choices):
                 return choices[int(text) - 1]
             near = matching(text, choices)

@@ -15,14 +15,18 @@ Does not hold where people see what the judge said, or where the coin, its share
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum.evaluate.labels import Label, drawn
+from modicum.evaluate.certify import Look, look_b
+from modicum.evaluate.labels import Label, drawn, excess_losses
 from modicum.evaluate.table import Table
+from modicum.types import Attempt
 
 Array = NDArray[np.float64]
 
@@ -37,9 +41,42 @@ class Judged:
 
     model: str
     labels: Mapping[str, Label]
-    """Its verdicts, by the name of the call; what it did not say counts as the worst case until people are asked."""
+    """Its verdicts, by the name of the call. What it did not say counts as the worst case, which people's labels correct on average."""
     share: float
     """The chance of each call to be checked, in (0, 1]."""
+
+    def rows(self, table: Table, people: Mapping[str, Label], attempt_id: str) -> JudgedRows:
+        """Beside what people said, by the name of the call or its id; only the calls that the coin sent to them are read."""
+        return JudgedRows(
+            people=excess_losses(table, people, attempt_id),
+            judge=excess_losses(table, self.labels, attempt_id),
+            checked=np.array([is_audited(attempt_id, name, self.share) for name in table.response_ids], dtype=np.bool_),
+            share=self.share,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRows:
+    """The losses of a table's rows by two who say them: shapes (n,)."""
+
+    people: Array
+    """NaN where nobody said."""
+    judge: Array
+    checked: NDArray[np.bool_]
+    share: float
+
+    def stand_ins(self, table: Table) -> Array:
+        return stand_ins(table, self.people, self.judge, self.checked, self.share)
+
+    def worse(self, table: Table) -> NDArray[np.bool_]:
+        """Rows where the loss grew by the better word that there is: people's where they checked, else the judge's; unsaid is worse."""
+        word = np.where(self.checked, self.people, self.judge)
+        return table.differs & (np.isnan(word) | (word > 0))
+
+    def said(self, model: str) -> str:
+        """Who labelled, as the certificate's sentence has it."""
+        number = int((self.checked & ~np.isnan(self.people) & (self.judge != 0)).sum())
+        return f"a judge ({model}) measured against {number:,} label{'' if number == 1 else 's'} of people"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +86,27 @@ class Measured:
     checked: int
     agree: int
     """Said what people said: this one, that one, or neither is better."""
+
+
+def look_judged(attempt: Attempt, table: Table, rows: JudgedRows) -> Look:
+    """Test B along the attempt's thresholds by a judge's labels. What is bet on is scaled into [-1, 1], and the bounds with it."""
+    scale = reach(rows.share) * (1 + 1e-9)  # never exactly 1, which would be taken for a loss that is right or wrong
+    scaled = dataclasses.replace(attempt, margin=attempt.margin / scale, max_selective=attempt.max_selective / scale)
+    look = look_b(scaled, table, rows.stand_ins(table) / scale)
+    last = attempt.thresholds[len(look.p_values) - 1] if look.p_values else math.inf
+    consulted = table.accepted(last) & table.differs & rows.checked & ~np.isnan(rows.people)
+    return dataclasses.replace(look, labels_used=int(consulted.sum()))
+
+
+def estimate(values: Array, weights: Array) -> tuple[float, float]:
+    """About where a weighted mean of such values lies, at 95 %: two standard errors, one row a cluster."""
+    total, n = float(weights.sum()), len(values)
+    if n < 2 or total <= 0:
+        return -1.0, 1.0
+    mean = float((weights * values).sum()) / total
+    residual = weights * (values - mean)
+    half = 1.96 * math.sqrt(n / (n - 1) * float((residual * residual).sum())) / total
+    return max(mean - half, -1.0), min(mean + half, 1.0)
 
 
 def share_of(audit: int, wanted: int) -> float:

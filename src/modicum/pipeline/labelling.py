@@ -23,7 +23,7 @@ from modicum.backends.model import model_of
 from modicum.errors import ArtefactError, InputError, NotFoundError
 from modicum.evaluate.judged import is_audited, share_of
 from modicum.evaluate.labels import Choice, Label
-from modicum.evaluate.panel import Agreement, Outcome, agreement, outcome, settle
+from modicum.evaluate.panel import Agreement, agreement, outcome, settle
 from modicum.pipeline.errand import is_listed
 from modicum.pipeline.label_book import LONGEST_GOLD, LONGEST_NAME, Book, Mark, mark_of
 from modicum.pipeline.look import ENOUGH_LABELS
@@ -53,6 +53,11 @@ class Asked:
     questions: tuple[Question, ...]
     looked: bool
     """It was tested with labels already, and takes no more."""
+
+    @property
+    def better(self) -> bool:
+        """It asks which answer is better (B); else whether one is right (C)."""
+        return "C" not in self.attempt.kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ def asked(home: Path, control: Control, workload: Workload) -> list[Asked]:
     found = []
     for attempt in reversed(control.attempts(workload.workload_id)):
         path = home / "requests" / f"{workload.workload_id}-{attempt.number}.jsonl"
-        if "B" in attempt.kinds and attempt.workload_id == workload.workload_id and path.is_file():
+        if {"B", "C"} & set(attempt.kinds) and attempt.workload_id == workload.workload_id and path.is_file():
             questions = tuple(_questions(path))
             found.append(Asked(attempt=attempt, questions=questions, looked=control.looked_with(attempt.attempt_id) is not None))
     return [one for one in found if one.questions]
@@ -115,7 +120,7 @@ def settled(one: Asked, marks: Iterable[Mark]) -> dict[str, Label]:
     found = {}
     for question in one.questions:
         labels = [label for mark in said.get(question.id, {}).values() if (label := mark.label) is not None]
-        if (label := settle(labels, question.a, question.b)) is not None:
+        if (label := settle(labels, question.a, question.b, better=one.better)) is not None:
             found[question.id] = label
     return found
 
@@ -208,6 +213,8 @@ class Desk:
                 raise InputError(f"a right answer has 1 to {LONGEST_GOLD:,} characters")
         elif verdict not in ("a", "b", "both", "neither"):
             raise InputError("a verdict is one of a, b, both, neither")
+        elif question.a == question.b and verdict in ("a", "b"):
+            verdict = "both"
         self._add([mark_of(Label(gold=gold, verdict=verdict), attempt_id=self.attempt.attempt_id, by=self.by, name=question.id)])
 
     def skip(self, name: str) -> None:
@@ -251,15 +258,15 @@ class Desk:
     def standing(self) -> Standing:
         said = self._marks_by_call()
         counts: dict[str, int] = {}
-        outcomes: dict[str, dict[str, Outcome]] = {}
+        outcomes: dict[str, dict[str, Choice]] = {}
         conflicts = skipped = left = 0
         for question in self.questions:
             marks = said.get(question.id, {})
             labels = {mark.by: label for mark in marks.values() if (label := mark.label) is not None}
             for by, label in labels.items():
                 counts[by] = counts.get(by, 0) + 1
-                outcomes.setdefault(by, {})[question.id] = outcome(label, question.a, question.b)
-            conflicts += bool(labels) and settle([*labels.values()], question.a, question.b) is None
+                outcomes.setdefault(by, {})[question.id] = outcome(label, question.a, question.b, better=self.one.better)
+            conflicts += bool(labels) and settle([*labels.values()], question.a, question.b, better=self.one.better) is None
             skipped += self._skipped(question, marks)
             left += self._wants(question, marks) or self._skipped(question, marks)
         own = self._own()
@@ -291,7 +298,7 @@ class Desk:
         if self.by in marks:
             return False
         labels = [label for mark in marks.values() if (label := mark.label) is not None]
-        return self.again or not labels or settle(labels, question.a, question.b) is None
+        return self.again or not labels or settle(labels, question.a, question.b, better=self.one.better) is None
 
     def _skipped(self, question: Question, marks: dict[str, Mark]) -> bool:
         own = marks.get(self.by)
