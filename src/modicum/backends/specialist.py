@@ -29,6 +29,7 @@ KINDS = {
     "chain": ("modicum.backends.chain", "Chain"),
     "extractor": ("modicum.backends.extractor", "Extractor"),
     "caller": ("modicum.backends.caller", "Caller"),
+    "ladder": ("modicum.backends.ladder", "Ladder"),
 }
 """Kind -> the module and class that run it. Nothing that a file says is imported, only what stands here."""
 

@@ -49,12 +49,16 @@ class Reader(Embedder):
 
     def see(self, slots: Sequence[tuple[str, str]]) -> Seen:
         """The vectors of one request. Raises ArtefactError where the graph is not what it says."""
-        layout = lay_out(self._tokenizer, self.how, slots, self._used)
+        layout = self.lay_out(slots)
         tokens = self._tokens(layout.ids)
         return Seen(
             whole=unit(tokens.mean(axis=0, dtype=np.float32)),
             pieces={slot: mean_of(tokens, spots) for slot, spots in layout.spots.items()},
         )
+
+    def lay_out(self, slots: Sequence[tuple[str, str]]) -> Layout:
+        """One request in tokens."""
+        return lay_out(self._tokenizer, self.how, slots, self._used)
 
     def _tokens(self, ids: Sequence[int]) -> Floats:
         row = np.array([ids], np.int64)

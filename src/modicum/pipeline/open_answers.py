@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from modicum.errors import NotEnoughDataError
-from modicum.train import call, extract, linear
+from modicum.train import call, extract, frozen, ladder, linear, reading
 from modicum.train.design import design
+from modicum.train.encoder import Vectors
+from modicum.train.joining import Part
 from modicum.train.linear import Trained
+from modicum.train.reading import Taught
 from modicum.types import Contract, Sample, TierName
 from modicum.workload import parts
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The smallest candidate, and what it was put together from."""
+
+    name: TierName
+    trained: Trained
+    parts: extract.Learnt | call.Learnt
 
 
 def fit(
@@ -20,13 +35,61 @@ def fit(
     groups: Sequence[int],
     max_size_bytes: int,
     seed: int,
-    progress: Callable[[float], None],
-) -> tuple[TierName, Trained]:
+    progress: Progress,
+) -> First:
     """The smallest that can give such answers. Raises NotEnoughDataError."""
     if contract.kind == "tool":
-        return "caller", call.fit(samples, contract, groups=groups, max_size_bytes=max_size_bytes, seed=seed, progress=progress)
+        called = call.learn(samples, contract, groups=groups, max_size_bytes=max_size_bytes, seed=seed, progress=progress)
+        return First(name="caller", trained=call.assemble(called), parts=called)
     plan = design(samples, contract)
-    return "extractor", extract.fit(samples, plan, groups=groups, max_size_bytes=max_size_bytes, seed=seed, progress=progress)
+    learnt = extract.learn(samples, plan, groups=groups, max_size_bytes=max_size_bytes, seed=seed, progress=progress)
+    return First(name="extractor", trained=extract.assemble(learnt), parts=learnt)
+
+
+def larger(first: First, vectors: Vectors, *, max_size_bytes: int, progress: Progress) -> Iterator[tuple[TierName, Trained]]:
+    """What an encoder makes possible, as far as it fits: it reads beside the smallest, and only where that is not sure.
+
+    It is fine-tuned where there is time for that by `[fit] encoder_minutes`, else heads are learnt over it as it is.
+    """
+    learnt = first.parts
+    try:
+        taught = teach(learnt, vectors, progress)
+        if isinstance(learnt, call.Learnt):
+            second = call.assemble(learnt, taught, max_size_bytes=max_size_bytes)
+        else:
+            second = extract.assemble(learnt, Part.whole(taught, len(learnt.samples)), max_size_bytes=max_size_bytes)
+        yield "encoder caller" if first.name == "caller" else "encoder extractor", second
+        both = ladder.fit(first.trained, second, learnt.samples, max_size_bytes=max_size_bytes)
+        yield "caller chain" if first.name == "caller" else "extractor chain", both
+    except NotEnoughDataError:
+        return
+
+
+def teach(learnt: extract.Learnt | call.Learnt, vectors: Vectors, progress: Progress) -> Taught:
+    """An encoder that reads for what was learnt. Raises NotEnoughDataError where there is nothing to read for."""
+    subject = learnt.subject()
+    if (tuner := vectors.tuner) is not None and reading.affordable(tuner.base, tuner.minutes) >= reading.FEWEST:
+        return reading.teach(
+            tuner.base,
+            learnt.samples,
+            subject,
+            groups=learnt.groups,
+            reads=learnt.reads,
+            minutes=tuner.minutes,
+            seed=learnt.seed,
+            progress=progress,
+        )
+    return frozen.teach(
+        vectors.files,
+        vectors.embedding,
+        vectors.about,
+        learnt.samples,
+        subject,
+        groups=learnt.groups,
+        reads=learnt.reads,
+        seed=learnt.seed,
+        progress=progress,
+    )
 
 
 def reads(samples: Sequence[Sample], contract: Contract, *, groups: Sequence[int], seed: int) -> tuple[str, ...] | None:

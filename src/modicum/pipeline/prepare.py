@@ -11,6 +11,7 @@ from decimal import Decimal
 from modicum.artefact import Artefacts
 from modicum.backends.specialist import Specialist, load
 from modicum.errors import NotEnoughDataError
+from modicum.evaluate.audits import wrong_answers
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.saving import PRICED
@@ -147,7 +148,8 @@ def _learn(
         rule = dataclasses.replace(free, deferred_labels=rare)
         said = dict(zip(parts.train, trained.out_of_fold, strict=True))
         table = tabulate(*outlined(contract, drawn, [said[i] for i in parts.tune]), rule)
-        return plan_thresholds(table, rule, terms, groups=len(parts.certify))
+        wrong = wrong_answers(table, wish.known, None) if "C" in terms.kinds else None
+        return plan_thresholds(table, rule, terms, groups=len(parts.certify), wrong=wrong)
 
     groups = [grouped.of[i] for i in parts.train]
 
@@ -155,7 +157,7 @@ def _learn(
         progress(0.1 + 0.8 * share)
 
     if open_:
-        candidates = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell)
+        candidates = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell, vectors=vectors)
     else:
         candidates = tiers.train(
             learnt,

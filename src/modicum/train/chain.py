@@ -36,15 +36,15 @@ def fit(first: Trained, second: Trained, samples: Sequence[Sample], *, max_size_
     both = tuple(one if knows.confidence > 0 else but(one, confidence=0.0) for one, knows in zip(mixed, second.out_of_fold, strict=True))
     sure = np.array([one.confidence for one in alone])
     right_alone, right_both = _right(alone, samples), _right(both, samples)
-    threshold = _threshold(sure, right_alone, right_both)
-    told = tuple(one if one.confidence >= threshold else other for one, other in zip(alone, both, strict=True))
-    body = ChainSpecialist(kind="chain", pass_above=threshold)
+    above = threshold(sure, right_alone, right_both)
+    told = tuple(one if one.confidence >= above else other for one, other in zip(alone, both, strict=True))
+    body = ChainSpecialist(kind="chain", pass_above=above)
     files = {SPECIALIST_FILE: msgspec.json.encode(body)}
     files |= {FIRST + name: data for name, data in first.files.items()} | {SECOND + name: data for name, data in second.files.items()}
     about = {
         "trainer": "chain",
-        "pass_above": threshold,
-        "asks_both": round(float((sure < threshold).mean()), 4),
+        "pass_above": above,
+        "asks_both": round(float((sure < above).mean()), 4),
         "out_of_fold_agreement": round(float(_right(told, samples).mean()), 4),
         "first": first.about,
         "second": second.about,
@@ -52,7 +52,7 @@ def fit(first: Trained, second: Trained, samples: Sequence[Sample], *, max_size_
     }
     about |= {name: second.about[name] for name in DRIFT if name in second.about}
     used = tuple(dict.fromkeys(first.used_slots + second.used_slots))
-    scores = np.where((sure >= threshold)[:, None], first.scores, mix(first.scores, second.scores).astype(np.float32))
+    scores = np.where((sure >= above)[:, None], first.scores, mix(first.scores, second.scores).astype(np.float32))
     return Trained(files=files, about=about, used_slots=used, out_of_fold=told, labels=first.labels, scores=scores)
 
 
@@ -60,7 +60,7 @@ def _right(told: Sequence[Prediction], samples: Sequence[Sample]) -> np.ndarray:
     return np.array([one.value == sample.value for one, sample in zip(told, samples, strict=True)])
 
 
-def _threshold(sure: np.ndarray, alone: np.ndarray, both: np.ndarray) -> float:
+def threshold(sure: np.ndarray, alone: np.ndarray, both: np.ndarray) -> float:
     """The lowest confidence above which the first alone is right about as often as both: the loss stays within a standard error of it."""
     best = NEVER
     for step in sorted({float(one) for one in np.quantile(sure, np.linspace(0, 1, STEPS + 1))}, reverse=True):

@@ -80,7 +80,7 @@ def train(
     lengths = np.array([len(text.tags) for text in texts])
     for epoch in range(EPOCHS):
         rate = RATE * (1 - 0.8 * epoch / EPOCHS)
-        for batch in _batches(lengths, random):
+        for batch in batches(lengths, random):
             chain.learn(batch, rate, random)
     return chain.export([names[number] for number in kept.tolist()], fields, budget_bytes)
 
@@ -93,7 +93,7 @@ def _shared(texts: Sequence[Text], groups: Sequence[int], count: int) -> Ints:
     return np.flatnonzero(np.bincount(distinct // max(len(of), 1), minlength=count) > 1)
 
 
-def _batches(lengths: Ints, random: np.random.Generator) -> list[Ints]:
+def batches(lengths: Ints, random: np.random.Generator) -> list[Ints]:
     """Rows of each batch: drawn anew each time, texts of like length together; empty texts are left out."""
     order = random.permutation(np.flatnonzero(lengths))
     pools = [order[at : at + 30 * BATCH] for at in range(0, len(order), 30 * BATCH)]
@@ -146,7 +146,7 @@ class _Chain:
         padded[inside] = own @ weights + (whole @ weights)[text_of]
         truth = np.zeros(inside.shape, np.int64)
         truth[inside] = np.concatenate(tags)
-        by_piece, by_step, by_start = self._slope(padded, truth, inside)
+        by_piece, by_step, by_start = gradients(padded, truth, inside, self.steps + self._moves, self.starts + self._opening)
         by_piece[~inside] = 0.0
         count = len(batch)
         gradient = (own.T @ by_piece[inside] + whole.T @ by_piece.sum(axis=1)) / count + DECAY * weights
@@ -155,36 +155,6 @@ class _Chain:
         for values, slope, sums in ((self.steps, by_step / count, self._sums[1]), (self.starts, by_start / count, self._sums[2])):
             sums += slope**2
             values -= rate * slope / np.sqrt(sums)
-
-    def _slope(self, scores: Floats, truth: Ints, inside: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-        """Expected less observed of tags, steps and starts: by the forward and backward recursions, scaled at each piece."""
-        batch, longest, width = scores.shape
-        steps, starts = self.steps + self._moves, self.starts + self._opening
-        moves = np.exp(steps - steps.max())
-        odds = np.exp(scores - scores.max(axis=2, keepdims=True))
-        ahead = np.empty_like(scores)
-        ahead[:, 0] = odds[:, 0] * np.exp(starts - starts.max())
-        ahead[:, 0] /= ahead[:, 0].sum(axis=1, keepdims=True)
-        for at in range(1, longest):
-            ahead[:, at] = (ahead[:, at - 1] @ moves) * odds[:, at]
-            ahead[:, at] /= ahead[:, at].sum(axis=1, keepdims=True)
-        behind = np.empty_like(scores)
-        behind[:, -1] = 1.0
-        by_step = np.zeros((width, width))
-        for at in range(longest - 2, -1, -1):
-            onward = odds[:, at + 1] * behind[:, at + 1]
-            goes_on = inside[:, at + 1]
-            back = onward @ moves.T
-            behind[:, at] = np.where(goes_on[:, None], back / back.sum(axis=1, keepdims=True), 1.0)
-            pair_total = (ahead[:, at] * back).sum(axis=1)
-            share = np.where(goes_on, 1 / pair_total, 0.0)
-            by_step += ((ahead[:, at] * share[:, None]).T @ onward) * moves
-            np.subtract.at(by_step, (truth[goes_on, at], truth[goes_on, at + 1]), 1.0)
-        by_piece = ahead * behind
-        by_piece /= by_piece.sum(axis=2, keepdims=True)
-        by_start = by_piece[:, 0].sum(axis=0) - np.bincount(truth[:, 0], minlength=width)
-        by_piece[np.arange(batch)[:, None], np.arange(longest)[None], truth] -= 1.0
-        return by_piece, by_step, by_start
 
     def export(self, names: Sequence[str], fields: Sequence[int], budget_bytes: int) -> Weights:
         """Whole weights of the features with the greatest ones that fit the budget."""
@@ -204,6 +174,39 @@ class _Chain:
             starts=np.where(self._opening < 0, NEVER, np.rint(self.starts / unit)),
             unit=unit,
         )
+
+
+def gradients(scores: Floats, truth: Ints, inside: npt.NDArray[np.bool_], steps: Floats, starts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Expected less observed of tags, steps and starts: by the forward and backward recursions, scaled at each piece.
+
+    `scores` (texts, longest, tags), `truth` and `inside` (texts, longest); `steps` and `starts` hold NEVER where that is not legal.
+    """
+    batch, longest, width = scores.shape
+    moves = np.exp(steps - steps.max())
+    odds = np.exp(scores - scores.max(axis=2, keepdims=True))
+    ahead = np.empty_like(scores)
+    ahead[:, 0] = odds[:, 0] * np.exp(starts - starts.max())
+    ahead[:, 0] /= ahead[:, 0].sum(axis=1, keepdims=True)
+    for at in range(1, longest):
+        ahead[:, at] = (ahead[:, at - 1] @ moves) * odds[:, at]
+        ahead[:, at] /= ahead[:, at].sum(axis=1, keepdims=True)
+    behind = np.empty_like(scores)
+    behind[:, -1] = 1.0
+    by_step = np.zeros((width, width))
+    for at in range(longest - 2, -1, -1):
+        onward = odds[:, at + 1] * behind[:, at + 1]
+        goes_on = inside[:, at + 1]
+        back = onward @ moves.T
+        behind[:, at] = np.where(goes_on[:, None], back / back.sum(axis=1, keepdims=True), 1.0)
+        pair_total = (ahead[:, at] * back).sum(axis=1)
+        share = np.where(goes_on, 1 / pair_total, 0.0)
+        by_step += ((ahead[:, at] * share[:, None]).T @ onward) * moves
+        np.subtract.at(by_step, (truth[goes_on, at], truth[goes_on, at + 1]), 1.0)
+    by_piece = ahead * behind
+    by_piece /= by_piece.sum(axis=2, keepdims=True)
+    by_start = by_piece[:, 0].sum(axis=0) - np.bincount(truth[:, 0], minlength=width)
+    by_piece[np.arange(batch)[:, None], np.arange(longest)[None], truth] -= 1.0
+    return by_piece, by_step, by_start
 
 
 def _thinned(matrix: Any, random: np.random.Generator) -> Any:

@@ -7,7 +7,7 @@ that neither had seen: alone both are too sure, and of what both say they are su
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +23,9 @@ from modicum.train.linear import Trained
 from modicum.train.reading import Taught
 from modicum.types import Prediction
 
-WEIGHED = 800
+WEIGHED = 500
 """Samples on which the shares are chosen."""
-SHARES = (0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
+SHARES = (0.05, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -42,6 +42,12 @@ class Part:
     closed: tuple[int, ...]
     rows: tuple[int, ...]
     """The numbers of its samples there."""
+
+    @classmethod
+    def whole(cls, taught: Taught, samples: int) -> Part:
+        """All of it, for an encoder that reads for one extractor."""
+        layers, closed = len(taught.heads.dense), len(taught.heads.bias)
+        return cls(taught=taught, layers=tuple(range(layers)), closed=tuple(range(closed)), rows=tuple(range(samples)))
 
     def reader(self) -> Reader:
         """The encoder that all samples taught."""
@@ -121,7 +127,26 @@ def weigh(
             total += path - log_total(scores, steps, starts)
         return round(total, 6)
 
-    return max(((a, b) for a in SHARES for b in SHARES), key=worth) if known else (1.0, 1.0)
+    return _climb(worth) if known else (1.0, 1.0)
+
+
+def _climb(worth: Callable[[tuple[float, float]], float]) -> tuple[float, float]:
+    """The best of the grid of SHARES. The likelihood of a chain is concave in them, so each step to a better neighbour leads there."""
+    known: dict[tuple[int, int], float] = {}
+
+    def of(place: tuple[int, int]) -> float:
+        if place not in known:
+            known[place] = worth((SHARES[place[0]], SHARES[place[1]]))
+        return known[place]
+
+    at, inside = (len(SHARES) // 2, len(SHARES) // 2), range(len(SHARES))
+    while True:
+        steps = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1))
+        near = [(a, b) for x, y in steps if (a := at[0] + x) in inside and (b := at[1] + y) in inside]
+        best = max([at, *near], key=of)
+        if best == at:
+            return SHARES[at[0]], SHARES[at[1]]
+        at = best
 
 
 def choose(head: Trained, scores: Floats, said: Sequence[int]) -> tuple[float, list[Prediction]]:

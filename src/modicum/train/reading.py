@@ -1,7 +1,8 @@
 """An encoder taught to read one workload's requests: tuned on all, and on each part of them for what is said of the others.
 
 What it reads for, layers of marked fields and closed fields, may be those of several records: a tool caller's tools share one encoder.
-Work is bounded: of too many or too long requests as many groups teach as WORK pays for. Needs torch; by day it runs without.
+Work is bounded by an estimate: of too many or too long requests as many groups teach as there is time for. Needs torch; by day it runs
+without.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ import numpy as np
 from modicum.backends.embed import TOKENIZER_FILE, Embedding
 from modicum.backends.tokens import Reader, Seen, lay_out
 from modicum.errors import NotEnoughDataError
-from modicum.train import encoder_graph
+from modicum.train import encoder_graph, encoder_tune
 from modicum.train.encoder_graph import Base
+from modicum.train.encoder_rounds import CPU_PER_S, GPU_PER_S, HALVED_PER_S
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
 from modicum.train.tagger_tune import Heads, Ints, Lesson, tune
 from modicum.types import Sample
 
 FOLDS = 2
-WORK = 700_000
-"""Tokens that one training goes through, over all of its passes: about five minutes of one core for a small encoder."""
-MOST_PASSES, LEAST_PASSES = 12, 4
+FEWEST = 50_000
+"""Tokens that one training goes through at least, over all of its passes: less teaches an encoder little."""
+MOST_PASSES, LEAST_PASSES = 12, 3
 AIM_STEPS = 900
 
 Progress = Callable[[float], None]
@@ -75,14 +77,20 @@ def teach(
     *,
     groups: Sequence[int],
     reads: Sequence[str],
+    minutes: float,
     seed: int,
     progress: Progress = lambda share: None,
 ) -> Taught:
-    """Raises NotEnoughDataError where there is nothing to read for, InputError and MissingExtraError as `encoder_graph.load` does."""
+    """`minutes`: what it may take, by estimate. Raises NotEnoughDataError where there is nothing to read for or too little time, InputError
+    and MissingExtraError as `encoder_graph.load` does.
+    """
     if not (subject.layers or subject.values):
         raise NotEnoughDataError("there is nothing that an encoder could read for")
     from tokenizers import Tokenizer
 
+    most = affordable(base, minutes)
+    if most < FEWEST:
+        raise NotEnoughDataError(f"{minutes:g} minutes are too short to fine-tune it", hint="raise [fit] encoder_minutes")
     tokenizer = Tokenizer.from_file(str(base.folder / TOKENIZER_FILE))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -91,13 +99,13 @@ def teach(
         Lesson(
             ids=layout.ids,
             spots=tuple(layout.spots.values()),
-            tags=tuple(_of_slots(tags[row], layout.spots) for tags in subject.tags),
+            tags=tuple(in_order(tags[row], layout.spots) for tags in subject.tags),
             said=tuple(said[row] for said in subject.said),
         )
         for row, layout in enumerate(layouts)
     ]
     passes = int(np.clip(AIM_STEPS * 16 // max(1, len(samples)), LEAST_PASSES, MOST_PASSES))
-    learnt = _draw([len(one.ids) for one in lessons], groups, WORK // passes, seed)
+    learnt = draw([len(one.ids) for one in lessons], groups, most // passes, seed)
     hide = next((token for name in ("[MASK]", "<mask>") if (token := tokenizer.token_to_id(name)) is not None), None)
     fold_of = assign(groups, FOLDS, seed)
     heads: list[Heads] = []
@@ -115,6 +123,7 @@ def teach(
                 hide=hide,
                 epochs=passes,
                 seed=seed,
+                device=encoder_tune.device(),
                 progress=lambda done, before=before, share=share: progress(before + share * done),  # type: ignore[misc]
             )
         )
@@ -132,14 +141,21 @@ def teach(
     )
 
 
-def _of_slots(tags: dict[str, Sequence[int]] | None, spots: dict[str, Ints]) -> tuple[Ints, ...] | None:
-    """In the order of the spots; a slot without tags is one in which nothing is marked."""
+def affordable(base: Base, minutes: float) -> int:
+    """How many tokens one training may go through, where the FOLDS + 1 of them, worth FOLDS whole ones, may take so long."""
+    where = encoder_tune.device()
+    speed = GPU_PER_S if where == "cuda" else HALVED_PER_S if encoder_tune.is_halved(where) else CPU_PER_S
+    return int(minutes * 60 * speed / (6 * base.parameters) / FOLDS)
+
+
+def in_order(tags: dict[str, Sequence[int]] | None, spots: dict[str, Ints]) -> tuple[Ints, ...] | None:
+    """Tags in the order of the spots; a slot without tags is one in which nothing is marked."""
     if tags is None:
         return None
     return tuple(np.array(tags.get(slot) or [0] * len(places), np.int64) for slot, places in spots.items())
 
 
-def _draw(sizes: Sequence[int], groups: Sequence[int], most: int, seed: int) -> list[int]:
+def draw(sizes: Sequence[int], groups: Sequence[int], most: int, seed: int) -> list[int]:
     """The samples that teach, ascending: all of them, or as many groups as so many tokens pay for."""
     if sum(sizes) <= most:
         return list(range(len(sizes)))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.tagger import legal
+from modicum.train.encoder_tune import is_halved
 
 BATCH = 64
 """Of many requests; of fewer it is as much smaller as makes STEPS of one pass, and the rates with it."""
@@ -79,7 +80,7 @@ def tune(
     import torch
 
     torch.manual_seed(seed)
-    model.to(device).train()
+    model.to(device)  # without dropout, which takes a tenth of the time: hidden tokens do as much
     for parameter in model.get_input_embeddings().parameters():
         parameter.requires_grad_(False)
     heads = _heads(torch, model.config.hidden_size, layers, values).to(device)
@@ -91,7 +92,8 @@ def tune(
             {"params": [one for one in model.parameters() if one.requires_grad], "lr": part * ENCODER_RATE, "weight_decay": 0.01},
             {"params": [*heads["dense"].parameters(), *heads["closed"].parameters()], "lr": part * HEAD_RATE, "weight_decay": 0.01},
             {"params": [*heads["steps"], *heads["starts"], *heads["scale"]], "lr": part * STEP_RATE, "weight_decay": 0.0},
-        ]
+        ],
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / (WARM_UP * total + 1), (total - step) / (total * (1 - WARM_UP) + 1))
@@ -108,7 +110,7 @@ def tune(
             optimiser.zero_grad(set_to_none=True)
             done += 1
             progress(done / total)
-    model.cpu().eval()
+    model.cpu()
     heads.cpu()
     with torch.no_grad():
         return Heads(
@@ -150,7 +152,7 @@ def _loss(
         inside = (mask == 1) & (np.arange(tokens.shape[1]) > 0)
         tokens = np.where(inside & (random.random(tokens.shape) < HIDDEN), hide, tokens)
     feed = {"input_ids": torch.from_numpy(tokens).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
-    with torch.autocast(device, torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16, enabled=is_halved(device)):
         hidden = model(**feed, return_dict=True).last_hidden_state
     hidden = hidden.float()
     seen = feed["attention_mask"].unsqueeze(-1)
