@@ -132,7 +132,7 @@ def test_only_the_model_is_swapped(done: tuple[Config, Tried, ModelServer]) -> N
 def test_a_route_to_another_model_is_switched_on_where_it_may_be_asked(done: tuple[Config, Tried, ModelServer]) -> None:
     config, found, _ = done
     elsewhere = ProviderConfig(kind="openai_compatible", url="http://127.0.0.1:9/v1", auth="none")
-    moved, gone = dataclasses.replace(config, providers={"own": elsewhere}), dataclasses.replace(config, providers={})
+    moved, gone = dataclasses.replace(config, providers={"own": elsewhere}), dataclasses.replace(config, providers={"b": elsewhere})
     with pytest.raises(RouteError, match="was tried at"):
         switch(moved, found.workload, "on", actor="ann")
     with pytest.raises(RouteError, match="no provider 'own'"):

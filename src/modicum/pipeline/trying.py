@@ -27,14 +27,16 @@ from modicum.evaluate.trials import Reply
 from modicum.pipeline.errand import Errand, Planner, plan_of
 from modicum.pipeline.inquiry import Progress, reply_of
 from modicum.pipeline.look import Looking
+from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.trial import TrialVerdict, Tried, conclude
 from modicum.pipeline.window import pack
 from modicum.pipeline.wish import Wish
 from modicum.store.answers import Answered
 from modicum.store.home import replace
-from modicum.types import Attempt, Route, Sample, Verdict
+from modicum.types import Attempt, Prediction, Route, Sample, Verdict
 from modicum.version import __version__
+from modicum.workload.parts import outline
 
 DIFFERS = "it says something else more often than the margin allows; who is right there, only labels can say"
 SILENT = "it gave no answer that can be read"
@@ -84,7 +86,7 @@ class Trial:
         """The end of a trial whose window is not worth opening."""
         samples = [errand.samples[call_id] for call_id in errand.pilot]
         replies = [reply_of(errand.workload, sample, pilot.get(sample.call_id)) for sample in samples]
-        told, said = trials.predictions(samples, [reply.value for reply in replies], listed=errand.listed)
+        told, said = _entered(errand, samples, replies)
         rule = dataclasses.replace(errand.rule, deferred_labels=())
         table = tabulate(told, said, rule)
         terms = errand.terms
@@ -152,7 +154,7 @@ class Trial:
         held = [_whole(errand, sample) for sample in plain.samples]
         replies = [reply_of(errand.workload, sample, rows.get(sample.call_id)) for sample in held]
         net = trials.net_costs(held, replies)
-        told, said = trials.predictions(held, [reply.value for reply in replies], listed=errand.listed)
+        told, said = _entered(errand, held, replies)
         window = dataclasses.replace(
             plain,
             samples=tuple(dataclasses.replace(s, slots=(), cost_usd=cost) for s, cost in zip(told, net, strict=True)),
@@ -206,7 +208,7 @@ class Trial:
         samples, replies = self._read(errand, rows)
         if not any(reply.value for reply in replies):
             return self._row(errand, "cannot", SILENT, rows)
-        told, said = trials.predictions(samples, [reply.value for reply in replies], listed=errand.listed)
+        told, said = _entered(errand, samples, replies)
         differs = not errand.texts and trials.certainly_differs(tabulate(told, said, errand.rule), errand.terms)
         return self._row(errand, "worse" if worse else "differs" if differs else "unproven", verdict, rows)
 
@@ -225,6 +227,21 @@ class Trial:
         """All that was asked of this errand so far and is still here, as the contract reads it."""
         samples = [errand.samples[call_id] for call_id in errand.asked if call_id in rows and call_id in errand.samples]
         return samples, [reply_of(errand.workload, sample, rows[sample.call_id]) for sample in samples]
+
+
+def _entered(errand: Errand, samples: Sequence[Sample], replies: Sequence[Reply]) -> tuple[list[Sample], list[Prediction]]:
+    """Samples and answers as they enter tables: open ones by their outline, as `fit` certifies and the day protects them."""
+    contract = errand.workload.contract
+    told, said = trials.predictions(samples, [reply.value for reply in replies], listed=errand.listed)
+    if not is_open(contract):
+        return told, said
+    for number, (sample, reply) in enumerate(zip(samples, replies, strict=True)):
+        if reply.value is None:
+            value = None if sample.value is None else outline(contract, sample.value)
+            told[number] = dataclasses.replace(sample, value=value)
+        else:
+            ((told[number],), (said[number],)) = outlined(contract, (sample,), (dataclasses.replace(said[number], value=reply.value),))
+    return told, said
 
 
 def _whole(errand: Errand, sample: Sample) -> Sample:
