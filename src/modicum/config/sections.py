@@ -267,6 +267,10 @@ class ReportConfig:
     """Shortlists: nothing may be sent to a provider that does not see it today."""
     region: str = ""
     """Where calls must stay, in the operator's words: "EU"."""
+    target_ms: float = 0.0
+    """An answer that takes longer does no good, where costs are by good answers; 0: any time will do."""
+    target_error: float = 0.0
+    """The share of answers that may be wrong, or of calls that may stay unresolved, there; 0: none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

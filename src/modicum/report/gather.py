@@ -28,6 +28,7 @@ from modicum.report.retire import merged
 from modicum.report.sampled import with_sampling
 from modicum.report.seen import scaled
 from modicum.report.spend import respelled, with_cost
+from modicum.report.units import unit_figures
 from modicum.report.unseen import handed_out
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
@@ -79,7 +80,7 @@ def gather(
     cards = Cards.open(config.home, priced(config)[0])
     settings = LadderSettings.of(config)
     report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=settings)
-    report = replace(report, retiring=merged(report.retiring))
+    report = replace(report, retiring=merged(report.retiring), units=unit_figures(config, scope=scope, since=since, until=until))
     if estimates:
         report = with_sampling(report, estimates, settings)
     if against is not None:

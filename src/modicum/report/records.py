@@ -13,6 +13,7 @@ from modicum.report.history import Comparison, ScopeSpend, Trend
 from modicum.report.month import WHOLE, Edges
 from modicum.report.rungs import Baselines, Ladder, RetiringModel, Shares, Worth
 from modicum.report.traffic import Traffic
+from modicum.report.units import UnitFigures
 from modicum.types import Certificate, ContractKind, Price, Saving, TaskKind, Verdict
 
 State = Literal[
@@ -291,5 +292,7 @@ class Report:
     worth: Worth | None = None
     beside: tuple[str, ...] = ()
     """What providers' exports tell of that no recorded call covers, in sentences."""
+    units: tuple[UnitFigures, ...] = ()
+    """What good answers cost, of the calls that feedback speaks of."""
     declared: bool = False
     """Every figure is what somebody said, at list prices; nothing was recorded."""

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import asked, lead, said, screen, words
+from modicum.report import asked, judged, lead, said, screen, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Comparison
 from modicum.report.ladder import text as ladder
@@ -43,6 +43,7 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
         for line in report.workloads:
             if line.sentence and line.state in IN_FORCE:
                 _certified(console, line)
+        _judged(console, report)
         _staying(console, report)
         _unpriced(console, report)
         for sentence in (*asked.said(report), *asked.conversations_said(report)):
@@ -216,6 +217,28 @@ def _certified(console: Console, line: WorkloadFigures) -> None:
     said += [f"{name}: {value}." for name, value in words.live(line)]
     for sentence in said:
         console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+    console.print()
+
+
+def _judged(console: Console, report: Report) -> None:
+    """What good answers cost, as far as feedback says which were."""
+    rows = judged.judged(report)
+    if not rows:
+        return
+    console.print(Text("What a good answer costs", style="bold"))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for head in ("workload", "answered by", "good ends"):
+        table.add_column(head, overflow="fold")
+    for head in ("1,000 cost", "95 %", "judged", "not good", "p95, s"):
+        table.add_column(head, justify="right")
+    table.add_column("target met")
+    for row in rows[:MOST_ROWS]:
+        name = Text(isolate(words.visible(row.name, LONGEST_NAME)))
+        table.add_row(name, row.who, row.what, row.cost, row.interval or "–", row.count, row.errors, row.p95, row.meets)
+    console.print(table)
+    for line in (judged.targets(report), judged.NOTE):
+        if line:
+            console.print(Text(line))
     console.print()
 
 
