@@ -1,6 +1,7 @@
 """A tiny llama with random weights, twice: in the files that transformers reads, and the same numbers as a GGUF for llama.cpp.
 
-`python -m tests.encoders.tiny_llama FOLDER` writes `base/` and `base.gguf` into it.
+`python -m tests.encoders.tiny_llama FOLDER TEXT...` writes `base/` and `base.gguf` into it, an adapter that says "yes" to everything, and
+what transformers answers to the texts with and without it (`said.json`).
 """
 
 from __future__ import annotations
@@ -91,5 +92,44 @@ def _write_gguf(file: Path, words: dict[str, int], state, theta: float) -> None:
     out.close()
 
 
+def adapted(folder: Path, texts: list[str]) -> None:
+    """Everything that the command writes."""
+    import json
+    import random
+
+    import peft  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    import transformers
+
+    from modicum.train.adapter import Pair, Recipe, fit
+    from modicum.train.adapter_gguf import to_gguf
+
+    base, _ = write(folder)
+    rng = random.Random(1)
+    words = "parcel box letter order gift book lamp lost late".split()
+    asked = [({"role": "system", "content": "Sort."}, {"role": "user", "content": " ".join(rng.choices(words, k=4))}) for _ in range(64)]
+    pairs = [Pair(call_id=str(number), messages=messages, answer="yes") for number, messages in enumerate(asked)]
+    found = fit(base, pairs, Recipe(rank=8, alpha=16, epochs=6.0, learning_rate=5e-3))
+    for name, data in found.files.items():
+        (folder / name).write_bytes(data)
+    gguf = to_gguf(found.files, json.loads((base / "config.json").read_text()))
+    assert gguf is not None
+    (folder / "adapter.gguf").write_bytes(gguf)
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    model = transformers.AutoModelForCausalLM.from_pretrained(base)
+
+    def say(text: str) -> str:
+        messages = [{"role": "system", "content": "Sort."}, {"role": "user", "content": text}]
+        prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+        told = model.generate(**ids, max_new_tokens=12, do_sample=False)[0][ids["input_ids"].shape[1] :]
+        said: str = tokenizer.decode(told, skip_special_tokens=True)
+        return said
+
+    before = [say(text) for text in texts]
+    model = peft.PeftModel.from_pretrained(model, folder)
+    (folder / "said.json").write_text(json.dumps({"base": before, "adapted": [say(text) for text in texts]}))
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    adapted(Path(sys.argv[1]), sys.argv[2:])

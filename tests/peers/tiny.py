@@ -1,7 +1,7 @@
 """Model servers that are real but for their weights: tiny, random, made here. What they say means nothing; how they say it does.
 
-`python -m tests.peers.tiny gguf FILE` writes a model for llama.cpp, `hf FOLDER` one for transformers, `serve FILE PORT` serves the
-first with llama.cpp's own server until its standard input closes.
+`python -m tests.peers.tiny gguf FILE` writes a model for llama.cpp, `hf FOLDER` one for transformers, `serve FILE PORT [ADAPTER]` serves
+the first with llama.cpp's own server until its standard input closes.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def write_gguf(file: Path) -> None:
     out.close()
 
 
-def serve_gguf(file: Path, port: int) -> None:
-    """llama.cpp's server over a GGUF, on loopback, until standard input closes."""
+def serve_gguf(file: Path, port: int, adapter: str = "") -> None:
+    """llama.cpp's server over a GGUF, and an adapter where one is named, on loopback, until standard input closes."""
     import xllamacpp  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     params = xllamacpp.CommonParams()
@@ -78,6 +78,10 @@ def serve_gguf(file: Path, port: int) -> None:
     params.n_ctx, params.n_parallel, params.n_predict = CONTEXT, 2, 32
     params.cpuparams.n_threads = 1
     params.warmup = False
+    if adapter:
+        lora = xllamacpp.CommonAdapterLoraInfo()
+        lora.path, lora.scale = adapter, 1.0
+        params.lora_adapters = [lora]
     server = xllamacpp.Server(params)
     print(f"listening on {server.listening_address}", flush=True)
     sys.stdin.read()
@@ -113,7 +117,7 @@ if __name__ == "__main__":
             write_gguf(Path(file))
         case ["hf", folder]:
             write_hf(Path(folder))
-        case ["serve", file, port]:
-            serve_gguf(Path(file), int(port))
+        case ["serve", file, port, *adapter]:
+            serve_gguf(Path(file), int(port), *adapter)
         case _:
             raise SystemExit(__doc__)

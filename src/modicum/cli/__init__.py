@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": ("modicum.cli.plan", "Own hardware: what a model takes, how fast it is there, what that costs, when it pays."),
     "fit": ("modicum.cli.fit", "Build a small model for each workload and prove what it may answer."),
     "try": ("modicum.cli.try_", "Run another model over held-out calls: which workloads could move to it, at what risk."),
+    "adapter": ("modicum.cli.adapter", "Train a LoRA adapter of a model on your disk; probe the server that serves it."),
     "label": ("modicum.cli.label", "Say which of two answers is right, for the calls that a certificate wants to know about."),
     "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
     "artefact": ("modicum.cli.artefact", "Show, verify, export and import small models."),

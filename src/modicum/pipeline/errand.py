@@ -23,6 +23,7 @@ from modicum.evaluate.split import Split, split_by_time
 from modicum.evaluate.table import rare_labels
 from modicum.evaluate.trials import SAME
 from modicum.evaluate.tune import Terms
+from modicum.pipeline.adapters import learnt_until
 from modicum.pipeline.candidate import Candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Purse
 from modicum.pipeline.prepare import SEED
@@ -204,7 +205,10 @@ class Planner:
         if last is not None and kept is not None and (stands or wish.labels):
             errand = _taken_up(errand, last, unpack(kept))
         else:
-            until = max((attempt.window_to for attempt in attempts), default=None)
+            ends = [attempt.window_to for attempt in attempts]
+            if (learnt := learnt_until(self.artefacts, stage.model)) is not None:  # an adapter of ours: what it learnt proves nothing
+                ends.append(learnt)
+            until = max(ends, default=None)
             errand = self._fresh(errand, samples, until)
         asked = set(errand.asked)
         errand = dataclasses.replace(errand, samples={s.call_id: s for s in samples if s.call_id in asked})

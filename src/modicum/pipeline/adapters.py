@@ -1,0 +1,212 @@
+"""An adapter for one workload: recorded requests as they are seen, with the answers they got, to files that a server loads.
+
+It learns from the old calls alone. What it learnt from is on record, so that `modicum try` certifies it on calls that are newer. It is
+served by somebody else's program, under a name that holds the digest of its weights; here nothing runs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modicum import workload as contracts
+from modicum.artefact import Artefacts, about_of
+from modicum.backends.adapter import Engine, commands
+from modicum.backends.priced import priced
+from modicum.backends.specialist import SPECIALIST_FILE
+from modicum.catalog import Catalogue
+from modicum.config import Config
+from modicum.errors import ArtefactError, ConfigError, InputError, NotFoundError
+from modicum.evaluate.groups import group_samples
+from modicum.evaluate.split import split_by_time
+from modicum.pipeline.bundles import review_terms
+from modicum.pipeline.prepare import SEED
+from modicum.pipeline.provenance import describe
+from modicum.pipeline.samples import gather, recogniser_of
+from modicum.pipeline.viewed import Views
+from modicum.store.calls import Calls
+from modicum.store.control import Control
+from modicum.store.home import replace
+from modicum.train import adapter, adapter_gguf
+from modicum.train.adapter import Pair, Recipe
+from modicum.types import Sample, Workload
+from modicum.wire import chat
+
+KIND = "adapter"
+MOST_CALLS = 20_000
+DIGITS = 12
+"""Of the weights' digest, in the name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An adapter that was trained."""
+
+    name: str
+    """Under which it is served: the workload's name and the first digits of its weights' digest."""
+    digest: str
+    """Of the artefact."""
+    folder: Path
+    gguf: Path | None
+    """None: llama.cpp has no names for this base's tensors."""
+    pairs: int
+    too_long: int
+    steps: int
+    loss_first: float
+    loss_last: float
+    learnt_until: datetime
+    serve: dict[Engine, str]
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """The JSON that says what the artefact is."""
+
+    name: str
+    base: str
+    kind: str = KIND
+
+
+def make(
+    config: Config,
+    workload: Workload,
+    base: Path,
+    recipe: Recipe,
+    *,
+    terms_reviewed: str,
+    actor: str,
+    calls: int = MOST_CALLS,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Made:
+    """Train, keep the artefact, and write the folder that servers load. Raises ArtefactError where nobody reviewed the terms, ConfigError,
+    NotEnoughDataError, MissingExtraError.
+    """
+    control, artefacts = Control(config.home), Artefacts(config.home / "artefacts")
+    learnt, pairs = training_pairs(config, workload, most=calls)
+    said: dict[str, Any] = {"trainer": "lora", "base": base.resolve().name, "base_weights_sha256": adapter.weights_sha256(base)}
+    about = describe(workload, learnt, said)
+    use = f"an adapter of {said['base']} is trained for {workload.name}"
+    review_terms(control, f"workload {workload.workload_id}", about, note=terms_reviewed, use=use, actor=actor)
+    found = adapter.fit(base, pairs, recipe, progress)
+    name = f"{_plain(workload.name)}-{found.digest[:DIGITS]}"
+    gguf = adapter_gguf.to_gguf(found.files, _config(base))
+    counted = {"adapter": name, "steps": found.steps, "loss_first": round(found.loss_first, 6), "loss_last": round(found.loss_last, 6)}
+    about = describe(workload, learnt, said | counted | msgspec.to_builtins(recipe))
+    files = dict(found.files) | {SPECIALIST_FILE: msgspec.json.encode(_Kind(name=name, base=said["base"]), order="sorted")}
+    digest = artefacts.write(files, about.said(), learnt_from=[sample.call_id for sample in learnt])
+    folder = config.home / "adapters" / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for file, data in found.files.items():
+        replace(folder / file, data)
+    if gguf is not None:
+        replace(folder / f"{name}.gguf", gguf)
+    at = folder / f"{name}.gguf" if gguf is not None else None
+    return Made(
+        name=name,
+        digest=digest,
+        folder=folder,
+        gguf=at,
+        pairs=found.pairs,
+        too_long=found.too_long,
+        steps=found.steps,
+        loss_first=found.loss_first,
+        loss_last=found.loss_last,
+        learnt_until=max(sample.at for sample in learnt),
+        serve=commands(name, base, folder, at),
+    )
+
+
+def training_pairs(config: Config, workload: Workload, *, most: int = MOST_CALLS) -> tuple[list[Sample], list[Pair]]:
+    """The newest of the old calls, aligned with what is learnt of each: the request as it is seen, and its answer in the contract's form.
+
+    Raises ConfigError for a contract whose answers are no text, NotEnoughDataError.
+    """
+    if workload.contract.kind == "tool":
+        raise ConfigError(
+            f"'{workload.name}' answers by calling tools, and an adapter is trained on texts", hint="`modicum fit` has a caller"
+        )
+    control, calls, views = Control(config.home), Calls(config.home), Views.open(config)
+    recogniser = recogniser_of(control, workload.scope)
+    samples = gather(calls, workload, recogniser, Catalogue(*priced(config)), views).samples
+    attempts = control.attempts(workload.workload_id, (s.call_id for s in samples))
+    opened = max((attempt.window_to for attempt in attempts), default=None)
+    parts = split_by_time(samples, group_samples(samples), seed=SEED, not_before=opened)
+    old = sorted((samples[i] for i in parts.train if samples[i].value is not None), key=lambda s: (s.at, s.call_id))[-most:]
+    asked = {
+        call.call_id: messages
+        for call in views.of(calls.scan(scope=workload.scope, call_ids=[sample.call_id for sample in old]))
+        if (messages := _messages(call.request)) is not None
+    }
+    learnt = [sample for sample in old if sample.call_id in asked]
+    pairs = [
+        Pair(call_id=s.call_id, messages=asked[s.call_id], answer=contracts.render(workload.contract, s.value))
+        for s in learnt
+        if s.value is not None
+    ]
+    return learnt, pairs
+
+
+def learnt_until(artefacts: Artefacts, model: str) -> datetime | None:
+    """Until when the adapter that is served under this name learnt; None where it is none of this home's."""
+    names = {model, *re.split(r"[:/@]", model)}
+    for digest in artefacts.digests():
+        with suppress(ArtefactError, msgspec.MsgspecError):
+            about = msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about
+            if about.settings.get(KIND) in names and about.training is not None:
+                return about.training.last_at
+    return None
+
+
+class _Training(msgspec.Struct, frozen=True):
+    last_at: datetime | None = None
+
+
+class _About(msgspec.Struct, frozen=True):
+    settings: dict[str, Any] = {}  # msgspec copies it
+    training: _Training | None = None
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    about: _About
+
+
+def find_adapter(home: Path, name: str) -> tuple[str, str]:
+    """The digest and the workload's name of an adapter by its name. Raises NotFoundError."""
+    artefacts = Artefacts(home / "artefacts")
+    for digest in artefacts.digests():
+        with suppress(ArtefactError, msgspec.MsgspecError):
+            if msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about.settings.get(KIND) == name:
+                return digest, about_of(artefacts.read(digest).about).workload
+    raise NotFoundError(f"no adapter '{name}'", hint="`modicum adapter fit` makes one; `modicum artefact show` lists them")
+
+
+def _messages(request: bytes | None) -> tuple[dict[str, str], ...] | None:
+    """Roles and texts; None where a message is not all text."""
+    found = []
+    with suppress(InputError):
+        for message in chat.loads(request or b"").get("messages") or ():
+            content = message.get("content")
+            if isinstance(content, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content):
+                content = "\n".join(part["text"] for part in content)
+            if not isinstance(content, str) or not isinstance(message.get("role"), str):
+                return None
+            found.append({"role": "system" if message["role"] == "developer" else message["role"], "content": content})
+    return tuple(found) or None
+
+
+def _config(base: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = msgspec.json.decode((base / "config.json").read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"{base / 'config.json'} cannot be read: {error}") from None
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "workload"
