@@ -106,7 +106,6 @@ def teach(
     ]
     passes = int(np.clip(AIM_STEPS * 16 // max(1, len(samples)), LEAST_PASSES, MOST_PASSES))
     learnt = draw([len(one.ids) for one in lessons], groups, most // passes, seed)
-    hide = next((token for name in ("[MASK]", "<mask>") if (token := tokenizer.token_to_id(name)) is not None), None)
     fold_of = assign(groups, FOLDS, seed)
     heads: list[Heads] = []
     files: list[dict[str, bytes]] = []
@@ -120,7 +119,6 @@ def teach(
                 [lessons[row] for row in rows],
                 layers=subject.layers,
                 values=subject.values,
-                hide=hide,
                 epochs=passes,
                 seed=seed,
                 device=encoder_tune.device(),
