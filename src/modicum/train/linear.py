@@ -24,6 +24,7 @@ from modicum.train.counts import Counts, Ints, count
 from modicum.train.distil import Teacher
 from modicum.train.export import export, export_constant, in_memory, with_temperature
 from modicum.train.folds import assign
+from modicum.train.long_texts import LONG_CHARS, helps
 from modicum.train.machine import C, Machine, train
 from modicum.train.slots import Choice, choose_slots
 from modicum.types import Prediction, Sample
@@ -35,7 +36,7 @@ MIN_PER_LABEL = 2
 MIN_FEATURES_BYTES = 20_000
 TRAIN_CHARS = 12_000_000
 TRAIN_WORK = 250_000_000
-"""Characters read times labels: bounds one training to about a minute. Beyond, a part of the groups drawn by the seed trains."""
+"""Characters read times labels: bounds one training to about half a minute. Beyond, a part of the groups drawn by the seed trains."""
 SMALL_WORK = 15_000_000
 """Below this, five folds instead of three: each out-of-fold model then sees nearly as much as the last one."""
 
@@ -119,13 +120,20 @@ def fit(
     truth = np.array([number.get(sample.value or "", -1) for sample in samples], dtype=np.int64)
     chosen = choice or _choose(samples, labels, groups, seed)
     tell(0.1)
-    learnt = _draw(samples, known, groups, chosen.used, len(labels), seed)
+    group_of = np.array(groups, dtype=np.int64)
+    chars = np.array([_chars(sample, chosen.used) for sample in samples], dtype=np.int64)
+    long = chars[known].mean() >= LONG_CHARS
+    cheap = min(TRAIN_CHARS, TRAIN_WORK // len(labels))
+    learnt = _draw(known, groups, chars, TRAIN_CHARS if long else cheap, seed)
     blocks = _count([samples[row] for row in learnt.tolist()], chosen)
+    only_telling = bool(long) and helps(blocks, truth[learnt], len(labels), groups=group_of[learnt], seed=seed)
+    if long and not only_telling:
+        fewer = _draw(known, groups, chars, cheap, seed)
+        blocks, learnt = [block.take(np.searchsorted(learnt, fewer)) for block in blocks], fewer
     tell(0.2)
 
-    chars = int(sum(_chars(samples[row], chosen.used) for row in learnt.tolist()))
-    folds = 5 if chars * len(labels) <= SMALL_WORK else 3
-    fold_of, group_of = assign(groups, folds, seed), np.array(groups, dtype=np.int64)
+    folds = 5 if int(chars[learnt].sum()) * len(labels) <= SMALL_WORK else 3
+    fold_of = assign(groups, folds, seed)
     logits = np.zeros((len(samples), len(labels)), np.float32)
 
     def learn(places: Ints) -> Machine:
@@ -133,7 +141,16 @@ def fit(
         rows = learnt[places]
         some = [block.take(places) for block in blocks]
         taught = teacher.logits(rows, truth[rows], len(labels)) if teacher is not None else None
-        return train(some, truth[rows], len(labels), groups=group_of[rows], budget_bytes=budget, seed=seed, taught=taught)
+        return train(
+            some,
+            truth[rows],
+            len(labels),
+            groups=group_of[rows],
+            budget_bytes=budget,
+            seed=seed,
+            taught=taught,
+            only_telling=only_telling,
+        )
 
     for fold in range(folds):
         inner = np.flatnonzero(fold_of[learnt] != fold)
@@ -149,6 +166,7 @@ def fit(
     about |= {
         "trained_on": len(learnt),
         "features": len(machine.weights),
+        "only_telling": only_telling,
         "c": C,
         "folds": folds,
         "temperature": sharpness,
@@ -211,16 +229,15 @@ def _chars(sample: Sample, used: Sequence[str]) -> int:
     return sum(min(len(text), HEAD_CHARS + TAIL_CHARS) for name, text in sample.slots if name in used)
 
 
-def _draw(samples: Sequence[Sample], known: Ints, groups: Sequence[int], used: Sequence[str], labels: int, seed: int) -> Ints:
-    """The samples to learn from, ascending: all with a known label, or as many groups of them as can be paid for."""
-    limit = min(TRAIN_CHARS, TRAIN_WORK // labels)
-    chars = np.array([_chars(samples[row], used) for row in known.tolist()], dtype=np.int64)
-    if chars.sum() <= limit:
+def _draw(known: Ints, groups: Sequence[int], chars: Ints, limit: int, seed: int) -> Ints:
+    """The samples to learn from, ascending: all with a known label, or as many groups of them, in an order drawn by the seed, as have no
+    more than `limit` characters; `chars` (samples,)."""
+    if chars[known].sum() <= limit:
         return known
     distinct = sorted({groups[row] for row in known.tolist()})
     rank = dict(zip(distinct, np.random.default_rng(seed).permutation(len(distinct)).tolist(), strict=True))
     order = np.argsort([rank[groups[row]] for row in known.tolist()], kind="stable")
-    return np.sort(known[order[np.cumsum(chars[order]) <= limit]])
+    return np.sort(known[order[np.cumsum(chars[known][order]) <= limit]])
 
 
 def _count(samples: Sequence[Sample], chosen: Choice) -> list[Counts]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from modicum.errors import MissingExtraError
 from modicum.train.counts import Counts, Floats, Ints, document_counts, rarity, unit_rows
 from modicum.train.distil import SHARE, regress
-from modicum.train.prune import exported_bytes, prune, repeated, texts_to_rank
+from modicum.train.prune import exported_bytes, prune, repeated, telling, texts_to_rank
 
 C = 0.5
 ROUNDS = 300
@@ -47,12 +47,15 @@ def train(
     budget_bytes: int,
     seed: int,
     taught: npt.NDArray[np.float32] | None = None,
+    only_telling: bool = False,
 ) -> Machine:
     """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`.
 
-    `taught`: a teacher's logits of the same texts, (texts, classes).
+    `taught`: a teacher's logits of the same texts, (texts, classes). `only_telling`: of features that tell, see `prune.telling`.
     """
     kept = repeated(blocks, groups)
+    if only_telling:
+        kept = tuple(block.keep(telling(block, labels, classes)) for block in kept)
     if exported_bytes(kept, classes) > budget_bytes:
         rows = texts_to_rank(len(labels), seed)
         some = [block.take(rows) for block in kept]
