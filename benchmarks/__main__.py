@@ -49,6 +49,7 @@ BENCHMARKS = (
     Benchmark("large", lambda logs: ["100000", "300000", "--json", str(OUT / "large.json")]),
     Benchmark("headlines", lambda logs: ["--out", str(OUT / "headlines.json")], needs="MODICUM_DATA"),
     Benchmark("gsm8k", lambda logs: ["--out", str(OUT / "gsm8k.json")], needs="MODICUM_DATA"),
+    Benchmark("linear", lambda logs: ["--out", str(OUT / "linear.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
     Benchmark("snips", lambda logs: ["--json", str(OUT / "snips.json")], needs="MODICUM_DATA"),
     Benchmark("encoders", lambda logs: ["--out", str(OUT / "encoders.json")], needs="MODICUM_ENCODER"),
