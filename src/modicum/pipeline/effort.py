@@ -22,10 +22,12 @@ from modicum.types import Contract, Sample
 
 CALL_S = 0.0006
 """Grouping, caching and predicting one call."""
-CHAR_S = 2.5e-6
+CHAR_S = 1.7e-6
 """Reading one character of training text, once a training."""
-WORK_S = 4.5e-8
+WORK_S = 9e-8
 """One training, a character of text and a label."""
+REFITS = 2
+"""A classifier is fitted anew where labels look wrong."""
 FIELD_S = 0.0035
 """One call and one field of a record: its reading and its tagging, all trainings together."""
 PAIR_S = 2.0e-7
@@ -35,7 +37,7 @@ TEXT_S, TOKEN_S = 0.0015, 0.00009
 CHARS_A_TOKEN = 4
 BASE_MB = 350
 """What a fit of almost nothing takes."""
-CALL_MB, CHAR_MB = 0.004, 6e-5
+CALL_MB, CHAR_MB = 0.012, 6e-5
 ENCODER_MB = 400
 LABEL_SHARE = 0.10
 """B asks for labels on at most so many of the held-out requests (`Attempt.max_label_share`)."""
@@ -71,7 +73,7 @@ def estimate(contract: Contract, samples: Sequence[Sample], fit: FitConfig, *, l
         labels = max(2, len(contract.labels))
         read = min(chars * learnt, TRAIN_CHARS, TRAIN_WORK / labels)
         trainings = (5 if read * labels <= SMALL_WORK else 3) + 1
-        seconds += trainings * (CHAR_S * read + WORK_S * read * labels)
+        seconds += REFITS * trainings * (CHAR_S * read + WORK_S * read * labels)
         seconds += PAIR_S * learnt * count * min(learnt * count, MOST_ENTRIES)
     encodes = fit.encoder is not None
     if encodes:
