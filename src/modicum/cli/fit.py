@@ -205,7 +205,7 @@ def _unit_costs(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
                 cost.who,
                 f"{cost.right:.1%} ({cost.right_interval[0]:.1%} to {cost.right_interval[1]:.1%})",
                 f"{cost.requests:,}",
-                *("unknown" if usd is None else f"{usd:.6f}" for usd in (cost.usd_call, cost.usd_right)),
+                *("unknown" if usd is None else f"{usd:.3g}" for usd in (cost.usd_call, cost.usd_right)),
                 *("unknown" if ms is None else f"{ms:,.1f}" for ms in (cost.p50_ms, cost.p95_ms)),
             )
 

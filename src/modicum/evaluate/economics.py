@@ -61,13 +61,19 @@ def _summed(who: str, right: Sequence[bool], costs: Sequence[Decimal | None], wa
     share = sum(right) / len(right)
     usd = sum(known, Decimal(0)) / len(known) if len(known) >= max(1.0, ENOUGH * len(right)) else None
     timed = len(times) >= max(1.0, ENOUGH * len(right))
+    low, high = clopper_pearson(sum(right), len(right), 0.95)
     return UnitCost(
         who=who,
         requests=len(right),
         right=round(share, 4),
-        right_interval=clopper_pearson(sum(right), len(right), 0.95),
-        usd_call=usd,
-        usd_right=None if usd is None or share == 0 else usd / Decimal(repr(share)),
+        right_interval=(round(low, 4), round(high, 4)),
+        usd_call=None if usd is None else _six(usd),
+        usd_right=None if usd is None or share == 0 else _six(usd / Decimal(repr(share))),
         p50_ms=round(float(np.quantile(times, 0.5)), 3) if timed else None,
         p95_ms=round(float(np.quantile(times, 0.95)), 3) if timed else None,
     )
+
+
+def _six(usd: Decimal) -> Decimal:
+    """To six digits: what is measured has no more."""
+    return Decimal(f"{usd:.6g}")
