@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -143,3 +145,48 @@ def test_how_the_incumbent_spells_is_learnt() -> None:
     learnt = extract.fit(as_samples(rows), plan, groups=range(len(rows)), max_size_bytes=300_000, seed=1)
     said = load(in_memory(learnt.files)).predict((("user.0", "Please send me 5 lamps, this is Ann Berg from Lisbon"),))
     assert json.loads(said.value) == {"city": "LISBON"}
+
+
+def test_nested_records_and_lists_of_plain_values_are_taken_apart() -> None:
+    fields = (
+        Field(path=("a", "b", "things", "[]"), kind="span"),
+        Field(path=("a", "b", "counts", "[]"), kind="number"),
+        Field(path=("a", "tags", "[]"), kind="label", labels=("order", "return", "express")),
+    )
+    contract = Contract(kind="object", reader="json", fields=fields)
+
+    def rows(seed: int) -> list[Sample]:
+        found = []
+        for text, told in orders(150, seed):
+            inner = {"things": told["things"], "counts": [told["quantity"]]}
+            found.append((text, {"a": {"b": inner, "tags": [told["kind"]] + (["express"] if told["express"] else [])}}))
+        return as_samples(found)
+
+    learnt = extract.fit(rows(1), design.design(rows(1), contract), groups=range(150), max_size_bytes=400_000, seed=1)
+    specialist = load(in_memory(learnt.files))
+    said = [(specialist.predict(one.slots).value, one.value) for one in rows(2)]
+    assert all(parts.fits(contract, one) for one, _ in said)
+    assert sum(one == value for one, value in said) >= 0.95 * len(said)
+
+
+@pytest.mark.parametrize(
+    ("paths", "make", "why"),
+    [
+        ((("items", "[]", "name"),), lambda told: {"items": [{"name": name} for name in told["things"]]}, "lists of records"),
+        ((("rows", "[]", "[]"),), lambda told: {"rows": [[name] for name in told["things"]]}, "or of lists"),
+        ((("[]",),), lambda told: told["things"], "lists, not records"),
+        (
+            (("c",), ("c", "name")),
+            lambda told: {"c": told["things"][0] if told["express"] else {"name": told["things"][0]}},
+            "'c' holds a plain",
+        ),
+        ((("c",), ("c", "[]")), lambda told: {"c": told["things"][0] if told["express"] else told["things"]}, "'c' holds a plain"),
+    ],
+)
+def test_answers_that_cannot_be_taken_apart_are_refused_by_what_they_are(
+    paths: tuple[tuple[str, ...], ...], make: Callable[[dict[str, Any]], Any], why: str
+) -> None:
+    contract = Contract(kind="object", reader="json", fields=tuple(Field(path=path, kind="span") for path in paths))
+    samples = as_samples([(text, make(told)) for text, told in orders(100)])
+    with pytest.raises(NotEnoughDataError, match=why):
+        design.design(samples, contract)

@@ -52,8 +52,11 @@ class Design:
 def design(samples: Sequence[Sample], contract: Contract) -> Design:
     """Raises NotEnoughDataError where a field is neither copied nor chosen from a list, or a record cannot be taken apart."""
     if not parts.openable(contract):
-        raise NotEnoughDataError("its records hold lists of records, which are not taken apart")
+        raise NotEnoughDataError(f"its answers are {_too_deep(contract)}, which are not taken apart")
     found = [None if sample.value is None else record.parse(sample.value) for sample in samples]
+    for path in parts.holders(contract.fields):
+        if (share := _otherwise(found, path, is_list=any(field.path == (*path, "[]") for field in contract.fields))) > 1 - CLOSED:
+            raise NotEnoughDataError(f"field {'.'.join(path)!r} holds a plain value in {share:.0%} of the answers, and more in others")
     slots = list(dict.fromkeys(name for sample in samples for name, _ in sample.slots))
     texts = [cut_all(sample.slots, slots) for sample in samples]
     fields: list[FieldHead] = []
@@ -107,6 +110,21 @@ def design(samples: Sequence[Sample], contract: Contract) -> Design:
         outlines=tuple(sorted(tuple(map(str, one)) for one, times in together.items() if times > 1 and None not in one)),
         lost=lost,
     )
+
+
+def _too_deep(contract: Contract) -> str:
+    """What an extractor does not take apart, in words."""
+    if not contract.fields:
+        return "records without fields"
+    if any(field.path[:1] == ("[]",) or not field.path for field in contract.fields):
+        return "lists, not records"
+    return "records that hold lists of records or of lists"
+
+
+def _otherwise(found: Sequence[Any], path: parts.Path, *, is_list: bool) -> float:
+    """The share of the answers in which something else than an object, or than a list, stands at a path; empty is neither."""
+    texts = [text for one in found if one is not None and (text := parts.value_at(one, path)) not in (None, "null", '""')]
+    return sum(not text.startswith("[" if is_list else "{") for text in texts) / len(texts) if texts else 0.0
 
 
 def _values(found: Any, field: Field) -> list[Any] | None:
