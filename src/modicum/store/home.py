@@ -15,6 +15,7 @@
       imports.json        how far logs that are read in pieces have come
       models/             the operator's own cards of models
       hub/                what was found at the Hugging Face Hub, for a day
+      encoders/           encoders of the Hub, notes of what was exported, and rounds of a fine-tuning that is not done
       prices-VERSION.json the list prices of the installed genai-prices
       serving.lock        held by the one `serve` over this home; who that is
       admin.sock          where the gateway's own admin process answers; admin.lock is held by it
