@@ -82,9 +82,8 @@ def command(
     passes, the reason says how many more calls and days, or which labels, it would take; the exit code is 0 all the same.
 
     Candidates are tried from the smallest up: answers on record to the same request or to its nearest neighbour, a linear one, and where
-    `[fit] encoder` names an encoder, that one and a chain of both,
-    and those two fine-tuned where `[fit] encoder_minutes` allows for it, as long as what is left to gain may pay for it. One of them is chosen
-    on calls that are not held out, and that one is tested.
+    `[fit] encoder` names an encoder, that one and a chain of both, and those two fine-tuned where `[fit] encoder_minutes` allows for it, as
+    long as what is left to gain may pay for it. One of them is chosen on calls that are not held out, and that one is tested.
     """
     at_home(way)
     asked = Fit(
