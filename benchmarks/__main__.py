@@ -55,6 +55,7 @@ BENCHMARKS = (
     Benchmark("encoders", lambda logs: ["--out", str(OUT / "encoders.json")], needs="MODICUM_ENCODER"),
     Benchmark("tasks", lambda logs: [*_prompts(), *logs, "--json", str(OUT / "tasks.json")], needs="MODICUM_DATA"),
     Benchmark("discovery", lambda logs: [*logs, "--json", str(OUT / "discovery.json")], needs="MODICUM_LOGS"),
+    Benchmark("tool_calls", lambda logs: [*logs[::2], "--json", str(OUT / "tool_calls.json")], needs="MODICUM_LOGS"),
     Benchmark("fit", lambda logs: [*logs, "--json", str(OUT / "fit.json")], needs="MODICUM_LOGS"),
 )
 
