@@ -10,7 +10,7 @@ import click
 from modicum.artefact import About
 from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
-from modicum.pipeline import bundles, drifting
+from modicum.pipeline import bundles, drifting, drifting_servers
 from modicum.pipeline.bundles import Shown, Verified
 from modicum.report.words import count
 from modicum.store.home import prepare
@@ -118,19 +118,28 @@ def _precision(about: About) -> list[tuple[str, str]]:
     return [("precision", f"{drifting.precision_of(about.settings) or 'unknown'}, in full: {canary}")] if canary else []
 
 
-@command.command(epilog="Example:  modicum artefact drift bank-intents --calls 500", short_help="Compare with full precision.")
+@command.command(
+    epilog="Example:  modicum artefact drift bank-intents --calls 500    or    "
+    "modicum artefact drift bank-intents --between own/llama-fp16 own/llama-q4",
+    short_help="Compare with full precision.",
+)
 @click.argument("artefact")
+@click.option("--between", nargs=2, metavar="MODEL MODEL", help="Two servers here, full precision first; ARTEFACT is a workload.")
 @click.option("--calls", "most", type=click.IntRange(1), default=2_000, show_default=True, help="The newest ones, at most so many.")
 @common
-def drift(artefact: str, most: int, config: Config, as_json: bool) -> None:
+def drift(artefact: str, between: tuple[str, str] | None, most: int, config: Config, as_json: bool) -> None:
     """Ask an artefact and its canary, the same in full precision, about recorded calls that are newer than what it learnt from.
 
     Counts what fewer bits changed, in all and by label, length, script and month, with 95 % intervals. A loss is of answers that were
-    given then. Exit code 1 where it is more than [fit] drift_agreement and drift_loss allow: fit the workload again.
+    given then. Exit code 1 where it is more than [fit] drift_agreement and drift_loss allow: fit the workload again. With --between two
+    model servers on this machine are asked instead, about the newest calls of a workload.
     """
     existing(config)
     with bar("comparing") as progress:
-        found = drifting.compare(config, artefact, most=most, progress=lambda share: progress(share, ""))
+        if between is not None:
+            found = drifting_servers.between(config, *between, artefact, most=most, progress=lambda share: progress(share, ""))
+        else:
+            found = drifting.compare(config, artefact, most=most, progress=lambda share: progress(share, ""))
     if as_json:
         print_json(found)
     else:
