@@ -17,7 +17,7 @@ from typing import Literal
 from modicum.config import Config
 from modicum.gateway.counts import Counts
 from modicum.store.codec import Head
-from modicum.types import Call
+from modicum.types import Call, Decision
 from modicum.version import __version__
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -137,6 +137,8 @@ class Metrics:
             numbers[series.cost] += float(cost_usd)
         for at in series.tries:
             numbers[at] += 1
+        if decision is not None and decision.stage_cost_usd and decision.reason != "answered":
+            self._aside(decision)
 
     def model(self, call: Call | Head) -> str:
         """A name that the operator wrote, or one that has a price and whose shape is a model's; else `other`. Few."""
@@ -207,6 +209,13 @@ class Metrics:
             self._series.clear()
         self._series[key] = series
         return series
+
+    def _aside(self, decision: Decision) -> None:
+        """What another model took that a route asked, and whose answer nobody got."""
+        provider, _, model = (decision.stage_model or "").partition("/")
+        name = _among(self._models, model, MOST_MODELS)
+        labels = f'provider="{_escaped(self.provider(provider))}",model="{_escaped(name)}"'
+        self.count("modicum_cost_usd_total", labels, float(decision.stage_cost_usd or 0))
 
     def _tried(self, deployment: str, *, answered: bool) -> int:
         provider = _escaped(self.provider(deployment.partition("/")[0]))

@@ -100,7 +100,7 @@ def make(
     about = describe(workload, learnt, said | counted | msgspec.to_builtins(recipe))
     files = dict(found.files) | {SPECIALIST_FILE: msgspec.json.encode(_Kind(name=name, base=said["base"]), order="sorted")}
     digest = artefacts.write(files, about.said(), learnt_from=[sample.call_id for sample in learnt])
-    folder = config.home / "adapters" / name
+    folder = config.home.resolve() / "adapters" / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file, data in found.files.items():
         replace(folder / file, data)
@@ -118,7 +118,7 @@ def make(
         loss_first=found.loss_first,
         loss_last=found.loss_last,
         learnt_until=max(sample.at for sample in learnt),
-        serve=commands(name, base, folder, at),
+        serve=commands(name, base.resolve(), folder, at),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,12 @@ def fit(base: Path, pairs: Sequence[Pair], recipe: Recipe, progress: Progress = 
     MissingExtraError.
     """
     torch, peft, transformers = _imports()
+    with warnings.catch_warnings():  # of these libraries among themselves
+        warnings.simplefilter("ignore", FutureWarning)
+        return _fit(base, pairs, recipe, progress, torch, peft, transformers)
+
+
+def _fit(base: Path, pairs: Sequence[Pair], recipe: Recipe, progress: Progress, torch: Any, peft: Any, transformers: Any) -> Adapter:
     tokenizer, model = _open(base, recipe, torch, transformers)
     rows = [row for pair in pairs if len((row := _tokens(tokenizer, pair))[0]) <= recipe.longest_tokens]
     if not rows:
