@@ -146,7 +146,7 @@ def test_the_specialists_of_erased_calls_are_listed(fitted: tuple[Config, Verdic
 # ------------------------------------------------------------------------------------------- running without this program
 
 
-@pytest.mark.parametrize("kind", ["linear", "encoder", "chain"])
+@pytest.mark.parametrize("kind", ["linear", "encoder", "chain", "extractor", "caller", "ladder"])
 def test_scripts_are_short_and_know_nothing_of_us(kind: str) -> None:
     for name, body in standalone.scripts(kind).items():
         assert len(body.splitlines()) <= 100, name

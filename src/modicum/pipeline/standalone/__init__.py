@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_RECORD = ("run_record.py", "run_pieces.py", "run_letters.py", "run_linear.py", "run_reader.py")
 _SCRIPTS = {
     "linear": ("run_linear.py",),
     "encoder": ("run_encoder.py", "run_linear.py"),
     "chain": ("run_chain.py", "run_encoder.py", "run_linear.py"),
+    "extractor": ("run_extractor.py", *_RECORD),
+    "caller": ("run_caller.py", "run_extractor.py", *_RECORD),
+    "ladder": ("run_ladder.py", "run_caller.py", "run_extractor.py", *_RECORD),
 }
-_NEEDS = {"linear": "numpy", "encoder": "numpy, onnxruntime and tokenizers", "chain": "numpy, onnxruntime and tokenizers"}
+_ENCODER = "numpy, onnxruntime and tokenizers"
+_PERHAPS = "numpy; where it has an encoder, onnxruntime and tokenizers"
+_NEEDS = {"linear": "numpy", "encoder": _ENCODER, "chain": _ENCODER, "extractor": _PERHAPS, "caller": _PERHAPS, "ladder": _ENCODER}
 
 
 def scripts(kind: str) -> dict[str, bytes]:
