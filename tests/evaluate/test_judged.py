@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from modicum.evaluate.judged import is_audited, measured, reach, share_of, stand_ins
+from modicum.evaluate.judged import is_audited, reach, share_of, stand_ins
 from modicum.evaluate.table import Table
 from modicum.stats.betting import betting_p_value
 
@@ -96,9 +96,3 @@ def test_the_coins_are_fixed_and_fair() -> None:
     assert heads == [is_audited("att-1", name, 0.25) for name in names] and 880 < sum(heads) < 1120
     assert heads != [is_audited("att-2", name, 0.25) for name in names]
     assert all(is_audited("att-1", name, share_of(500, 400)) for name in names)
-
-
-def test_the_judge_is_measured_where_both_spoke() -> None:
-    rows = table(np.array([True, True, True, False]))
-    found = measured(rows, np.array([1.0, -1.0, np.nan, 0.0]), np.array([1.0, 1.0, 1.0, 0.0]), np.ones(4, bool))
-    assert (found.checked, found.agree) == (2, 1)

@@ -18,7 +18,7 @@ from modicum.config import FitConfig
 from modicum.errors import InputError, NotFoundError
 from modicum.evaluate.labels import Label
 from modicum.pipeline.label_book import Book, mark_of
-from modicum.pipeline.labelling import ready
+from modicum.pipeline.label_wants import ready
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control

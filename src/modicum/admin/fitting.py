@@ -14,7 +14,7 @@ from modicum.config import Config
 from modicum.errors import InputError
 from modicum.evaluate.labels import Label, read_labels
 from modicum.pipeline.find import find
-from modicum.pipeline.labelling import ready
+from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.night import Foresight, Night
 from modicum.pipeline.night import fit as walk
 from modicum.pipeline.switching import find_workload
@@ -99,6 +99,7 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
         fit=_settings(config, asked),
         control_share=config.route.control_share,
         protect=asked.protect,
+        judged=ready_judged(config.home, control, chosen, partial=asked.partial),
         labels=ready(config.home, control, chosen, partial=asked.partial)
         | {one.id: Label(gold=one.gold, verdict=one.verdict) for one in asked.labels if one.gold is not None or one.verdict is not None},
         partial=asked.partial,

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from modicum.cli.label_files import read_file, write_questions
+from modicum.cli.label_judge import ask_judge
 from modicum.cli.label_terminal import Keys, Terminal, progress
 from modicum.cli.options import Config, actor, common, existing, print_json, printable
-from modicum.pipeline.labelling import Desk, Standing, next_command, open_desk
+from modicum.pipeline.labelling import Desk, Standing, measured, next_command, open_desk
 from modicum.pipeline.switching import find_workload
 from modicum.report.words import count
 from modicum.store.control import Control
@@ -35,6 +36,10 @@ Examples:
 @click.option(
     "--from", "from_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Take the labels of a filled-in file."
 )
+@click.option("--judge", metavar="PROVIDER/MODEL", help="Have a model label all calls; people check some of them.")
+@click.option("--audit", type=click.IntRange(50), default=100, show_default=True, help="With --judge: about how many people check.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="With --judge: most dollars.")
+@click.option("--yes", is_flag=True, help="With --judge: send without asking.")
 @click.option("--enough", is_flag=True, help="Say that no more labels will come.")
 @common
 def command(
@@ -47,6 +52,10 @@ def command(
     listen: str,
     csv_file: Path | None,
     from_file: Path | None,
+    judge: str | None,
+    audit: int,
+    budget: float,
+    yes: bool,
     enough: bool,
     config: Config,
     as_json: bool,
@@ -57,10 +66,16 @@ def command(
     both answers, in an order drawn by chance; nothing says whose is whose. What is said is kept with every keypress, and `fit` or `try`
     finds it by itself: once, when every call is labelled, or when you say that it is enough. Calls without a label then count as the
     worst case.
+
+    With --judge a model labels all of them, and you only a part that is drawn by chance: what the judge gets wrong there is taken off
+    what its labels are worth. Nothing is sent to another machine that `[policy] may_receive` does not name.
     """
     home = existing(config)
     control = Control(config.home)
     found = find_workload(control, workload)
+    if judge is not None:
+        whole = open_desk(home, control, found, by or actor(), number=attempt, whole=True)
+        ask_judge(config, control, whole, judge, budget=budget, audit=audit, yes=yes, quiet=as_json)
     desk = open_desk(home, control, found, by or actor(), number=attempt, again=again)
     if csv_file is not None:
         wrote = write_questions(desk, csv_file)
@@ -74,7 +89,7 @@ def command(
         click.echo(printable(f"{count(taken, 'new label')} taken from {from_file}."), err=as_json)
     if enough:
         _close(desk)
-    if not (csv_file or from_file or enough or as_json):
+    if not (csv_file or from_file or enough or as_json or judge):
         if web:
             from modicum.cli.label_web import open_page  # loads the server
 
@@ -123,6 +138,10 @@ def _say(desk: Desk, standing: Standing, then: str) -> None:
     for pair in standing.agreements:
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         click.echo(printable(f"  {pair.first} and {pair.second}: the same on {pair.agree:,} of {pair.both:,}{kappa}"))
+    if standing.judge:
+        click.echo(printable(f"  {standing.judge} labels all calls, and is measured on these {standing.wanted:,}."))
+        if found := measured(desk):
+            click.echo(f"  It said the same as people on {found.agree:,} of {found.checked:,}.")
     if standing.conflicts:
         click.echo(f"  {count(standing.conflicts, 'call')} labelled differently: without a label until a third person says (--by NAME).")
     if standing.complete:

@@ -17,7 +17,8 @@ import click
 from modicum.cli.options import console, printable
 from modicum.cli.side_by_side import Pieces, differences, shown
 from modicum.evaluate.labels import Choice, Label
-from modicum.pipeline.labelling import Desk, Question, Standing
+from modicum.pipeline.label_wants import Question
+from modicum.pipeline.labelling import Desk, Standing
 from modicum.report.words import count, line
 
 LINES = 24

@@ -27,7 +27,8 @@ from modicum.errors import ForbiddenError, InputError, MethodNotAllowedError, Mo
 from modicum.evaluate.labels import Choice
 from modicum.gateway import admit, front, server
 from modicum.gateway.exchange import JSON, Asked, Header, Reply
-from modicum.pipeline.labelling import Desk, Question, next_command
+from modicum.pipeline.label_wants import Question
+from modicum.pipeline.labelling import Desk, next_command
 from modicum.report.words import count, visible
 
 POLICY = (

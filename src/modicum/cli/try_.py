@@ -20,7 +20,7 @@ from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.errand import Errand, Planner
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
-from modicum.pipeline.labelling import ready
+from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
@@ -82,8 +82,11 @@ def command(
     if margin is not None:
         fit = dataclasses.replace(fit, margin=margin)
     labels = ready(config.home, Control(config.home), chosen, partial=partial, stands=True)
+    judged = ready_judged(config.home, Control(config.home), chosen, partial=partial, stands=True)
     labels |= read_labels(gold.open("rb")) if gold is not None else {}
-    wish = Wish(fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, partial=partial, actor=actor())
+    wish = Wish(
+        fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, judged=judged, partial=partial, actor=actor()
+    )
     planner = Planner(
         config,
         candidate,

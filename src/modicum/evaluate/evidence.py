@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from modicum.errors import CertificateError
 from modicum.evaluate.certify import Look, look_a, look_b, look_c
 from modicum.evaluate.facts import Facts
+from modicum.evaluate.judged import JudgedRows, estimate, look_judged
 from modicum.evaluate.saving import estimate_saving
 from modicum.evaluate.sentence import promise
 from modicum.evaluate.table import UNREAD, Table
@@ -61,6 +62,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRow(Row):
+    """One whose difference a judge labelled: `excess` is what people said of it, `loss` what stands in for that."""
+
+    judged: float | None = None
+    """The judge's word."""
+    checked: bool = False
+    """The coin sent it to people, as it does with this `share` of them."""
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Head:
     format: str
     kind: PromiseKind
@@ -97,18 +109,18 @@ class Verification:
 
 
 def write_certificate(
-    attempt: Attempt, look: Look, table: Table, facts: Facts, *, key: bytes, excess: Array | None = None
+    attempt: Attempt, look: Look, table: Table, facts: Facts, *, key: bytes, excess: Array | None = None, judged: JudgedRows | None = None
 ) -> tuple[Certificate, bytes]:
     """The certificate of a look that passed, and its evidence. `key` hides call ids (up to 64 bytes).
 
-    `excess`: what `look_b` or `look_c` was given.
+    `excess`: what `look_b` or `look_c` was given; `judged` instead: what `look_judged` was.
 
     Raises CertificateError where the look passed nothing.
     """
     keys = [row_key(key, call_id) for call_id in table.call_ids]
     # Through JSON and back, so that what is digested here is what a reader of the file will digest (3080 is 3080.0).
     attempt, facts = _decoded(attempt, Attempt), _decoded(facts, Facts)
-    return _assemble(attempt, look, table, facts, keys, excess)
+    return _assemble(attempt, look, table, facts, keys, excess, judged)
 
 
 def row_key(key: bytes, call_id: str) -> str:
@@ -134,7 +146,7 @@ def verify(data: bytes, certificate: Certificate | None = None) -> Verification:
             rest = rest if b'"certificate"' in first[:16] else data
         head_line, _, body = rest.partition(b"\n")
         head = msgspec.json.decode(head_line, type=_Head)
-        rows = msgspec.json.Decoder(list[Row]).decode(b"[" + b",".join(line for line in body.split(b"\n") if line.strip()) + b"]")
+        rows = msgspec.json.Decoder(list[JudgedRow]).decode(b"[" + b",".join(line for line in body.split(b"\n") if line.strip()) + b"]")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CertificateError(f"this is no certificate file: {error}") from None
     if head.format != FORMAT:
@@ -147,8 +159,13 @@ def verify(data: bytes, certificate: Certificate | None = None) -> Verification:
             raise CertificateError("a row speaks of no call" if rows else "no rows")
         if len(rows) != head.attempt.groups:
             raise CertificateError(f"{len(rows)} rows for {head.attempt.groups} groups")
-        look = look_a(head.attempt, table) if head.kind == "A" else _BY_LABELS[head.kind](head.attempt, table, excess)
-        found, evidence = _assemble(head.attempt, look, table, head.facts, [row.key for row in rows], None if head.kind == "A" else excess)
+        judged = JudgedRows.of(excess, [(row.judged, row.checked, row.share) for row in rows])
+        if judged is not None:
+            look = look_judged(head.attempt, table, judged)
+        else:
+            look = look_a(head.attempt, table) if head.kind == "A" else _BY_LABELS[head.kind](head.attempt, table, excess)
+        labels = None if head.kind == "A" else excess
+        found, evidence = _assemble(head.attempt, look, table, head.facts, [row.key for row in rows], labels, judged)
     except (CertificateError, ValueError, ArithmeticError) as error:
         checks.append(Check(name="test", stated="passed", found=str(error), holds=False))
         return Verification(certificate=certificate, checks=tuple(checks))
@@ -211,7 +228,7 @@ class _File:
 
 
 def _assemble(
-    attempt: Attempt, look: Look, table: Table, facts: Facts, keys: Sequence[str], excess: Array | None
+    attempt: Attempt, look: Look, table: Table, facts: Facts, keys: Sequence[str], excess: Array | None, judged: JudgedRows | None = None
 ) -> tuple[Certificate, bytes]:
     if look.rule is None:
         raise CertificateError("no threshold passed: there is nothing to certify")
@@ -224,11 +241,15 @@ def _assemble(
         assert excess is not None, "C is certified with the labels that it was tested with"
         loss = np.where(accepted & (excess != 0), 1.0, 0.0)  # NaN, unknown, is not 0
         interval = rate_interval(loss[accepted], table.weights[accepted], 0.95)
+    elif judged is not None:
+        loss = np.where(accepted & table.differs, judged.stand_ins(table), 0.0)
+        interval = estimate(loss, table.weights)
     else:
         assert excess is not None, "B is certified with the losses that it was tested with"
         loss = np.where(accepted & table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
         interval = mean_interval(loss, table.weights, 0.95)
-    evidence = _evidence(attempt, look.kind, table, facts, keys, excess, accepted, loss)
+    grew = loss > 0 if judged is None else accepted & judged.worse(table)
+    evidence = _evidence(attempt, look.kind, table, facts, keys, excess if judged is None else judged.people, accepted, loss, judged)
     certificate = Certificate(
         certificate_id="",
         workload_id=attempt.workload_id,
@@ -243,7 +264,7 @@ def _assemble(
         groups=len(table),
         calls=int(table.weights.sum()),
         accepted=int(accepted.sum()),
-        errors=int((loss > 0).sum()),
+        errors=int(grew.sum()),
         labels_used=look.labels_used,
         coverage=float(accepted.mean()),
         coverage_calls=weighted_mean(accepted.astype(np.float64), table.weights),
@@ -253,7 +274,7 @@ def _assemble(
         rule=rule,
         cover=facts.cover,
         artefact_digest=attempt.artefact_digest,
-        label_table=label_table(table, accepted, table.differs if look.kind == "A" else loss > 0),
+        label_table=label_table(table, accepted, table.differs if look.kind == "A" else grew),
         self_disagreement=facts.self_disagreement,
         left_out_groups=facts.left_out_groups,
         window_from=attempt.window_from,
@@ -296,6 +317,7 @@ def _evidence(
     excess: Array | None,
     accepted: NDArray[np.bool_],
     loss: Array,
+    judged: JudgedRows | None,
 ) -> bytes:
     lines = [msgspec.json.encode(_Head(format=FORMAT, kind=kind, attempt=attempt, facts=facts, labels=table.labels))]
     for i, (prediction, told) in enumerate(zip(table.predictions, table.told.tolist(), strict=True)):
@@ -312,6 +334,9 @@ def _evidence(
             accepted=bool(accepted[i]),
             loss=float(loss[i]),
         )
+        if judged is not None:
+            word = None if math.isnan(judged.judge[i]) else float(judged.judge[i])
+            row = JudgedRow(**dataclasses.asdict(row), judged=word, checked=bool(judged.checked[i]), share=judged.share)
         lines.append(msgspec.json.encode(row))
     return b"\n".join(lines) + b"\n"
 

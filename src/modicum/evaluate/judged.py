@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum.errors import CertificateError
 from modicum.evaluate.certify import Look, look_b
 from modicum.evaluate.labels import Label, drawn, excess_losses
 from modicum.evaluate.table import Table
@@ -42,6 +43,8 @@ class Judged:
     model: str
     labels: Mapping[str, Label]
     """Its verdicts, by the name of the call. What it did not say counts as the worst case, which people's labels correct on average."""
+    people: Mapping[str, Label]
+    """What people say, as verdicts."""
     share: float
     """The chance of each call to be checked, in (0, 1]."""
 
@@ -65,13 +68,29 @@ class JudgedRows:
     checked: NDArray[np.bool_]
     share: float
 
+    @classmethod
+    def of(cls, people: Array, words: Sequence[tuple[float | None, bool, float]]) -> JudgedRows | None:
+        """From rows of evidence: (judge's word, checked, share). None where no judge was asked. Raises CertificateError."""
+        shares = {share for _, _, share in words}
+        if shares <= {0.0}:
+            return None
+        if len(shares) > 1 or not 0 < (share := shares.pop()) <= 1:
+            raise CertificateError("the rows were checked by different coins")
+        judge = np.array([math.nan if word is None else word for word, _, _ in words], dtype=np.float64)
+        return cls(people=people, judge=judge, checked=np.array([checked for _, checked, _ in words], dtype=np.bool_), share=share)
+
     def stand_ins(self, table: Table) -> Array:
         return stand_ins(table, self.people, self.judge, self.checked, self.share)
 
+    def words(self, table: Table) -> Array:
+        """The better word that there is on each row: people's where they checked, else the judge's; NaN where it is missing."""
+        out: Array = np.where(table.differs, np.where(self.checked, self.people, self.judge), 0.0)
+        return out
+
     def worse(self, table: Table) -> NDArray[np.bool_]:
-        """Rows where the loss grew by the better word that there is: people's where they checked, else the judge's; unsaid is worse."""
-        word = np.where(self.checked, self.people, self.judge)
-        return table.differs & (np.isnan(word) | (word > 0))
+        """Rows where by that word the loss grew; unsaid is worse."""
+        words = self.words(table)
+        return np.isnan(words) | (words > 0)
 
     def said(self, model: str) -> str:
         """Who labelled, as the certificate's sentence has it."""
@@ -81,11 +100,11 @@ class JudgedRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """How the judge did on the calls that people checked."""
+    """How a judge did on the calls that people checked."""
 
     checked: int
     agree: int
-    """Said what people said: this one, that one, or neither is better."""
+    """On so many it said what people said: this one, that one, or neither is better."""
 
 
 def look_judged(attempt: Attempt, table: Table, rows: JudgedRows) -> Look:
@@ -139,9 +158,3 @@ def stand_ins(table: Table, people: Array, judge: Array, audited: NDArray[np.boo
     weight = np.clip(earlier, 0.0, 1.0)
     out: Array = np.where(differs, weight * said + np.where(checked, (true - weight * said) / share, 0.0), 0.0)
     return out
-
-
-def measured(table: Table, people: Array, judge: Array, audited: NDArray[np.bool_]) -> Measured:
-    """The judge beside people, on the audited calls that both labelled."""
-    both = audited & table.differs & ~np.isnan(people) & ~np.isnan(judge)
-    return Measured(checked=int(both.sum()), agree=int((people[both] == judge[both]).sum()))

@@ -202,7 +202,7 @@ class Planner:
         )
         kept = self.control.window(plan_of(last)) if last is not None else None
         stands = before is None or (before.certificate is not None and not expired)
-        if last is not None and kept is not None and (stands or wish.labels):
+        if last is not None and kept is not None and (stands or wish.labels or wish.judged):
             errand = _taken_up(errand, last, unpack(kept))
         else:
             ends = [attempt.window_to for attempt in attempts]

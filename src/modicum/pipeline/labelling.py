@@ -7,8 +7,7 @@ promise easier. A window is looked at once with labels: by `fit` or `try`, when 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,48 +15,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import msgspec
-
 from modicum.artefact import Artefacts
 from modicum.backends.model import model_of
 from modicum.errors import ArtefactError, InputError, NotFoundError
-from modicum.evaluate.judged import is_audited, share_of
+from modicum.evaluate.judged import LEAST_AUDIT, Measured
 from modicum.evaluate.labels import Choice, Label
 from modicum.evaluate.panel import Agreement, agreement, outcome, settle
 from modicum.pipeline.errand import is_listed
 from modicum.pipeline.label_book import LONGEST_GOLD, LONGEST_NAME, Book, Mark, mark_of
+from modicum.pipeline.label_wants import Asked, Audit, Question, asked, audit_of, audited, is_closed, judged_as, last_marks, settled
 from modicum.pipeline.look import ENOUGH_LABELS
 from modicum.store.control import Control
-from modicum.types import Attempt, Workload
+from modicum.types import Workload
 
 LONGEST_PAUSE_S = 300.0
 """Who says nothing for longer has gone for a coffee, and it is not counted."""
 MOST_AT_ONCE = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a reader is asked of one call: which of two answers to this request is right."""
-
-    id: str
-    slots: tuple[tuple[str, str], ...]
-    a: str
-    b: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One attempt whose certificate wants labels."""
-
-    attempt: Attempt
-    questions: tuple[Question, ...]
-    looked: bool
-    """It was tested with labels already, and takes no more."""
-
-    @property
-    def better(self) -> bool:
-        """It asks which answer is better (B); else whether one is right (C)."""
-        return "C" not in self.attempt.kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +53,8 @@ class Standing:
     """Somebody said that no more will come."""
     seconds_a_call: float | None
     """Of this person, the median; None where there were too few to tell."""
-    audit: int | None = None
-    """How many calls a judge is to be measured on, where one is."""
+    judge: str = ""
+    """The model that labels all calls and is measured on these; empty: there is none."""
 
     @property
     def complete(self) -> bool:
@@ -91,78 +64,6 @@ class Standing:
     def enough(self) -> bool:
         """So many that `fit` tests with the rest as the worst case."""
         return self.wanted - self.settled <= (1 - ENOUGH_LABELS) * self.wanted
-
-
-def asked(home: Path, control: Control, workload: Workload) -> list[Asked]:
-    """The attempts of a workload that asked for labels, newest first."""
-    found = []
-    for attempt in reversed(control.attempts(workload.workload_id)):
-        path = home / "requests" / f"{workload.workload_id}-{attempt.number}.jsonl"
-        if {"B", "C"} & set(attempt.kinds) and attempt.workload_id == workload.workload_id and path.is_file():
-            questions = tuple(_questions(path))
-            found.append(Asked(attempt=attempt, questions=questions, looked=control.looked_with(attempt.attempt_id) is not None))
-    return [one for one in found if one.questions]
-
-
-def _questions(path: Path) -> Iterable[Question]:
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            row = msgspec.json.decode(line)
-            slots = tuple((str(name), str(value)) for name, value in row["slots"].items())
-            yield Question(id=row["id"], slots=slots, a=row["a"], b=row["b"])
-        except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
-            raise InputError(f"line {number} of {path} asks nothing that can be read", hint="was it edited, or its words erased?") from None
-
-
-def settled(one: Asked, marks: Iterable[Mark]) -> dict[str, Label]:
-    """What counts of what people said of one attempt, by the name of the call."""
-    said = _said(one.attempt.attempt_id, marks)
-    found = {}
-    for question in one.questions:
-        labels = [label for mark in said.get(question.id, {}).values() if (label := mark.label) is not None]
-        if (label := settle(labels, question.a, question.b, better=one.better)) is not None:
-            found[question.id] = label
-    return found
-
-
-def ready(home: Path, control: Control, workloads: Iterable[Workload], *, partial: bool = False, stands: bool = False) -> dict[str, Label]:
-    """The labels that a test may use now: of attempts that wait for them, once all calls are settled or somebody said that it is enough.
-
-    `partial`: whatever there is. `stands`: those too with which an attempt was certified already.
-    """
-    found: dict[str, Label] = {}
-    for workload in workloads:
-        marks = Book(home, workload.workload_id).marks()
-        for one in asked(home, control, workload) if marks else ():
-            labels = settled(one, marks)
-            if one.looked and not (stands and _certified(control, one.attempt)):
-                continue
-            if partial or one.looked or len(labels) == len(one.questions) or is_closed(one.attempt.attempt_id, marks):
-                found |= labels
-    return found
-
-
-def is_closed(attempt_id: str, marks: Iterable[Mark]) -> bool:
-    """The last word on an attempt is that it is enough."""
-    own = [mark for mark in marks if mark.att == attempt_id]
-    return bool(own) and own[-1].do == "end"
-
-
-def _certified(control: Control, attempt: Attempt) -> bool:
-    verdict = control.verdict(f"{attempt.attempt_id}-B-{control.looked_with(attempt.attempt_id)}")
-    return verdict is not None and verdict.certificate is not None
-
-
-def _said(attempt_id: str, marks: Iterable[Mark]) -> dict[str, dict[str, Mark]]:
-    """The last mark of each person on each call, without what was taken back."""
-    said: dict[str, dict[str, Mark]] = {}
-    for mark in marks:
-        if mark.att == attempt_id and mark.id:
-            if mark.do == "un":
-                said.get(mark.id, {}).pop(mark.by, None)
-            else:
-                said.setdefault(mark.id, {})[mark.by] = mark
-    return said
 
 
 class Desk:
@@ -221,6 +122,26 @@ class Desk:
         """Pass a call over: it comes again at the end."""
         self._add([self._mark("sk", self.question(name).id)])
 
+    def audit(self, model: str, calls: int) -> Audit:
+        """Write down which judge will be measured on about how many calls; what stands of an earlier word. Raises InputError."""
+        if calls < LEAST_AUDIT or calls >= len(self.questions) or not model or not model.isprintable():
+            raise InputError(
+                f"a judge is measured on {LEAST_AUDIT} calls or more, and there are {len(self.questions):,}",
+                hint="people label so few as fast themselves; or --audit says how many they check",
+            )
+        if (found := audit_of(self.attempt.attempt_id, self._own())) is None:
+            self._add([self._mark("aud", to=f"{calls} {model}")])
+            return Audit(calls=calls, model=model)
+        if found.model != model:
+            raise InputError(f"this attempt is judged by {found.model} already", hint="a judge that is chosen by its labels proves nothing")
+        return found
+
+    def keep_judgements(self, model: str, labels: Mapping[str, Label]) -> None:
+        """A judge's word on these calls, apart from people's."""
+        name = judged_as(self.attempt.attempt_id)
+        before = {mark.id: mark.label for mark in self.book.marks() if mark.att == name and mark.by == model}
+        self._add([mark_of(label, attempt_id=name, by=model, name=i) for i, label in labels.items() if before.get(i) != label])
+
     def undo(self) -> Question | None:
         """Take back this person's last word; the call that it was on."""
         live: list[str] = []
@@ -249,8 +170,7 @@ class Desk:
             before = said.get(name, {}).get(self.by)
             if before is None or before.label != label:
                 new.append(mark)
-        if new:
-            self._add(new)
+        self._add(new)
         return len(new)
 
     # -------------------------------------------------------------------------------------------------------- standing
@@ -282,7 +202,7 @@ class Desk:
             agreements=tuple(pair for pair in pairs if pair.both),
             closed=is_closed(self.attempt.attempt_id, own),
             seconds_a_call=self._pace(own),
-            audit=audit_of(self.attempt.attempt_id, own),
+            judge=audit.model if (audit := audit_of(self.attempt.attempt_id, own)) is not None else "",
         )
 
     def _pace(self, own: Iterable[Mark]) -> float | None:
@@ -309,22 +229,23 @@ class Desk:
         return [mark for mark in self.book.marks() if mark.att == self.attempt.attempt_id]
 
     def _marks_by_call(self) -> dict[str, dict[str, Mark]]:
-        return _said(self.attempt.attempt_id, self._own())
+        return last_marks(self.attempt.attempt_id, self._own())
 
     def _mark(self, do: Any, name: str = "", to: str = "") -> Mark:
         return Mark(att=self.attempt.attempt_id, by=self.by, at=datetime.now(UTC), do=do, id=name, to=to)
 
     def _add(self, marks: list[Mark]) -> None:
-        self.book.add(marks)
+        if marks:
+            self.book.add(marks)
 
 
-def audit_of(attempt_id: str, marks: Iterable[Mark]) -> int | None:
-    """How many calls a judge is measured on: the first number that was written down, for it must not follow from any label."""
-    return next((int(mark.to) for mark in marks if mark.att == attempt_id and mark.do == "aud" and mark.to.isdigit()), None)
+def open_desk(
+    home: Path, control: Control, workload: Workload, by: str, *, number: int | None = None, again: bool = False, whole: bool = False
+) -> Desk:
+    """The desk of the newest attempt that wants labels, or of attempt `number`. Raises NotFoundError, InputError.
 
-
-def open_desk(home: Path, control: Control, workload: Workload, by: str, *, number: int | None = None, again: bool = False) -> Desk:
-    """The desk of the newest attempt that wants labels, or of attempt `number`. Raises NotFoundError, InputError."""
+    `whole`: all its calls, also where a judge labels them and people only check some.
+    """
     found = asked(home, control, workload)
     if number is not None:
         found = [one for one in found if one.attempt.number == number]
@@ -335,23 +256,35 @@ def open_desk(home: Path, control: Control, workload: Workload, by: str, *, numb
     if not waiting:
         hint = f"`modicum fit {workload.name}` or `modicum try MODEL {workload.name}` says which, if any"
         raise NotFoundError(f"no certificate of '{workload.name}' wants labels", hint=hint)
-    first = next((one for one in waiting if set_left(home, workload, one)), waiting[0]) if number is None else waiting[0]
-    return Desk(home, workload, _audited_first(first, Book(home, workload.workload_id).marks()), by, again=again)
+    marks = Book(home, workload.workload_id).marks()
+    waiting = [one if whole else _to_ask(one, marks) for one in waiting]
+    first = next((one for one in waiting if len(settled(one, marks)) < len(one.questions)), waiting[0])
+    return Desk(home, workload, first, by, again=again)
 
 
-def set_left(home: Path, workload: Workload, one: Asked) -> bool:
-    """Calls of it are still without a label that counts."""
-    return len(settled(one, Book(home, workload.workload_id).marks())) < len(one.questions)
+def _to_ask(one: Asked, marks: Iterable[Mark]) -> Asked:
+    """What people are asked: everything, or where there is a judge what it is measured on."""
+    audit = audit_of(one.attempt.attempt_id, marks)
+    return one if audit is None else audited(one, audit)
 
 
-def _audited_first(one: Asked, marks: Iterable[Mark]) -> Asked:
-    """Those that a judge is measured on first; else as they stand."""
-    wanted = audit_of(one.attempt.attempt_id, marks)
-    if wanted is None:
-        return one
-    share = share_of(wanted, len(one.questions))
-    ordered = sorted(one.questions, key=lambda q: not is_audited(one.attempt.attempt_id, q.id, share))
-    return dataclasses.replace(one, questions=tuple(ordered))
+def measured(desk: Desk) -> Measured | None:
+    """How often the judge said what people said, of the calls that both labelled; None before there are ten."""
+    marks = desk.book.marks()
+    words = {m.id: m.label for m in marks if m.att == judged_as(desk.attempt.attempt_id) and m.by == desk.standing().judge and m.label}
+    people = settled(desk.one, marks)
+    both = [q for q in desk.questions if q.id in words and q.id in people]
+    agree = sum(outcome(words[q.id], q.a, q.b, better=True) == outcome(people[q.id], q.a, q.b, better=True) for q in both)
+    return Measured(checked=len(both), agree=agree) if len(both) >= 10 else None
+
+
+def answering(home: Path, desk: Desk) -> list[str]:
+    """The models whose answers are compared."""
+    found = list(desk.workload.incumbents)
+    with suppress(ArtefactError):
+        model = model_of(Artefacts(home / "artefacts").read(desk.attempt.artefact_digest))
+        found += [model.name] if model is not None else []
+    return found
 
 
 def next_command(home: Path, desk: Desk) -> str:

@@ -18,7 +18,8 @@ from modicum.backends.specialist import predict_at
 from modicum.evaluate import certify, evidence, refuse
 from modicum.evaluate.audits import wrong_answers
 from modicum.evaluate.facts import Facts, ceiling, cover_of, expiry, repeat_disagreement
-from modicum.evaluate.labels import excess_losses, label_requests
+from modicum.evaluate.judged import JudgedRows, look_judged
+from modicum.evaluate.labels import Label, excess_losses, label_requests
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Plan, trace_curve
 from modicum.pipeline.outlines import outlined
@@ -85,15 +86,15 @@ class Looking:
 
     def waiting(self, workload: Workload, attempts: Sequence[Attempt]) -> tuple[Attempt, Window] | None:
         """The newest attempt that declared B on these terms, with its window, where enough labels came and no others were used on it."""
-        for attempt in reversed(attempts) if self.wish.known else ():
+        for attempt in reversed(attempts) if self.wish.known or self.wish.judged else ():
             record = self.control.window(attempt.attempt_id)
             if record is None or attempt.kinds == ("A",) or not self.wish.is_that_of(attempt, workload):
                 continue
             window = unpack(record)
-            known = window.known(self.wish.known)
-            if not known or self.control.looked_with(attempt.attempt_id) not in (None, digest(known)):
+            known, judged = self._known(attempt, window), attempt.attempt_id in self.wish.judged
+            if not known or self.control.looked_with(attempt.attempt_id) not in (None, self._digest(attempt, known)):
                 continue
-            if self.wish.partial or not self._missing(attempt, window, window.table(attempt)):
+            if judged or self.wish.partial or not self._missing(attempt, window, window.table(attempt)):
                 return attempt, window
         return None
 
@@ -128,29 +129,46 @@ class Looking:
 
     def _test_b(self, workload: Workload, attempt: Attempt, window: Window) -> Verdict:
         """Test B with the labels that are known, once for all; where A had passed and answers more, A stands."""
-        known = window.known(self.wish.known)
-        fingerprint = f"{attempt.attempt_id}-B-{digest(known)}"
+        known = self._known(attempt, window)
+        labels = self._digest(attempt, known)
+        fingerprint = f"{attempt.attempt_id}-B-{labels}"
         if verdict := self.control.verdict(fingerprint):
             return verdict
         table = window.table(attempt)
-        if not self.control.look_with(attempt.attempt_id, digest(known)):
+        if not self.control.look_with(attempt.attempt_id, labels):
             return refused(workload, "labels_used", "this window was tested with other labels already; newer calls are needed")
+        rows: JudgedRows | None = None
         if "C" in attempt.kinds:
             excess = wrong_answers(table, known, attempt.attempt_id)
             look = certify.look_c(attempt, table, excess)
+        elif (judged := self.wish.judged.get(attempt.attempt_id)) is not None:
+            rows = judged.rows(table, known, attempt.attempt_id)
+            window = dataclasses.replace(window, facts=dataclasses.replace(window.facts, labels_by=rows.said(judged.model)))
+            excess = rows.words(table)
+            look = look_judged(attempt, table, rows)
         else:
             excess = excess_losses(table, known, attempt.attempt_id)
             look = certify.look_b(attempt, table, excess)
         before = self.control.verdict(attempt.fingerprint)
         passed_a = before.certificate if before is not None else None
         if look.rule is not None and (passed_a is None or table.accepted(look.rule.accept_above).sum() > passed_a.accepted):
-            verdict = self._propose(workload, attempt, table, look, window, excess, None)
+            verdict = self._propose(workload, attempt, table, look, window, excess, None, rows)
         elif before is not None and passed_a is not None:
             verdict = before
         else:
             verdict = self._refuse(workload, attempt, table, window, excess=excess)
         self.control.add_verdict(fingerprint, verdict, actor=self.wish.actor)
         return verdict
+
+    def _known(self, attempt: Attempt, window: Window) -> dict[str, Label]:
+        """What people said of these calls, by call id."""
+        judged = self.wish.judged.get(attempt.attempt_id)
+        return window.known(self.wish.known if judged is None else {**judged.people, **self.wish.known})
+
+    def _digest(self, attempt: Attempt, known: dict[str, Label]) -> str:
+        """Of all labels that a test of this attempt consults."""
+        judged = self.wish.judged.get(attempt.attempt_id)
+        return digest(known) if judged is None else digest({**judged.labels, f"people: {digest(known)}, {judged.share!r}": Label()})
 
     def _missing(self, attempt: Attempt, window: Window, table: Table) -> list[int]:
         """Rows that B wants and nobody labelled, where these are too many to count as the worst case."""
@@ -214,13 +232,16 @@ class Looking:
         window: Window,
         excess: np.ndarray | None,
         asked: tuple[Path, int] | None,
+        judged: JudgedRows | None = None,
     ) -> Verdict:
         """Store the certificate with its evidence and a proposed route."""
         now = datetime.now(UTC)
         facts = dataclasses.replace(window.facts, created_at=now, expires_at=expiry(now, self.wish.fit.expires_days))
-        if excess is not None:
+        if excess is not None and judged is None:
             facts = dataclasses.replace(facts, labels_by=self._labels_by(window))
-        certificate, rows = evidence.write_certificate(attempt, look, table, facts, key=evidence_key(self.home), excess=excess)
+        certificate, rows = evidence.write_certificate(
+            attempt, look, table, facts, key=evidence_key(self.home), excess=excess, judged=judged
+        )
         self.control.add_certificate(certificate, rows, actor=self.wish.actor)
         route = Route(
             route_id=f"r_{certificate.certificate_id.removeprefix('cert-')[:10]}",

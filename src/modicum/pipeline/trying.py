@@ -168,7 +168,7 @@ class Trial:
         if known is None:
             known = looking.opened(errand.workload, {s.call_id: s for s in held}, attempt, window)
             self.control.add_verdict(attempt.fingerprint, known, actor=self.wish.actor)
-        elif labels:
+        elif labels or self.wish.judged:
             known = looking.with_labels(errand.workload, [attempt]) or known
         if known.request_file is not None and not errand.listed:
             self._fill(known.request_file, answers, attempt.attempt_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from modicum.config import FitConfig
+from modicum.evaluate.judged import Judged
 from modicum.evaluate.labels import Label
 from modicum.evaluate.tune import Terms
 from modicum.stats.sequence import spending
@@ -28,6 +29,8 @@ class Wish:
     """Gold answers and verdicts, by response id or call id."""
     feedback: Mapping[str, Label] = field(default_factory=dict)
     """The same that came as feedback on calls of the workload's scope, unasked."""
+    judged: Mapping[str, Judged] = field(default_factory=dict)
+    """A judge's labels that people have checked, by attempt."""
     partial: bool = False
     """Test with the labels there are; those that are missing count as the worst case."""
     actor: str = "modicum"
