@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,17 @@ from modicum.artefact import Artefacts  # noqa: E402
 from modicum.backends.embed import GRAPH_FILE  # noqa: E402
 from modicum.backends.specialist import load  # noqa: E402
 from modicum.errors import NotEnoughDataError  # noqa: E402
+from modicum.pipeline import tiers  # noqa: E402
 from modicum.pipeline.drifting import in_full  # noqa: E402
 from modicum.pipeline.encoders import Rounds, open_encoder, open_tuner  # noqa: E402
+from modicum.pipeline.tiers import Wanted  # noqa: E402
 from modicum.train import encoder, encoder_graph, encoder_tune  # noqa: E402
 from modicum.train.drift import Tolerance  # noqa: E402
 from modicum.train.encoder_rounds import Round, Tuner  # noqa: E402
 from modicum.train.export import in_memory  # noqa: E402
 from modicum.train.linear import Trained  # noqa: E402
 from tests.encoders.tiny_bert import write  # noqa: E402
+from tests.pipeline.test_tiers import plan  # noqa: E402
 from tests.train.test_encoder import samples  # noqa: E402
 
 
@@ -116,3 +121,26 @@ def test_the_same_encoder_is_opened_from_what_was_kept(base: encoder_graph.Base,
     first, again = open_encoder(base, tmp_path, artefacts), open_encoder(base, tmp_path, artefacts)
     assert first.files == again.files and first.full == again.full and first.canary == again.canary
     assert open_tuner(base, tmp_path, artefacts, minutes=1.0).base == base
+
+
+def test_fit_tries_it_where_what_is_left_may_pay(base: encoder_graph.Base, tmp_path: Path) -> None:
+    some = samples(60)
+    artefacts = Artefacts(tmp_path / "artefacts")
+    tuner = Tuner(base=base, minutes=1e6, keep=Remembered(), seed=1)
+    vectors = replace(open_encoder(base, tmp_path, artefacts), tuner=tuner)
+
+    def tried(coverage: float) -> list[str]:
+        found = tiers.train(
+            some,
+            groups=list(range(len(some))),
+            choice=None,
+            vectors=lambda: vectors,
+            wanted=Wanted(usd_month=Decimal(100)),
+            plan=lambda trained: plan(coverage if trained.about["trainer"] != "linear" else 0.5),
+            seed=1,
+            progress=lambda share: None,
+        )
+        return [one.tier.name for one in found if "tuned" in one.tier.name]
+
+    assert tried(0.99) == [], "the encoder as it is leaves too little"
+    assert tried(0.60) == ["tuned encoder", "tuned chain"]
