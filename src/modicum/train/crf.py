@@ -87,10 +87,13 @@ def train(
 
 def _shared(texts: Sequence[Text], groups: Sequence[int], count: int) -> Ints:
     """The features that two groups share, ascending."""
-    of = np.unique(np.array(groups), return_inverse=True)[1]
-    pairs = [np.unique(np.concatenate([text.seen, text.whole])) * len(of) + group for text, group in zip(texts, of.tolist(), strict=True)]
-    distinct = np.unique(np.concatenate([*pairs, np.zeros(0, np.int64)]))
-    return np.flatnonzero(np.bincount(distinct // max(len(of), 1), minlength=count) > 1)
+    numbers = np.concatenate([*(part for text in texts for part in (text.seen, text.whole)), np.zeros(0, np.int64)])
+    of = np.repeat(np.array(groups, np.int64), [len(text.seen) + len(text.whole) for text in texts])
+    one = np.zeros(count, np.int64)
+    one[numbers] = of  # some group of each feature: it has another where any of its places is of another
+    several = np.zeros(count, np.bool_)
+    several[numbers[of != one[numbers]]] = True
+    return np.flatnonzero(several)
 
 
 def batches(lengths: Ints, random: np.random.Generator) -> list[Ints]:

@@ -28,10 +28,12 @@ def repeated(blocks: Sequence[Counts], groups: Ints) -> tuple[Counts, ...]:
 
 def shared(block: Counts, groups: Ints) -> Ints:
     """The features of a block that two groups share, ascending."""
-    _, of = np.unique(groups, return_inverse=True)
-    pairs = np.unique(block.columns * (int(of.max(initial=0)) + 1) + of[block.rows])
-    seen = np.bincount(pairs // (int(of.max(initial=0)) + 1), minlength=len(block.names))
-    return np.flatnonzero(seen >= MIN_GROUPS)
+    of = np.asarray(groups)[block.rows]
+    one = np.zeros(len(block.names), np.int64)
+    one[block.columns] = of  # some group of each feature: it has another where any of its entries is of another
+    several = np.zeros(len(block.names), np.bool_)
+    several[block.columns[of != one[block.columns]]] = True
+    return np.flatnonzero(several)
 
 
 def telling(block: Counts, labels: Ints, classes: int) -> Ints:
