@@ -21,7 +21,7 @@ from modicum.backends.pieces import cut
 from modicum.backends.specialist import SPECIALIST_FILE, Specialist, load
 from modicum.backends.tokens import Reader
 from modicum.errors import ArtefactError, NotEnoughDataError
-from modicum.pipeline import open_answers
+from modicum.pipeline import tiers
 from modicum.train import call, design, extract, frozen, ladder
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
@@ -169,13 +169,27 @@ def test_a_ladder_asks_the_second_where_the_first_is_not_sure() -> None:
 
 def test_where_an_encoder_is_named_both_are_candidates() -> None:
     samples = as_samples(orders(120))
-    first = open_answers.fit(samples, CONTRACT, groups=range(120), max_size_bytes=400_000, seed=1, progress=lambda share: None)
-    seen: list[float] = []
     vectors = Vectors(files=encoder(), embedding=HOW, about={})
-    found = list(open_answers.larger(first, vectors, max_size_bytes=4_000_000, progress=seen.append))
-    assert [name for name, _ in found] == ["encoder extractor", "extractor chain"]
+    seen: list[float] = []
+
+    def tried(max_encoder_bytes: int) -> list[str]:
+        wanted = tiers.Wanted(max_size_bytes=400_000, max_encoder_bytes=max_encoder_bytes)
+        found = tiers.train_open(
+            samples,
+            CONTRACT,
+            groups=range(120),
+            wanted=wanted,
+            plan=lambda trained: None,
+            seed=1,
+            progress=seen.append,
+            vectors=lambda: vectors,
+        )
+        assert all(one.tier.agreement > 0.7 for one in found)
+        return [one.tier.name for one in found]
+
+    assert tried(4_000_000) == ["extractor", "encoder extractor", "extractor chain"]
     assert seen == sorted(seen) and seen[0] > 0 and seen[-1] <= 1
-    assert not list(open_answers.larger(first, vectors, max_size_bytes=10_000, progress=seen.append))
+    assert tried(10_000) == ["extractor"]
 
 
 def test_no_more_is_read_than_there_is_time_for_and_groups_stay_whole() -> None:
