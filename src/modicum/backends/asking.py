@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from modicum.backends.constrain import SCHEMAS, constrained
 from modicum.backends.reply import Reply
 from modicum.backends.upstreams import Deployment, Target, Upstreams
 from modicum.errors import InputError, UntranslatableError, UpstreamError, UpstreamTimeoutError
@@ -27,8 +28,6 @@ NOT_PASSED = frozenset(
     + ("service_tier", "background", "webhook", "priority")
 )
 """Fields of requests that say who asks, how the answer is delivered or what becomes of it; none of them changes what is answered."""
-CONSTRAINING = frozenset(("openai", "azure", "vllm", "sglang", "llamacpp", "ollama", "mistral", "groq", "together", "fireworks", "xai"))
-"""Kinds of providers that hold an answer to a JSON schema in `response_format`, by their references (read 2026-11-22)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ class Told:
 
 def can_constrain(deployment: Deployment) -> bool:
     """The provider holds answers to a schema."""
-    return deployment.kind in CONSTRAINING and deployment.speaks("chat_completions") == "chat_completions"
+    return deployment.kind in SCHEMAS and deployment.speaks("chat_completions") == "chat_completions"
 
 
 async def ask(
@@ -58,6 +57,7 @@ async def ask(
     request: Mapping[str, Any],
     *,
     answer_schema: dict[str, Any] | None = None,
+    answer_choices: Sequence[str] = (),
     once_within_s: float | None = None,
 ) -> Told:
     """The answer of a target's deployments to a request in the dialect of `endpoint`, retried as `[retry]` says.
@@ -73,7 +73,7 @@ async def ask(
             spoken = deployment.speaks(endpoint) or endpoint
             left_out = upstreams.settings(deployment.provider).leave_out
             told = {name: value for name, value in request.items() if name not in left_out}
-            body = msgspec.json.encode(worded(told, endpoint, deployment, answer_schema=answer_schema))
+            body = msgspec.json.encode(worded(told, endpoint, deployment, answer_schema=answer_schema, answer_choices=answer_choices))
             began = time.perf_counter()
             try:
                 async with _at_most(once_within_s):
@@ -104,12 +104,14 @@ async def ask(
 
 
 def worded(
-    request: Mapping[str, Any], endpoint: Endpoint, deployment: Deployment, *, answer_schema: dict[str, Any] | None = None
+    request: Mapping[str, Any],
+    endpoint: Endpoint,
+    deployment: Deployment,
+    *,
+    answer_schema: dict[str, Any] | None = None,
+    answer_choices: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The body that the deployment is sent. Raises UntranslatableError where its dialect has no words for the request.
-
-    A request that already says in which form it wants its answer is left in that.
-    """
+    """The body that the deployment is sent. Raises UntranslatableError where its dialect has no words for the request."""
     spoken = deployment.speaks(endpoint) or endpoint
     own = {name: value for name, value in request.items() if name not in NOT_PASSED or value is False}  # store = false asks for less
     own["model"] = deployment.model
@@ -120,9 +122,7 @@ def worded(
         if spoken != endpoint:
             raise
         body = own  # fields that only this dialect has: its provider knows them, or says so
-    if answer_schema is not None and spoken == "chat_completions" and not {"response_format", "tools", "functions"} & body.keys():
-        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": answer_schema}}
-    return body
+    return constrained(body, deployment.kind, schema=answer_schema, choices=answer_choices) if spoken == "chat_completions" else body
 
 
 @asynccontextmanager

@@ -35,7 +35,9 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     revision: str = ""
     """The name that its answers gave, where they all gave one."""
     answer_schema: dict[str, Any] | None = None
-    """What its answers were held to; None: nothing."""
+    """What its answers were held to; None: no schema."""
+    answer_choices: list[str] = []  # msgspec copies it
+    """The texts that its answers were held to; empty: none."""
     whole_bodies: bool = False
     """It was asked with requests as they came; else with what the redactor leaves of them."""
     labels: list[str] = []  # msgspec copies it
@@ -48,12 +50,15 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def is_asked_as(self, other: ModelStage) -> bool:
         """The same model, asked in the same words."""
-        mine = (self.provider, self.url, self.model, self.answer_schema, self.whole_bodies)
-        return mine == (other.provider, other.url, other.model, other.answer_schema, other.whole_bodies)
+        return _asked(self) == _asked(other)
 
     def files(self) -> dict[str, bytes]:
         """For `Artefacts.write`."""
         return {SPECIALIST_FILE: msgspec.json.encode(self, order="sorted")}
+
+
+def _asked(one: ModelStage) -> tuple[Any, ...]:
+    return one.provider, one.url, one.model, one.answer_schema, one.answer_choices, one.whole_bodies
 
 
 class _Kind(msgspec.Struct, frozen=True):

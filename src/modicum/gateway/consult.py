@@ -140,6 +140,7 @@ async def _asked(draft: Draft, other: ModelStage, target: Target, part: _Part) -
             draft.endpoint,
             draft.request if other.whole_bodies else draft.seen.request,
             answer_schema=other.answer_schema,
+            answer_choices=other.answer_choices,
             once_within_s=setting.config.route.model_timeout_s,
         )
     except (UntranslatableError, UpstreamUnavailableError):

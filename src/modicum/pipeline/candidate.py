@@ -7,10 +7,12 @@ calls are of.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modicum.backends.asking import can_constrain
+from modicum.backends.constrain import CHOICES, can_choose
 from modicum.backends.destination import host_of, may_receive
 from modicum.backends.facts import all_facts
 from modicum.backends.model import ModelStage
@@ -21,8 +23,11 @@ from modicum.catalog.cards import Cards
 from modicum.config import Config, RetryConfig
 from modicum.errors import ConfigError
 from modicum.types import Contract
+from modicum.workload import render
 from modicum.workload.schema import answer_schema
 
+MOST_CHOICES = 500
+"""A longer list is no list that a grammar is made of."""
 PATIENCE = RetryConfig(tries=6, total_timeout_s=0.0, longest_wait_s=120.0, budget_share=100.0, breaker_failures=10**9)
 """A trial has time: what a gateway gives up on, it waits for."""
 
@@ -55,12 +60,15 @@ class Candidate:
     def stage(self, contract: Contract, *, constrain: bool, whole: bool = False) -> ModelStage:
         """How it is asked in place of an incumbent with this contract."""
         schema = answer_schema(contract) if constrain and self.constrains else None
+        choices = [render(contract, label) for label in contract.labels] if contract.kind == "label" else []
+        chooses = constrain and self.deployment.kind in CHOICES and len(choices) <= MOST_CHOICES and can_choose(choices)
         return ModelStage(
             provider=self.deployment.provider,
             provider_kind=self.deployment.kind,
             url=self.url,
             model=self.deployment.model,
             answer_schema=schema,
+            answer_choices=choices if chooses else [],
             whole_bodies=whole,
             labels=list(contract.labels),
         )
@@ -88,8 +96,23 @@ class Candidate:
         return tuple(found)
 
 
+def _unserved(name: str) -> ConfigError:
+    """A model of the hub's is served by a program that is made for that; what to start, with the revision pinned."""
+    model, at, revision = name.partition("@")
+    if not (at and revision):
+        return ConfigError(f"'hf:{name}' names no revision", hint=f"hf:{model}@COMMIT: what a branch points at changes")
+    return ConfigError(
+        f"'hf:{name}' is not served by Modicum itself: start a server, and name that",
+        hint=f"vllm serve {shlex.quote(model)} --revision {shlex.quote(revision)}     [providers.vllm] url, modicum try vllm/{model}\n"
+        f"  a GGUF of it (`hf download {shlex.quote(model)} --revision {shlex.quote(revision)}`): llama-server -m FILE.gguf"
+        "     modicum try llamacpp/any-name",
+    )
+
+
 def find_candidate(config: Config, model: str) -> Candidate:
     """The one deployment that a name stands for. Raises ConfigError, NotFoundError."""
+    if model.startswith("hf:"):
+        raise _unserved(model.removeprefix("hf:"))
     kind, slash, _ = model.partition("/")
     names = Names(config)
     if slash and kind in all_facts() and kind not in names.providers and model not in names.names():

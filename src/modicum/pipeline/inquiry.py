@@ -110,7 +110,9 @@ class Inquiry:
 
     def key(self, stage: ModelStage) -> str:
         """Under which its answers are kept: what is asked, where, and in which words."""
-        said = (stage.provider, stage.url, stage.model, stage.answer_schema, self._leave_out, stage.whole_bodies)
+        said: tuple[Any, ...] = (stage.provider, stage.url, stage.model, stage.answer_schema, self._leave_out, stage.whole_bodies)
+        if stage.answer_choices:
+            said += (stage.answer_choices,)
         return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:32]
 
     def known(self, stage: ModelStage, call_ids: Iterable[str]) -> dict[str, Answered]:
@@ -224,7 +226,14 @@ class Inquiry:
     async def _one(self, upstreams: Upstreams, stage: ModelStage, question: _Question) -> Answered | None:
         """None where it is no answer to this call: nobody answered, or what is wrong is not in the call."""
         try:
-            told = await ask(upstreams, self._candidate.target, question.call.endpoint, question.request, answer_schema=stage.answer_schema)
+            told = await ask(
+                upstreams,
+                self._candidate.target,
+                question.call.endpoint,
+                question.request,
+                answer_schema=stage.answer_schema,
+                answer_choices=stage.answer_choices,
+            )
         except UntranslatableError as refusal:
             told = Told(status=400, response=None, duration_ms=0.0, error=refusal.message)
         except UpstreamError as failure:
