@@ -26,6 +26,7 @@ from modicum.artefact import Artefacts
 from modicum.backends.specialist import load
 from modicum.pipeline.encoders import open_encoder, open_tuner
 from modicum.train import chain, encoder, encoder_graph, linear
+from modicum.train.encoder_rounds import Tuner
 from modicum.train.export import in_memory
 from modicum.train.linear import Trained
 from modicum.types import Sample
@@ -52,7 +53,7 @@ def clinc150(data: Path) -> tuple[Rows, Rows, list[str]]:
 SETS = {"banking77": banking77, "clinc150": clinc150}
 
 
-def fitted(rows: Rows, vectors: encoder.Vectors, tuner: encoder.Tuner | None) -> Iterator[tuple[str, Trained, float]]:
+def fitted(rows: Rows, vectors: encoder.Vectors, tuner: Tuner | None) -> Iterator[tuple[str, Trained, float]]:
     """Each candidate with the CPU seconds that it took."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     some = [
