@@ -28,7 +28,7 @@ from modicum.train.export import in_memory
 from modicum.train.joining import Part
 from modicum.train.linear import Trained
 from modicum.train.reading import Subject, Taught, draw
-from modicum.types import Sample
+from modicum.types import Contract, Field, Sample
 from modicum.workload import parts
 from tests.backends.tiny_encoder import HOW, tiny_files
 from tests.train import test_call
@@ -116,6 +116,7 @@ def test_broken_files_are_refused() -> None:
         (SPECIALIST_FILE, msgspec.json.encode(body | {"embedding": body["embedding"] | {"width": 17}})),
         (GRAPH_FILE, b"no graph"),
         (CHOICES_FILE, save_tensors({n: t * np.float32("nan") for n, t in load_tensors(files[CHOICES_FILE]).items()})),
+        (TAGS_FILE, save_tensors({n: t + np.float32("inf") if n == "dense-0" else t for n, t in load_tensors(files[TAGS_FILE]).items()})),
         (TAGS_FILE, save_tensors({n: t for n, t in load_tensors(files[TAGS_FILE]).items() if n != "dense-0"})),
     ):
         with pytest.raises(ArtefactError):
@@ -140,8 +141,35 @@ def test_a_tool_caller_reads_once_for_all_of_its_tools() -> None:
     for one in fresh:
         said = json.loads(specialist.predict(one.slots).value)
         assert said["name"] in known | {""}
+    body = msgspec.json.decode(trained.files["tool-0-" + SPECIALIST_FILE])
+    for change in ({"reads": ["user.0", "another"]}, {"embedding": body["embedding"] | {"prefix": "query: "}}):
+        with pytest.raises(ArtefactError, match="another encoder"):
+            load(in_memory(trained.files | {"tool-0-" + SPECIALIST_FILE: msgspec.json.encode(body | change)}))
     alone = call.assemble(called)
     assert json.loads(alone.files[SPECIALIST_FILE])["embedding"] is None
+
+
+def test_a_record_of_lists_alone_is_read_too() -> None:
+    """Nothing is marked: the encoder's mean vector tells, of two slots under their names."""
+    rows = [(text, {"kind": told["kind"], "fast": told["express"]}) for text, told in orders(150)]
+    samples = [
+        Sample(
+            **{name: getattr(one, name) for name in Sample.__slots__}
+            | {"slots": (("a", one.slots[1][1][:20]), ("b", one.slots[1][1][20:]))}
+        )
+        for one in as_samples(rows)
+    ]
+    contract = Contract(
+        kind="object",
+        reader="json",
+        fields=(Field(path=("kind",), kind="label", labels=("order", "return")), Field(path=("fast",), kind="boolean")),
+    )
+    own = extract.learn(samples, design.design(samples, contract), groups=range(150), max_size_bytes=400_000, seed=1)
+    assert set(own.reads) == {"a", "b"}
+    trained = extract.assemble(own, Part.whole(taught(own), 150))
+    specialist = load(in_memory(trained.files))
+    assert share_right(specialist, samples) >= 0.95 and trained.about["shares"] == []
+    assert parts.fits(contract, specialist.predict(()).value)
 
 
 def test_a_ladder_asks_the_second_where_the_first_is_not_sure() -> None:

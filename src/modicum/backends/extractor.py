@@ -134,6 +134,8 @@ class Extractor:
         self._reader = reader
         if body.embedding is not None and (GRAPH_FILE in artefact.files or reader is None):
             self._reader = Reader(artefact, body.embedding, body.reads)
+        elif body.embedding is not None and reader is not None and (reader.how, [*reader.reads]) != (body.embedding, body.reads):
+            raise ArtefactError(f"{SPECIALIST_FILE} of {artefact.digest}: it was taught with another encoder than the one that is there")
         self._closed = _choices(artefact, body)
         self._taggers = [Tagger(one) for one in _weights(artefact, body)]
         self._outlines = set(map(tuple, body.outlines))
@@ -288,6 +290,8 @@ def _weights(artefact: Artefact, body: ExtractorSpecialist) -> list[Weights]:
     if not wanted:
         return []
     tensors: dict[str, Any] = arrays(artefact, TAGS_FILE, wanted)
+    if not all(np.isfinite(one).all() for name, one in tensors.items() if name.startswith("dense-")):
+        raise ArtefactError(f"{TAGS_FILE} of {artefact.digest}: a weight is not a number")
     weights = []
     for n, layer in enumerate(body.layers):
         rows = {name: row for row, name in enumerate(layer.features)}

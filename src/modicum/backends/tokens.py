@@ -45,7 +45,7 @@ class Reader(Embedder):
 
     def __init__(self, artefact: Artefact, how: Embedding, used_slots: Sequence[str]) -> None:
         super().__init__(artefact, how)
-        self._used = tuple(used_slots)
+        self.reads = tuple(used_slots)
 
     def see(self, slots: Sequence[tuple[str, str]]) -> Seen:
         """The vectors of one request. Raises ArtefactError where the graph is not what it says."""
@@ -58,7 +58,7 @@ class Reader(Embedder):
 
     def lay_out(self, slots: Sequence[tuple[str, str]]) -> Layout:
         """One request in tokens."""
-        return lay_out(self._tokenizer, self.how, slots, self._used)
+        return lay_out(self._tokenizer, self.how, slots, self.reads)
 
     def _tokens(self, ids: Sequence[int]) -> Floats:
         row = np.array([ids], np.int64)
