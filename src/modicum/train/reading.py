@@ -143,7 +143,8 @@ def affordable(base: Base, minutes: float) -> int:
     """How many tokens one training may go through, where the FOLDS + 1 of them, worth FOLDS whole ones, may take so long."""
     where = encoder_tune.device()
     speed = GPU_PER_S if where == "cuda" else HALVED_PER_S if encoder_tune.is_halved(where) else CPU_PER_S
-    return int(minutes * 60 * speed / (6 * base.parameters) / FOLDS)
+    # Training takes six operations a weight and token; the lower half of the layers is not trained, and run once.
+    return int(minutes * 60 * speed / (3 * base.parameters) / FOLDS)
 
 
 def in_order(tags: dict[str, Sequence[int]] | None, spots: dict[str, Ints]) -> tuple[Ints, ...] | None:
