@@ -552,6 +552,8 @@ class Attempt:
     """Labels with fewer certify groups on which specialist and incumbent agree go to the incumbent."""
     max_label_share: float = 0.10
     """B and C go down the sequence as long as they want labels for no more than this share of the groups."""
+    max_labels: int = 0
+    """B: labels are asked for so many of the differing groups, drawn at random, and these speak for all; 0: for each of them."""
     fingerprint: str
     """Digest of everything that entered: calls, options, code version. A fit with the same one is answered from the record."""
     seed: int

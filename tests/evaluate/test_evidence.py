@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modicum.errors import CertificateError
-from modicum.evaluate.certify import look_a, look_b, look_c
+from modicum.evaluate.certify import look_a, look_b, look_c, sampled_rows
 from modicum.evaluate.evidence import (
     UNREADABLE,
     certificate_file,
@@ -67,6 +67,20 @@ def test_a_certificate_verifies_from_its_file_alone(kind: PromiseKind) -> None:
     assert found.certificate == certificate
     assert verify(evidence, certificate).holds
     assert {check.name for check in found.checks} >= {"p_value", "coverage", "label_table", "sentence", "saving", "rule", "evidence_digest"}
+
+
+def test_a_certificate_by_a_sample_of_labels_verifies_and_extrapolates() -> None:
+    _, _, table = traffic(1500, error=0.03)
+    declared = attempt(1500, STEPS[15:], kinds=("B",), max_labels=50)
+    excess = np.full(1500, np.nan)
+    drawn = sampled_rows(declared, table)
+    excess[drawn] = np.where(np.arange(50) % 5 == 0, 1.0, -1.0)
+    certificate, evidence = write_certificate(declared, look_b(declared, table, excess), table, facts(), key=b"secret", excess=excess)
+    accepted = table.accepted(certificate.rule.accept_above)
+    seen = accepted[drawn]
+    expected = float(excess[drawn][seen].mean()) * float((accepted & table.differs).mean())
+    assert certificate.rate == pytest.approx(expected) and certificate.labels_used <= 50
+    assert verify(certificate_file(certificate, evidence)).holds
 
 
 def test_c_states_the_share_of_its_answers_that_are_wrong() -> None:

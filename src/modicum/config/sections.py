@@ -206,6 +206,9 @@ class FitConfig:
     """Least share of the requests that a certificate must let the small model answer."""
     min_label_groups: int = 5
     """Labels with fewer certify groups go to the incumbent."""
+    max_labels: int = 0
+    """Ask people for at most so many labels, of differing requests drawn at random, which then speak for the rest; 0: for all that B can
+    use, up to a tenth of the requests."""
     max_size_bytes: int = 4_000_000
     """Largest specialist without an encoder."""
     encoder: Path | None = None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from modicum.evaluate.narrow import Narrowing, Reduced, thin_labels
 from modicum.evaluate.table import Table
 from modicum.stats.betting import betting_p_value, mean_lower_limit
-from modicum.stats.binomial import lower_tail
+from modicum.stats.binomial import lower_tail, upper_limit
 from modicum.stats.paired import paired_p_value
 from modicum.stats.sequence import fixed_sequence
 from modicum.types import Attempt, PromiseKind, Rule
@@ -109,6 +109,9 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
     Ends where the labels wanted so far exceed `max_label_share` of the groups; that depends on no label, and to stop early never makes a
     false claim.
     """
+    if attempt.max_labels:
+        yield from _sampled_p_values(attempt, table, excess)
+        return
     narrowing = Narrowing(attempt, table)
     everything = narrowing.left()
     level = level_of(attempt)
@@ -127,6 +130,49 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
         marginal = _excess_p_value(narrow_loss, everything, attempt.margin, level, miss=miss)
         selective = _excess_p_value(narrow_loss, narrowing.left_answered(threshold), attempt.max_selective, level, few=FEW)
         yield max(marginal, selective)
+
+
+def _sampled_p_values(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]:
+    """B's p-value at each threshold where only a random sample of what differs was labelled.
+
+    The mean loss is P(answered and differs) times the mean loss of those. The first gets an exact upper limit from all rows left, which
+    may miss with a tenth of the level, added to p; the second is tested on the labelled ones by the exact paired test.
+    """
+    narrowing = Narrowing(attempt, table)
+    differs, everything = table.differs, len(narrowing.left().rows)
+    loss = np.where(np.isnan(excess), 1.0, excess)
+    drawn = np.zeros(len(table), dtype=np.bool_)
+    drawn[sampled_rows(attempt, table)] = True
+    miss = level_of(attempt) / 10
+    for threshold in attempt.thresholds:
+        answered = narrowing.answered(threshold)
+        if answered.sum() < attempt.min_coverage * len(table):
+            yield 1.0
+            continue
+        differing = int((answered & differs).sum())
+        seen = loss[answered & differs & drawn]
+        rows = len(narrowing.left_answered(threshold).rows)
+        yield max(
+            _share_p_value(seen, upper_limit(differing, n, 1 - miss), bound) + miss
+            for n, bound in ((everything, attempt.margin), (rows, attempt.max_selective))
+        )
+
+
+def _share_p_value(seen: Array, share: float, bound: float) -> float:
+    """p-value of "`share` times the mean loss is at least `bound`": losses in {-1, 0, 1} exactly, graded ones by betting."""
+    if share <= bound:
+        return 0.0  # though every one of them were a loss
+    worse, better = int((seen == 1).sum()), int((seen == -1).sum())
+    if worse + better < np.count_nonzero(seen):
+        return betting_p_value(seen, bound / share, level=0.05)
+    return paired_p_value(worse, better, len(seen), bound / share)
+
+
+def sampled_rows(attempt: Attempt, table: Table) -> NDArray[np.int64]:
+    """The rows whose label B asks for where it asks for a sample: the first `max_labels`, in the table's random order, of those that are
+    answered and differ at the loosest threshold. Ascending. Which they are depends on no label."""
+    loosest = min(attempt.thresholds)
+    return np.nonzero(table.accepted(loosest) & table.differs)[0][: attempt.max_labels]
 
 
 def p_values_c(attempt: Attempt, table: Table, wrong: Array) -> Iterator[float]:
@@ -168,6 +214,8 @@ def wanted_labels(attempt: Attempt, table: Table) -> NDArray[np.int64]:
 
     Ascending.
     """
+    if attempt.max_labels and "C" not in attempt.kinds:
+        return sampled_rows(attempt, table)
     limit = attempt.max_label_share * len(table)
     rows = np.zeros(0, dtype=np.int64)
     counted = np.ones(len(table), dtype=np.bool_) if "C" in attempt.kinds else table.differs

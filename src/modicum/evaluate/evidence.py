@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modicum.errors import CertificateError
-from modicum.evaluate.certify import Look, look_a, look_b, look_c
+from modicum.evaluate.certify import Look, look_a, look_b, look_c, sampled_rows
 from modicum.evaluate.facts import Facts
 from modicum.evaluate.judged import JudgedRows, estimate, look_judged
 from modicum.evaluate.saving import estimate_saving
@@ -247,6 +247,10 @@ def _assemble(
     else:
         assert excess is not None, "B is certified with the losses that it was tested with"
         loss = np.where(accepted & table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
+        if attempt.max_labels:  # those that were drawn speak for the others
+            drawn = np.isin(np.arange(len(table)), sampled_rows(attempt, table))
+            seen = accepted & table.differs & drawn
+            loss = np.where(seen, loss * ((accepted & table.differs).sum() / max(int(seen.sum()), 1)), 0.0)
         interval = mean_interval(loss, table.weights, 0.95)
     grew = loss > 0 if judged is None else accepted & judged.worse(table)
     evidence = _evidence(attempt, look.kind, table, facts, keys, excess if judged is None else judged.people, accepted, loss, judged)

@@ -266,6 +266,7 @@ class Night:
             groups=len(ready.parts.certify),
             min_label_groups=self.wish.fit.min_label_groups,
             max_label_share=1.0 if "C" in kinds else 0.10,
+            max_labels=self.wish.fit.max_labels if "B" in kinds else 0,
             fingerprint=situation.fingerprint,
             seed=SEED,
             created_at=datetime.now(UTC),

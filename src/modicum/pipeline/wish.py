@@ -72,7 +72,7 @@ class Wish:
 
     def is_that_of(self, attempt: Attempt, workload: Workload) -> bool:
         """Does this wish ask for what an attempt declared?"""
-        if ("C" in attempt.kinds) != (self.alpha is not None):
+        if ("C" in attempt.kinds) != (self.alpha is not None) or attempt.max_labels not in (0, self.fit.max_labels):
             return False
         terms = self.terms(attempt.kinds, attempt.number)
         declared = (attempt.margin, attempt.max_selective, attempt.min_coverage, attempt.delta, attempt.min_label_groups)

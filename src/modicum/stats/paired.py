@@ -72,7 +72,11 @@ def _largest_tail(rates: Array, seen: float, n: int, margin: float) -> float:
     ways = log[n] - log[worse] - log[better] - log[neither]
     largest = 0.0
     for q, p, r in zip(rates.tolist(), up.tolist(), down.tolist(), strict=True):
-        terms = ways + worse * math.log(p) + neither * (math.log1p(-q) if q < 1 else -math.inf)
+        if q >= 1:  # no pair without a difference
+            inside, tied = neither == 0, 0.0
+        else:
+            inside, tied = np.ones(len(ways), dtype=np.bool_), math.log1p(-q)
+        terms = np.where(inside, ways + worse * math.log(p) + neither * tied, -np.inf)
         tail = np.exp(terms + better * math.log(r)) if r > 0 else np.exp(terms[better == 0])
         largest = max(largest, float(tail.sum()))
     return largest
