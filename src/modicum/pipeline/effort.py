@@ -1,7 +1,7 @@
 """What a fit would take, before anything is done: time, memory, disk and money, from the sizes of a workload.
 
-A model of the machine that it was measured on (docs/caches.md has how far off it was): good for telling a minute from an hour. Nothing
-is trained, opened or written to know it.
+A model of the machine that it was measured on (how far off it was: docs/benchmarks.md, "Caches"): good for telling a minute from an hour.
+Nothing is trained, opened or written to know it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WORK_S = 9e-8
 """One training, a character of text and a label."""
 REFITS = 2
 """A classifier is fitted anew where labels look wrong."""
-FIELD_S = 0.0035
+FIELD_S = 0.0003
 """One call and one field of a record: its reading and its tagging, all trainings together."""
 PAIR_S = 2.0e-7
 """Comparing two requests as vectors."""
