@@ -170,7 +170,8 @@ def main() -> int:
     held_back = line(PRICES[0], rows[0]["threshold"], [run(seeds, test, rows[0]["threshold"], order, GOAL[1]) for order in orders])
     rows.append(held_back | {"budget": GOAL[1]})
     print(
-        f"budget of {GOAL[1]} calls, threshold {held_back['threshold']:.2f}: {held_back['accuracy']:.4f} (sd {held_back['accuracy_sd']:.4f})"
+        f"budget of {GOAL[1]} calls, threshold {held_back['threshold']:.2f}: {held_back['accuracy']:.4f} "
+        f"(sd {held_back['accuracy_sd']:.4f})"
     )
     in_order = run(seeds, test, rows[0]["threshold"], np.arange(len(test.gold)))
     print(f"in the file's order, label by label: {in_order[0]:.4f} with {in_order[1]} calls")
