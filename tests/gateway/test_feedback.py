@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
+from modicum.config import Config, StoreConfig, UpstreamConfig
+from modicum.errors import RequestError
+from modicum.gateway.library import Modicum
 from modicum.store import feedback
 from modicum.types import Feedback
-from tests.gateway.rig import Gateway, Upstream, ask, gateway
+from tests.gateway.rig import KEY, Gateway, Upstream, ask, gateway
 from tests.gateway.test_keys import make
 
 PATH = "/v1/feedback"
@@ -126,3 +129,15 @@ def test_no_texts_are_kept_where_no_bodies_are(upstream: Upstream, tmp_path: Pat
         told = say(served, call_id="c", comment=f"write to {MAIL}", label="x")[1]
         assert told["kept"] == (["label"] if keep == "none" else ["label", "comment"])
         assert (MAIL.encode() in (served.home / feedback.FILE).read_bytes()) == (keep == "full")
+
+
+def test_the_library_says_it_too(upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    config = Config(store=StoreConfig(home=tmp_path / "home"), upstream=UpstreamConfig(url=upstream.url))
+    with Modicum(config) as modicum:
+        answer = modicum.answer("where is my card?", model="gpt-4")
+        given = modicum.feedback(answer.call_id, label="card_arrival")
+        with pytest.raises(RequestError):
+            modicum.feedback(answer.call_id, lable="card_arrival")
+    (row,) = feedback.read(tmp_path / "home")
+    assert (row.feedback_id, row.call, row.label) == (given, answer.call_id, "card_arrival")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modicum.errors import RequestError
@@ -26,6 +26,7 @@ def read(**row: Any) -> Feedback:
     return wire.read(row, scope="default", at=AT)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, JSON_VALUES, max_size=6))
 def test_anything_is_read_or_refused(row: dict[str, Any]) -> None:
     try:
@@ -39,6 +40,7 @@ def test_anything_is_read_or_refused(row: dict[str, Any]) -> None:
     assert found == wire.read(row, scope="s", at=AT)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.text(min_size=1, max_size=40).filter(str.strip).filter(lambda text: not wire._UNSEEN.search(text)),
     st.one_of(st.booleans(), st.integers(-1000, 1000), st.floats(-1000, 1000)),

@@ -30,6 +30,7 @@ COMMANDS = {
     "reconcile": ("modicum.cli.reconcile", "Hold recorded spend against a provider's invoice."),
     "replay": ("modicum.cli.replay", "Answer from recorded calls, for demos and tests."),
     "calls": ("modicum.cli.calls", "Show or export recorded calls."),
+    "feedback": ("modicum.cli.feedback", "Bring in what people said of calls; show how much there is."),
     "why": ("modicum.cli.why", "Explain in five lines who answered a call."),
     "store": ("modicum.cli.store", "Redact the bodies of calls that were kept whole."),
     "erase": ("modicum.cli.erase", "Remove calls for good."),

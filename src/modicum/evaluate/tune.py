@@ -24,6 +24,8 @@ STEPS = 200
 """At most so many thresholds, evenly spaced in coverage. Finer costs nothing: each is tested at the full level until one fails."""
 NEARLY = 0.02
 """Starts whose chance is this close to the best one's count as equally good; the most cautious of them is taken."""
+MAX_LABEL_SHARE = 0.10
+"""B asks for labels on at most this share of the groups, as `Attempt.max_label_share` has it."""
 OFFSETS = (-1.4, -0.53, 0.0, 0.53, 1.4)
 """Means of a standard normal over fifths of its mass."""
 
@@ -177,6 +179,9 @@ def plan_thresholds(
     deciding = chances[terms.kinds[0]]
     if "B" in chances and (terms.kinds[0] == "B" or deciding.max() < 0.1):
         deciding = chances["B"] if excess is not None else _whatever_the_labels(curve, terms, groups)
+        asks = curve.disagreement + 2 * np.sqrt(curve.disagreement * (1 - curve.disagreement) / groups) <= MAX_LABEL_SHARE
+        if excess is None and "C" not in terms.kinds and asks.any():
+            deciding = np.where(asks, deciding, -1.0)  # a start that wants more labels than B may ask for tests nothing
     start = int(np.argmax(deciding >= deciding.max() - NEARLY))
     even = np.nonzero(deciding >= 0.5)[0]
     return Plan(

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
-from modicum.errors import InputError, RequestTooLargeError, StoreError, StoreUnavailableError
+from modicum.errors import RequestTooLargeError, StoreError, StoreUnavailableError
 from modicum.gateway import admit, limits
 from modicum.gateway.day import Day
 from modicum.gateway.draft import PLAIN_ID
@@ -21,6 +20,7 @@ from modicum.gateway.exchange import JSON, Asked, Reply
 from modicum.gateway.setting import Setting
 from modicum.store import feedback as store
 from modicum.types import Feedback, Key, new_call_id
+from modicum.view.keeping import kept_feedback
 from modicum.wire import feedback as wire
 
 MOST_BYTES = 128 * 1024
@@ -51,24 +51,10 @@ async def feedback(day: Day, asked: Asked, reply: Reply, *, key: Key | None = No
 
 
 def kept(told: Feedback, setting: Setting) -> Feedback:
-    """The feedback as it is stored: its names as calls record them, its texts as `[store] keep_bodies` says."""
-    told = dataclasses.replace(
-        told,
-        call=told.call if PLAIN_ID.fullmatch(told.call) else setting.words[told.call] or "",
-        conversation=setting.pseudonym(told.conversation) or "",
-        by=setting.pseudonym(told.by),
-    )
-    if setting.keep_bodies == "none":
-        return wire.named(dataclasses.replace(told, correction=None, comment=None))
-    if setting.keep_bodies == "redacted":
-        names = setting.redactor.names()
-        hidden: dict[str, Any]
-        try:
-            hidden = {name: names.redact(text) for name in ("label", "correction", "comment") if (text := getattr(told, name)) is not None}
-        except InputError:
-            hidden = {"label": None, "correction": None, "comment": None}  # what cannot be looked through is not kept
-        told = dataclasses.replace(told, **hidden)
-    return wire.named(told)
+    """The feedback as it is stored: its call's name as calls record it, the rest as `[store] keep_bodies` says."""
+    call = told.call if not told.call or PLAIN_ID.fullmatch(told.call) else setting.words[told.call] or ""
+    told = dataclasses.replace(told, call=call)
+    return wire.named(kept_feedback(told, setting.keep_bodies, setting.redactor, setting.pseudonym))
 
 
 def _kept(told: Feedback) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -23,10 +24,13 @@ from modicum.gateway.answer import answer as walk
 from modicum.gateway.day import Day
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import JSON, Asked, Header, Reply
+from modicum.gateway.feedback import kept
+from modicum.store import feedback as feedback_store
 from modicum.store.home import prepare
 from modicum.store.segments import SegmentWriter
 from modicum.types import Decision, Usage
 from modicum.wire import chat, talk
+from modicum.wire import feedback as wire_feedback
 from modicum.wire.dialects import dialect
 
 Messages = str | Sequence[Mapping[str, Any]]
@@ -102,6 +106,13 @@ class Modicum:
         finally:
             await asyncio.wrap_future(self._start(pieces.aclose()))
 
+    def feedback(self, call_id: str, **said: Any) -> str:
+        """Say what became of a call, by `Answer.call_id` or its response's id: label, correction, score, outcome, comment, by, source.
+
+        Returns the feedback's id once it is on the disk. Raises RequestError for what is no feedback, StoreError.
+        """
+        return self._run(self._feedback({"call_id": call_id, **said}))
+
     def close(self) -> None:
         """Finish the records and close all connections. May be called twice."""
         with self._lock:
@@ -157,6 +168,12 @@ class Modicum:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    async def _feedback(self, row: dict[str, Any]) -> str:
+        setting = self._open().setting
+        told = kept(wire_feedback.read(row, scope=setting.config.serve.scope, at=datetime.now(UTC)), setting)
+        await asyncio.to_thread(feedback_store.add, setting.config.home, [told])
+        return told.feedback_id
 
     async def _walk(self, body: bytes, reply: Reply) -> Draft:
         asked = Asked("POST", _PATH, [(b"content-type", b"application/json")], body=body, trusted=True)

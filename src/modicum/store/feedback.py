@@ -71,18 +71,18 @@ def version(home: Path) -> str:
 def forget(home: Path, calls: Collection[str], conversations: Collection[str] = ()) -> int:
     """Take out what speaks of these calls (by our id or the response's) or conversations; how many lines went."""
     named, talks = set(calls), set(conversations)
-    return _rewrite(home, lambda row: None if row.call in named or (row.conversation and row.conversation in talks) else row)
+    return rewrite(home, lambda row: None if row.call in named or (row.conversation and row.conversation in talks) else row)
 
 
 def expire(home: Path, before: datetime) -> int:
     """Take the texts out of feedback that came before this time, as the bodies of calls go; of how many lines."""
-    return _rewrite(
+    return rewrite(
         home,
         lambda row: dataclasses.replace(row, correction=None, comment=None) if row.at < before and (row.correction or row.comment) else row,
     )
 
 
-def _rewrite(home: Path, change: Callable[[Feedback], Feedback | None]) -> int:
+def rewrite(home: Path, change: Callable[[Feedback], Feedback | None]) -> int:
     """Put each row through `change`; rows that become None go, and so do lines that are none. How many changed."""
     path = home / FILE
     if not path.exists():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modicum.store import echoes, rows
+from modicum.store import echoes, feedback, rows
 from modicum.store.compact import absorb
 from modicum.store.engine import connected, fetch
 from modicum.store.erase import clean, silence
@@ -23,7 +23,7 @@ from modicum.store.marks import Marker
 from modicum.store.scan import Wanted, scan
 from modicum.store.table import Table, guarded
 from modicum.view import Redactor
-from modicum.view.keeping import Keep, kept
+from modicum.view.keeping import Keep, kept, kept_feedback
 
 Progress = Callable[[int], None]
 """Calls looked at so far."""
@@ -84,6 +84,7 @@ def redact(
             with guarded(home):
                 table.sweep()
             clean(home)
+            feedback.rewrite(home, lambda row: kept_feedback(row, how, redactor, lambda name: redactor.alias(name, key)))
             if found.calls:
                 control.log(actor, "store.redact", redactor.version, f"{found.calls} calls, {len(models)} models")
             control.overwrite_deleted()
