@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", exc_type=ImportError)
 transformers = pytest.importorskip("transformers", exc_type=ImportError)
 
 from modicum.artefact.formats import check_format  # noqa: E402
-from modicum.backends.embed import Embedder  # noqa: E402
+from modicum.backends.embed import GRAPH_FILE, Embedder  # noqa: E402
 from modicum.errors import InputError  # noqa: E402
 from modicum.train import encoder_graph, encoder_tune  # noqa: E402
 from modicum.train.export import in_memory  # noqa: E402
@@ -61,10 +61,10 @@ def test_fewer_bits_are_smaller_and_near(folder: Path) -> None:
     """In every precision; where it is mixed the operators that bear int8 worst are left as they are."""
     base = encoder_graph.find(folder)
     files = encoder_graph.export(encoder_graph.load(base), base, "fp32")
-    graph = files[encoder_graph.GRAPH_FILE]
+    graph = files[GRAPH_FILE]
 
     def vectors(one: bytes) -> np.ndarray:
-        return Embedder(in_memory(files | {encoder_graph.GRAPH_FILE: one}), base.embedding).embed_many(TEXTS)
+        return Embedder(in_memory(files | {GRAPH_FILE: one}), base.embedding).embed_many(TEXTS)
 
     worst = sensitive(graph, vectors)
     assert worst and all("MatMul" in name or "Gather" in name for name in worst)
@@ -72,7 +72,7 @@ def test_fewer_bits_are_smaller_and_near(folder: Path) -> None:
     graphs = {"int8": lower(graph, "int8"), "mixed": lower(graph, "mixed", leave=worst), "fp16": lower(graph, "fp16")}
     off = {}
     for name, one in graphs.items():
-        check_format(encoder_graph.GRAPH_FILE, one)
+        check_format(GRAPH_FILE, one)
         assert len(one) < len(graph)
         off[name] = float(np.square(vectors(one) - full).sum())
     assert off["fp16"] < off["mixed"] < off["int8"] < 0.01
