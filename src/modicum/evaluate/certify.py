@@ -10,6 +10,7 @@ attempt's delta; the walk stops at the first threshold that fails, and the last 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -160,6 +161,7 @@ def _sampled_p_values(attempt: Attempt, table: Table, excess: Array) -> Iterator
 
 def _share_p_value(seen: Array, share: float, bound: float) -> float:
     """p-value of "`share` times the mean loss is at least `bound`": losses in {-1, 0, 1} exactly, graded ones by betting."""
+    share = min(math.ceil(share * 200) / 200, 1.0)  # up, to be safe; neighbouring thresholds then share what was computed
     if share <= bound:
         return 0.0  # though every one of them were a loss
     worse, better = int((seen == 1).sum()), int((seen == -1).sum())
