@@ -101,13 +101,13 @@ def table_of(said: Ints, told: Ints, sure: Array) -> Table:
     )
 
 
-def measure(held: dict[str, Any], kind: str, budget: int) -> dict[str, Any]:
+def measure(held: dict[str, Any], kind: str, budget: int, groups: int, draws: int) -> dict[str, Any]:
     """Means over the draws; `budget` 0: a label for whatever differs."""
     said, sure, told, gold = (held[f"{kind}-said"], held[f"{kind}-sure"], held[f"{kind}-told"], held["gold"])
     excess = (said != gold).astype(np.float64) - (told != gold)
     old = table_of(held[f"{kind}-old-said"], held[f"{kind}-old-told"], held[f"{kind}-old-sure"])
     terms = Terms(kinds=("B",), margin=MARGIN, max_selective=FLOOR, delta=DELTA)
-    plan = plan_thresholds(old, Rule(accept_above=0.0), terms, groups=GROUPS)
+    plan = plan_thresholds(old, Rule(accept_above=0.0), terms, groups=groups)
     assert plan is not None
     attempt = Attempt(
         attempt_id="benchmark",
@@ -123,7 +123,7 @@ def measure(held: dict[str, Any], kind: str, budget: int) -> dict[str, Any]:
         thresholds=plan.thresholds,
         window_from=NOW,
         window_to=NOW,
-        groups=GROUPS,
+        groups=groups,
         min_label_groups=5,
         max_label_share=0.25,
         max_labels=budget,
@@ -133,14 +133,14 @@ def measure(held: dict[str, Any], kind: str, budget: int) -> dict[str, Any]:
         created_by="benchmark",
     )
     covered, labels, broken, rng = [], [], 0, np.random.default_rng(0)
-    for _ in range(DRAWS):
-        rows = rng.choice(len(gold), GROUPS, replace=False)
+    for _ in range(draws):
+        rows = rng.choice(len(gold), groups, replace=False)
         table = table_of(said[rows], told[rows], sure[rows])
         wanted = wanted_labels(attempt, table)
         known = np.where(table.differs, np.nan, 0.0)
         known[wanted] = excess[rows][wanted]
         look = look_b(attempt, table, known)
-        labels.append(len(wanted) / GROUPS)
+        labels.append(len(wanted) / groups)
         if look.rule is None:
             covered.append(0.0)
             continue
@@ -156,13 +156,16 @@ def measure(held: dict[str, Any], kind: str, budget: int) -> dict[str, Any]:
         "coverage": round(float(np.mean(covered)), 4),
         "nothing_passed": round(float(np.mean([one == 0 for one in covered])), 3),
         "labels": round(float(np.mean(labels)), 4),
-        "broken": round(broken / DRAWS, 3),
+        "broken": round(broken / draws, 3),
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("MODICUM_DATA", "data")))
+    parser.add_argument("--groups", type=int, default=GROUPS, help="rows that certify")
+    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="labels asked for; 0: for whatever differs")
+    parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--keep", type=Path, help="keep predictions in this folder between runs")
     parser.add_argument("--out", type=Path, help="write the rows as JSON")
     asked = parser.parse_args()
@@ -170,7 +173,7 @@ def main() -> int:
     held: dict[str, Any] = dict(np.load(path)) if path and path.exists() else prepared(asked.data)
     if path and not path.exists():
         np.savez(path, **held)
-    rows = [measure(held, kind, budget) for kind in KINDS for budget in BUDGETS]
+    rows = [measure(held, kind, budget, asked.groups, asked.draws) for kind in KINDS for budget in asked.budgets]
     print("teacher errs    labels of         student  coverage  nothing passed  labels bought  promise broken")
     for row in rows:
         print(
