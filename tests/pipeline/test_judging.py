@@ -24,12 +24,12 @@ from modicum.evaluate.labels import Label
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.candidate import find_candidate
-from modicum.pipeline.errand import Planner
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.judging import Judge, read_verdict
 from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.labelling import Desk, measured, open_desk
+from modicum.pipeline.planner import Planner
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
 from modicum.pipeline.wish import Wish

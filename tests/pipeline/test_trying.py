@@ -25,9 +25,10 @@ from modicum.evaluate.labels import Label
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.candidate import find_candidate
-from modicum.pipeline.errand import Errand, Planner, plan_of
+from modicum.pipeline.errand import Errand, plan_of
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.planner import Planner
 from modicum.pipeline.switching import publish, switch
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial

@@ -17,10 +17,11 @@ from modicum.cli.progress import bar
 from modicum.errors import ConfigError, NotFoundError
 from modicum.evaluate.labels import read_labels
 from modicum.pipeline.candidate import Candidate, find_candidate
-from modicum.pipeline.errand import Errand, Planner
+from modicum.pipeline.errand import Errand
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.label_wants import ready, ready_judged
+from modicum.pipeline.planner import Planner
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial

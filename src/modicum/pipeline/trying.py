@@ -24,10 +24,11 @@ from modicum.evaluate.labels import excess_losses
 from modicum.evaluate.refuse import Refusal, refuse_unopened
 from modicum.evaluate.table import tabulate
 from modicum.evaluate.trials import Reply
-from modicum.pipeline.errand import Errand, Planner, plan_of
+from modicum.pipeline.errand import Errand, plan_of
 from modicum.pipeline.inquiry import Progress, reply_of
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open, outlined
+from modicum.pipeline.planner import Planner
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.trial import TrialVerdict, Tried, conclude
 from modicum.pipeline.window import pack
