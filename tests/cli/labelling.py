@@ -17,10 +17,13 @@ from modicum.pipeline.labelling import Desk, open_desk
 from modicum.pipeline.night import Night
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
-from modicum.types import Attempt, Contract, Rule, Verdict, Workload
+from modicum.types import Attempt, Contract, Pattern, Rule, Template, Verdict, Version, Workload
 from tests.pipeline import traffic
 
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=1</script> \u202egnp.exe\u202c \x1b]0;owned\x07'
+
+
+PROMPT = Template(key="k", system=Pattern(literals=("Sort messages: <b>lost</b> or late.",)), user=Pattern(literals=("Message:",)))
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def asking(folder: Path, count: int = 31) -> Waiting:
         name="shop",
         task="classify",
         contract=Contract(kind="label", labels=tuple(sorted(traffic.SUBJECTS))),
-        versions=(),
+        versions=(Version(version_id="v1", template=PROMPT, first_seen=at, last_seen=at),),
         first_seen=at,
         last_seen=at,
     )

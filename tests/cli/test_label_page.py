@@ -73,6 +73,7 @@ class Served:
 
 def opened(chromium: Browser, url: str, scheme: str = "light", width: int = 1200) -> tuple[Page, list[str]]:
     page = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 844}).new_page()  # type: ignore[arg-type,unused-ignore]
+    page.set_default_timeout(120_000)  # a busy machine is no failure
     heard: list[str] = []
     page.on("console", lambda message: heard.append(message.text))
     page.on("pageerror", lambda error: heard.append(str(error)))
@@ -142,6 +143,8 @@ def test_a_hostile_text_is_a_text_and_axe_finds_nothing(chromium: Browser, here:
         page.wait_for_timeout(100)
         shown = page.inner_text("#slots") + page.inner_text("#pair")
         assert "<script>document.title=1</script>" in shown and "\\u202e" in shown and "\u202e" not in shown
+        page.click("summary")
+        assert page.inner_text("#prompt-text") == "Sort messages: <b>lost</b> or late.\n\nMessage:"
         assert page.title() == f"Label {here.workload.name}" and heard == []
         assert page.evaluate("document.querySelectorAll('main img, main script, main b').length") == 0
         assert browser.violations(page) == []

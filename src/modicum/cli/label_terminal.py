@@ -18,7 +18,7 @@ from modicum.cli.options import console, printable
 from modicum.cli.side_by_side import Pieces, differences, shown
 from modicum.evaluate.labels import Choice, Label
 from modicum.pipeline.label_wants import Question
-from modicum.pipeline.labelling import Desk, Standing
+from modicum.pipeline.labelling import Desk, Standing, prompt_of
 from modicum.report.words import count, line
 
 LINES = 24
@@ -113,7 +113,7 @@ class Terminal:
             click.echo("  nothing to undo" if back is None else "  taken back")
             return "stay" if back is None else back
         elif name == "m":
-            self.keys.page(_whole(question))
+            self.keys.page(_whole(question, prompt_of(self.desk.workload)))
             return "again"
         elif name in ("q", "\x1b"):
             return "quit"
@@ -200,6 +200,6 @@ def _marked(pieces: Pieces) -> Any:
     return text
 
 
-def _whole(question: Question) -> str:
-    parts = [*question.slots, ("answer 1", question.a), ("answer 2", question.b)]
+def _whole(question: Question, prompt: str) -> str:
+    parts = [*((("prompt", prompt),) if prompt else ()), *question.slots, ("answer 1", question.a), ("answer 2", question.b)]
     return "\n\n".join(f"{line(name)}\n\n{shown(text)}" for name, text in parts) + "\n"

@@ -28,7 +28,7 @@ from modicum.evaluate.labels import Choice
 from modicum.gateway import admit, front, server
 from modicum.gateway.exchange import JSON, Asked, Header, Reply
 from modicum.pipeline.label_wants import Question
-from modicum.pipeline.labelling import Desk, next_command
+from modicum.pipeline.labelling import Desk, next_command, prompt_of
 from modicum.report.words import count, visible
 
 POLICY = (
@@ -136,6 +136,7 @@ class DeskPage:
             "by": visible(self.desk.by),
         }
         head |= {"labels": self.desk.choices, "texts": self.desk.workload.contract.kind == "text"}
+        head["prompt"] = shown(prompt_of(self.desk.workload))
         return head | self._told(self.desk.next())
 
     def _say(self, said: Said) -> dict[str, Any]:

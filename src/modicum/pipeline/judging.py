@@ -29,11 +29,11 @@ from modicum.evaluate.labels import Choice, Label
 from modicum.pipeline.candidate import Candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Purse, _Question
 from modicum.pipeline.label_wants import Question
-from modicum.pipeline.labelling import Desk
+from modicum.pipeline.labelling import Desk, prompt_of
 from modicum.pipeline.window import unpack
 from modicum.store.answers import Answered
 from modicum.store.control import Control
-from modicum.types import Call, Usage, Workload
+from modicum.types import Call, Usage
 from modicum.wire import chat
 
 WORDS = ("first", "second", "both", "neither")
@@ -155,7 +155,7 @@ class Judge(Inquiry):
         names = self._redactor.names()
         first, second = (question.a, question.b) if side == 0 else (question.b, question.a)
         shown = {
-            "instructions_given": names.redact(told(self.desk.workload)),
+            "instructions_given": names.redact(prompt_of(self.desk.workload)),
             "request": {name: names.redact(value) for name, value in question.slots},
             "first": names.redact(first),
             "second": names.redact(second),
@@ -193,15 +193,6 @@ def read_verdict(row: Answered | None) -> str | None:
         return str(found.pop())
     bare = text.strip("\"'.` \n").casefold()
     return bare if bare in WORDS else None
-
-
-def told(workload: Workload) -> str:
-    """The fixed text of the newest wording of the prompt, its slots as an ellipsis."""
-    if not workload.versions:
-        return ""
-    template = max(workload.versions, key=lambda version: version.last_seen).template
-    patterns = [pattern for pattern in (template.system, template.user) if pattern is not None]
-    return "\n\n".join(" … ".join(literal.strip() for literal in pattern.literals) for pattern in patterns).strip()
 
 
 def kin(candidate: Candidate, others: Sequence[str], cards: Cards) -> list[str]:

@@ -268,6 +268,15 @@ def _to_ask(one: Asked, marks: Iterable[Mark]) -> Asked:
     return one if audit is None else audited(one, audit)
 
 
+def prompt_of(workload: Workload) -> str:
+    """The fixed text of the newest wording of the prompt, its slots as an ellipsis."""
+    if not workload.versions:
+        return ""
+    template = max(workload.versions, key=lambda version: version.last_seen).template
+    patterns = [pattern for pattern in (template.system, template.user) if pattern is not None]
+    return "\n\n".join(" … ".join(literal.strip() for literal in pattern.literals) for pattern in patterns).strip()
+
+
 def measured(desk: Desk) -> Measured | None:
     """How often the judge said what people said, of the calls that both labelled; None before there are ten."""
     marks = desk.book.marks()

@@ -43,6 +43,8 @@ function show(told, heard) {
     $("eyebrow").textContent = `Blind labelling, attempt ${told.attempt}, by ${told.by}`;
     document.title = `Label ${told.workload}`;
     $("labels").hidden = !labels.length;
+    $("prompt").hidden = !told.prompt;
+    $("prompt-text").textContent = told.prompt;
     $("answers-title").textContent = told.texts ? "Which answer is better?" : "Which answer is right?";
   }
   $("bar").max = standing.wanted;
