@@ -140,7 +140,7 @@ def test_it_loads_as_a_specialist_and_refuses_what_is_damaged() -> None:
     files, _ = build([asked("a", "yes", 0)], labels=("yes",), horizon_s=60, secret=SECRET, max_size_bytes=100_000)
     assert isinstance(load(in_memory(files)), Repeats)
     body = msgspec.json.decode(files[SPECIALIST_FILE])
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"secret": "zz"},
         {"secret": "00"},
         {"horizon_s": 0},
@@ -148,7 +148,8 @@ def test_it_loads_as_a_specialist_and_refuses_what_is_damaged() -> None:
         {"labels": []},
         {"labels": ["a", "a"]},
         {"more": 1},
-    ):
+    )
+    for change in changes:
         with pytest.raises(ArtefactError):
             load(in_memory(files | {SPECIALIST_FILE: msgspec.json.encode(body | change)}))
 

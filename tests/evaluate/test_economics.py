@@ -57,7 +57,7 @@ def test_labels_for_a_few_say_nothing_of_the_rest() -> None:
 def test_what_is_unknown_stays_unknown() -> None:
     bare = [row(i, "a", cost=None, ms=None) for i in range(10)]
     incumbent, route = unit_costs(bare, SAID, RULE, GOLD, stage_ms=1.0, stage_usd=Decimal(0))
-    assert incumbent.usd_call is incumbent.usd_right is incumbent.p95_ms is None
+    assert incumbent.usd_call is None and incumbent.usd_right is None and incumbent.p95_ms is None
     assert route.usd_call is None, "six of ten are too few to speak for all"
     wrong = unit_costs(SAMPLES, SAID, RULE, {name: Label(gold="z") for name in GOLD}, stage_ms=1.0, stage_usd=Decimal(0))
     assert wrong[0].right == 0 and wrong[0].usd_right is None
