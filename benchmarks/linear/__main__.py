@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import linear_sets, tongues
 from benchmarks.headlines import SLOT, Row, as_samples, banking, clinc
+from benchmarks.linear import sets, tongues
 from modicum.backends.encoder import text_of
 from modicum.backends.specialist import load
 from modicum.train import encoder, encoder_graph, linear
@@ -90,20 +90,20 @@ def speed(data: Path, vectors: Vectors | None) -> Found:
     """10,000 calls of several shapes."""
     for long in (False, True):
         for labels in (2, 20, 77, 150):
-            rows = linear_sets.calls(data, labels, long=long)
+            rows = sets.calls(data, labels, long=long)
             trained, seconds = fit(rows)
             row = {"calls": len(rows), "texts": "long" if long else "short", "labels": labels, "linear_cpu_s": round(seconds, 1)}
             row |= {"trained_on": trained.about["trained_on"], "out_of_fold": trained.about["out_of_fold_agreement"]}
             yield row
     if vectors is not None:
-        rows = linear_sets.calls(data, 77, long=False)
+        rows = sets.calls(data, 77, long=False)
         yield {"calls": len(rows), "texts": "short", "labels": 77, "taught_cpu_s": round(fit(rows, vectors)[1], 1)}
         yield {"calls": len(rows), "texts": "short", "labels": 77, "encoder_cpu_s_after_it": round(fit_encoder(rows, vectors)[1], 1)}
 
 
 def many(data: Path, vectors: Vectors | None) -> Found:
     """More labels than fit well into the size."""
-    train, test = linear_sets.many(data)
+    train, test = sets.many(data)
     for size in (SIZE, 4 * SIZE):
         trained, seconds = fit(train, size=size)
         row = {"labels": trained.about["labels"], "limit_mb": size / 1e6, "features": trained.about["features"]}
@@ -112,7 +112,7 @@ def many(data: Path, vectors: Vectors | None) -> Found:
 
 def messy(data: Path, vectors: Vectors | None) -> Found:
     """Long messages: by length and by where the request stands. `phrase` is the same learnt and asked without what stands around it."""
-    train, test = (linear_sets.messy(data, split, labels=40, count=count, seed=3) for split, count in (("train", 2_500), ("test", 600)))
+    train, test = (sets.messy(data, split, labels=40, count=count, seed=3) for split, count in (("train", 2_500), ("test", 600)))
     gold = np.array([one.label for one in test])
     bare, _ = fit([(one.phrase, one.label) for one in train])
     whole, seconds = fit([(one.text, one.label) for one in train])
@@ -126,9 +126,9 @@ def messy(data: Path, vectors: Vectors | None) -> Found:
         told, times = answers(trained, texts)
         right, spent = np.array(told) == gold, np.array(times)
         row = {"kind": kind, "accuracy": round(float(right.mean()), 4), "macro": round(_macro(right, gold), 4)}
-        row |= {f"{span}": round(float(right[rows].mean()), 4) for span, rows in linear_sets.by_length(test).items()}
+        row |= {f"{span}": round(float(right[rows].mean()), 4) for span, rows in sets.by_length(test).items()}
         row |= {place: round(float(right[[one.place == place for one in test]].mean()), 4) for place in ("head", "middle", "tail")}
-        row |= {f"ms {span}": round(float(np.median(spent[rows])), 2) for span, rows in linear_sets.by_length(test).items()}
+        row |= {f"ms {span}": round(float(np.median(spent[rows])), 2) for span, rows in sets.by_length(test).items()}
         yield row | {"trained_on": trained.about["trained_on"], "fit_cpu_s": round(seconds, 1) if kind == "linear" else None}
 
 
