@@ -36,6 +36,10 @@ def _prompts() -> list[str]:
     return [str(Path(os.environ["MODICUM_DATA"], "prompts", "task_kinds.jsonl"))] if "MODICUM_DATA" in os.environ else []
 
 
+def _encoder() -> list[str]:
+    return ["--encoder", os.environ["MODICUM_ENCODER"]] if "MODICUM_ENCODER" in os.environ else []
+
+
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
     Benchmark("caches", lambda logs: ["--json", str(OUT / "caches.json")]),
@@ -54,7 +58,7 @@ BENCHMARKS = (
     Benchmark("gsm8k", lambda logs: ["--out", str(OUT / "gsm8k.json")], needs="MODICUM_DATA"),
     Benchmark("linear", lambda logs: ["--out", str(OUT / "linear.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
-    Benchmark("snips", lambda logs: ["--json", str(OUT / "snips.json")], needs="MODICUM_DATA"),
+    Benchmark("snips", lambda logs: ["--json", str(OUT / "snips.json"), *_encoder()], needs="MODICUM_DATA"),
     Benchmark("noise", lambda logs: ["--out", str(OUT / "noise.json")], needs="MODICUM_DATA"),
     Benchmark("encoders", lambda logs: ["--out", str(OUT / "encoders.json")], needs="MODICUM_ENCODER"),
     Benchmark("tasks", lambda logs: [*_prompts(), *logs, "--json", str(OUT / "tasks.json")], needs="MODICUM_DATA"),

@@ -195,10 +195,10 @@ def exact(name: str, answer: Answer, draws: int) -> dict[str, Any]:
             "every call": ([samples[i] for i in found.parts.certify_calls], True),
             "as it is at the end": ([samples[i] for i in found.parts.certify], False),
         }
-        for column, (drawn, then) in windows.items():
+        for way, (drawn, then) in windows.items():
             known = [cache.predict_at(s.slots, s.at) if then else cache.predict(s.slots) for s in drawn]
             rule = certified(plan, tabulate(drawn, known, plan.rule, seed=SEED))
-            rows[column].append(None if rule is None else risk(rule, told, truth))
+            rows[way].append(None if rule is None else risk(rule, told, truth))
     return {"traffic": name, "horizon_days": round(float(np.median(horizons)), 1) if horizons else None} | {
         column: summed(results) for column, results in rows.items()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ def test_each_server_gets_the_field_that_it_knows() -> None:
 
 @pytest.mark.parametrize("own", ["response_format", "tools", "grammar"])
 def test_a_request_with_a_form_of_its_own_keeps_it(own: str) -> None:
-    asked = BODY | {own: {}}
+    asked: dict[str, Any] = BODY | {own: {}}
     assert constrained(asked, "llamacpp", schema=SCHEMA, choices=["x"]) == asked
 
 

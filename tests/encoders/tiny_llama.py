@@ -85,7 +85,7 @@ def _write_gguf(file: Path, words: dict[str, int], state, theta: float) -> None:
             tensor = permuted(tensor, HEADS)
         elif name.endswith("k_proj.weight"):
             tensor = permuted(tensor, KV_HEADS)
-        out.add_tensor(names.get_name(name, try_suffixes=(".weight",)), np.ascontiguousarray(tensor))
+        out.add_tensor(names.get_name(name, try_suffixes=(".weight",)) or name, np.ascontiguousarray(tensor))
     out.write_header_to_file()
     out.write_kv_data_to_file()
     out.write_tensors_to_file()

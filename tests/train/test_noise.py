@@ -22,7 +22,7 @@ def scores(rows: list[tuple[float, float, float]]) -> np.ndarray:
 def test_a_sample_that_counts_towards_another_label_is_suspected() -> None:
     sure, torn = (0.9, 0.05, 0.05), (0.4, 0.3, 0.3)
     rows = [sure] * 8 + [(0.05, 0.9, 0.05)] * 8 + [(0.05, 0.05, 0.9)] * 8
-    values: list[str | None] = ["a"] * 8 + ["b"] * 8 + ["c"] * 8
+    values: list[str | None] = [*"a" * 8, *"b" * 8, *"c" * 8]
     values[3], values[10] = "b", None
     found = noise.find([*values, "a"], scores([*rows, torn]), LABELS)
     assert found.suspects == (3,) and found.likelier == ("a",)

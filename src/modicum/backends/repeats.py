@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
