@@ -139,7 +139,7 @@ peer-node:
 LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url $(UPGRADE)
 
-# All but what needs torch.
+# All but what needs torch (encoder-train, adapter).
 EXTRAS := $(addprefix --extra ,train encoder bedrock google azure hub litellm sign)
 
 lock: $(VENV)/.installer ## pin and hash again after a change of dependencies; UPGRADE=--upgrade takes the newest

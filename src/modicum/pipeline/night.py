@@ -120,7 +120,7 @@ class Night:
         return self._costed(workload, self._fit(workload, progress))
 
     def _fit(self, workload: Workload, progress: Callable[[float], None]) -> Verdict:
-        if verdict := unfit(workload):
+        if verdict := unfit(workload, judged_whole=self.wish.alpha is not None):
             fingerprint = f"unfit-{workload.workload_id}-{verdict.code}"
             return self.control.verdict(fingerprint) or self._remember(fingerprint, verdict)
         looking = self._looking(workload)
@@ -153,17 +153,18 @@ class Night:
 
     def foresee(self, workload: Workload) -> Foresight:
         """What a fit would do now. Opens nothing and writes nothing."""
-        if verdict := unfit(workload):
+        if verdict := unfit(workload, judged_whole=self.wish.alpha is not None):
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=f"refuse: {verdict.reason}", calls=workload.calls)
         if waiting := self._looking(workload).waiting(workload, self.control.attempts(workload.workload_id)):
             attempt, window = waiting
+            kind: PromiseKind = "C" if "C" in attempt.kinds else "B"
             return Foresight(
                 workload_id=workload.workload_id,
                 name=workload.name,
-                would=f"test B of attempt {attempt.number} with the labels",
+                would=f"test {kind} of attempt {attempt.number} with the labels",
                 calls=len(window.samples),
                 attempt_number=attempt.number,
-                kinds=("B",),
+                kinds=(kind,),
                 delta=attempt.delta / len(attempt.kinds),
             )
         situation = self._situation(workload)
@@ -242,8 +243,7 @@ class Night:
 
     def _kinds(self, workload: Workload, samples: tuple[Sample, ...]) -> tuple[PromiseKind, ...]:
         """What is promised: of open answers agreement only, for they are compared as wholes and no label is asked for."""
-        kinds = self.wish.kinds(samples)
-        return ("A",) if is_open(workload.contract) and "C" not in kinds else kinds
+        return ("A",) if is_open(workload.contract) else self.wish.kinds(samples)
 
     def _declare(self, workload: Workload, situation: _Situation, ready: Prepared, kinds: tuple[PromiseKind, ...]) -> Attempt:
         """Write the attempt down: from here on what is tested can no longer be chosen, and the calls are opened for good."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modicum.evaluate.refuse import Refusal
 from modicum.evaluate.tune import Terms
+from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import CERTIFY_SHARE
 from modicum.pipeline.recall import cacheable
 from modicum.stats.binomial import fewest_draws
@@ -20,11 +21,14 @@ WHY = {
     "spans": "its answers copy spans of the input into records that no extractor here can take apart",
     "tools": "its answers call tools: needs a tool caller",
     "open_numbers": "its answers are numbers without a small fixed set",
+    "open_answers": "its answers are from no list, and without their text nobody can say that one is right: leave --alpha out, and agreement "
+    "is promised",
 }
 
 
-def unfit(workload: Workload) -> Verdict | None:
-    """The refusal of a workload that no specialist here can take, before any call is looked at."""
+def unfit(workload: Workload, *, judged_whole: bool = False) -> Verdict | None:
+    """The refusal of a workload that no specialist here can take, before any call is looked at. `judged_whole`: its answers are to be
+    called right or wrong, and what is kept of open ones is an outline that says neither."""
     if workload.ignored:
         return refuse(workload, "ignored", "it is ignored, as somebody decided (`modicum workloads ignore --undo` takes that back)")
     if not workload.in_words:
@@ -33,6 +37,8 @@ def unfit(workload: Workload) -> Verdict | None:
         return verdict
     if not workload.routable:
         return refuse(workload, "thin_template", "its prompt has too little fixed text to recognise a request safely")
+    if judged_whole and is_open(workload.contract):
+        return refuse(workload, "open_answers", WHY["open_answers"])
     return None
 
 
