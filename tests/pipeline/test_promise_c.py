@@ -16,6 +16,7 @@ from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from tests.pipeline import traffic
 from tests.pipeline.test_night import fit, home
+from tests.pipeline.test_open_answers import fitted, records
 
 ALPHA = 0.06
 WISH = Wish(fit=FitConfig(margin=0.04), alpha=ALPHA, actor="tester")
@@ -50,6 +51,12 @@ def test_where_gold_is_at_hand_it_is_planned_and_tested_by_it(tmp_path: Path) ->
     assert verdict.certificate.coverage > 0.3, "what the incumbent gets wrong at random does not count against it"
     again = fit(config, dataclasses.replace(WISH, labels=gold, alpha=None))
     assert again.code == "too_few_calls", "another promise wants a window that nobody has opened"
+
+
+def test_of_open_answers_it_is_not_promised_for_labels_of_outlines_would_not_see_what_was_copied(tmp_path: Path) -> None:
+    config, workload, verdict = fitted(tmp_path, records(200), WISH)
+    assert (verdict.verdict, verdict.code, verdict.request_file) == ("refused", "open_answers", None)
+    assert Control(config.home).attempts(workload.workload_id) == []
 
 
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.05", 0.05), (None, None)])
