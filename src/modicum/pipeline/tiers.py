@@ -106,9 +106,10 @@ def train(
     def tell(share: float) -> None:
         progress(0.3 + 0.7 * share)
 
-    for name, trained in _larger(first, samples, groups, choice, vectors(), wanted, seed, is_open, tell):
+    opened = vectors()
+    for name, trained in _larger(first, samples, groups, choice, opened, wanted, seed, is_open, tell):
         found.append(candidate(name, trained, plan(trained), measured, wanted))
-    return found + _nearest(first, samples, measured, groups, vectors(), wanted, plan)
+    return found + _nearest(first, samples, measured, groups, opened, wanted, plan)
 
 
 def train_open(
@@ -222,8 +223,8 @@ def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
     return best
 
 
-def told(found: Sequence[Candidate], chosen: Candidate) -> tuple[Tier, ...]:
-    """What stands in the table that `fit` prints, smallest first."""
+def told(found: Sequence[Candidate], chosen: Candidate | None) -> tuple[Tier, ...]:
+    """What stands in the table that `fit` prints, smallest first. `chosen` is None where what is tested was chosen before."""
     return tuple(replace(one.tier, chosen=one is chosen) for one in sorted(found, key=lambda one: one.tier.size_bytes))
 
 
