@@ -21,7 +21,7 @@ WHY = {
     "spans": "its answers copy spans of the input into records that no extractor here can take apart",
     "tools": "its answers call tools: needs a tool caller",
     "open_numbers": "its answers are numbers without a small fixed set",
-    "open_answers": "its answers are from no list, and without their text nobody can say that one is right: leave --alpha out, and agreement "
+    "open_answers": "its answers are from no list, and what is kept of them does not say whether one is right: without --alpha agreement "
     "is promised",
 }
 
