@@ -13,6 +13,7 @@ import pytest
 from modicum.catalog import Catalogue
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.errors import NotFoundError, RouteError
+from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
@@ -102,8 +103,6 @@ def test_an_unknown_name_is_answered_with_a_guess(clean: tuple[Config, Verdict])
 
 def test_the_artefact_says_the_same_of_the_calls_that_are_still_here(clean: tuple[Config, Verdict]) -> None:
     config, verdict = clean
-    from modicum.evaluate.evidence import certificate_file
-
     assert verdict.certificate is not None
     data = certificate_file(verdict.certificate, Control(config.home).evidence(verdict.certificate.certificate_id))
     again = replay_evidence(config, data, verdict.certificate)
@@ -258,6 +257,26 @@ def test_an_interrupted_look_is_taken_up_again(tmp_path: Path, monkeypatch: pyte
     verdict = fit(config)
     assert verdict.certificate is not None and verdict.certificate.attempt_number == 1
     assert len(Control(config.home).attempts(verdict.workload_id)) == 1
+
+
+def test_what_was_declared_is_tested_though_the_clock_would_choose_another_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=5)])
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("modicum.pipeline.tiers._may_pay", lambda one, wanted: True)
+    with monkeypatch.context() as broken:
+        broken.setattr("modicum.pipeline.look.certify.look_a", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    (attempt,) = Control(config.home).attempts(only(config).workload_id)
+    monkeypatch.setattr("modicum.pipeline.tiers.choose", lambda found, wanted: found[-1])
+    verdict = fit(config)
+    assert verdict.certificate is not None and verdict.certificate.artefact_digest == attempt.artefact_digest
+    assert [tier.name for tier in verdict.tiers if tier.chosen] == [] and len(verdict.tiers) > 1
+    data = certificate_file(verdict.certificate, Control(config.home).evidence(verdict.certificate.certificate_id))
+    assert replay_evidence(config, data, verdict.certificate).holds, "its rows are what the declared artefact says"
 
 
 def test_answers_of_our_own_never_teach(tmp_path: Path) -> None:

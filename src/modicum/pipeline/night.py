@@ -226,6 +226,7 @@ class Night:
                 self.artefacts,
                 gold=situation.gold,
                 opened_until=situation.opened_until,
+                declared=situation.interrupted.artefact_digest if situation.interrupted else None,
                 progress=progress,
                 vectors=self.encoder,
                 secret=secret_of(evidence_key(self.home), workload.scope, workload.workload_id),

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from modicum.artefact import Artefacts
+from modicum.backends.repeats import Repeats
 from modicum.backends.specialist import Specialist, load
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.audits import wrong_answers
@@ -58,13 +59,15 @@ def prepare(
     *,
     gold: Gold | None = None,
     opened_until: datetime | None,
+    declared: str | None = None,
     progress: Callable[[float], None],
     vectors: Callable[[], Vectors] | None = None,
     secret: bytes = bytes(32),
 ) -> Prepared:
     """The candidates, learnt from what is older than the cut and planned on what they say of it, and the one that is chosen. `vectors`
     opens the encoder, where one is to be tried; `gold` takes the place of the incumbent's answers in training,
-    and nowhere else; `secret` is what a cache hashes requests with. Raises NotEnoughDataError.
+    and nowhere else; `secret` is what a cache hashes requests with; `declared` is the artefact of an attempt that is taken up again.
+    Raises NotEnoughDataError.
     """
     cut = find_cut(samples, certify_share=CERTIFY_SHARE, not_before=opened_until)
     wanted = _wanted(workload, samples, wish)
@@ -88,20 +91,18 @@ def prepare(
     candidates = ([cache.candidate] if cache else []) + (learned.candidates if learned else [])
     # Where nothing would pass, the refusal speaks of what learns: more calls help that one.
     chosen = tiers.choose([one for one in candidates if learned is None or not (cache and one is cache.candidate and one.tier.why)], wanted)
-    if cache is not None and (learned is None or chosen is cache.candidate):
-        groups, parts, learnt = cache.groups, cache.parts, list(samples)
-    else:
-        assert learned is not None
-        groups, parts = learned.groups, learned.parts
-        learnt = [samples[i] for i in parts.train]
-    # What is tested is what will run: the exported artefact, read back.
+    learnt = list(samples) if learned is None or (cache and chosen is cache.candidate) else [samples[i] for i in learned.parts.train]
     about = describe(workload, learnt, chosen.trained.about)
     digest = artefacts.write(chosen.trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
-    specialist = load(artefacts.read(digest))
+    # What is tested is what will run: the exported artefact, read back. One that was declared is, though the clock, or what people said
+    # since, would choose another today.
+    specialist = load(artefacts.read(declared or digest))
+    side = cache if isinstance(specialist, Repeats) else learned
+    assert side is not None
     times = [s.at for s in samples if opened_until is None or s.at > opened_until]
-    supply = Supply(groups=len(parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
-    told = tiers.told(candidates, chosen)
-    return Prepared(groups=groups, parts=parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
+    supply = Supply(groups=len(side.parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
+    told = tiers.told(candidates, chosen if declared in (None, digest) else None)
+    return Prepared(groups=side.groups, parts=side.parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
