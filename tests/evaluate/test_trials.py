@@ -91,6 +91,12 @@ def test_gold_answers_become_verdicts_on_the_side_that_was_drawn() -> None:
     assert trials.as_verdicts({}, answers, "try-1") == {}
 
 
+def test_a_gold_text_that_neither_said_is_no_label() -> None:
+    answers: dict[str, tuple[str, str | None, str | None]] = {"call": ("x", "a fine day", "the day is fine"), "other": ("y", "so", "no")}
+    gold = {"x": Label(gold="what a day"), "y": Label(gold="so")}
+    assert [*trials.as_verdicts(gold, answers, "try-1", texts=True)] == ["other"], "else every such text would be a draw"
+
+
 def test_requests_show_the_texts_on_the_sides_of_the_draw() -> None:
     asked: list[dict[str, Any]] = [{"id": f"r{n}", "slots": {}, "a": "?", "b": "?", "verdict": None} for n in range(10)]
     filled = trials.with_texts(asked, {f"r{n}": ("mine", None) for n in range(10)}, "try-2")

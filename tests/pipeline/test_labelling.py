@@ -90,6 +90,15 @@ def test_one_more_label_opens_what_was_closed(here: Waiting) -> None:
     assert not desk.standing().closed
 
 
+def test_a_right_answer_of_a_file_is_one_of_the_labels_or_nothing_is_taken(here: Waiting) -> None:
+    desk = here.desk()
+    first, second, *_ = desk.questions
+    with pytest.raises(InputError, match="none of the labels"):
+        desk.take([(first.id, Label(gold="lost")), (second.id, Label(gold="lots"))])  # would make both answers equally wrong
+    assert desk.standing().settled == 0
+    assert desk.take([(first.id, Label(gold=" LOST "))]) == 1 and desk.said(first.id) == Label(gold="lost")
+
+
 def test_undo_goes_back_call_by_call_over_sessions(here: Waiting) -> None:
     first, second, *_ = here.desk().questions
     here.desk().label(first.id, verdict="a")

@@ -113,9 +113,12 @@ def certainly_differs(table: Table, terms: Terms) -> bool:
 
 
 def as_verdicts(
-    labels: Mapping[str, Label], answers: Mapping[str, tuple[str, str | None, str | None]], attempt_id: str
+    labels: Mapping[str, Label], answers: Mapping[str, tuple[str, str | None, str | None]], attempt_id: str, *, texts: bool = False
 ) -> dict[str, Label]:
-    """Gold answers as verdicts, for tables without values. `answers`: call id -> (id on the request, candidate's, incumbent's value)."""
+    """Gold answers as verdicts, for tables without values. `answers`: call id -> (id on the request, candidate's, incumbent's value).
+
+    `texts`: many can be right, so one that neither said does not tell which of the two is better, and is no label.
+    """
     out: dict[str, Label] = {}
     for call_id, (name, candidate, incumbent) in answers.items():
         label = labels.get(name) or labels.get(call_id)
@@ -126,6 +129,8 @@ def as_verdicts(
             continue
         gold = comparable(label.gold)
         right = tuple(value is not None and comparable(value) == gold for value in (candidate, incumbent))
+        if texts and not any(right):
+            continue
         if right[0] == right[1]:
             out[call_id] = Label(verdict="both" if right[0] else "neither")
         else:

@@ -19,7 +19,7 @@ from modicum.artefact import Artefacts
 from modicum.backends.model import model_of
 from modicum.errors import ArtefactError, InputError, NotFoundError
 from modicum.evaluate.judged import LEAST_AUDIT, Measured
-from modicum.evaluate.labels import Choice, Label
+from modicum.evaluate.labels import Choice, Label, comparable
 from modicum.evaluate.panel import Agreement, agreement, outcome, settle
 from modicum.pipeline.errand import is_listed
 from modicum.pipeline.label_book import LONGEST_GOLD, LONGEST_NAME, Book, Mark, mark_of
@@ -106,17 +106,8 @@ class Desk:
 
     def label(self, name: str, *, verdict: Choice | None = None, gold: str | None = None) -> None:
         """Say of a call which answer is right, or what the right one would be. Raises NotFoundError, InputError."""
-        question = self.question(name)
-        if gold is not None:
-            if self.choices and gold not in self.choices:
-                raise InputError(f"{gold[:80]!r} is none of the labels of this workload")
-            if not gold.strip() or len(gold) > LONGEST_GOLD:
-                raise InputError(f"a right answer has 1 to {LONGEST_GOLD:,} characters")
-        elif verdict not in ("a", "b", "both", "neither"):
-            raise InputError("a verdict is one of a, b, both, neither")
-        elif question.a == question.b and verdict in ("a", "b"):
-            verdict = "both"
-        self._add([mark_of(Label(gold=gold, verdict=verdict), attempt_id=self.attempt.attempt_id, by=self.by, name=question.id)])
+        label = self._checked(self.question(name), Label(verdict=verdict, gold=gold))
+        self._add([mark_of(label, attempt_id=self.attempt.attempt_id, by=self.by, name=name)])
 
     def skip(self, name: str) -> None:
         """Pass a call over: it comes again at the end."""
@@ -165,7 +156,7 @@ class Desk:
         for number, (name, label) in enumerate(rows, 1):
             if number > MOST_AT_ONCE:
                 raise InputError(f"more than {MOST_AT_ONCE:,} labels at once")
-            self.question(name)
+            label = self._checked(self.question(name), label)
             mark = mark_of(label, attempt_id=self.attempt.attempt_id, by=self.by, name=name)
             before = said.get(name, {}).get(self.by)
             if before is None or before.label != label:
@@ -212,6 +203,23 @@ class Desk:
         return median(gaps[-50:]) if len(gaps) >= 3 else None
 
     # ---------------------------------------------------------------------------------------------------------- within
+
+    def _checked(self, question: Question, label: Label) -> Label:
+        """The label as it is kept: a right answer in the contract's spelling, and of two equal answers both right. Raises InputError."""
+        if label.gold is None:
+            if label.verdict not in ("a", "b", "both", "neither"):
+                raise InputError("a verdict is one of a, b, both, neither")
+            return Label(verdict="both") if question.a == question.b and label.verdict in ("a", "b") else label
+        if not label.gold.strip() or len(label.gold) > LONGEST_GOLD:
+            raise InputError(f"a right answer has 1 to {LONGEST_GOLD:,} characters")
+        if self.workload.contract.kind == "text":
+            raise InputError("of free texts many can be right: say which of the two is better")
+        if not self.choices:
+            return label
+        wanted = comparable(label.gold)
+        if (spelt := next((one for one in self.choices if comparable(one) == wanted), None)) is None:
+            raise InputError(f"{label.gold[:80]!r} is none of the labels of this workload")
+        return Label(gold=spelt)
 
     def _wants(self, question: Question, marks: dict[str, Mark]) -> bool:
         """Is this person to be asked? Not twice; of what others labelled only where they differ, or `again`."""

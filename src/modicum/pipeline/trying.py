@@ -162,7 +162,9 @@ class Trial:
             predictions=tuple(said),
         )
         answers = {s.call_id: (s.response_id or s.call_id, reply.value, s.value) for s, reply in zip(held, replies, strict=True)}
-        labels = self.wish.labels if errand.listed else trials.as_verdicts(self.wish.labels, answers, attempt.attempt_id)
+        labels = self.wish.labels
+        if not errand.listed:
+            labels = trials.as_verdicts(labels, answers, attempt.attempt_id, texts=errand.texts)
         wish = dataclasses.replace(errand.wish, labels=labels)
         looking = self._looking(wish)
         known = errand.before
