@@ -206,6 +206,7 @@ def test_only_who_opened_it_first_may_use_it(here: Waiting) -> None:
         assert say(label, origin="http://127.0.0.1:1") == 403
         assert say(label, sec_fetch_site="cross-site") == 403
         assert say(label, x_modicum_label="guessed") == 401
+        assert say(label, x_modicum_label="gu\xe9ssed") == 401
         assert say(label, content_type="text/plain") in (404, 405, 415)
         assert served.ask("GET", "/say", x_modicum_label=secret)[0] in (404, 405)
         assert served.ask("GET", "/../label.py")[0] == 404 and served.ask("GET", "/label.html")[0] == 404

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from modicum.cli.again import consent
 from modicum.config import Config, PolicyConfig, UpstreamConfig
+from modicum.errors import ConfigError
 from modicum.pipeline.again import Asker, known_agreement
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.night import Night
@@ -84,7 +86,12 @@ def test_nothing_is_sent_elsewhere_unless_it_is_named(parcels: Path, tmp_path: P
     plan = asker.plan(only(away))
     assert plan.candidate is None and "may_receive" in plan.why and asker.run(plan) is None
     named = dataclasses.replace(away, policy=PolicyConfig(may_receive=("model.example",)))
-    assert Asker(named, 50, Purse(budget_usd=Decimal(1))).plan(only(named)).bill.calls == 50
+    asked = Asker(named, 50, Purse(budget_usd=Decimal(1))).plan(only(named))
+    assert asked.bill.calls == 50
+    unpriced = dataclasses.replace(asked, bill=dataclasses.replace(asked.bill, estimate_usd=None))
+    with pytest.raises(ConfigError, match="no budget can hold it"):
+        consent([asked, unpriced], yes=True, shown=False)
+    consent([dataclasses.replace(asked, bill=dataclasses.replace(asked.bill, estimate_usd=Decimal(1)))], yes=True, shown=False)
 
 
 def test_where_nothing_was_asked_the_share_is_unknown(parcels: Path, tmp_path: Path, server: ModelServer) -> None:

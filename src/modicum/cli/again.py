@@ -12,6 +12,7 @@ import click
 
 from modicum.cli.options import Config, print_table
 from modicum.cli.progress import bar
+from modicum.errors import ConfigError
 from modicum.pipeline.again import Again, Asker, SelfAgreement
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
@@ -20,7 +21,8 @@ from modicum.store.control import Control
 
 
 def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float, yes: bool, shown: bool) -> list[dict[str, Any]]:
-    """Ask, within the budget, and print what came of it where `shown`. Raises click.UsageError where nobody can say whether to send."""
+    """Ask, within the budget, and print what came of it where `shown`. Raises ConfigError where no budget can hold it, and click.UsageError
+    where nobody can say whether to send."""
     workloads = find(config, only_if_needed=True)
     control = Control(config.home)
     chosen = [find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
@@ -33,7 +35,7 @@ def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float,
     asked = [one for one in plans if one.candidate is not None and one.bill.calls > one.bill.known]
     if shown:
         _announce(asked)
-    _consent(asked, yes=yes, shown=shown)
+    consent(asked, yes=yes, shown=shown)
     found: list[tuple[Again, SelfAgreement | None, str]] = []
     with bar("asking again") as progress:
         for number, one in enumerate(plans):
@@ -97,10 +99,18 @@ def _announce(asked: Sequence[Again]) -> None:
         click.echo(f"Taken out before anything is sent: {listed}.")
 
 
-def _consent(asked: Sequence[Again], *, yes: bool, shown: bool) -> None:
+def consent(asked: Sequence[Again], *, yes: bool, shown: bool) -> None:
+    """Ask before anything leaves this machine. Raises ConfigError where nothing limits what it may cost, click.UsageError where nobody can
+    be asked."""
     hosts = sorted({one.candidate.host for one in asked if one.candidate is not None and not one.candidate.here})
     count = sum(one.bill.calls - one.bill.known for one in asked if one.candidate is not None and not one.candidate.here)
-    if not count or yes:
+    if not count:
+        return
+    for one in asked:
+        if one.candidate is not None and not one.candidate.here and one.bill.estimate_usd is None:
+            name = one.candidate.deployment.name
+            raise ConfigError(f"the price of {name} is not known, so no budget can hold it", hint=f'[prices."{name}"] names one')
+    if yes:
         return
     where = " and ".join(hosts)
     if not (shown and sys.stdin.isatty()):

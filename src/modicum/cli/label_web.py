@@ -112,7 +112,7 @@ class DeskPage:
         if asked.method != "POST" or asked.header(b"content-type") != "application/json":
             raise MethodNotAllowedError("operations are asked for with POST, in JSON")
         body = await asked.body(MOST_BYTES, PATIENCE_S)
-        if asked.path != "/enter" and not secrets.compare_digest(asked.header(b"x-modicum-label"), self._secret):
+        if asked.path != "/enter" and not secrets.compare_digest(asked.header(b"x-modicum-label").encode(), self._secret.encode()):
             raise UnauthorisedError("this page was opened by somebody else, or before a restart", hint="open the address that was printed")
         try:
             said = msgspec.json.decode(body, type=Said)
