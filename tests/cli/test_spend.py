@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +19,9 @@ from modicum.config import Config, StoreConfig
 from modicum.pipeline import keys
 from modicum.store.home import prepare
 from modicum.store.ledger import Ledger
+from modicum.store.ledger_rows import COMPARING
 from modicum.store.segments import SegmentWriter
-from modicum.types import UNKNOWN_USAGE, Call, Decision, Key, Usage, new_call_id
+from modicum.types import UNKNOWN_USAGE, Call, Decision, Key, Reason, Usage, new_call_id
 
 NOW = datetime.now(UTC)
 
@@ -140,3 +142,53 @@ def test_names_of_one_model_are_said_to_be(home: Path) -> None:
     text = " ".join(full.output.replace("\u00a0", " ").split())
     assert "gpt-4o is gpt-4o $4.57 + gpt-4o-2024-08-06 $1.97" in text or "gpt-4o-2024-08-06 $1.97 + gpt-4o $4.57" in text
     assert "`modicum spend --by model` has each name." in text
+
+
+def asked_first(key: Key | None, took: str | None, *, reason: Reason = "below_threshold", **more: Any) -> Call:
+    usage, stage_usd = Usage(input_tokens=40, output_tokens=2), None if took is None else Decimal(took)
+    about = Decision(answered_by="gpt-4o", reason=reason, stage_model="small/tiny", stage_usage=usage, stage_cost_usd=stage_usd)
+    return call(key, decision=about, **more)
+
+
+def test_what_another_model_took_is_spend_of_that_model(home: Path) -> None:
+    key = make_key(home, "app")
+    record(
+        home,
+        asked_first(key, "0.0005"),
+        asked_first(None, "0.0001", reason="shadow"),
+        asked_first(key, "0.0002", usd=None, usage=UNKNOWN_USAGE, status=429),
+        asked_first(key, None),
+    )
+    by_model = {line["model"]: line for line in json.loads(run(home, "--format", "json").stdout)}
+    assert by_model["gpt-4o"]["cost_usd"] == 0.003 and by_model["gpt-4o"]["calls"] == 4 and by_model["gpt-4o"]["calls_refused"] == 1
+    tiny = by_model["tiny"]
+    assert [tiny[name] for name in ("cost_usd", "calls", "input_tokens", "calls_of_unknown_cost")] == [0.0008, 0, 160, 0]
+    by_key = json.loads(run(home, "--by", "key,provider", "--format", "json").stdout)
+    assert {(line["key"], line["provider"]): line["cost_usd"] for line in by_key} == {
+        ("app", "upstream"): 0.002,
+        (None, "upstream"): 0.001,
+        ("app", "small"): 0.0007,
+        (None, "small"): 0.0001,
+    }
+
+
+def test_the_ledger_has_both_and_what_was_only_compared_apart(home: Path) -> None:
+    key = make_key(home, "app")
+    comparing = replace(key, key_id=COMPARING)
+    both, beside, unknown, wrong = (
+        asked_first(key, "0.0005"),
+        asked_first(key, "0.0001", reason="control"),
+        asked_first(key, None),
+        asked_first(key, "0.002"),
+    )
+    ledger = Ledger(home)
+    paid = ((key, both.call_id, 1_500), (key, beside.call_id, 1_000), (key, unknown.call_id, None), (key, wrong.call_id, 1_000))
+    for whose, call_id, micro in (*paid, (comparing, new_call_id(), 100)):
+        ledger.reserve(whose, call_id, 3 * 10**9, 10)
+        ledger.settle(call_id, None if micro is None else micro * 10**6, 10)
+    ledger.close()
+    record(home, both, beside, unknown, wrong)
+    found = json.loads(run(home, "--check", "--format", "json").stdout)
+    assert found["differing"] == [wrong.call_id] and not found["unrecorded"] and not found["uncounted"]
+    assert (found["comparing_usd"], found["compared_usd"], found["held_usd"], found["calls"]) == (0.0001, 0.0001, 0.003, 4)
+    assert "only compared: ledger $0.000100, calls $0.000100" in run(home, "--check").stdout

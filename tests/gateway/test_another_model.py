@@ -166,7 +166,10 @@ def test_a_wasted_answer_is_counted_beside_the_incumbent_s(served: Gateway, smal
     _, _, call, decision = decided(served, headline(UP))
     assert (decision.stage_cost_usd, decision.confidence, decision.would_answer) == (SMALL_USD, -1.0, False)
     assert call.cost_usd == Decimal("0.00048") and decision.stage_usage is not None and decision.stage_usage.output_tokens == 2
-    assert 'modicum_cost_usd_total{provider="small",model="tiny"}' in served.get("/metrics")[1].decode()
+    told = served.get("/metrics")[1].decode()
+    assert 'modicum_cost_usd_total{provider="small",model="tiny"}' in told
+    assert 'modicum_upstream_attempts_total{provider="small",outcome="answered"}' in told
+    assert 'modicum_tokens_total{type="input",provider="small",model="tiny"}' in told
 
 
 def test_one_that_takes_too_long_is_given_up_and_then_left_alone(served: Gateway, small: Scripted) -> None:

@@ -30,7 +30,7 @@ from modicum.report.unseen import handed_out
 from modicum.store.alike import STEPS
 from modicum.store.calls import Calls
 from modicum.store.segments import SegmentWriter
-from modicum.types import Call, Decision, Usage, new_call_id
+from modicum.types import Call, Decision, Reason, Usage, new_call_id
 from tests.report.records import FIRST, row
 
 START = datetime(2026, 10, 1, 9, tzinfo=UTC)
@@ -69,6 +69,8 @@ def some_calls(seed: int, count: int) -> Iterator[Call]:
             fields |= {"usage": Usage(input_tokens=sent), "status": 502}
         elif what < 0.3:
             fields |= {"cost_usd": Decimal(0), "decision": Decision(reason="answered", workload_id=None, answered_by="modicum/w")}
+        elif what < 0.4:  # a route's other model was asked, and its answer not given, only compared, or given
+            fields |= asked_first(dice, fields)
         yield Call(
             call_id=new_call_id(),
             started_at=START + timedelta(minutes=dice.randrange(6 * 1440)),
@@ -86,11 +88,28 @@ def some_calls(seed: int, count: int) -> Iterator[Call]:
         )
 
 
+def asked_first(dice: random.Random, fields: dict[str, Any]) -> dict[str, Any]:
+    usd = dice.choice((None, Decimal(0), Decimal("0.0000017"), Decimal("0.25")))
+    reasons: tuple[Reason, ...] = ("below_threshold", "failed", "shadow", "control", "answered")
+    reason = dice.choice(reasons)
+    if reason == "answered":
+        stage = Decision(
+            reason=reason, answered_by="modicum/w@1", stage_model="small/tiny", stage_usage=fields["usage"], stage_cost_usd=usd
+        )
+        return {"decision": stage, "cost_usd": usd, "status": 200}
+    usage = dice.choice((None, Usage(input_tokens=dice.randrange(500), output_tokens=7)))
+    model = dice.choice(("small/tiny", "other/a/b", "small/gpt-4o"))
+    return {"decision": Decision(reason=reason, answered_by="gpt-4o", stage_model=model, stage_usage=usage, stage_cost_usd=usd)}
+
+
 def one_by_one(calls: list[Call], catalogue: Catalogue) -> tuple[Decimal, int]:
     """(dollars, calls of unknown cost), as somebody would work it out by hand."""
     usd, unknown = Decimal(0), 0
     for call in calls:
-        if call.decision is not None or call.cost_usd is not None:
+        ours = call.decision is not None and call.decision.reason == "answered"
+        if call.decision is not None and not ours:
+            usd += call.decision.stage_cost_usd or 0
+        if ours or call.cost_usd is not None:
             usd += call.cost_usd or 0
             continue
         if call.status and call.status >= 400 and call.status != 499 and call.usage.input_tokens is None:
@@ -159,8 +178,10 @@ def test_conversations_cost_the_same(tmp_path: Path) -> None:
     config = load(None, flags={"store.home": tmp_path / "home"})
     calls = list(some_calls(3, 200))
     kept(config, calls, compacted=True)
-    answered = [one for one in calls if one.conversation_id and (one.status or 200) < 400 and one.decision is None]
-    usd, _ = one_by_one(answered, Catalogue(*priced(config)))
+    theirs = [one for one in calls if one.decision is None or one.decision.reason != "answered"]
+    answered = [one for one in theirs if one.conversation_id and (one.status or 200) < 400]
+    # What a conversation costs is what was asked in it, not what a route asked beside.
+    usd, _ = one_by_one([replace(one, decision=None) for one in answered], Catalogue(*priced(config)))
     found = traffic(config)
     assert found.calls_in_conversations == len(answered)
     assert found.conversation_spend_usd is not None and abs(found.conversation_spend_usd - usd) < MICRO

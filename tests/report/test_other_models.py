@@ -10,7 +10,7 @@ import pytest
 from modicum.catalog import Catalogue
 from modicum.report.figures import summarise
 from modicum.report.records import Report
-from modicum.report.spend import spend
+from modicum.report.spend import spend, spend_by_model
 from modicum.store.usage import UsageRow
 from tests.report.records import NOW, PRICES, certificate, days, route, workload
 
@@ -61,3 +61,11 @@ def test_before_it_answered_anything_nobody_knows() -> None:
     assert line.saving is not None and line.saving.usd_month is None and "not known" in line.saving.method
     (free,) = report([*days(10), *answered(10, "0")]).workloads
     assert free.saving is not None and free.saving.usd_month is not None
+
+
+def test_each_model_has_the_line_of_what_it_took() -> None:
+    mine = days(10, stage_usd=Decimal("0.02"), stage_model="small/tiny")
+    lines = {line.model: line for line in spend_by_model([*mine, *answered(10, "0.12", stage_model="small/tiny")], Catalogue(PRICES))}
+    assert lines["tiny"].spend_usd == Decimal("1.40") and lines["tiny"].unpriced_calls == 0
+    (only,) = report([*mine, *answered(10, "0.12", stage_model="small/tiny")]).workloads
+    assert [line.model for line in only.incumbents] == [name for name in lines if name != "tiny"], "it is no incumbent"

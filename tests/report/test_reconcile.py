@@ -18,6 +18,7 @@ from modicum.report.difference import Reconciled, percent
 from modicum.report.invoice import ALL, lines, plain_name
 from modicum.report.reconcile import reconcile
 from modicum.store.calls import SpendRow
+from modicum.store.spending import Stage
 from modicum.types import Price, ProviderTotal, Usage
 
 MODEL = "gpt-4o-2024-08-06"
@@ -92,6 +93,25 @@ def test_they_agree() -> None:
     assert found.headline.startswith(
         "100 % explained, 100 % recorded: the invoice says $3.00, the record $3.00"
     ) and found.headline.endswith("they agree.")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_a_route_asked_another_model_is_held_against_that_model_s_bill(answered: bool) -> None:
+    rest: dict[str, Any] = {"provider": "openai", "model": "gpt-4o-mini"}
+    invoice = [usage(10, sent=500_000, got=20_000, **rest), costs("1.2", **rest)]
+    if answered:
+        taken = Stage(name="openai/gpt-4o-mini", usd=Decimal(0), input_tokens=0, output_tokens=0, without_cost=0, without_usage=0)
+        paid: dict[str, Any] = {"specialist": True, "response_model": "modicum/w@1", "costed": True, "cost_usd": Decimal("1.2")}
+        record = calls(stage=taken, sent=500_000, got=20_000, **paid)
+    else:
+        taken = Stage(
+            name="openai/gpt-4o-mini", usd=Decimal("1.2"), input_tokens=500_000, output_tokens=20_000, without_cost=0, without_usage=0
+        )
+        record = calls(stage=taken)
+        invoice += [usage(), costs("3")]
+    found = reconcile(invoice, [record], PRICES)
+    assert found.recorded == 1 and not found.difference_usd and not found.causes, found.headline
+    assert not uncovered(invoice, [record], PRICES)
 
 
 @pytest.mark.parametrize(

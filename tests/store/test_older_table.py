@@ -30,6 +30,10 @@ LATER = (
     "trace_id",
     "tags",
     "seen",
+    "stage_usd",
+    "stage_model",
+    "stage_input_tokens",
+    "stage_output_tokens",
     *NAMES,
 )
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -22,6 +22,8 @@ class Checked:
     ledger_usd: Decimal
     calls_usd: Decimal
     held_usd: Decimal
+    comparing_usd: Decimal
+    compared_usd: Decimal
     differing: tuple[str, ...]
     lost: tuple[str, ...]
     unrecorded: tuple[str, ...]

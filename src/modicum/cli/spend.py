@@ -67,7 +67,8 @@ def command(
     """Show what the calls cost.
 
     A call costs what was written down when it was made, else what the list says of its model and day. What usage and cost exports tell of
-    beyond the recorded calls is counted with them. Calls whose cost is not known are counted, never taken as free.
+    beyond the recorded calls is counted with them, and what the other model of a route took, with that model. Calls whose cost is not
+    known are counted, never taken as free.
     """
     settings = config.load(config_path, flags={"store.home": home})
     way = way_to(settings, server, admin_key_env)
@@ -163,6 +164,11 @@ def _print_check(found: Checked) -> None:
     click.echo(f"{found.calls:,} calls stand in the ledger and in the record.")
     click.echo(f"ledger ${found.ledger_usd:,.6f}, of which ${found.held_usd:,.6f} are what was held for calls of unknown cost")
     click.echo(f"calls  ${found.calls_usd:,.6f}")
+    if found.comparing_usd or found.compared_usd:
+        click.echo(
+            f"answers that were only compared: ledger ${found.comparing_usd:,.6f}, calls ${found.compared_usd:,.6f};"
+            " the ledger counts what was held where the cost is unknown"
+        )
     for what, ids in (
         ("cost differs", found.differing),
         ("lost with their worker", found.lost),

@@ -25,6 +25,7 @@ from modicum.gateway.decide import Asked, Choice
 from modicum.gateway.speak import Question, Said, judge, write
 from modicum.gateway.till import NOTHING_HELD, Hold
 from modicum.gateway.worst import worst
+from modicum.store.ledger_rows import COMPARING
 from modicum.types import UNKNOWN_USAGE, Key, Prediction, Recognised, Usage, new_call_id
 from modicum.wire import chat
 from modicum.wire.tokens import most_tokens
@@ -185,7 +186,7 @@ def _counted(usage: Usage) -> Usage | None:
 
 
 _ANY_BUDGET = Key(
-    key_id="comparing",
+    key_id=COMPARING,
     name="answers that are only compared ([route] compare_usd_day)",
     digest="",
     shown="",

@@ -137,7 +137,7 @@ class Metrics:
             numbers[series.cost] += float(cost_usd)
         for at in series.tries:
             numbers[at] += 1
-        if decision is not None and decision.stage_cost_usd and decision.reason != "answered":
+        if decision is not None and decision.stage_model and decision.reason != "answered":
             self._aside(decision)
 
     def model(self, call: Call | Head) -> str:
@@ -211,11 +211,17 @@ class Metrics:
         return series
 
     def _aside(self, decision: Decision) -> None:
-        """What another model took that a route asked, and whose answer nobody got."""
-        provider, _, model = (decision.stage_model or "").partition("/")
-        name = _among(self._models, model, MOST_MODELS)
-        labels = f'provider="{_escaped(self.provider(provider))}",model="{_escaped(name)}"'
-        self.count("modicum_cost_usd_total", labels, float(decision.stage_cost_usd or 0))
+        """What another model took that a route asked, and whose answer nobody got: a try at it, answered where it said what that took."""
+        asked, usage = decision.stage_model or "", decision.stage_usage
+        provider, _, model = asked.partition("/")
+        labels = f'provider="{_escaped(self.provider(provider))}",model="{_escaped(_among(self._models, model, MOST_MODELS))}"'
+        self._numbers[self._tried(asked, answered=usage is not None)] += 1
+        if decision.stage_cost_usd:
+            self.count("modicum_cost_usd_total", labels, float(decision.stage_cost_usd))
+        if usage is not None:
+            for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+                if tokens:
+                    self.count("modicum_tokens_total", f'type="{kind}",{labels}', tokens)
 
     def _tried(self, deployment: str, *, answered: bool) -> int:
         provider = _escaped(self.provider(deployment.partition("/")[0]))

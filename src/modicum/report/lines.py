@@ -56,7 +56,7 @@ def line(
         baseline_usd_month=a_month(without_specialist(rows, paid), month.length),
         spend_low_usd_month=low,
         spend_high_usd_month=high,
-        incumbents=spend_by_model(rows, catalogue),
+        incumbents=spend_by_model(rows, catalogue, stages=False),
         state=its.state,
         cache_read_share=_cache_read_share(rows),
         route_id=its.route.route_id if its.route else None,

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from modicum.catalog import Catalogue
 from modicum.report.costing import cost_of, is_ours, model_of, price_of, usage_of
 from modicum.report.invoice import Priced, Tokens, plain_name
+from modicum.types import Usage
 
 if TYPE_CHECKING:
     from modicum.store.calls import SpendRow
+    from modicum.store.spending import Stage
 
 
 @dataclass(slots=True)
@@ -34,9 +36,11 @@ class RecordedLine:
 
 def recorded(rows: Iterable[SpendRow], catalogue: Catalogue) -> list[RecordedLine]:
     """The calls that a provider answered, by day, provider and model; a specialist's own answers are no provider's, and what was refused
-    is on no invoice."""
+    is on no invoice. What a route asked another model stands with that model, whoever answered."""
     found: dict[tuple[str, str | None, str], RecordedLine] = {}
     for row in rows:
+        if row.stage is not None:
+            _add_stage(found, row, row.stage)
         if is_ours(row) or row.refused:
             continue
         spelled = model_of(row)
@@ -56,6 +60,20 @@ def recorded(rows: Iterable[SpendRow], catalogue: Catalogue) -> list[RecordedLin
         else:
             line.calls_without_tokens += row.calls
     return sorted(found.values(), key=lambda line: (line.day, line.provider or "", line.model))
+
+
+def _add_stage(found: dict[tuple[str, str | None, str], RecordedLine], row: SpendRow, stage: Stage) -> None:
+    provider, name = stage.provider, plain_name(stage.model)
+    line = found.setdefault((row.day, provider, name), RecordedLine(row.day, provider, name, stage.model))
+    line.calls += row.calls
+    without_cost = (0 if row.costed else row.calls) if row.specialist else stage.without_cost
+    line.usd += row.cost_usd if row.specialist else stage.usd
+    line.calls_of_unknown_cost += without_cost
+    usage = usage_of(row) if row.specialist else Usage(input_tokens=stage.input_tokens, output_tokens=stage.output_tokens)
+    without_usage = (0 if row.counted else row.calls) if row.specialist else stage.without_usage
+    line.calls_without_tokens += without_usage
+    if row.calls > without_usage:
+        line.tiers.setdefault((stage.model, None), Tokens()).add(row.calls - without_usage, usage)
 
 
 def tier_of(word: str | None) -> str | None:

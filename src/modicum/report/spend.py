@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 
 MOST_NAMED = 5
+_NO_CALLS: dict[str, Any] = {
+    "calls": 0,
+    "failed": 0,
+    "reasons": (),
+    "calls_without_usage": 0,
+    "calls_without_cost": 0,
+    "cost_usd": Decimal(0),
+    "refused": False,
+}
 
 
 @dataclass(slots=True)
@@ -107,12 +116,16 @@ def spend(rows: Iterable[UsageRow], catalogue: Catalogue, *, stages: bool = True
     return total
 
 
-def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[ModelSpend, ...]:
-    """One line a model, dearest first, those of unknown cost last. It is called what most of its calls call it."""
+def spend_by_model(rows: Iterable[UsageRow], catalogue: Catalogue, *, stages: bool = True) -> tuple[ModelSpend, ...]:
+    """One line a model, dearest first, those of unknown cost last. It is called what most of its calls call it. What a route's other model
+    took stands in that model's line, with `stages`.
+    """
     by_model: dict[str, list[UsageRow]] = defaultdict(list)
     for row in rows:
-        if not row.specialist or row.cost_usd:
-            by_model[model_of(row)].append(row)
+        if not row.specialist:
+            by_model[model_of(row)].append(replace(row, stage_usd=Decimal(0)))
+        if stages and (asked := _stage(row)) is not None:
+            by_model[model_of(asked)].append(asked)
     lines = []
     for model, names in _respelled(by_model, catalogue).items():
         its = [row for name in names for row in by_model[name]]
@@ -129,6 +142,18 @@ def spend_by_model(rows: Sequence[UsageRow], catalogue: Catalogue) -> tuple[Mode
             )
         )
     return tuple(sorted(lines, key=lambda line: (line.spend_usd is None, -(line.spend_usd or 0), -line.calls, line.model)))
+
+
+def _stage(row: UsageRow) -> UsageRow | None:
+    """What a route's other model took for these calls, as a row of that model's: of no calls but those that it answered."""
+    usd = row.stage_usd + (row.cost_usd if row.specialist else 0)
+    if not usd:
+        return None
+    provider, model = row.provider, model_of(row)
+    if row.stage_model is not None:
+        provider, _, model = row.stage_model.partition("/")
+    named = replace(row, request_model=model, response_model=model, provider=provider)
+    return named if row.specialist else replace(named, **_NO_CALLS)
 
 
 def _respelled(by_model: dict[str, list[UsageRow]], catalogue: Catalogue) -> dict[str, list[str]]:

@@ -48,13 +48,15 @@ def trend(
     sums: dict[date, tuple[Spend, list[Spend]]] = defaultdict(lambda: (Spend(), [Spend() for _ in range(len(apart) + 1)]))
     for row in usage:
         whole, parts = sums[start_of(day_of(row), step)]
+        part = parts[place.get(row.workload_id or "", len(apart))]
+        for its in (whole, part):
+            its.add_stage(row)
+            if not row.specialist:
+                its.add(row, catalogue)
         if row.specialist:
             whole.calls += row.calls
             whole.priced_calls += row.calls
-            continue
-        whole.add(row, catalogue)
-        parts[place.get(row.workload_id or "", len(apart))].add(row, catalogue)
-    rest = any(parts[-1].calls or parts[-1].usd for _, parts in sums.values())
+    rest = any(parts[-1].calls or parts[-1].usd or parts[-1].stages_usd for _, parts in sums.values())
     slices = []
     cut = _cut(observed, edges)
     for start, end in steps(first, last, step):
@@ -66,7 +68,7 @@ def trend(
                 calls=whole.calls,
                 unpriced_calls=whole.unpriced_calls,
                 spend_usd=whole.known_usd,
-                parts_usd=tuple(part.usd for part in (parts if rest else parts[:-1])),
+                parts_usd=tuple(part.usd + part.stages_usd for part in (parts if rest else parts[:-1])),
                 observed=any(start + timedelta(days=n) in looked for n in range((end - start).days + 1)),
                 part=_whole(start, step) != (start, end) or start in cut or end in cut,
             )

@@ -25,6 +25,8 @@ CALL = slice(56, 72)
 WRITERS = "writers"
 """The folder in the ledger's with a file for each process that lives."""
 FORM = 1
+COMPARING = "comparing"
+"""In whose name it is counted what answers take that are only compared: no key's."""
 LONGEST_KEY = 24
 CAP = (1 << 63) - 1
 _READ_ROWS = 8192

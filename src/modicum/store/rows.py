@@ -69,6 +69,9 @@ COLUMNS: dict[str, DataType] = {
     "tags": _TEXT,
     "seen": _BOOL,
     "stage_usd": _TEXT,
+    "stage_model": _TEXT,
+    "stage_input_tokens": _WHOLE,
+    "stage_output_tokens": _WHOLE,
     "request_mark": _WHOLE,
     "messages_mark": _WHOLE,
     "prior_mark": _WHOLE,
@@ -154,7 +157,7 @@ def row_of(stored: Record, stored_us: int, seen: bool | None = None, *, marks: M
         head.trace_id,
         _encode(head.tags).decode() if head.tags else None,
         stored.request is not None if seen is None else seen,
-        _stage_usd(decision),
+        *_stage(decision),
         *marks,
         stored.request,
         stored.response,
@@ -167,11 +170,14 @@ def _day(number: int) -> str:
     return (EPOCH + timedelta(days=number)).date().isoformat()
 
 
-def _stage_usd(decision: Decision | None) -> str | None:
-    """What another model took that a route asked, and whose answer the caller did not get."""
-    if decision is None or decision.stage_cost_usd is None or is_specialist(decision):
-        return None
-    return str(decision.stage_cost_usd)
+def _stage(decision: Decision | None) -> tuple[str | None, str | None, int | None, int | None]:
+    """What a route's other model took on top, its name, and its tokens. Where the caller got its answer, cost and tokens are the call's."""
+    if decision is None or decision.stage_model is None:
+        return None, None, None, None
+    if is_specialist(decision):
+        return None, decision.stage_model, None, None
+    usd, usage = decision.stage_cost_usd, decision.stage_usage or UNKNOWN_USAGE
+    return None if usd is None else str(usd), decision.stage_model, usage.input_tokens, usage.output_tokens
 
 
 def is_specialist(decision: Decision | None) -> bool:
@@ -199,11 +205,9 @@ def batches(rows: Iterable[tuple[Any, ...]], *, most_bytes: int = 8 << 20, most_
         yield batch(held)
 
 
-SELECTED = tuple(
-    name
-    for name in COLUMNS
-    if name not in ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen", "stage_usd", *MARKS)
-)
+_MADE = ("day", "stored_us", "reason", "workload_id", "version_id", "specialist", "seen", *MARKS)
+_STAGE = ("stage_usd", "stage_model", "stage_input_tokens", "stage_output_tokens")
+SELECTED = tuple(name for name in COLUMNS if name not in (*_MADE, *_STAGE))
 """What a scan reads; `call` takes it in this order."""
 
 

@@ -17,6 +17,28 @@ from modicum.store.usage import TOKENS, figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The other model that a route asked for some calls. Sums over those whose answer the caller did not get: what it took is on top."""
+
+    name: str
+    """`provider/model`."""
+    usd: Decimal
+    input_tokens: int
+    output_tokens: int
+    without_cost: int
+    """Calls of which nobody knows what it took."""
+    without_usage: int
+
+    @property
+    def provider(self) -> str:
+        return self.name.partition("/")[0]
+
+    @property
+    def model(self) -> str:
+        return self.name.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpendRow:
     """Calls that are alike in all but their figures. Token counts are sums over the calls that say."""
 
@@ -63,6 +85,8 @@ class SpendRow:
     """Of the day, UTC."""
     size: str | None = None
     """How long what was sent is, as a span of tokens; None where that is not known."""
+    stage: Stage | None = None
+    """Where a route asked another model, whoever answered."""
 
     def without_usage(self) -> SpendRow:
         """The same calls where what they say that they used cannot be: it is set aside."""
@@ -70,8 +94,27 @@ class SpendRow:
         return replace(self, sound=False, counted=False, longest=None, size=None, **unknown)
 
 
-_GROUP = ("key_id", "scope", "workload_id", "request_model", "response_model", "provider", "service_tier", "day", "specialist")
-_COLUMNS = (*_GROUP, *TOKENS, "cost_usd", "usage_estimated", "started_us", "status")
+_GROUP = (
+    "key_id",
+    "scope",
+    "workload_id",
+    "request_model",
+    "response_model",
+    "provider",
+    "service_tier",
+    "day",
+    "specialist",
+    "stage_model",
+)
+_TAKEN = ("stage_usd", "stage_input_tokens", "stage_output_tokens")
+_COLUMNS = (*_GROUP, *TOKENS, "cost_usd", "usage_estimated", "started_us", "status", *_TAKEN)
+_ON_TOP = {
+    "usd": "coalesce(sum(try_cast(stage_usd AS DECIMAL(38, 12))), 0)::VARCHAR",
+    "input_tokens": "coalesce(sum(stage_input_tokens), 0)::BIGINT",
+    "output_tokens": "coalesce(sum(stage_output_tokens), 0)::BIGINT",
+    "without_cost": "count(*) FILTER (stage_usd IS NULL AND NOT coalesce(specialist, false))",
+    "without_usage": "count(*) FILTER (stage_input_tokens + stage_output_tokens IS NULL AND NOT coalesce(specialist, false))",
+}
 Also = Literal["client_id", "tags", "hour", "size"]
 _SIZES = ((1_000, "< 1k"), (4_000, "1k to 4k"), (16_000, "4k to 16k"), (64_000, "16k to 64k"), (256_000, "64k to 256k"))
 SIZES = (*(name for _, name in _SIZES), "256k and more")
@@ -103,7 +146,7 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
         grouped = (
             f"SELECT {', '.join((*_GROUP, *(f'{_ALSO[name][1]} AS said_{name}' for name in extra)))}, {alike.named(alike.OF_ALL)},"
             f" {alike.LONGEST}, count(*), count(*) FILTER (usage_estimated), {sums},"
-            f" coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
+            f" {', '.join(_ON_TOP.values())}, coalesce(sum(try_cast(cost_usd AS DECIMAL(38, 12))), 0)::VARCHAR"
             f" FROM ({{figures}}) WHERE {' AND '.join(conditions)} GROUP BY ALL"
         )
         found = [
@@ -112,11 +155,13 @@ def spending(home: Path, *, since: datetime | None = None, until: datetime | Non
             for row in view.connection.execute(grouped.format(figures=query), [*values, *bounds]).fetchall()
         ]
     found.sort(key=lambda row: [(value is None, value) for value in row])
-    names = (*_GROUP, *extra, *alike.OF_ALL, "longest", "calls", "estimated", *TOKENS)
+    names = (*_GROUP, *extra, *alike.OF_ALL, "longest", "calls", "estimated", *TOKENS, *(f"on_top_{name}" for name in _ON_TOP))
     return [_row(dict(zip(names, row[:-1], strict=True)), row[-1]) for row in found]
 
 
 def _row(values: dict[str, Any], cost: str) -> SpendRow:
     told = {"specialist": bool(values["specialist"]), "length": values["input_tokens"] // values["calls"]}
-    named = {name: value for name, value in values.items() if name != "reach"}
-    return SpendRow(**{**named, **told}, cost_usd=Decimal(cost))
+    stage, on_top = values["stage_model"], {name: values[f"on_top_{name}"] for name in _ON_TOP}
+    named = {name: value for name, value in values.items() if name not in ("reach", "stage_model") and not name.startswith("on_top_")}
+    asked = None if stage is None else Stage(name=stage, **on_top | {"usd": Decimal(on_top["usd"])})
+    return SpendRow(**{**named, **told}, cost_usd=Decimal(cost), stage=asked)

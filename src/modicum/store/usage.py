@@ -60,6 +60,8 @@ class UsageRow:
     duration_p95_ms: float | None
     stage_usd: Decimal = Decimal(0)
     """On top: what other models took that routes asked, and whose answers nobody got. Sum over the calls that say."""
+    stage_model: str | None = None
+    """`provider/model` of the other model that a route asked for them, whoever answered."""
     refused: bool = False
     """Nobody answered, and nobody bills that: status 400 and above, with neither tokens nor cost. Who left may be billed."""
     sound: bool = True
@@ -100,9 +102,11 @@ _COLUMNS = (
     "scope", "day", "workload_id", "request_model", "response_model", "specialist", "reason", "status", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "provider", "service_tier",
     "cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens", "seen",
-    "stage_usd",
+    "stage_usd", "stage_model",
 )  # fmt: skip
-_GROUP = f"scope, workload_id, request_model, response_model, day, specialist, provider, service_tier, seen, {', '.join(alike.OF_ALL)}"
+_GROUP = "scope, workload_id, request_model, response_model, day, specialist, provider, service_tier, seen, stage_model, " + ", ".join(
+    alike.OF_ALL
+)
 _SAME = " AND ".join(f"r.{name} IS NOT DISTINCT FROM s.{name}" for name in _GROUP.split(", "))
 _QUERY = f"""
 WITH figures AS (SELECT *, {alike.named(alike.OF_ALL)} FROM ({{figures}})), counted_reasons AS (
@@ -127,7 +131,8 @@ WITH figures AS (SELECT *, {alike.named(alike.OF_ALL)} FROM ({{figures}})), coun
 SELECT s.scope, s.workload_id, s.request_model, s.response_model, s.day, s.specialist, s.calls, s.failed, r.reasons,
     s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.calls_without_usage,
     s.cost_usd, s.calls_without_cost, s.p50, s.p95, s.provider, s.service_tier,
-    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound, s.longest, s.stage_usd
+    s.cache_write_1h_tokens, s.audio_input_tokens, s.audio_output_tokens, s.seen, s.refused, s.sound, s.longest, s.stage_usd,
+    s.stage_model
 FROM sums s LEFT JOIN reasons r ON {_SAME}
 """
 
@@ -150,7 +155,8 @@ def count(home: Path) -> tuple[int, int, int]:
 
 
 def _order(row: UsageRow) -> tuple[tuple[bool, Any], ...]:
-    names = (row.scope, row.workload_id, row.day, row.request_model, row.response_model, row.specialist, row.provider, row.service_tier)
+    models = (row.request_model, row.response_model, row.specialist, row.provider, row.service_tier, row.stage_model)
+    names = (row.scope, row.workload_id, row.day, *models)
     apart = (row.seen, row.costed, row.counted, row.sound, not row.refused)
     return (*((name is None, name) for name in names), *((not one, True) for one in apart), (False, row.input_tokens))
 
@@ -201,7 +207,7 @@ def _rows(view: View) -> Iterator[UsageRow]:
 def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
     for scope, workload_id, asked, used, day, specialist, calls, failed, reasons, *sums in found:
         tokens_in, tokens_out, read, written, without_usage, cost, without_cost, p50, p95, *more = sums
-        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound, longest, stage = more
+        provider, tier, written_1h, audio_in, audio_out, seen, refused, sound, longest, stage, stage_model = more
         yield UsageRow(
             scope=scope,
             workload_id=workload_id,
@@ -228,6 +234,7 @@ def _read(found: list[tuple[Any, ...]]) -> Iterator[UsageRow]:
             duration_p50_ms=p50,
             duration_p95_ms=p95,
             stage_usd=Decimal(stage).normalize() if Decimal(stage) else Decimal(0),
+            stage_model=stage_model,
             refused=refused,
             sound=sound,
             length=tokens_in // calls,
