@@ -19,10 +19,14 @@ from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.deep import replay_evidence
 from modicum.pipeline.find import find
 from modicum.pipeline.night import Night
+from modicum.pipeline.recall import recall
+from modicum.pipeline.tiers import Wanted
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.types import Verdict
+from modicum.workload.parts import outline
 from tests.pipeline import traffic
+from tests.train.orders import CONTRACT, as_samples, orders
 
 WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
 LABELS = tuple(traffic.SUBJECTS)
@@ -94,6 +98,29 @@ def test_answers_too_old_to_be_given_are_not_chosen(tmp_path: Path) -> None:
     verdict = fit(home(tmp_path, repeated(3000, fixed, ago=timedelta(days=200))))
     assert verdict.verdict == "refused"
     assert "too old" in next(tier.why for tier in verdict.tiers if tier.name == "repeats")
+
+
+def test_open_answers_that_nobody_gave_of_late_stay_with_the_incumbent() -> None:
+    """Requests and records of orders come back; returns were last answered before the calls that the cache is planned on."""
+    rng, rows = random.Random(3), orders(120)
+    kinds = {kind: [row for row in rows if row[1]["kind"] == kind] for kind in ("order", "return")}
+    told = [rng.choice(kinds["return" if number < 300 and number % 2 else "order"]) for number in range(1200)]
+    samples = [dataclasses.replace(one, at=traffic.START + number * timedelta(hours=1)) for number, one in enumerate(as_samples(told))]
+    found = recall(
+        CONTRACT,
+        samples,
+        cut=samples[800].at,
+        terms=WISH.terms(("A",), 1),
+        protected=dataclasses.replace(WISH, protect=("return",)).protected_among,
+        min_label_groups=1,
+        wanted=Wanted(),
+        secret=bytes(32),
+        seed=1,
+    )
+    assert found is not None and found.candidate.plan is not None
+    rule = found.candidate.plan.rule
+    returns = {outline(CONTRACT, sample.value or "") for sample in samples if '"kind":"return"' in (sample.value or "")}
+    assert returns and returns <= {*rule.protected_labels} and returns <= {*rule.deferred_labels}
 
 
 def test_the_cache_of_one_scope_never_answers_another(tmp_path: Path) -> None:

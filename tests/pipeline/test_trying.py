@@ -298,6 +298,8 @@ def test_records_are_compared_whole_and_held_to_their_schema(tmp_path: Path, ser
     assert verify(evidence).holds and b"last_word" not in evidence
     plain = planned(config, "own/json", constrain=False)
     assert plain.bill.known == 0 and plain.attempt is None, "asked in other words it is another candidate"
+    held = planned(config, "own/json", constrain=False, wish=dataclasses.replace(WISH, protect=("lost",)))
+    assert held.rule.protected_labels == ('{"topic":"lost"}',), "a label within a record is protected like any other"
 
 
 @pytest.fixture(scope="module")

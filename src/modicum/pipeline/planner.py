@@ -15,7 +15,7 @@ from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import ArtefactError, NotEnoughDataError
-from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
+from modicum.evaluate.facts import Facts, cover_of, disagreement_in, expiry
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.split import Split, split_by_time
@@ -25,6 +25,7 @@ from modicum.pipeline.adapters import learnt_until
 from modicum.pipeline.candidate import Candidate
 from modicum.pipeline.errand import Errand, Opening, is_listed, plan_of
 from modicum.pipeline.inquiry import Inquiry
+from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.purse import Bill, Purse
 from modicum.pipeline.samples import gather, recogniser_of
@@ -34,7 +35,8 @@ from modicum.pipeline.window import Window, unpack
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.types import DAYS_A_MONTH, Attempt, Rule, Sample, Workload
+from modicum.types import DAYS_A_MONTH, Attempt, Contract, Rule, Sample, Workload
+from modicum.workload.parts import outline
 
 PILOT = 40
 """Distinct old requests that are asked first: enough to see that a model is hopeless. Of texts 10: whether it answers at all."""
@@ -135,7 +137,7 @@ class Planner:
             pilot=(),
             opening=None,
             attempt=None,
-            rule=Rule(accept_above=ACCEPT_ABOVE, protected_labels=wish.protected(workload)),
+            rule=Rule(accept_above=ACCEPT_ABOVE, protected_labels=wish.protected_among(_answers(workload.contract, samples))),
             calls_month=month,
             bill=Bill(calls=0),
             before=None if expired else before,
@@ -211,7 +213,7 @@ class Planner:
             cover=cover_of(samples, parts, view_version=self.views.version),
             confidence=errand.wish.fit.confidence,
             left_out_groups=parts.left_out_groups,
-            self_disagreement=None if errand.texts else repeat_disagreement(samples, groups)[0],
+            self_disagreement=None if errand.texts else disagreement_in(samples, groups),
             calls_per_month=errand.calls_month,
             control_share=errand.wish.control_share,
             baseline=f"{' and '.join(errand.workload.incumbents)} for every call, less what {errand.stage.name} costs",
@@ -237,6 +239,13 @@ class Planner:
             starts=samples[calls[0]].at,
             ends=samples[calls[-1]].at,
         )
+
+
+def _answers(contract: Contract, samples: tuple[Sample, ...]) -> tuple[str, ...]:
+    """What may be protected: the listed values; of open answers the outlines that were seen."""
+    if not is_open(contract):
+        return contract.labels
+    return tuple(sorted({outline(contract, s.value) for s in samples if s.value is not None}))
 
 
 def _taken_up(errand: Errand, attempt: Attempt, window: Window) -> Errand:

@@ -81,11 +81,12 @@ def recall(
         return None
     drawn = [samples[i] for i in parts.tune]
     told = [None if s.value is None else outline(contract, s.value) for s in drawn]
-    names = sorted({one for one in told if one is not None} | {*known})
+    # All that it could say: an answer that nobody gave of late is rare, and may be a protected one.
+    names = sorted({outline(contract, s.value) for s in samples if s.value is not None} if is_open(contract) else known)
     rule = Rule(
         accept_above=1.0,
         protected_labels=protected(names),
-        deferred_labels=rare_labels(told, groups=len(parts.certify), min_label_groups=min_label_groups, known=known),
+        deferred_labels=rare_labels(told, groups=len(parts.certify), min_label_groups=min_label_groups, known=names),
     )
     span = cut - min(s.at for s in old)
     tried = []

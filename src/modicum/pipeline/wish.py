@@ -77,7 +77,9 @@ class Wish:
         terms = self.terms(attempt.kinds, attempt.number)
         declared = (attempt.margin, attempt.max_selective, attempt.min_coverage, attempt.delta, attempt.min_label_groups)
         asked = (terms.margin, terms.max_selective, terms.min_coverage, terms.delta, self.fit.min_label_groups)
-        return declared == asked and attempt.rule.protected_labels == self.protected(workload)
+        # Of open answers no list says which could be protected: those that were declared.
+        answers = workload.contract.labels or attempt.rule.protected_labels
+        return declared == asked and attempt.rule.protected_labels == self.protected_among(answers)
 
     def fingerprint(
         self, workload: Workload, samples: Sequence[Sample], *, view_version: str, gold: Mapping[str, str | None] | None = None
