@@ -4,13 +4,15 @@ Confident learning (Northcutt, Jiang & Chuang 2021): a sample counts towards a l
 least the probability which samples of the label get on average. A sample that counts towards another label than it was given is suspected.
 
 For training alone. What is suspected is left out there, for putting the other label in its place helped less (`benchmarks/noise.py`),
-and only where what is learnt without it says more often what the teacher said: errors that a teacher makes every time look like none, and
-to leave them out would look like a loss. Samples that tune or certify keep their labels, right or wrong.
+only of labels that are mostly believed, and only where what is learnt without it says more often what the teacher said. That alone is no
+proof: a teacher that errs by a rule is followed better by who leaves out what it got right. Samples that tune or certify keep their
+labels, right or wrong.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +24,9 @@ from modicum.types import Sample
 
 WORTH_A_FIT = 0.05
 """Share of suspected labels below which nothing is fitted again. Of gold labels 1 to 3 % are suspected, and leaving them out helps none."""
+MOST_OF_A_LABEL = 0.4
+"""Share of a label's samples above which none of them is left out. A slip here and there is outvoted; where so much of a label is suspected
+its teacher errs by a rule, the suspects are what it got right in spite of it, and without them the rule is all that is left to learn."""
 SHOWN = 20
 
 
@@ -97,9 +102,10 @@ def refit(
     the samples that it learnt from. `sure`: samples whose label is no teacher's.
     """
     found = find([sample.value for sample in samples], first.scores, first.labels)
-    suspects = [row for row in found.suspects if row not in set(sure)]
+    slips = _slips(found, [sample.value for sample in samples])
+    suspects = [row for row in slips if row not in set(sure)]
     about = {
-        "labels_suspected": len(suspects),
+        "labels_suspected": len(set(found.suspects) - set(sure)),
         "labels_wrong": found.share,
         "labels_wrong_of": [[row.label, row.samples, row.share] for row in found.by_label[:SHOWN] if row.share > 0],
         "labels_left_out_as_wrong": 0,
@@ -112,6 +118,12 @@ def refit(
     if second.labels != first.labels or not _says_more(second, first, samples):
         return kept
     return dataclasses.replace(second, about=second.about | about | {"labels_left_out_as_wrong": len(suspects)}), cleaned
+
+
+def _slips(found: Noise, values: Sequence[str | None]) -> list[int]:
+    """The suspects of labels of which not too much is suspected."""
+    given, suspected = Counter(values), Counter(values[row] for row in found.suspects)
+    return [row for row in found.suspects if suspected[values[row]] <= MOST_OF_A_LABEL * given[values[row]]]
 
 
 def _says_more(second: Trained, first: Trained, samples: Sequence[Sample]) -> bool:
