@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from modicum.evaluate.judged import is_audited, reach, share_of, stand_ins
+from modicum.evaluate.certify import sampled_rows
+from modicum.evaluate.evidence import certificate_file, verify, write_certificate
+from modicum.evaluate.judged import JudgedRows, is_audited, look_judged, reach, share_of, stand_ins
 from modicum.evaluate.table import Table
 from modicum.stats.betting import betting_p_value
+from tests.evaluate.samples import attempt, traffic
+from tests.evaluate.test_evidence import facts
 
 Array = NDArray[np.float64]
 
@@ -88,6 +92,20 @@ def test_nothing_exceeds_its_reach_and_what_is_missing_is_the_worst_case() -> No
     assert np.mean(stand_ins(rows, unlabelled, judge, audited, 0.5)) > np.mean(stand_ins(rows, true, judge, audited, 0.5))
     everything = stand_ins(rows, true, judge, np.ones(300, bool), 1.0)
     assert np.allclose(everything, true), "where people check everything the judge says nothing"
+
+
+def test_of_a_sample_of_calls_a_judge_speaks_for_the_rest() -> None:
+    _, _, rows = traffic(1500, error=0.03)
+    declared = attempt(1500, tuple(round(0.6 - i * 0.02, 2) for i in range(25)), kinds=("B",), max_labels=150, margin=0.05)
+    drawn, said = sampled_rows(declared, rows), np.full(1500, np.nan)
+    said[drawn] = np.where(np.arange(len(drawn)) % 5 == 0, 1.0, -1.0)
+    judged = JudgedRows(people=said, judge=said, checked=np.arange(1500) % 2 == 0, share=0.5)
+    certificate, evidence = write_certificate(declared, look_judged(declared, rows, judged), rows, facts(), key=b"secret", judged=judged)
+    accepted = rows.accepted(certificate.rule.accept_above)
+    seen = accepted[drawn]
+    expected = float(judged.stand_ins(rows)[drawn][seen].mean()) * float((accepted & rows.differs).mean())
+    assert certificate.rate == pytest.approx(expected) and certificate.rate < 0 and certificate.errors <= len(drawn)
+    assert verify(certificate_file(certificate, evidence)).holds
 
 
 def test_the_coins_are_fixed_and_fair() -> None:

@@ -234,25 +234,26 @@ def _assemble(
         raise CertificateError("no threshold passed: there is nothing to certify")
     rule = look.rule
     accepted = np.array([refusal(rule, prediction) is None for prediction in table.predictions], dtype=np.bool_)
+    seen = accepted & table.differs
     if look.kind == "A":
-        loss = np.where(accepted & table.differs, 1.0, 0.0)
+        loss = np.where(seen, 1.0, 0.0)
         interval = rate_interval(loss, table.weights, 0.95)
     elif look.kind == "C":
         assert excess is not None, "C is certified with the labels that it was tested with"
         loss = np.where(accepted & (excess != 0), 1.0, 0.0)  # NaN, unknown, is not 0
         interval = rate_interval(loss[accepted], table.weights[accepted], 0.95)
-    elif judged is not None:
-        loss = np.where(accepted & table.differs, judged.stand_ins(table), 0.0)
-        interval = estimate(loss, table.weights)
     else:
-        assert excess is not None, "B is certified with the losses that it was tested with"
-        loss = np.where(accepted & table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
+        if judged is None:
+            assert excess is not None, "B is certified with the losses that it was tested with"
+            said = np.where(np.isnan(excess), 1.0, excess)
+        else:
+            said = judged.stand_ins(table)
         if attempt.max_labels:  # those that were drawn speak for the others
-            drawn = np.isin(np.arange(len(table)), sampled_rows(attempt, table))
-            seen = accepted & table.differs & drawn
-            loss = np.where(seen, loss * ((accepted & table.differs).sum() / max(int(seen.sum()), 1)), 0.0)
-        interval = mean_interval(loss, table.weights, 0.95)
-    grew = loss > 0 if judged is None else accepted & judged.worse(table)
+            everyone, seen = int(seen.sum()), seen & np.isin(np.arange(len(table)), sampled_rows(attempt, table))
+            said = said * (everyone / max(int(seen.sum()), 1))
+        loss = np.where(seen, said, 0.0)
+        interval = mean_interval(loss, table.weights, 0.95) if judged is None else estimate(loss, table.weights)
+    grew = loss > 0 if judged is None else seen & judged.worse(table)
     evidence = _evidence(attempt, look.kind, table, facts, keys, excess if judged is None else judged.people, accepted, loss, judged)
     certificate = Certificate(
         certificate_id="",
