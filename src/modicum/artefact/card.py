@@ -73,6 +73,8 @@ def _warnings(about: About) -> Iterable[str]:
 def _running(script: str, needs: str) -> Iterable[str]:
     if script:
         yield f'`python {script} "a text"` needs {needs}, and nothing of Modicum.'
+    else:
+        yield "Nothing in this bundle runs it by itself: it has no script, and Modicum serves it once it is imported."
     yield f"`modicum artefact import FOLDER` checks `{MANIFEST}`, every file that it names and, with --public-key, `{SIGNATURE}`."
     yield f"`{BOM}` is the bill of materials (CycloneDX)."
 

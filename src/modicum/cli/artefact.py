@@ -202,10 +202,11 @@ def _verdict(told: Verified) -> str:
 @click.option("--sign", "key", type=click.Path(path_type=Path, dir_okay=False), help="Sign it with this private key (PEM, EC).")
 @common
 def export(artefact: str, out: Path, terms_reviewed: str, key: Path | None, config: Config, as_json: bool) -> None:
-    """Write an artefact as a bundle that runs without Modicum.
+    """Write an artefact as a bundle that runs without Modicum, or says that it does not.
 
     Beside its files it holds a model card (README.md), a CycloneDX bill of materials (bom.cdx.json), and a script that answers with
-    numpy alone, or for an encoder with onnxruntime and tokenizers. It learnt from a provider's answers: read that provider's terms first.
+    numpy alone, or for an encoder with onnxruntime and tokenizers. Caches, adapters and other models have no script: their bundle is for
+    another Modicum, and says so. It learnt from a provider's answers: read that provider's terms first.
     """
     home = existing(config)
     digest = bundles.find(home, artefact)
@@ -214,6 +215,9 @@ def export(artefact: str, out: Path, terms_reviewed: str, key: Path | None, conf
         print_json({"digest": digest, "out": str(out), "files": sorted(names), "signed": key is not None})
     else:
         click.echo(f"{digest} written to {out}: {', '.join(sorted(names))}")
+        if not any(name.startswith("run_") for name in names):
+            kind = bundles.show(home, digest).kind or "its kind"
+            click.echo(f"No script runs {kind} without Modicum: `modicum artefact import` takes the bundle in elsewhere.")
 
 
 @command.command("import", epilog="Example:  modicum artefact import bank.zip --public-key PUBLIC.pem --digest sha256:3fa9c1…")

@@ -29,8 +29,11 @@ from modicum.types import Certificate, Route
 MIN_PREFIX = 6
 """Digits of a digest that name it, where no other begins so."""
 MAX_NOTE_CHARS = 500
-TASKS = dict.fromkeys(("linear", "encoder", "chain"), "text-classification") | {"extractor": "token-classification"}
-"""Kind of specialist -> what the Hugging Face Hub calls its task."""
+TASKS = {
+    **dict.fromkeys(("linear", "encoder", "chain"), "text-classification"),
+    **dict.fromkeys(("extractor", "caller", "ladder"), "token-classification"),
+}
+"""Kind of specialist -> what the Hugging Face Hub calls its task, or the nearest to it; caches, scorers and other models have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
