@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from modicum.cli import cli
-from modicum.errors import ConfigError, ModicumError, RemoteError, UpstreamError
+from modicum.errors import ConfigError, ModicumError, NotFoundError, RemoteError, UpstreamError
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from tests.admin.conftest import MARGIN, Served
@@ -61,6 +61,18 @@ def test_a_command_prints_the_same_either_way(served: Served, words: tuple[str, 
     }
     printed = both(served, *(names.get(word, word) for word in words), "--format", form)
     assert json.loads(printed) if form == "json" else len(printed) > 20
+
+
+def test_a_certificate_is_found_by_its_first_digits_and_by_its_workload(served: Served) -> None:
+    control = Control(served.home)
+    (workload,) = control.workloads()
+    newest = control.certificates()[-1].certificate_id
+    for ref in (newest[: len("cert-") + 8], workload.name, workload.workload_id):
+        assert json.loads(both(served, "certificate", "show", ref, "--format", "json"))["certificate_id"] == newest
+        assert newest in both(served, "certificate", "verify", ref)
+    for ref in ("cert-", "cert-zzzz", "nobody"):
+        with pytest.raises(NotFoundError, match="no certificate"):
+            run("certificate", "show", ref, "--home", str(served.home))
 
 
 def test_keys_are_listed_the_same(served: Served) -> None:

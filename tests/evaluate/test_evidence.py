@@ -18,7 +18,7 @@ from modicum.evaluate.evidence import (
     verify,
     write_certificate,
 )
-from modicum.evaluate.facts import Facts, cover_of, expiry, repeat_disagreement
+from modicum.evaluate.facts import Facts, cover_of, disagreement_in, expiry, repeat_disagreement
 from modicum.evaluate.groups import group_samples
 from modicum.evaluate.split import split_by_time
 from modicum.stats.sequence import spending
@@ -240,6 +240,12 @@ def test_how_often_the_incumbent_contradicts_itself() -> None:
     assert pairs == 4
     assert share == pytest.approx((2 / 3 + 1) / 2)
     assert repeat_disagreement(samples[3:4], group_samples(samples[3:4])) == (None, 0)
+
+
+def test_a_few_repeats_say_nothing_of_how_often_that_is() -> None:
+    few = [sample(number, f"text {number % 3}", "x") for number in range(22)]
+    assert disagreement_in(few, group_samples(few)) is None
+    assert disagreement_in([*few, sample(22, "text 1", "x")], group_samples([*few, sample(22, "text 1", "x")])) == 0.0
 
 
 def test_the_cover_is_what_the_window_saw() -> None:

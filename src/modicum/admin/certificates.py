@@ -16,6 +16,9 @@ from modicum.pipeline.deep import Replayed, replay_evidence
 from modicum.store.control import Control
 from modicum.types import Certificate
 
+MIN_PREFIX = len("cert-") + 4
+"""Fewer digits of an id name none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
@@ -41,7 +44,7 @@ def list_(desk: Desk, asked: Paged) -> Page[Certificate]:
 @operation("GET", "/certificates/{ref}", role="admin")
 def show(desk: Desk, asked: One) -> Certificate:
     """Show a certificate: its sentence, its figures, its table by label."""
-    return Control(desk.config.home).certificate(asked.ref)
+    return _find(Control(desk.config.home), asked.ref)
 
 
 @operation("GET", "/certificates/{ref}/file", role="admin", media="application/octet-stream")
@@ -56,10 +59,21 @@ def verify(desk: Desk, asked: Verify) -> Verified:
     return verify_file(desk.config, read_file(desk.config, asked.ref), deep=asked.deep)
 
 
+def _find(control: Control, ref: str) -> Certificate:
+    """By its id or the first digits of it, else the newest of the workload that `ref` names. Raises NotFoundError."""
+    found = control.certificates()
+    begun = [one for one in found if one.certificate_id.startswith(ref)] if len(ref) >= MIN_PREFIX else []
+    if len(begun) == 1:
+        return begun[0]
+    named = [] if begun else [one for one in found if ref in (one.workload_id, one.workload_name)]
+    return named[-1] if len({one.workload_id for one in named}) == 1 else control.certificate(ref)
+
+
 def read_file(config: Config, certificate_id: str) -> bytes:
-    """A certificate with its evidence. Raises NotFoundError."""
+    """A certificate with its evidence, found as by `show`. Raises NotFoundError."""
     control = Control(config.home)
-    return evidence.certificate_file(control.certificate(certificate_id), control.evidence(certificate_id))
+    certificate = _find(control, certificate_id)
+    return evidence.certificate_file(certificate, control.evidence(certificate.certificate_id))
 
 
 def verify_file(config: Config, data: bytes, *, deep: bool) -> Verified:

@@ -94,7 +94,9 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
     config = desk.config
     workloads = find(config, progress=desk.progress, only_if_needed=True)
     control = Control(config.home)
-    chosen = [find_workload(control, ref) for ref in asked.workloads] or [w for w in workloads if not w.ignored]
+    chosen = [find_workload(control, ref) for ref in asked.workloads] or [
+        w for w in sorted(workloads, key=lambda w: (-w.calls, w.workload_id)) if not w.ignored
+    ]
     wish = Wish(
         fit=_settings(config, asked),
         control_share=config.route.control_share,

@@ -60,7 +60,10 @@ def list_(way: Reach, config: Config, as_json: bool) -> None:
 )
 @reached
 def show(certificate_id: str, out: Path | None, way: Reach, config: Config, as_json: bool) -> None:
-    """Show a certificate: its sentence, its figures, its table by label."""
+    """Show a certificate: its sentence, its figures, its table by label.
+
+    CERTIFICATE is its id, the first digits of it, or the workload whose newest one is meant.
+    """
     at_home(way)
     certificate = way.do(certificates.show, One(ref=certificate_id))
     if out is not None:
@@ -121,7 +124,7 @@ def _figures(c: Certificate) -> list[tuple[str, str]]:
 def verify(file: str, deep: bool, way: Reach, config: Config, as_json: bool) -> None:
     """Recompute every figure of a certificate from its evidence. Needs no store; exit code 1 where something does not hold.
 
-    FILE is what `certificate show --out` wrote; the id of a certificate in this home will do too.
+    FILE is what `certificate show --out` wrote; a certificate of this home will do too, named as for `show`.
     """
     if Path(file).is_file():
         found = verify_file(config, Path(file).read_bytes(), deep=deep)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from modicum.admin import fitting
+from modicum.admin import fitting, workloads
 from modicum.admin.fitting import Fit, Fitted, LabelGiven, given
-from modicum.admin.reach import Reach
+from modicum.admin.reach import Reach, pages
 from modicum.cli.options import Config, at_home, print_json, print_table, reached
 from modicum.cli.progress import bar
 from modicum.pipeline.effort import dollars
 from modicum.pipeline.night import Foresight
-from modicum.types import Certificate
+from modicum.pipeline.switching import as_what
+from modicum.types import Certificate, Tier
+
+DIGITS = len("cert-") + 8
+"""Of a certificate's id; `modicum certificate show` takes it so, or the workload's name."""
 
 
 @click.command(
@@ -116,7 +120,7 @@ def command(
     if as_json:
         print_json([one.verdict for one in found])
     else:
-        _show(found, dollars("cpu_hour_usd", config.report.cpu_hour_usd))
+        _show(found, dollars("cpu_hour_usd", config.report.cpu_hour_usd), _unread(way, found))
 
 
 def share_of(text: str | None) -> float | None:
@@ -139,62 +143,103 @@ def _labels(gold: Path | None) -> tuple[LabelGiven, ...]:
         return given(lines)
 
 
-def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal) -> None:
-    certified = [(one.workload, one.verdict) for one in found if one.verdict.certificate is not None]
+def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal, unread: Mapping[str, str]) -> None:
+    """`unread`: the workloads whose answers say more than is read from them, each with how they could be read."""
+    certified = [(one.workload, one.verdict.certificate) for one in found if one.verdict.certificate is not None]
     refused = [(one.workload, one.verdict) for one in found if one.verdict.certificate is None]
     if certified:
-        rows = []
-        for name, verdict in certified:
-            certificate = verdict.certificate
-            assert certificate is not None
-            saving = certificate.saving
-            rows.append(
+        print_table(
+            ("certified", "kind", "answers", "of all requests", "asked again", "held out", "saves a month", "certificate"),
+            [
                 (
-                    name,
-                    certificate.kind,
-                    f"{certificate.coverage:.0%}",
-                    _rate(certificate),
-                    "unknown" if certificate.self_disagreement is None else f"{certificate.self_disagreement:.1%} differ",
-                    f"{certificate.groups:,}",
-                    "unknown" if saving.usd_month is None else f"${saving.low_usd_month:,} to ${saving.high_usd_month:,}",
-                    certificate.certificate_id,
+                    name + (" *" if name in unread else ""),
+                    c.kind,
+                    f"{c.coverage:.0%}",
+                    _rate(c),
+                    "unknown" if c.self_disagreement is None else f"{c.self_disagreement:.1%} differ",
+                    f"{c.groups:,}",
+                    "unknown" if c.saving.usd_month is None else f"${c.saving.low_usd_month:,} to ${c.saving.high_usd_month:,}",
+                    c.certificate_id[:DIGITS],
                 )
-            )
-        print_table(
-            ("certified", "kind", "answers", "of all requests", "incumbent, asked again", "held out", "saves a month", "certificate"),
-            rows,
+                for name, c in certified
+            ],
             right=(2, 3, 4, 5),
+            whole=(0, 7),
         )
-    if any(len(one.verdict.tiers) > 1 for one in found):
-        print_table(
-            ("tried, by estimate", "tier", "MB", "CPU ms", "$ a million", "agrees (95 %)", "answers", "saves a month", ""),
-            [*_tiers(found, cpu_hour_usd)],
-            right=(2, 3, 4, 5, 6),
-        )
+    _show_tiers(found, cpu_hour_usd)
     if any(one.verdict.unit_costs for one in found):
         print_table(
             ("by gold answers", "who", "right (95 %)", "requests", "$ a call", "$ a right answer", "p50 ms", "p95 ms"),
             [*_unit_costs(found)],
             right=(3, 4, 5, 6, 7),
+            whole=(0,),
         )
     if refused:
-        print_table(("refused", "because"), [(name, v.reason) for name, v in refused])
+        print_table(("refused", "because"), [(name, v.reason) for name, v in refused], whole=(0,))
     if asked := [(one.workload, one.verdict) for one in found if one.verdict.request_file]:
         print_table(
             ("labels would help", "how many", "give them"),
             [(name, v.needs_labels, f"modicum label {name}") for name, v in asked],
             right=(1,),
         )
+    if texts := [name for name, v in refused if v.code == "free_text"]:
+        click.echo(f"Free text wants a language model: `modicum try PROVIDER/MODEL {texts[0]}` runs a smaller one over it (docs/try.md).")
+    if starred := [name for name, _ in certified if name in unread]:
+        click.echo(f"* answers say more than is read, and are not given until readers can do without: `{unread[starred[0]]}`")
     if certified:
-        name = certified[0][0]
+        name = next((name for name, _ in certified if name not in unread), certified[0][0])
         click.echo(
             f"Nothing has changed yet. `modicum route shadow {name}` compares on live calls, `modicum route on {name}` lets it answer."
         )
     if len(certified) > 1:
-        confidence = max(v.certificate.confidence for _, v in certified if v.certificate is not None)
+        confidence = max(one.confidence for _, one in certified)
         click.echo(
             f"{len(certified)} certificates at {confidence:.0%}: expect about {len(certified) * (1 - confidence):.1f} of them to be wrong."
         )
+
+
+def _unread(way: Reach, found: Sequence[Fitted]) -> dict[str, str]:
+    if all(one.verdict.certificate is None for one in found):
+        return {}
+    rows = (row for page in pages(way, workloads.list_, workloads.Listed()) for row in page.items if not row.can_be_served)
+    return {row.workload.name: f"modicum workloads set {row.workload.workload_id} --read {as_what(row.workload)}" for row in rows}
+
+
+def _show_tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> None:
+    """What was tried: a table for each workload with several candidates, one row for each other."""
+    head = ("tier", "MB", "CPU ms", "$ a million", "agrees (95 %)", "answers", "saves a month")
+    single = [(one.workload, one.verdict.tiers[0]) for one in found if len(one.verdict.tiers) == 1]
+    if single:
+        rows = [(name, *_figures(tier, cpu_hour_usd)) for name, tier in single]
+        print_table(("tried, by estimate", *head), rows, right=(2, 3, 4, 5, 6), whole=(0, 1))
+    for one in found:
+        if len(tiers := one.verdict.tiers) > 1:
+            tested = next((tier for tier in tiers if tier.chosen), None)
+            rows = [(*_figures(tier, cpu_hour_usd), _fate(tier, tested)) for tier in tiers]
+            print_table((*head, ""), rows, right=(1, 2, 3, 4, 5), whole=(0,), title=f"{one.workload}: tried, by estimate")
+
+
+def _figures(tier: Tier, cpu_hour_usd: Decimal) -> tuple[str, ...]:
+    return (
+        tier.name,
+        f"{tier.size_bytes / 1e6:.1f}",
+        f"{tier.cpu_ms:.2f}",
+        f"{Decimal(repr(tier.cpu_ms)) / 3_600_000 * cpu_hour_usd * 1_000_000:.2g}",
+        f"{tier.agreement:.1%}"
+        + ("" if tier.agreement_interval is None else "\u00a0({:.0f}–{:.0f})".format(*(100 * limit for limit in tier.agreement_interval))),
+        f"{tier.coverage:.0%}",
+        "unknown" if tier.saving_usd_month is None else f"${tier.saving_usd_month:,}",
+    )
+
+
+def _fate(tier: Tier, tested: Tier | None) -> str:
+    if tier.chosen:
+        return "tested"
+    if tier.why or tested is None:
+        return tier.why or "not tested"
+    if tier.coverage <= tested.coverage:
+        return "answers no more"
+    return "not worth its size" if tier.size_bytes > tested.size_bytes else "slower"
 
 
 def _unit_costs(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
@@ -216,23 +261,6 @@ def _rate(certificate: Certificate) -> str:
     return f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse"
 
 
-def _tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> Iterator[tuple[str, ...]]:
-    for one in found:
-        for tier in one.verdict.tiers:
-            yield (
-                one.workload,
-                tier.name,
-                f"{tier.size_bytes / 1e6:.1f}",
-                f"{tier.cpu_ms:.2f}",
-                f"{Decimal(repr(tier.cpu_ms)) / 3_600_000 * cpu_hour_usd * 1_000_000:.2f}",
-                f"{tier.agreement:.1%}"
-                + ("" if tier.agreement_interval is None else " ({:.0%} to {:.0%})".format(*tier.agreement_interval)),
-                f"{tier.coverage:.0%}",
-                "unknown" if tier.saving_usd_month is None else f"${tier.saving_usd_month:,}",
-                "tested" if tier.chosen else tier.why or "not worth its size",
-            )
-
-
 def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:
     if as_json:
         print_json(plans)
@@ -244,6 +272,7 @@ def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:
                 for p in plans
             ],
             right=(2, 4, 5),
+            whole=(0,),
         )
         if efforts := [(p.name, p.effort) for p in plans if p.effort is not None]:
             print_table(
@@ -262,6 +291,7 @@ def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:
                     for name, e in efforts
                 ],
                 right=(1, 2, 3, 4, 5, 6, 7),
+                whole=(0,),
             )
             disk, labels = sum(e.disk_mb for _, e in efforts), sum(e.labels_usd for _, e in efforts)
             seconds, memory = sum(e.cpu_s for _, e in efforts), max(e.ram_mb for _, e in efforts)

@@ -109,19 +109,27 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(_encode(value), indent=2).decode())
 
 
-def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = (), title: str = "") -> None:
-    """A plain table; `right` are the columns to align right."""
+ROOMY = 120
+"""From so many columns on, tables keep three spaces between theirs, else two."""
+
+
+def print_table(
+    head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = (), whole: Iterable[int] = (), title: str = ""
+) -> None:
+    """A plain table; `right` are the columns to align right, `whole` those whose cells are not broken (names that somebody copies)."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left")
-    aligned = set(right)
+    screen = console()
+    between = (0, 1) if screen.width >= ROOMY else (0, 1, 0, 0)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=between, title=title or None, title_justify="left", title_style="bold")
+    aligned, unbroken = set(right), set(whole)
     for number, name in enumerate(head):
-        table.add_column(name, justify="right" if number in aligned else "left", overflow="fold")
+        table.add_column(name, justify="right" if number in aligned else "left", overflow="fold", no_wrap=number in unbroken)
     for row in rows:
         table.add_row(*(Text(isolate(printable(str(cell)))) for cell in row))
-    console().print(table)
+    screen.print(table)
 
 
 def console(*, error: bool = False) -> Any:

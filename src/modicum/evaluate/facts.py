@@ -10,6 +10,9 @@ from modicum.evaluate.groups import Groups
 from modicum.evaluate.split import Split
 from modicum.types import Cover, Sample
 
+ENOUGH = 20
+"""Calls that must repeat an earlier one before they tell how often an incumbent differs from itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -47,6 +50,11 @@ def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[floa
             shares.append(1 - sum(c * (c - 1) // 2 for c in counts.values()) / all_pairs)
             pairs += all_pairs
     return (sum(shares) / len(shares) if shares else None), pairs
+
+
+def disagreement_in(samples: Sequence[Sample], groups: Groups) -> float | None:
+    """`repeat_disagreement` where at least `ENOUGH` calls repeat an earlier one; None where they are too few to tell a share."""
+    return repeat_disagreement(samples, groups)[0] if len(groups.repeats) - len(set(groups.repeats)) >= ENOUGH else None
 
 
 def ceiling(self_disagreement: float | None) -> str:

@@ -87,7 +87,7 @@ def refuse_after_look(
         )
     if labels_wanted:
         alone = _refusal(plan, dataclasses.replace(terms, kinds=("A",)), supply, later, keeps=False)
-        carries = _carries(margin, terms)
+        carries = _carries(margin, terms, keeps=False)
         days = "" if alone.needs_days is None else f": {_days(alone.needs_days)}"
         calls = "" if alone.needs_calls is None else f"; agreement alone would need about {alone.needs_calls:,} more calls{days}"
         return Refusal(
@@ -110,7 +110,7 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     if plan is None:
         return Refusal(code="no_threshold", reason="the specialist answers nothing: every label is protected or too rare")
     margin = _margin(plan, terms, supply.groups)
-    carries = _carries(margin, terms)
+    carries = _carries(margin, terms, keeps=keeps)
     groups = groups_for_power(plan.curve, later, level=later.level, power=POWER)
     if groups is None:
         enough = plan.curve.coverage >= terms.min_coverage
@@ -140,8 +140,12 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     )
 
 
-def _carries(margin: float | None, terms: Terms) -> str:
-    return f"; today's calls could carry a margin of about {_percent(margin)}" if margin is not None and margin > terms.margin else ""
+def _carries(margin: float | None, terms: Terms, *, keeps: bool) -> str:
+    """`keeps`: the calls at hand are not opened yet. What is opened can be tested no more, whatever margin is asked for."""
+    if margin is None or margin <= terms.margin:
+        return ""
+    which = "today's calls" if keeps else "as many newer calls"
+    return f"; {which} could carry a margin of about {_percent(margin)}"
 
 
 def _margin(plan: Plan, terms: Terms, groups: int) -> float | None:

@@ -17,7 +17,7 @@ import numpy as np
 from modicum.backends.specialist import predict_at
 from modicum.evaluate import certify, evidence, refuse
 from modicum.evaluate.audits import wrong_answers
-from modicum.evaluate.facts import Facts, ceiling, cover_of, expiry, repeat_disagreement
+from modicum.evaluate.facts import Facts, ceiling, cover_of, disagreement_in, expiry
 from modicum.evaluate.judged import JudgedRows, look_judged
 from modicum.evaluate.labels import Label, excess_losses, label_requests
 from modicum.evaluate.table import Table
@@ -111,7 +111,7 @@ class Looking:
             cover=cover_of(samples, ready.parts, view_version=self.view_version),
             confidence=self.wish.fit.confidence,
             left_out_groups=ready.parts.left_out_groups,
-            self_disagreement=repeat_disagreement(samples, ready.groups)[0] if self._self_disagreement is None else self._self_disagreement,
+            self_disagreement=disagreement_in(samples, ready.groups) if self._self_disagreement is None else self._self_disagreement,
             calls_per_month=workload.calls / days * DAYS_A_MONTH,
             control_share=self.wish.control_share,
             baseline=f"{' and '.join(workload.incumbents)} for every call",

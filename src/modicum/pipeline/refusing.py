@@ -17,7 +17,7 @@ from modicum.types import Attempt, Sample, Verdict, Workload
 from modicum.workload import classifiable, extractable
 
 WHY = {
-    "free_text": "its answers are free text, which no specialist here can write",
+    "free_text": "its answers are free text, which no specialist here can write; `modicum try MODEL` runs another model over it",
     "spans": "its answers copy spans of the input into records that no extractor here can take apart",
     "tools": "its answers call tools: needs a tool caller",
     "open_numbers": "its answers are numbers without a small fixed set",
