@@ -106,7 +106,7 @@ def test_few_texts_are_read_more_often() -> None:
 
 def test_kept_rounds_are_whole_or_not_there(tmp_path: Path) -> None:
     rounds = Rounds(folder=tmp_path / "rounds", artefacts=Artefacts(tmp_path / "artefacts"))
-    made = Round(graph=b"graph", weights=np.ones((3, 2), np.float32), bias=np.zeros(2, np.float32))
+    made = Round(graph=b"graph", head={"weights": np.ones((3, 2), np.float32), "bias": np.zeros(2, np.float32)})
     rounds.write("key", made)
     found = rounds.read("key")
     assert found is not None and found.graph == b"graph" and np.array_equal(found.weights, made.weights) and found.bias.shape == (2,)

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from safetensors import numpy as tensors
 
 from modicum.artefact import Artefacts
 from modicum.backends import hub_files
@@ -44,9 +45,8 @@ class _Round(msgspec.Struct, frozen=True):
     """What stands beside the graph of a round."""
 
     sha256: str
-    labels: int
-    weights: bytes
-    bias: bytes
+    head: bytes
+    """As safetensors."""
 
 
 class Named:
@@ -118,21 +118,16 @@ class Rounds:
         try:
             note = msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=_Round)
             graph = (self.folder / f"{key}.onnx").read_bytes()
-            weights = np.frombuffer(note.weights, dtype="<f4").reshape(-1, note.labels)
-            bias = np.frombuffer(note.bias, dtype="<f4").reshape(note.labels)
-        except (OSError, msgspec.MsgspecError, ValueError):
+        except (OSError, msgspec.MsgspecError):
             return None
-        return Round(graph=graph, weights=weights, bias=bias) if hashlib.sha256(graph).hexdigest() == note.sha256 else None
+        whole = hashlib.sha256(graph + note.head).hexdigest() == note.sha256
+        return Round(graph=graph, head=tensors.load(note.head)) if whole else None
 
     def write(self, key: str, made: Round) -> None:
         """Keep it."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        note = _Round(
-            sha256=hashlib.sha256(made.graph).hexdigest(),
-            labels=len(made.bias),
-            weights=made.weights.astype("<f4").tobytes(),
-            bias=made.bias.astype("<f4").tobytes(),
-        )
+        head = tensors.save({name: np.ascontiguousarray(one, np.float32) for name, one in made.head.items()})
+        note = _Round(sha256=hashlib.sha256(made.graph + head).hexdigest(), head=head)
         replace(self.folder / f"{key}.onnx", made.graph)
         replace(self.folder / f"{key}.json", msgspec.json.encode(note))
 

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from modicum.backends.embed import GRAPH_FILE
 from modicum.errors import NotEnoughDataError
-from modicum.train import call, extract, frozen, ladder, linear, reading
+from modicum.train import call, extract, frozen, grades, ladder, linear, reading
 from modicum.train.design import design
 from modicum.train.encoder import Vectors
+from modicum.train.encoder_rounds import Tuner
 from modicum.train.joining import Part
 from modicum.train.linear import Trained
+from modicum.train.precision import Precision, lower
 from modicum.train.reading import Taught
 from modicum.types import Contract, Sample, TierName
 from modicum.workload import parts
@@ -51,13 +54,22 @@ def larger(first: First, vectors: Vectors, *, max_size_bytes: int, progress: Pro
 
     It is fine-tuned where there is time for that by `[fit] encoder_minutes`, else heads are learnt over it as it is.
     """
-    learnt = first.parts
-    try:
-        taught = teach(learnt, vectors, progress)
+    learnt, tuner = first.parts, tuner_of(vectors)
+
+    def assemble(taught: Taught) -> Trained:
         if isinstance(learnt, call.Learnt):
-            second = call.assemble(learnt, taught, max_size_bytes=max_size_bytes)
-        else:
-            second = extract.assemble(learnt, Part.whole(taught, len(learnt.samples)), max_size_bytes=max_size_bytes)
+            return call.assemble(learnt, taught, max_size_bytes=max_size_bytes)
+        return extract.assemble(learnt, Part.whole(taught, len(learnt.samples)), max_size_bytes=max_size_bytes)
+
+    def canary(taught: Taught) -> str:
+        assert taught.full is not None
+        return tuner.keep.canary(taught.files | {GRAPH_FILE: taught.full}, vectors.about) if tuner is not None else vectors.canary
+
+    try:
+        taught_in = teach(learnt, vectors, progress)
+        second = grades.settle(taught_in, assemble, learnt.samples, vectors.tolerance, canary=canary)
+        if tuner is not None:
+            tuner.keep.forget()
         yield "encoder caller" if first.name == "caller" else "encoder extractor", second
         both = ladder.fit(first.trained, second, learnt.samples, max_size_bytes=max_size_bytes)
         yield "caller chain" if first.name == "caller" else "extractor chain", both
@@ -65,11 +77,12 @@ def larger(first: First, vectors: Vectors, *, max_size_bytes: int, progress: Pro
         return
 
 
-def teach(learnt: extract.Learnt | call.Learnt, vectors: Vectors, progress: Progress) -> Taught:
-    """An encoder that reads for what was learnt. Raises NotEnoughDataError where there is nothing to read for."""
+def teach(learnt: extract.Learnt | call.Learnt, vectors: Vectors, progress: Progress) -> Callable[[Precision, Sequence[str]], Taught]:
+    """An encoder that reads for what was learnt, in the precision that is asked for. Raises NotEnoughDataError where there is nothing to
+    read for."""
     subject = learnt.subject()
-    if (tuner := vectors.tuner) is not None and reading.affordable(tuner.base, tuner.minutes) >= reading.FEWEST:
-        return reading.teach(
+    if (tuner := tuner_of(vectors)) is not None:
+        taught = reading.teach(
             tuner.base,
             learnt.samples,
             subject,
@@ -77,19 +90,34 @@ def teach(learnt: extract.Learnt | call.Learnt, vectors: Vectors, progress: Prog
             reads=learnt.reads,
             minutes=tuner.minutes,
             seed=learnt.seed,
+            keep=tuner.keep,
             progress=progress,
         )
-    return frozen.teach(
-        vectors.files,
-        vectors.embedding,
-        vectors.about,
-        learnt.samples,
-        subject,
-        groups=learnt.groups,
-        reads=learnt.reads,
-        seed=learnt.seed,
-        progress=progress,
-    )
+        return lambda grade, leave: taught if grade == "int8" else taught.lowered(grade, leave)
+
+    def heads_over(grade: Precision, leave: Sequence[str]) -> Taught:
+        """What a precision moved, heads that are learnt over it make good."""
+        graded = vectors if grade == "int8" or vectors.full is None else vectors.with_graph(lower(vectors.full, grade, leave=leave))
+        return frozen.teach(
+            graded.files,
+            vectors.embedding,
+            vectors.about | {"precision": grade},
+            learnt.samples,
+            subject,
+            groups=learnt.groups,
+            reads=learnt.reads,
+            seed=learnt.seed,
+            full=vectors.full,
+            progress=progress,
+        )
+
+    return heads_over
+
+
+def tuner_of(vectors: Vectors) -> Tuner | None:
+    """What fine-tunes the encoder; None where there is no time for that."""
+    tuner = vectors.tuner
+    return tuner if tuner is not None and reading.affordable(tuner.base, tuner.minutes) >= reading.FEWEST else None
 
 
 def reads(samples: Sequence[Sample], contract: Contract, *, groups: Sequence[int], seed: int) -> tuple[str, ...] | None:

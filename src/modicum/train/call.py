@@ -16,13 +16,14 @@ import numpy as np
 
 from modicum.backends.caller import NAMES, Caller, CallerSpecialist, ToolHead, call, prefix
 from modicum.backends.choice import CHOICES_FILE
+from modicum.backends.embed import GRAPH_FILE
 from modicum.backends.extractor import ABSENT
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.errors import NotEnoughDataError
 from modicum.train import extract, linear
 from modicum.train.design import design
 from modicum.train.export import in_memory
-from modicum.train.joining import Part, choose, listen
+from modicum.train.joining import Part, choose, listen, sharpen
 from modicum.train.linear import MIN_PER_LABEL, Trained
 from modicum.train.reading import Subject, Taught
 from modicum.types import Contract, Prediction, Sample
@@ -146,12 +147,18 @@ def assemble(learnt: Learnt, taught: Taught | None = None, *, max_size_bytes: in
     `max_size_bytes`.
     """
     samples, names = learnt.samples, learnt.names
+    slots = [sample.slots for sample in samples]
     said: Sequence[Prediction] = names.out_of_fold
+    said_exact = said
     choice: dict[str, Any] = {}
     chosen = int(len(names.labels) > 1)
     if taught is not None and chosen:
         part = Part(taught=taught, layers=(), closed=(0,), rows=tuple(range(len(samples))))
-        sharpness, said = choose(names, listen(part, [sample.slots for sample in samples]).closed[0], learnt.subject().said[0])
+        scores = listen(part, slots).closed[0]
+        sharpness = sharpen(scores, learnt.subject().said[0])
+        said = choose(names, scores, sharpness)
+        if taught.full is not None:
+            said_exact = choose(names, listen(part, slots, full=True).closed[0], sharpness)
         choice = {
             "weights-0": taught.heads.weights[0] * np.float32(sharpness),
             "bias-0": taught.heads.bias[0] * np.float32(sharpness),
@@ -171,11 +178,19 @@ def assemble(learnt: Learnt, taught: Taught | None = None, *, max_size_bytes: in
     caller = Caller(in_memory(files))
     seen = {name: {row: place for place, row in enumerate(rows)} for name, rows in learnt.rows.items()}
     told = []
-    for row, (sample, one_said) in enumerate(zip(samples, said, strict=True)):
+    for row, one_said in enumerate(said):
         place = seen.get(one_said.value, {}).get(row)
         # Another tool's record did not learn from this sample; as its answer is wrong there, only how sure it is counts.
-        unseen = caller.arguments(one_said.value, sample.slots) if place is None else trained[one_said.value].out_of_fold[place]
+        unseen = caller.arguments(one_said.value, slots[row]) if place is None else trained[one_said.value].out_of_fold[place]
         told.append(call(one_said, unseen))
+    exact: dict[int, Prediction] = {}
+    if taught is not None and taught.full is not None:
+        caller_exact = Caller(in_memory(files | {GRAPH_FILE: taught.full}))
+        for row in sorted(taught.compared):
+            one_said = said_exact[row]
+            place = seen.get(one_said.value, {}).get(row)
+            unseen = caller_exact.arguments(one_said.value, slots[row]) if place is None else trained[one_said.value].exact[place]
+            exact[row] = call(one_said, unseen)
     right = sum(one.value == sample.value for one, sample in zip(told, samples, strict=True))
     about: dict[str, Any] = {
         "trainer": "caller",
@@ -196,6 +211,7 @@ def assemble(learnt: Learnt, taught: Taught | None = None, *, max_size_bytes: in
         out_of_fold=tuple(told),
         labels=(),
         scores=np.zeros((len(samples), 0), np.float32),
+        exact=exact,
     )
 
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from modicum.stats.binomial import clopper_pearson
 from modicum.types import Sample
 
+Ints = npt.NDArray[np.int64]
 By = Literal["all", "label", "length", "script", "month"]
 LENGTHS = (50, 200, 1_000, 4_000)
 """Characters: where a class of lengths ends."""
@@ -25,6 +28,8 @@ LETTERS = 200
 CONFIDENCE = 0.95
 SLICE_CONFIDENCE = 0.999
 """Of the slices many are looked at: one that is only unlucky must not count."""
+COMPARED = 1_000
+"""Requests, spread evenly, that are asked of both before anything is tested."""
 FEWEST = 20
 """Requests of a slice that can stop anything."""
 
@@ -105,6 +110,11 @@ def compare(compared: Sequence[Compared], tolerance: Tolerance) -> Drift:
     return Drift(slices=(whole, *slices), beyond=_beyond(whole, slices, compared, tolerance))
 
 
+def spread(requests: int) -> Ints:
+    """The numbers of those, out of so many, on which a precision is compared with the full one."""
+    return np.linspace(0, requests - 1, min(requests, COMPARED)).astype(np.int64)
+
+
 def script_of(text: str) -> str:
     """The script of most of a text's letters, as Unicode names it: latin, cyrillic, cjk, arabic; none where it has no letter."""
     names = Counter(unicodedata.name(char, "none").split(" ")[0].lower() for char in text[: 4 * LETTERS] if char.isalpha())
@@ -112,11 +122,27 @@ def script_of(text: str) -> str:
 
 
 def _slices_of(one: Compared) -> Iterator[tuple[By, str]]:
-    yield "label", one.full
+    if label := _label_of(one.full):
+        yield "label", label
     over = next((f"to {most} characters" for most in LENGTHS if len(one.text) <= most), f"over {LENGTHS[-1]} characters")
     yield "length", over
     yield "script", script_of(one.text)
     yield "month", f"{one.sample.at:%Y-%m}"
+
+
+def _label_of(value: str) -> str:
+    """What an answer is counted under: a label itself, of a call its tool, of a record nothing, for that holds what was written."""
+    if not value.startswith("{"):
+        return value
+    try:
+        return msgspec.json.decode(value, type=_Called).name
+    except msgspec.MsgspecError:
+        return ""
+
+
+class _Called(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    arguments: dict[str, Any]
 
 
 def _count(by: By, name: str, part: Sequence[Compared]) -> Slice:

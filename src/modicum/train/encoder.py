@@ -19,11 +19,11 @@ import numpy.typing as npt
 from modicum.backends.embed import GRAPH_FILE, Embedder, Embedding, Floats
 from modicum.backends.encoder import CENTRE_UNIT, HEAD_FILE, EncoderSpecialist, Head, scope, text_of
 from modicum.backends.specialist import SPECIALIST_FILE, decide
-from modicum.errors import MissingExtraError, NotEnoughDataError
-from modicum.train import encoder_tune, precision
+from modicum.errors import NotEnoughDataError
+from modicum.train import encoder_tune, logistic, precision
 from modicum.train.calibrate import temperature
 from modicum.train.counts import Ints
-from modicum.train.drift import Compared, Drift, Tolerance, compare
+from modicum.train.drift import Compared, Drift, Tolerance, compare, spread
 from modicum.train.encoder_rounds import Round, Tuner
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
@@ -33,11 +33,6 @@ from modicum.train.scope import centres_of, floor_of
 from modicum.types import Prediction, Sample, but
 
 FOLDS = 5
-C = 10.0
-"""Of the head's logistic regression over unit vectors: the best of 3, 10, 30 and 100 in cross-validation on BANKING77's training split; on
-that of CLINC150 10 and 30 tie."""
-COMPARED = 1_000
-"""Texts, spread evenly, on which a precision is compared with the full one."""
 REMEMBERED = 50_000
 """Texts whose vectors are kept for the next who asks."""
 WEIGHED = 32
@@ -104,7 +99,7 @@ class _Lesson:
 
     def head(self, vectors: Floats, rows: Ints) -> tuple[Floats, Floats]:
         """A head over these vectors of all samples, learnt from some."""
-        return _head(vectors[rows], self.truth[rows], len(self.labels))
+        return logistic.head(vectors[rows], self.truth[rows], len(self.labels))
 
 
 def fit(
@@ -173,7 +168,7 @@ def fit(
         "labels_left_out": len(frequency) - len(labels),
         "seed": seed,
         "trained_on": len(lesson.known),
-        "c": C,
+        "c": logistic.C,
         "folds": int(folds.max()) + 1,
         "temperature": heard.sharpness,
         "scope_floor": heard.floor,
@@ -250,7 +245,7 @@ def _hear(
     scopes, centres, vectors_of = np.zeros(size), [], np.zeros((size, graded.embedding.width), np.float32)
     exact: dict[int, str] = {}
     picked = np.zeros(size, bool)
-    picked[np.linspace(0, size - 1, min(size, COMPARED)).astype(np.int64)] = graded.full is not None
+    picked[spread(size)] = graded.full is not None
     whole = graded.with_graph(graded.full) if graded.full is not None else graded
     for fold in range(count):
         rows, own = lesson.known[folds[lesson.known] != fold], np.flatnonzero(folds == fold)
@@ -294,20 +289,3 @@ def _sensitive(vectors: Vectors, texts: Sequence[str]) -> list[str]:
     distinct = list(dict.fromkeys(texts))
     some = distinct[:: max(1, len(distinct) // WEIGHED)][:WEIGHED]
     return precision.sensitive(vectors.full, lambda graph: vectors.with_graph(graph).of(some))
-
-
-def _head(found: Floats, truth: Ints, labels: int) -> tuple[Floats, Floats]:
-    """Weights (width, labels) and bias (labels,) of a logistic regression; a label that this part lacks is never said."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise MissingExtraError.of("train", "fitting a specialist") from None
-    present = np.unique(truth)
-    learnt = LogisticRegression(C=C, max_iter=500).fit(found, truth)
-    columns, offsets = learnt.coef_.T, learnt.intercept_
-    if len(present) == 2:  # scikit-learn gives one column for two labels
-        columns, offsets = np.hstack([-columns / 2, columns / 2]), np.concatenate([-offsets / 2, offsets / 2])
-    weights = np.zeros((found.shape[1], labels), np.float32)
-    bias = np.full(labels, -1e4, np.float32)
-    weights[:, present], bias[present] = columns, offsets
-    return weights, bias

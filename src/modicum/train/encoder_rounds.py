@@ -16,17 +16,18 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from modicum.backends.embed import GRAPH_FILE
 from modicum.errors import NotEnoughDataError
 from modicum.train import encoder_tune
 from modicum.train.counts import Ints
 from modicum.train.encoder_graph import Base, export, load
 
-VERSION = 1
+VERSION = 2
 """Raised when the same samples teach an encoder otherwise."""
 FEWEST_FOLDS, MOST_FOLDS = 2, 5
 CPU_PER_S, HALVED_PER_S, GPU_PER_S = 5e10, 1e11, 5e12
 """Floating-point operations of training a second: one core in float32, one core in bfloat16, a GPU. Low, as estimates of time should be."""
-GRAPH, WEIGHTS, BIAS = "encoder.onnx", "weights", "bias"
+WEIGHTS, BIAS = "weights", "bias"
 
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
@@ -34,12 +35,21 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One encoder that was fine-tuned, in full precision, and its head."""
+    """One encoder that was fine-tuned, in full precision, and what reads its vectors."""
 
     graph: bytes
-    weights: Floats
-    """(width, labels)."""
-    bias: Floats
+    head: Mapping[str, Floats]
+    """Of a classifier `weights` (width, labels) and `bias`; else what `tagger_tune.Heads` names."""
+
+    @property
+    def weights(self) -> Floats:
+        """(width, labels)."""
+        return self.head[WEIGHTS]
+
+    @property
+    def bias(self) -> Floats:
+        """(labels,)."""
+        return self.head[BIAS]
 
 
 class Keep(Protocol):
@@ -93,7 +103,7 @@ class Tuner:
 
     def learn(self, texts: Sequence[str], truth: Ints, *, epochs: int, weights: Floats, bias: Floats, progress: Progress) -> Round:
         """An encoder and a head fine-tuned on these texts alone, from a head (width, labels) over the encoder as it is."""
-        key = self._key(texts, truth, epochs, weights.shape[1])
+        key = key_of(self.base, self.seed, epochs, weights.shape[1], truth.tolist(), list(texts))
         if (kept := self.keep.read(key)) is not None:
             progress(1.0)
             return kept
@@ -109,22 +119,21 @@ class Tuner:
             device=encoder_tune.device(),
             progress=progress,
         )
-        found = Round(graph=export(made.model, self.base, "fp32")[GRAPH], weights=made.weights, bias=made.bias)
+        found = Round(graph=export(made.model, self.base, "fp32")[GRAPH_FILE], head={WEIGHTS: made.weights, BIAS: made.bias})
         self.keep.write(key, found)
         return found
 
-    def _key(self, texts: Sequence[str], truth: Ints, epochs: int, labels: int) -> str:
-        where = encoder_tune.device()
-        entered = (
-            VERSION,
-            self.base.weights_sha256,
-            msgspec.to_builtins(self.base.embedding),
-            epochs,
-            self.seed,
-            where,
-            encoder_tune.is_halved(where),
-            labels,
-            truth.tolist(),
-            list(texts),
-        )
-        return hashlib.sha256(msgspec.json.encode(entered)).hexdigest()
+
+def key_of(base: Base, seed: int, *taught: Any) -> str:
+    """What one round is kept under: the same only where the same encoder is taught the same in the same way."""
+    where = encoder_tune.device()
+    entered = (
+        VERSION,
+        base.weights_sha256,
+        msgspec.to_builtins(base.embedding),
+        seed,
+        where,
+        encoder_tune.is_halved(where),
+        *taught,
+    )
+    return hashlib.sha256(msgspec.json.encode(entered)).hexdigest()

@@ -106,8 +106,8 @@ def tune(
     random = np.random.default_rng(seed)
     done = 0
     for _ in range(epochs):
-        for rows in _batches([len(one) for one in ids], random):
-            tokens, mask = _padded([ids[row] for row in rows])
+        for rows in batches([len(one) for one in ids], BATCH, random):
+            tokens, mask = padded([ids[row] for row in rows])
             feed = {"input_ids": torch.from_numpy(tokens).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
             with torch.autocast(device, dtype=torch.bfloat16, enabled=halved):
                 hidden = model(**feed, return_dict=True).last_hidden_state.float()
@@ -144,16 +144,17 @@ def tokenise(base: Base, texts: Sequence[str]) -> list[list[int]]:
     return [one.ids for one in tokenizer.encode_batch([base.prefix + text for text in texts])]
 
 
-def _batches(lengths: Sequence[int], random: np.random.Generator) -> list[Ints]:
+def batches(lengths: Sequence[int], size: int, random: np.random.Generator) -> list[Ints]:
     """Rows of each batch: drawn anew each time, texts of like length together."""
     order = random.permutation(len(lengths))
-    pools = [order[at : at + 50 * BATCH] for at in range(0, len(order), 50 * BATCH)]
+    pools = [order[at : at + 50 * size] for at in range(0, len(order), 50 * size)]
     sorted_rows = [pool[np.argsort([lengths[row] for row in pool], kind="stable")] for pool in pools]
-    batches = [rows[at : at + BATCH] for rows in sorted_rows for at in range(0, len(rows), BATCH)]
-    return [batches[place] for place in random.permutation(len(batches))]
+    found = [rows[at : at + size] for rows in sorted_rows for at in range(0, len(rows), size)]
+    return [found[place] for place in random.permutation(len(found))]
 
 
-def _padded(ids: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
+def padded(ids: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
+    """Tokens and the mask of those that there are, each (texts, longest)."""
     longest = max(map(len, ids))
     tokens, mask = np.zeros((len(ids), longest), np.int64), np.zeros((len(ids), longest), np.int64)
     for row, one in enumerate(ids):

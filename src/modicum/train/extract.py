@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.choice import CHOICES_FILE
-from modicum.backends.extractor import TAGS_FILE, Extractor, ExtractorSpecialist, Layer, prefix
+from modicum.backends.extractor import TAGS_FILE, Extractor, ExtractorSpecialist, Layer, Settled, prefix
 from modicum.backends.pieces import PIECES_VERSION
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.backends.tagger import NEVER, Tagger, Weights
@@ -28,9 +28,9 @@ from modicum.train.counts import Ints
 from modicum.train.design import Design
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
-from modicum.train.joining import Part, blend, choose, listen, weigh
+from modicum.train.joining import Heard, Part, blend, choose, listen, sharpen, weigh
 from modicum.train.linear import MIN_GROUPS, MIN_SAMPLES, Trained
-from modicum.train.reading import Subject
+from modicum.train.reading import Subject, draw
 from modicum.types import Prediction, Sample
 
 FOLDS = 3
@@ -160,12 +160,15 @@ def assemble(learnt: Learnt, part: Part | None = None, *, with_files: bool = Tru
         raise NotEnoughDataError(f"the extractor has {size} bytes, and {max_size_bytes} are allowed", hint="raise [fit] max_encoder_bytes")
     reader = None if part is None else part.reader()
     extractor = Extractor(in_memory(files), reader)
-    settled = []
-    for row, sample in enumerate(samples):
-        texts = dict(sample.slots)
+
+    def settle(told: _Told, row: int) -> Settled:
+        texts = dict(samples[row].slots)
         read = [(slot, texts.get(slot, "")) for slot in plan.used_slots]
-        marked = [tagger.find(read, heard) for tagger, heard in joined.of(row)]
-        settled.append(extractor.settle({number: said[row] for number, said in joined.closed.items()}, marked, sample.slots))
+        marked = [tagger.find(read, heard) for tagger, heard in told.of(row)]
+        return extractor.settle({number: said[row] for number, said in told.closed.items()}, marked, samples[row].slots)
+
+    settled = [settle(joined.told, row) for row in range(len(samples))]
+    exact = {row: settle(joined.exact, row) for row in part.compared} if part is not None and joined.exact is not None else {}
     right = np.array([one.value == sample.value for one, sample in zip(settled, samples, strict=True)])
     slope, offset = _calibrate(np.array([one.odds for one in settled]), right)
     files = _files(learnt, joined, part, slope=slope, offset=offset)
@@ -196,6 +199,7 @@ def assemble(learnt: Learnt, part: Part | None = None, *, with_files: bool = Tru
         out_of_fold=tuple(Prediction(value=one.value, confidence=extractor.sure(one)) for one in settled),
         labels=(),
         scores=np.zeros((len(samples), 0), np.float32),
+        exact={row: Prediction(value=one.value, confidence=extractor.sure(one)) for row, one in exact.items()},
     )
 
 
@@ -208,7 +212,7 @@ def _taggers(
     whole: list[Weights] = []
     parts_: list[tuple[Weights, ...]] = []
     steps = len(plan.layers) * (FOLDS + 1)
-    learnt = _draw(plan, groups, seed)
+    learnt = draw([sum(len(one.pieces) for one in texts) for texts in plan.texts], groups, LEARN_PIECES, seed)
     for layer in plan.layers:
         features = crf.Features()
         texts: dict[int, list[crf.Text]] = {}
@@ -240,38 +244,43 @@ def _taggers(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Joined:
-    """What will run, and what its parts say of samples that they had not seen."""
+class _Told:
+    """What the parts say of samples that they had not seen."""
 
-    whole: tuple[Weights, ...]
-    shares: tuple[tuple[float, float], ...]
-    choices: dict[str, npt.NDArray[np.float32]]
     closed: dict[int, Sequence[Prediction]]
     of: Callable[[int], list[tuple[Tagger, dict[str, npt.NDArray[np.float32]] | None]]]
     """Of a sample the tagger of each layer, and what it hears."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Joined:
+    """What will run, and what is said by it."""
+
+    whole: tuple[Weights, ...]
+    shares: tuple[tuple[float, float], ...]
+    choices: dict[str, npt.NDArray[np.float32]]
+    told: _Told
+    exact: _Told | None = None
+    """By an encoder in full precision, of the samples that are compared."""
+
+
 def _join(learnt: Learnt, part: Part | None) -> _Joined:
-    closed: dict[int, Sequence[Prediction]] = {number: head.out_of_fold for number, head in learnt.heads.items()}
+    said: dict[int, Sequence[Prediction]] = {number: head.out_of_fold for number, head in learnt.heads.items()}
     if part is None:
         taggers = [[Tagger(one) for one in folds] for folds in learnt.fold_taggers]
-        return _Joined(
-            whole=learnt.taggers,
-            shares=(),
-            choices={},
-            closed=closed,
-            of=lambda row: [(folds[learnt.fold_of[row]], None) for folds in taggers],
-        )
+        told = _Told(closed=said, of=lambda row: [(folds[learnt.fold_of[row]], None) for folds in taggers])
+        return _Joined(whole=learnt.taggers, shares=(), choices={}, told=told)
     taught = part.taught
-    heard = listen(part, [sample.slots for sample in learnt.samples])
+    slots = [sample.slots for sample in learnt.samples]
+    heard = listen(part, slots)
     subject = learnt.subject()
-    choices = {}
-    for place, (number, head) in enumerate(learnt.chosen.items()):
-        sharpness, closed[number] = choose(head, heard.closed[place], subject.said[place])
+    choices, sharp = {}, []
+    for place, number in enumerate(learnt.chosen):
+        sharp.append(sharpen(heard.closed[place], subject.said[place]))
         own = part.closed[place]
-        choices[f"weights-{number}"] = taught.heads.weights[own] * np.float32(sharpness)
-        choices[f"bias-{number}"] = taught.heads.bias[own] * np.float32(sharpness)
-    texts = [dict(sample.slots) for sample in learnt.samples]
+        choices[f"weights-{number}"] = taught.heads.weights[own] * np.float32(sharp[-1])
+        choices[f"bias-{number}"] = taught.heads.bias[own] * np.float32(sharp[-1])
+    texts = [dict(one) for one in slots]
     whole, shares, both = [], [], []
     for layer, number in enumerate(part.layers):
         count = weigh(learnt.fold_taggers[layer], learnt.fold_of, part, layer, heard.layers[layer], subject.tags[layer], texts)
@@ -285,25 +294,17 @@ def _join(learnt: Learnt, part: Part | None) -> _Joined:
             ]
         )
 
-    def of(row: int) -> list[tuple[Tagger, dict[str, npt.NDArray[np.float32]] | None]]:
-        fold = taught.fold_of[part.rows[row]]
-        return [
-            (both[at][learnt.fold_of[row]][fold], {slot: own * np.float32(shares[at][1]) for slot, own in heard.layers[at][row].items()})
-            for at in range(len(both))
-        ]
+    def told_of(heard: Heard) -> _Told:
+        def of(row: int) -> list[tuple[Tagger, dict[str, npt.NDArray[np.float32]] | None]]:
+            fold, own = taught.fold_of[part.rows[row]], learnt.fold_of[row]
+            layers = zip(both, shares, heard.layers, strict=True)
+            return [(ts[own][fold], {slot: one * np.float32(s[1]) for slot, one in seen[row].items()}) for ts, s, seen in layers]
 
-    return _Joined(whole=tuple(whole), shares=tuple(shares), choices=choices, closed=closed, of=of)
+        chosen = zip(learnt.chosen.items(), heard.closed, sharp, strict=True)
+        return _Told(closed=said | {number: choose(head, scores, by) for (number, head), scores, by in chosen}, of=of)
 
-
-def _draw(plan: Design, groups: Sequence[int], seed: int) -> list[int]:
-    """The samples that taggers learn from, ascending: all of them, or as many groups as LEARN_PIECES pays for."""
-    pieces = np.array([sum(len(one.pieces) for one in texts) for texts in plan.texts], np.int64)
-    if pieces.sum() <= LEARN_PIECES:
-        return list(range(len(pieces)))
-    distinct = sorted(set(groups))
-    rank = dict(zip(distinct, np.random.default_rng(seed).permutation(len(distinct)).tolist(), strict=True))
-    order = np.argsort([rank[group] for group in groups], kind="stable")
-    return sorted(order[np.cumsum(pieces[order]) <= LEARN_PIECES].tolist())
+    exact = told_of(listen(part, slots, full=True)) if taught.full is not None else None
+    return _Joined(whole=tuple(whole), shares=tuple(shares), choices=choices, told=told_of(heard), exact=exact)
 
 
 def tags_of(plan: Design, layer: Sequence[int], row: int) -> list[list[int]] | None:

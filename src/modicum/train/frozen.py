@@ -15,7 +15,8 @@ import numpy.typing as npt
 from modicum.backends.embed import Embedding, Floats
 from modicum.backends.tagger import NEVER, legal
 from modicum.backends.tokens import Reader
-from modicum.errors import MissingExtraError, NotEnoughDataError
+from modicum.errors import NotEnoughDataError
+from modicum.train import logistic
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
 from modicum.train.reading import Subject, Taught, draw, in_order
@@ -29,7 +30,6 @@ EPOCHS = 12
 RATE = 0.1
 DECAY = 1e-5
 DROPPED = 0.1
-C = 10.0
 
 
 Progress = Callable[[float], None]
@@ -45,9 +45,13 @@ def teach(
     groups: Sequence[int],
     reads: Sequence[str],
     seed: int,
+    full: bytes | None = None,
     progress: Progress = lambda share: None,
 ) -> Taught:
-    """`reading.teach` without touching the encoder, whose files these are. Raises NotEnoughDataError, MissingExtraError."""
+    """`reading.teach` without touching the encoder, whose files these are, and `full` its graph in full precision.
+
+    Raises NotEnoughDataError, MissingExtraError.
+    """
     if not (subject.layers or subject.values):
         raise NotEnoughDataError("there is nothing that an encoder could read for")
     reader = Reader(in_memory(files), embedding, reads)
@@ -63,7 +67,7 @@ def teach(
         rows = [row for row in learnt if fold_of[row] != fold]
         wholes = np.stack([seen[row].whole for row in rows])
         closed = [
-            _logistic(wholes, np.array([said[row] for row in rows]), values)
+            logistic.head(wholes, np.array([said[row] for row in rows]), values)
             for said, values in zip(subject.said, subject.values, strict=True)
         ]
         chains = []
@@ -89,31 +93,14 @@ def teach(
         files=files,
         embedding=embedding,
         reads=tuple(reads),
-        about=about | {"precision": "int8", "heads_taught_on": len(learnt), "encoder_folds": FOLDS},
+        about={"precision": "int8"} | about | {"heads_taught_on": len(learnt), "encoder_folds": FOLDS},
         heads=heads[-1],
         fold_of=fold_of,
         fold_heads=tuple(heads[:-1]),
         fold_files=(files,) * FOLDS,
+        full=full,
+        fold_full=() if full is None else (full,) * FOLDS,
     )
-
-
-def _logistic(vectors: Floats, said: Ints, values: int) -> tuple[Floats, Floats]:
-    """Weights (width, values) and bias (values,); a value that these samples lack is never said."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise MissingExtraError.of("train", "fitting a specialist") from None
-    weights, bias = np.zeros((vectors.shape[1], values), np.float32), np.full(values, -1e4, np.float32)
-    present = np.unique(said[said >= 0])
-    if len(present) < 2:
-        bias[present] = 0.0
-        return weights, bias
-    model = LogisticRegression(C=C, max_iter=300).fit(vectors[said >= 0], said[said >= 0])
-    columns, offsets = model.coef_.T, model.intercept_
-    if len(present) == 2:  # scikit-learn gives one column for two labels
-        columns, offsets = np.hstack([-columns / 2, columns / 2]), np.concatenate([-offsets / 2, offsets / 2])
-    weights[:, present], bias[present] = columns, offsets
-    return weights, bias
 
 
 def _chain(texts: Sequence[tuple[Floats, Ints]], fields: int, width: int, seed: int) -> tuple[Floats, Floats, Floats]:

@@ -49,6 +49,12 @@ class Part:
         layers, closed = len(taught.heads.dense), len(taught.heads.bias)
         return cls(taught=taught, layers=tuple(range(layers)), closed=tuple(range(closed)), rows=tuple(range(samples)))
 
+    @property
+    def compared(self) -> list[int]:
+        """The places of those of its samples that are asked in full precision too."""
+        known = self.taught.compared
+        return [at for at, row in enumerate(self.rows) if row in known]
+
     def reader(self) -> Reader:
         """The encoder that all samples taught."""
         return Reader(in_memory(self.taught.files), self.taught.embedding, self.taught.reads)
@@ -64,12 +70,12 @@ class Heard:
     """Of each closed field (samples, values)."""
 
 
-def listen(part: Part, slots: Sequence[Sequence[tuple[str, str]]]) -> Heard:
-    """One pass over the samples; `slots` are theirs, in the order of `part.rows`."""
+def listen(part: Part, slots: Sequence[Sequence[tuple[str, str]]], *, full: bool = False) -> Heard:
+    """One pass over the samples; `slots` are theirs, in the order of `part.rows`. `full`: in full precision, those that are compared."""
     taught = part.taught
     layers: list[list[dict[str, Floats]]] = [[{} for _ in slots] for _ in part.layers]
     closed = [np.zeros((len(slots), len(taught.heads.bias[number])), np.float32) for number in part.closed]
-    for at, seen in taught.unseen(slots, part.rows):
+    for at, seen in taught.unseen(slots, part.rows, full=full):
         heads = taught.fold_heads[taught.fold_of[part.rows[at]]]
         for layer, number in zip(layers, part.layers, strict=True):
             dense = heads.dense[number]
@@ -149,9 +155,13 @@ def _climb(worth: Callable[[tuple[float, float]], float]) -> tuple[float, float]
         at = best
 
 
-def choose(head: Trained, scores: Floats, said: Sequence[int]) -> tuple[float, list[Prediction]]:
-    """How sharp an encoder's scores (samples, values) of a closed field are to be, and what both say of each sample then."""
+def sharpen(scores: Floats, said: Sequence[int]) -> float:
+    """How sharp an encoder's scores (samples, values) of a closed field are to be."""
     known = np.flatnonzero(np.array(said) >= 0)
-    sharpness = temperature(scores[known], np.array(said)[known])
+    return temperature(scores[known], np.array(said)[known])
+
+
+def choose(head: Trained, scores: Floats, sharpness: float) -> list[Prediction]:
+    """What features and an encoder say of a closed field of each sample."""
     mixed = mix(head.scores, scores * np.float32(sharpness))
-    return sharpness, [decide(row, 1.0, head.labels) for row in mixed]
+    return [decide(row, 1.0, head.labels) for row in mixed]

@@ -11,7 +11,7 @@ from modicum.backends.chain import FIRST, SECOND
 from modicum.backends.ladder import LadderSpecialist
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.errors import NotEnoughDataError
-from modicum.train.chain import threshold
+from modicum.train.chain import DRIFT, threshold
 from modicum.train.linear import Trained
 from modicum.types import Sample
 
@@ -39,6 +39,7 @@ def fit(first: Trained, second: Trained, samples: Sequence[Sample], *, max_size_
         "second": second.about,
         "size_bytes": sum(map(len, files.values())),
     }
+    about |= {name: second.about[name] for name in DRIFT if name in second.about}
     return Trained(
         files=files,
         about=about,

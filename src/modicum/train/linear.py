@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,8 @@ class Trained:
     labels: tuple[str, ...]
     scores: npt.NDArray[np.float32]
     """Logits of the same predictions, (samples, labels), sharpened: their softmax is the probability of each label."""
+    exact: dict[int, Prediction] = field(default_factory=dict)
+    """What an encoder in full precision would have made of some of them, by the sample's number."""
 
 
 def choose(samples: Sequence[Sample], *, groups: Sequence[int], seed: int) -> Choice | None:

@@ -8,19 +8,21 @@ without.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from modicum.backends.embed import TOKENIZER_FILE, Embedding
+from modicum.backends.embed import GRAPH_FILE, TOKENIZER_FILE, Embedding
 from modicum.backends.tokens import Reader, Seen, lay_out
 from modicum.errors import NotEnoughDataError
 from modicum.train import encoder_graph, encoder_tune
+from modicum.train.drift import spread
 from modicum.train.encoder_graph import Base
-from modicum.train.encoder_rounds import CPU_PER_S, GPU_PER_S, HALVED_PER_S
+from modicum.train.encoder_rounds import CPU_PER_S, GPU_PER_S, HALVED_PER_S, Keep, Round, key_of
 from modicum.train.export import in_memory
 from modicum.train.folds import assign
+from modicum.train.precision import Precision, lower
 from modicum.train.tagger_tune import Heads, Ints, Lesson, tune
 from modicum.types import Sample
 
@@ -60,14 +62,35 @@ class Taught:
     """(samples,)."""
     fold_heads: tuple[Heads, ...]
     fold_files: tuple[dict[str, bytes], ...]
+    full: bytes | None = None
+    """Its graph in full precision; None: what `files` holds is taken as it is."""
+    fold_full: tuple[bytes, ...] = ()
 
-    def unseen(self, slots: Sequence[Sequence[tuple[str, str]]], rows: Sequence[int]) -> Iterator[tuple[int, Seen]]:
-        """Each place in `slots` with what the encoder sees there that was not taught by it; `rows` are the numbers of these samples."""
+    @property
+    def compared(self) -> frozenset[int]:
+        """The numbers of the samples that are asked in full precision too."""
+        return frozenset(() if self.full is None else spread(len(self.fold_of)).tolist())
+
+    def lowered(self, grade: Precision, leave: Sequence[str]) -> Taught:
+        """The same in another precision; `leave` names the operators that stay as they are where it is mixed."""
+        files, *fold_files = (
+            own | {GRAPH_FILE: lower(graph, grade, leave=leave)}
+            for own, graph in zip((self.files, *self.fold_files), (self.full or b"", *self.fold_full), strict=True)
+        )
+        return replace(self, files=files, fold_files=tuple(fold_files), about=self.about | {"precision": grade})
+
+    def unseen(self, slots: Sequence[Sequence[tuple[str, str]]], rows: Sequence[int], *, full: bool = False) -> Iterator[tuple[int, Seen]]:
+        """Each place in `slots` with what the encoder sees there that was not taught by it; `rows` are the numbers of these samples.
+
+        `full`: in full precision, and only of those that are `compared`.
+        """
+        wanted = self.compared if full else frozenset(rows)
         for fold, files in enumerate(self.fold_files):
-            reader = Reader(in_memory(files), self.embedding, self.reads)
-            for at, row in enumerate(rows):
-                if self.fold_of[row] == fold:
-                    yield at, reader.see(slots[at])
+            own = [at for at, row in enumerate(rows) if self.fold_of[row] == fold and row in wanted]
+            if own:
+                graph = {GRAPH_FILE: self.fold_full[fold]} if full else {}
+                reader = Reader(in_memory(files | graph), self.embedding, self.reads)
+                yield from ((at, reader.see(slots[at])) for at in own)
 
 
 def teach(
@@ -79,10 +102,13 @@ def teach(
     reads: Sequence[str],
     minutes: float,
     seed: int,
+    keep: Keep | None = None,
     progress: Progress = lambda share: None,
 ) -> Taught:
-    """`minutes`: what it may take, by estimate. Raises NotEnoughDataError where there is nothing to read for or too little time, InputError
-    and MissingExtraError as `encoder_graph.load` does.
+    """In int8. `minutes`: what it may take, by estimate; `keep`: where what was taught waits for the rest.
+
+    Raises NotEnoughDataError where there is nothing to read for or too little time, InputError and MissingExtraError as
+    `encoder_graph.load` does.
     """
     if not (subject.layers or subject.values):
         raise NotEnoughDataError("there is nothing that an encoder could read for")
@@ -107,25 +133,24 @@ def teach(
     passes = int(np.clip(AIM_STEPS * 16 // max(1, len(samples)), LEAST_PASSES, MOST_PASSES))
     learnt = draw([len(one.ids) for one in lessons], groups, most // passes, seed)
     fold_of = assign(groups, FOLDS, seed)
-    heads: list[Heads] = []
-    files: list[dict[str, bytes]] = []
+    rounds: list[Round] = []
     for number in range(FOLDS + 1):
-        model = encoder_graph.load(base)
         rows = [row for row in learnt if number == FOLDS or fold_of[row] != number]
         before, share = (number / 2 / FOLDS, 0.5 / FOLDS) if number < FOLDS else (0.5, 0.5)
-        heads.append(
-            tune(
-                model,
+        rounds.append(
+            _round(
+                base,
                 [lessons[row] for row in rows],
-                layers=subject.layers,
-                values=subject.values,
-                epochs=passes,
+                subject,
+                passes=passes,
                 seed=seed,
-                device=encoder_tune.device(),
+                keep=keep,
                 progress=lambda done, before=before, share=share: progress(before + share * done),  # type: ignore[misc]
             )
         )
-        files.append(encoder_graph.export(model, base, "int8"))
+    whole = {TOKENIZER_FILE: (base.folder / TOKENIZER_FILE).read_bytes()}
+    files = [whole | {GRAPH_FILE: lower(one.graph, "int8")} for one in rounds]
+    heads = [Heads.of(one.head) for one in rounds]
     about = base.about() | {"precision": "int8", "tuned_on": len(learnt), "passes": passes, "encoder_folds": FOLDS}
     return Taught(
         files=files[-1],
@@ -136,7 +161,38 @@ def teach(
         fold_of=fold_of,
         fold_heads=tuple(heads[:-1]),
         fold_files=tuple(files[:-1]),
+        full=rounds[-1].graph,
+        fold_full=tuple(one.graph for one in rounds[:-1]),
     )
+
+
+def _round(
+    base: Base, lessons: Sequence[Lesson], subject: Subject, *, passes: int, seed: int, keep: Keep | None, progress: Progress
+) -> Round:
+    """One encoder taught these lessons, or what was kept of it."""
+    taught = [
+        (list(one.ids), [spots.tolist() for spots in one.spots], [own and [tags.tolist() for tags in own] for own in one.tags], one.said)
+        for one in lessons
+    ]
+    key = key_of(base, seed, passes, subject.layers, subject.values, taught)
+    if keep is not None and (kept := keep.read(key)) is not None:
+        progress(1.0)
+        return kept
+    model = encoder_graph.load(base)
+    heads = tune(
+        model,
+        lessons,
+        layers=subject.layers,
+        values=subject.values,
+        epochs=passes,
+        seed=seed,
+        device=encoder_tune.device(),
+        progress=progress,
+    )
+    made = Round(graph=encoder_graph.export(model, base, "fp32")[GRAPH_FILE], head=heads.tensors())
+    if keep is not None:
+        keep.write(key, made)
+    return made
 
 
 def affordable(base: Base, minutes: float) -> int:

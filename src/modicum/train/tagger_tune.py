@@ -7,7 +7,7 @@ the time. Of what it gives tokens are left out at random, so that a name is told
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.tagger import legal
-from modicum.train.encoder_tune import is_halved
+from modicum.train.encoder_tune import batches, is_halved, padded
 
 BATCH = 64
 """Of many requests; of fewer it is as much smaller as makes STEPS of one pass, and the rates with it."""
@@ -29,6 +29,8 @@ SCALE = 20.0
 """A closed field's scores are cosines, times this to begin with."""
 FORBIDDEN = -1e4
 TINY = 1e-30
+KINDS = ("dense", "steps", "starts", "weights", "bias")
+"""What heads are made of."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -60,6 +62,15 @@ class Heads:
     weights: tuple[Floats, ...]
     """Of each closed field (width, values) over the unit mean vector."""
     bias: tuple[Floats, ...]
+
+    def tensors(self) -> dict[str, Floats]:
+        """All of it under names, to be kept."""
+        return {f"{name}-{number}": one for name in KINDS for number, one in enumerate(getattr(self, name))}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Floats]) -> Heads:
+        """What `tensors` gave."""
+        return cls(**{name: tuple(tensors[f"{name}-{n}"] for n in range(len(tensors)) if f"{name}-{n}" in tensors) for name in KINDS})
 
 
 def tune(
@@ -99,7 +110,7 @@ def tune(
     random = np.random.default_rng(seed)
     done = 0
     for _ in range(epochs):
-        for rows in _batches([len(one.ids) for one in lessons], size, random):
+        for rows in batches([len(one.ids) for one in lessons], size, random):
             loss = _loss(torch, lower, heads, rows, lessons, layers, random, device)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -179,7 +190,7 @@ class _Lower:
 
     def _run(self, rows: Sequence[int]) -> tuple[Any, Any]:
         torch = self._torch
-        tokens, mask = _padded([self._ids[row] for row in rows])
+        tokens, mask = padded([self._ids[row] for row in rows])
         feed = {"input_ids": torch.from_numpy(tokens).to(self._device), "attention_mask": torch.from_numpy(mask).to(self._device)}
         with torch.autocast(self._device, torch.bfloat16, enabled=is_halved(self._device)):
             return self._model(**feed, return_dict=True).last_hidden_state.float(), feed["attention_mask"]
@@ -262,21 +273,3 @@ def _unlikely(torch: Any, scores: Any, steps: Any, starts: Any, truth: Any, leng
     own = (scores.gather(2, truth[:, :, None])[:, :, 0] * inside).sum() + starts[truth[:, 0]].sum()
     own = own + (steps[truth[:, :-1], truth[:, 1:]] * inside[:, 1:]).sum()
     return torch.logsumexp(ahead, dim=1).sum() - own
-
-
-def _batches(lengths: Sequence[int], size: int, random: np.random.Generator) -> list[Ints]:
-    """Rows of each batch: drawn anew each time, texts of like length together."""
-    order = random.permutation(len(lengths))
-    pools = [order[at : at + 50 * size] for at in range(0, len(order), 50 * size)]
-    ordered = [pool[np.argsort([lengths[row] for row in pool], kind="stable")] for pool in pools]
-    batches = [rows[at : at + size] for rows in ordered for at in range(0, len(rows), size)]
-    return [batches[place] for place in random.permutation(len(batches))]
-
-
-def _padded(ids: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
-    longest = max(map(len, ids))
-    tokens, mask = np.zeros((len(ids), longest), np.int64), np.zeros((len(ids), longest), np.int64)
-    for row, one in enumerate(ids):
-        tokens[row, : len(one)] = one
-        mask[row, : len(one)] = 1
-    return tokens, mask
