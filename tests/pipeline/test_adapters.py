@@ -25,9 +25,9 @@ def parcels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return filled(tmp_path_factory.mktemp("parcels"), [row for row, _ in traffic.sorted_messages(240)])
 
 
-def kept(home: Path, name: str, until: datetime) -> str:
+def kept(home: Path, name: str, until: datetime, workload: str = "shop") -> str:
     """An adapter's artefact as `make` writes it, without its weights."""
-    about = About(workload="shop", trainer="lora", training=Training(calls=1, digest="", last_at=until), settings={"adapter": name})
+    about = About(workload=workload, trainer="lora", training=Training(calls=1, digest="", last_at=until), settings={"adapter": name})
     body = msgspec.json.encode({"kind": "adapter", "name": name, "base": "b"})
     return Artefacts(home / "artefacts").write({"specialist.json": body}, about.said())
 
@@ -51,11 +51,16 @@ def test_what_it_learnt_from_never_certifies_it(parcels: Path, tmp_path: Path) -
     until = max(s.at for s in learnt)
     before = planned(config, "own/shop-0123456789ab").opening
     assert before is not None and before.starts < until, "another model learns nothing, so more calls certify it"
+    kept(config.home, "other-0123456789ab", until, workload="other")
+    unknown = planned(config, "own/mine").opening
+    assert unknown is not None and unknown.starts == before.starts, "what was learnt for another workload is nothing to it"
     digest = kept(config.home, "shop-0123456789ab", until)
     for served in ("own/shop-0123456789ab", "own/qwen:shop-0123456789ab"):
         opening = planned(config, served).opening
         assert opening is not None and opening.starts > until
         assert not {s.call_id for s in learnt} & {s.call_id for s in opening.window.samples}
+    alias = planned(config, "own/mine").opening
+    assert alias is not None and alias.starts > until, "it may be the adapter under another name"
     assert find_adapter(config.home, "shop-0123456789ab") == (digest, "shop")
     assert learnt_until(Artefacts(config.home / "artefacts"), "shop") is None
     with pytest.raises(NotFoundError, match="no adapter 'other'"):

@@ -152,15 +152,24 @@ def training_pairs(config: Config, workload: Workload, *, most: int = MOST_CALLS
     return learnt, pairs
 
 
-def learnt_until(artefacts: Artefacts, model: str) -> datetime | None:
-    """Until when the adapter that is served under this name learnt; None where it is none of this home's."""
+def learnt_until(artefacts: Artefacts, model: str, *, unknown_for: str = "") -> datetime | None:
+    """Until when the adapter that is served under this name learnt; None where it is none of this home's.
+
+    `unknown_for`: a workload's name, where nobody knows what stands behind the model's: it may be an adapter of that workload under an
+    alias, and until when the last of them learnt is what counts.
+    """
     names = {model, *re.split(r"[:/@]", model)}
+    possible = []
     for digest in artefacts.digests():
         with suppress(ArtefactError, msgspec.MsgspecError):
             about = msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about
-            if about.settings.get(KIND) in names and about.training is not None:
+            if about.training is None or KIND not in about.settings:
+                continue
+            if about.settings[KIND] in names:
                 return about.training.last_at
-    return None
+            if unknown_for and about.workload == unknown_for and about.training.last_at is not None:
+                possible.append(about.training.last_at)
+    return max(possible, default=None)
 
 
 class _Training(msgspec.Struct, frozen=True):
@@ -168,6 +177,7 @@ class _Training(msgspec.Struct, frozen=True):
 
 
 class _About(msgspec.Struct, frozen=True):
+    workload: str = ""
     settings: dict[str, Any] = {}  # msgspec copies it
     training: _Training | None = None
 

@@ -148,8 +148,9 @@ class Planner:
             errand = _taken_up(errand, last, unpack(kept))
         else:
             ends = [attempt.window_to for attempt in attempts]
-            if (learnt := learnt_until(self.artefacts, stage.model)) is not None:  # an adapter of ours: what it learnt proves nothing
-                ends.append(learnt)
+            unknown_for = workload.name if self.candidate.card is None else ""
+            if (learnt := learnt_until(self.artefacts, stage.model, unknown_for=unknown_for)) is not None:
+                ends.append(learnt)  # an adapter of ours, or one that may be: what it learnt proves nothing
             until = max(ends, default=None)
             errand = self._fresh(errand, samples, until)
         asked = set(errand.asked)
