@@ -67,6 +67,13 @@ def test_scripts(text: str, script: str) -> None:
     assert script_of(text) == script
 
 
+def test_of_a_record_nothing_that_was_written_is_told_and_of_a_call_its_tool() -> None:
+    record, call = '{"name":"Ann Berg"}', '{"arguments":{"who":"Ann Berg"},"name":"find"}'
+    found = compare([one(record, "{}"), one(call, record), one('{"half', "b")], Tolerance())
+    assert {part.name for part in found.slices if part.by == "label"} == {"find"}
+    assert "Ann" not in str(found.said())
+
+
 def test_nothing_compared_is_nothing_found() -> None:
     found = compare([], Tolerance())
     assert found.beyond == "" and found.whole.requests == 0 and found.whole.loss is None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import msgspec
@@ -22,7 +23,8 @@ from modicum.backends.specialist import SPECIALIST_FILE, Specialist, load
 from modicum.backends.tokens import Reader
 from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.pipeline import tiers
-from modicum.train import call, design, extract, frozen, ladder
+from modicum.train import call, design, extract, frozen, grades, ladder
+from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
 from modicum.train.joining import Part
@@ -227,3 +229,44 @@ def test_no_more_is_read_than_there_is_time_for_and_groups_stay_whole() -> None:
     assert len(few) == 4 and all(row in few for row, group in enumerate(groups) if group in {groups[at] for at in few})
     with pytest.raises(NotEnoughDataError):
         frozen.teach(encoder(), HOW, {}, (), Subject(layers=(), tags=(), values=(), said=()), groups=(), reads=(), seed=1)
+
+
+def test_an_encoder_that_drifts_keeps_more_bits_and_names_its_canary() -> None:
+    """What int8 is said to be stands for int8: here another encoder's graph is, so nothing but full precision says the same."""
+    own = learnt()
+    full = encoder()[GRAPH_FILE]
+    strange = {**encoder(), GRAPH_FILE: tiny_files(WORDS, seed=9)[GRAPH_FILE]}
+    asked: list[str] = []
+
+    def taught_in(grade: str, leave: Sequence[str], files: dict[str, bytes] = strange) -> Taught:
+        asked.append(grade)
+        graded = files if grade == "int8" else encoder()
+        about = {"base": "tiny", "precision": grade}
+        return frozen.teach(graded, HOW, about, own.samples, own.subject(), groups=own.groups, reads=own.reads, seed=1, full=full)
+
+    def settled(taught_in: Callable[[str, Sequence[str]], Taught]) -> Trained:
+        whole = len(own.samples)
+        return grades.settle(
+            taught_in, lambda one: extract.assemble(own, Part.whole(one, whole)), own.samples, Tolerance(), canary=lambda one: "sha256:full"
+        )
+
+    trained = settled(taught_in)
+    assert asked == ["int8", "mixed"] and trained.about["precision"] == "mixed" and "left_in_float32" in trained.about
+    assert trained.about["canary"] == "sha256:full" and trained.about["drift_agreement"] == 1.0 and trained.about["drift_loss"] == 0.0
+    asked.clear()
+    good = settled(lambda grade, leave: taught_in(grade, leave, encoder()))
+    assert asked == ["int8"] and good.about["precision"] == "int8" and good.files == read().files
+    assert [one["by"] for one in good.about["drift"]] == ["all"] and good.about["drift"][0]["requests"] == len(own.samples)
+    both = ladder.fit(extract.assemble(own), good, own.samples, max_size_bytes=10_000_000)
+    assert both.about["canary"] == "sha256:full" and both.about["precision"] == "int8"
+
+
+def test_a_tool_callers_encoder_is_compared_call_by_call() -> None:
+    samples = test_call.samples(300)
+    called = call.learn(samples, test_call.CONTRACT, groups=range(len(samples)), max_size_bytes=1_000_000, seed=1)
+    same = replace(taught(called), full=encoder()[GRAPH_FILE], fold_full=(encoder()[GRAPH_FILE],) * frozen.FOLDS)
+    trained = call.assemble(called, same)
+    assert trained.exact == dict(enumerate(trained.out_of_fold)), "the same graph says the same, of every sample"
+    other = tiny_files(WORDS, seed=9)[GRAPH_FILE]
+    moved = call.assemble(called, replace(same, full=other, fold_full=(other,) * frozen.FOLDS))
+    assert moved.out_of_fold == trained.out_of_fold and moved.exact != trained.exact
