@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ import pytest
 pytest.importorskip("torch", exc_type=ImportError)
 pytest.importorskip("transformers", exc_type=ImportError)
 
+from modicum.artefact import Artefacts
 from modicum.backends.tagger import NEVER, best_path, legal
 from modicum.backends.tokens import Reader
 from modicum.errors import NotEnoughDataError
+from modicum.pipeline.encoders import Rounds
 from modicum.train import encoder_graph, reading
 from modicum.train.encoder_graph import Base
 from modicum.train.export import in_memory
@@ -75,6 +78,34 @@ def test_the_encoder_is_whole_again_and_its_lower_half_as_it_was(base: Base) -> 
     assert own.keys() == old.keys()
     changed = {name for name in own if not torch.equal(own[name], old[name])}
     assert changed and all("layer.1." in name for name in changed)
+
+
+def test_what_was_taught_waits_for_the_rest_and_other_precisions_come_of_it(base: Base, tmp_path: Path) -> None:
+    artefacts = Artefacts(tmp_path / "artefacts")
+    keep = Rounds(folder=tmp_path / "rounds", artefacts=artefacts)
+
+    def again(minutes: float = 5.0, progress: Callable[[float], None] = lambda share: None) -> Taught:
+        own = samples()
+        return reading.teach(
+            base, own, SUBJECT, groups=range(ROWS), reads=("user.0",), minutes=minutes, seed=1, keep=keep, progress=progress
+        )
+
+    def stop(share: float) -> None:
+        if share > 0.3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        again(progress=stop)
+    assert len(list((tmp_path / "rounds").glob("*.onnx"))) == 1, "of three the first was done"
+    first = again()
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "rounds").iterdir()}
+    second = again()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "rounds").iterdir()} == kept, "nothing was taught twice"
+    assert second.files == first.files and second.heads.tensors().keys() == first.heads.tensors().keys()
+    assert all(np.array_equal(one, second.heads.tensors()[name]) for name, one in first.heads.tensors().items())
+    whole = first.lowered("fp32", ())
+    assert whole.files["encoder.onnx"] == first.full and whole.about["precision"] == "fp32"
+    assert dict(whole.unseen([one.slots for one in samples()], range(ROWS), full=True)).keys() == set(range(ROWS))
 
 
 def test_too_little_time_is_said(base: Base) -> None:
