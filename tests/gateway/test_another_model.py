@@ -17,6 +17,7 @@ from modicum.backends.model import ACCEPT_ABOVE, ModelStage
 from modicum.config import Config, StoreConfig
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.till import Till
+from modicum.report.money import check, spend_by
 from modicum.store import home as store_home
 from modicum.types import Call, Contract, Decision, RouteState, Rule
 from tests.gateway.rig import Gateway, Upstream, gateway
@@ -246,6 +247,8 @@ def test_in_shadow_it_is_compared_and_the_day_s_money_holds(upstream: Upstream, 
         assert all(one.agreed and one.stage_cost_usd == SMALL_USD and one.would_answer for one in compared)
         assert any("$0.0025 a day" in one.detail for one in found), [one.detail for one in found]
     assert call.cost_usd == Decimal("0.00048")
+    kept = check(Config(store=StoreConfig(home=home)))
+    assert kept.agrees and kept.comparing_usd >= kept.compared_usd >= SMALL_USD * len(compared)
 
 
 def test_a_key_s_budget_holds_both_and_pays_both(upstream: Upstream, small: Scripted, tmp_path: Path) -> None:
@@ -261,6 +264,10 @@ def test_a_key_s_budget_holds_both_and_pays_both(upstream: Upstream, small: Scri
     assert spent == [SMALL_USD, Decimal("0.00048")]
     till = Till.open(home, Config(store=StoreConfig(home=home)), Alarm())
     assert till._counted().account("k-app").days.popitem()[1] == (2 * SMALL_USD + Decimal("0.00048")) * 10**12
+    found = check(Config(store=StoreConfig(home=home)))
+    assert found.agrees and found.calls == 2 and found.ledger_usd == found.calls_usd == 2 * SMALL_USD + Decimal("0.00048")
+    spent_by = spend_by(Config(store=StoreConfig(home=home)), ["provider"])
+    assert {line.names["provider"]: line.cost_usd for line in spent_by} == {"small": 2 * SMALL_USD, "openai": Decimal("0.00048")}
     till.close()
 
 
