@@ -23,6 +23,7 @@ from modicum.backends.specialist import SPECIALIST_FILE, Specialist, load
 from modicum.backends.tokens import Reader
 from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.pipeline import tiers
+from modicum.pipeline.drifting import in_full
 from modicum.train import call, design, extract, frozen, grades, ladder
 from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
@@ -259,6 +260,10 @@ def test_an_encoder_that_drifts_keeps_more_bits_and_names_its_canary() -> None:
     assert [one["by"] for one in good.about["drift"]] == ["all"] and good.about["drift"][0]["requests"] == len(own.samples)
     both = ladder.fit(extract.assemble(own), good, own.samples, max_size_bytes=10_000_000)
     assert both.about["canary"] == "sha256:full" and both.about["precision"] == "int8"
+    for one in (good, both):
+        whole = load(in_full(in_memory(one.files), in_memory({GRAPH_FILE: full})))
+        few = [sample.slots for sample in own.samples[:20]]
+        assert whole.predict_many(few) == load(in_memory(one.files)).predict_many(few), "the canary's graph finds its place"
 
 
 def test_a_tool_callers_encoder_is_compared_call_by_call() -> None:
