@@ -123,6 +123,25 @@ def test_open_answers_that_nobody_gave_of_late_stay_with_the_incumbent() -> None
     assert returns and returns <= {*rule.protected_labels} and returns <= {*rule.deferred_labels}
 
 
+def test_conversations_that_end_alike_are_not_the_same_request(tmp_path: Path) -> None:
+    rows = repeated(3000, fixed)
+    for number, row in enumerate(rows[::10]):
+        row["request"]["messages"][1:1] = [
+            {"role": "user", "content": f"Message: number {number}"},
+            {"role": "assistant", "content": LABELS[number % 4]},
+        ]
+    config = home(tmp_path, rows)
+    verdict = fit(config)
+    assert [tier.name for tier in verdict.tiers if tier.chosen] == ["repeats"], verdict.reason
+    certificate = verdict.certificate
+    assert certificate is not None and certificate.cover.max_turns == 1, "by day the other calls are not covered"
+    cache = load(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
+    assert isinstance(cache, Repeats)
+    talks = {row["request"]["messages"][-1]["content"] for row in rows[::10]}
+    alone = {row["request"]["messages"][-1]["content"] for row in rows if len(row["request"]["messages"]) == 2}
+    assert talks & alone and len(cache.keys) == len(alone)
+
+
 def test_the_cache_of_one_scope_never_answers_another(tmp_path: Path) -> None:
     """The same requests in two scopes, answered otherwise in each: no key of one stands in the other, and each says its own."""
     rows = repeated(3000, fixed)

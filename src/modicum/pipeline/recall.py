@@ -65,10 +65,13 @@ def recall(
     seed: int,
     now: datetime | None = None,
 ) -> Recalled | None:
-    """The cache over all these samples; None where so few requests return that it could not answer `min_coverage` of them, or where its
-    answers cannot be compared.
+    """The cache over all these samples of one turn; None where so few requests return that it could not answer `min_coverage` of them, or
+    where its answers cannot be compared. What was said before in a conversation stands in no slot, so two that end alike are not the same:
+    of them nothing is kept, nothing is tested, and by day the certificate does not cover them.
     """
-    old = [s for s in samples if s.at < cut]
+    samples = [s if s.turns < 2 else dataclasses.replace(s, control=False, value=None) for s in samples]
+    single = [s for s in samples if s.turns < 2]
+    old = [s for s in single if s.at < cut]
     if not cacheable(contract) or not _returns(old, terms.min_coverage):
         return None
     known = sorted({s.value for s in samples if s.value is not None} & {*contract.labels})
@@ -76,7 +79,7 @@ def recall(
     try:
         tune_cut = find_cut(old, certify_share=TUNE_SHARE)
         parts = split_returning(samples, groups, cut=cut, tune_cut=tune_cut, seed=seed)
-        files, about = repeats.build(samples, labels=known, horizon_s=1, secret=secret, max_size_bytes=wanted.max_size_bytes)
+        files, about = repeats.build(single, labels=known, horizon_s=1, secret=secret, max_size_bytes=wanted.max_size_bytes)
     except NotEnoughDataError:
         return None
     drawn = [samples[i] for i in parts.tune]
@@ -100,7 +103,7 @@ def recall(
     horizon, own, said, plan = next(one for one in tried if _coverage(one[3]) >= NEARLY * best)
     trained = _trained(own, about | {"horizon_s": int(horizon.total_seconds())}, said, known)
     candidate = tiers.candidate("repeats", trained, plan, drawn, wanted)
-    until = max(s.at for s in samples) + horizon
+    until = max(s.at for s in single) + horizon
     if until <= (now or datetime.now(UTC)):
         why = f"its newest answer is too old: it would have answered until {until:%Y-%m-%d}"
         candidate = dataclasses.replace(candidate, tier=dataclasses.replace(candidate.tier, why=why))
