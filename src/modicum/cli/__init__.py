@@ -78,9 +78,9 @@ def cli() -> None:
 def main() -> None:
     """Run the command line. Exit code 0: done; 1: done, with something refused; 2: not done."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = cli(standalone_mode=False)  # what an Exit carries comes back as the result
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

@@ -35,7 +35,8 @@ def import_(files: tuple[Path, ...], scope: str | None, config: Config, as_json:
     if as_json:
         print_json({"added": sum(one.added for one in found), "refused": [{"file": f, "line": n, "why": w} for f, n, w in refused]})
     else:
-        click.echo(f"{count(sum(one.added for one in found), 'row')} kept.")
+        kept = count(sum(one.added for one in found), "row")
+        click.echo(f"{kept} kept, {len(refused):,} refused." if refused else f"{kept} kept.")
         for name, line, why in refused[:SHOWN]:
             click.echo(printable(f"{name}:{line}: {why}"), err=True)
         if len(refused) > SHOWN:
@@ -52,6 +53,9 @@ def list_(config: Config, as_json: bool) -> None:
     found = standing(config)
     if as_json:
         print_json(found)
+        return
+    if not found:
+        click.echo("No feedback yet: applications send it to POST /v1/feedback, `modicum feedback import FILE` brings it in.")
         return
     print_table(
         ("scope", "rows", "of calls on record", "labels", "corrections", "scores", "outcomes"),

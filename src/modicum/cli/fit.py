@@ -258,7 +258,9 @@ def _unit_costs(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:
 def _rate(certificate: Certificate) -> str:
     if certificate.kind == "C":
         return f"{certificate.rate:.2%} of its own wrong"
-    return f"{certificate.rate:.2%} differ" if certificate.kind == "A" else f"{certificate.rate:+.2%} worse"
+    if certificate.kind == "A":
+        return f"{certificate.rate:.2%} differ"
+    return f"{abs(certificate.rate):.2%} {'worse' if certificate.rate >= 0 else 'better'}"
 
 
 def _show_plan(plans: tuple[Foresight, ...], as_json: bool) -> None:
