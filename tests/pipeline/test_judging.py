@@ -226,11 +226,15 @@ def test_a_judge_that_flatters_the_candidate_is_found_out(court: Court) -> None:
     )
     whole = court.desk(whole=True)
     whole.audit("own/judge", 110)
-    whole.keep_judgements("own/judge", court.judge().judge().labels)
+    said = court.judge().judge().labels
+    whole.keep_judgements("own/judge", said, whole=False)
     desk = court.desk()
     for question in desk.questions:
         desk.label(question.id, verdict="b" if question.a.startswith("A verse on") else "a")
-    judged = ready_judged(court.config.home, Control(court.config.home), [only(court.config)])
+    control, workload = Control(court.config.home), only(court.config)
+    assert ready_judged(court.config.home, control, [workload]) == {}, "a judge that was stopped is waited for"
+    whole.keep_judgements("own/judge", said)
+    judged = ready_judged(court.config.home, control, [workload])
     assert judged
     assert tried(court.config, dataclasses.replace(WISH, judged=judged)).verdict != "certified"
 

@@ -40,7 +40,7 @@ def ask_judge(config: Config, control: Control, desk: Desk, model: str, *, budge
     found = desk.audit(candidate.deployment.name, audit)
     with bar(f"asking {candidate.deployment.name}") as progress:
         said = judge.judge(lambda share: progress(share, desk.workload.name))
-    desk.keep_judgements(found.model, said.labels)
+    desk.keep_judgements(found.model, said.labels, whole=not judge.stopped)
     if not quiet:
         _say(judge, said)
     return said

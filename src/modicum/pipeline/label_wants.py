@@ -147,8 +147,8 @@ def judged_as(attempt_id: str) -> str:
 def ready_judged(
     home: Path, control: Control, workloads: Iterable[Workload], *, partial: bool = False, stands: bool = False
 ) -> dict[str, Judged]:
-    """A judge's labels that a test may use now, by attempt: once every call on which it is measured is settled by people, or they said that
-    it is enough. Where people labelled everything no judge is needed."""
+    """A judge's labels that a test may use now, by attempt: once it was asked about all calls, and every one on which it is measured is
+    settled by people, or they said that it is enough. Where people labelled everything no judge is needed."""
     found: dict[str, Judged] = {}
     for workload in workloads:
         marks = Book(home, workload.workload_id).marks()
@@ -159,7 +159,8 @@ def ready_judged(
             words = {mark.id: mark.label for mark in marks if mark.att == judged_as(name) and mark.by == audit.model and mark.label}
             people, checked = settled(one, marks), audited(one, audit)
             known = sum(question.id in people for question in checked.questions)
-            enough = known == len(checked.questions) or partial or one.looked or is_closed(name, marks)
+            there = is_closed(judged_as(name), marks) and (known == len(checked.questions) or is_closed(name, marks))
+            enough = there or partial or one.looked
             if words and enough and known >= LEAST_AUDIT and len(people) < len(one.questions):
                 verdicts = {q.id: Label(verdict=outcome(people[q.id], q.a, q.b, better=True)) for q in one.questions if q.id in people}
                 share = share_of(audit.calls, len(one.questions))

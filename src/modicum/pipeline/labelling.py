@@ -127,11 +127,15 @@ class Desk:
             raise InputError(f"this attempt is judged by {found.model} already", hint="a judge that is chosen by its labels proves nothing")
         return found
 
-    def keep_judgements(self, model: str, labels: Mapping[str, Label]) -> None:
-        """A judge's word on these calls, apart from people's."""
+    def keep_judgements(self, model: str, labels: Mapping[str, Label], *, whole: bool = True) -> None:
+        """A judge's word on these calls, apart from people's. `whole`: it was asked about all of them; no test looks before."""
         name = judged_as(self.attempt.attempt_id)
-        before = {mark.id: mark.label for mark in self.book.marks() if mark.att == name and mark.by == model}
-        self._add([mark_of(label, attempt_id=name, by=model, name=i) for i, label in labels.items() if before.get(i) != label])
+        marks = self.book.marks()
+        before = {mark.id: mark.label for mark in marks if mark.att == name and mark.by == model}
+        new = [mark_of(label, attempt_id=name, by=model, name=i) for i, label in labels.items() if before.get(i) != label]
+        if whole and (new or not is_closed(name, marks)):
+            new.append(Mark(att=name, by=model, at=datetime.now(UTC), do="end"))
+        self._add(new)
 
     def undo(self) -> Question | None:
         """Take back this person's last word; the call that it was on."""
