@@ -114,5 +114,10 @@ def test_replacing_takes_only_what_the_model_answers(place: Place) -> None:
     assert isinstance(refused.exception, NotFoundError) and "gpt-4o" in str(refused.exception)
 
 
+def test_an_unknown_model_is_answered_with_the_providers_that_are_configured(place: Place) -> None:
+    refused = place.run("nosuch/model").exception
+    assert isinstance(refused, NotFoundError) and "PROVIDER/MODEL" in refused.hint and "own" in refused.hint
+
+
 def test_an_unknown_workload_is_answered_with_a_guess(place: Place) -> None:
     assert isinstance(place.run("own/good", "no-such-workload").exception, NotFoundError)

@@ -175,6 +175,7 @@ def _announce(candidate: Candidate, errands: Sequence[Errand], budget: float, *,
             for e in asked
         ],
         right=(1, 2, 3, 4),
+        whole=(0,),
     )
     kinds = sum((Counter(e.bill.findings) for e in asked), Counter[str]())
     if kinds:
@@ -227,8 +228,8 @@ def _show(found: Sequence[Tried], texts: set[str]) -> None:
             )
         )
     head = ("workload", "verdict", "asked", "agrees", "readable", "now a month", "then", "saves", "p50 / p95 ms", "cannot")
-    print_table(head, rows, right=(2, 4, 5, 6, 7, 8))
-    print_table(("workload", "because"), [(one.workload, one.reason) for one in found])
+    print_table(head, rows, right=(2, 4, 5, 6, 7, 8), whole=(0,))
+    print_table(("workload", "because"), [(one.workload, one.reason) for one in found], whole=(0,))
     if asked := [one for one in found if one.request_file]:
         print_table(
             ("labels would help", "how many", "give them"),
@@ -242,7 +243,7 @@ def _show(found: Sequence[Tried], texts: set[str]) -> None:
 def _quality(one: Tried, *, text: bool) -> str:
     told = one.measured
     if one.judged is not None:
-        return f"{one.judged:+.1%} worse, judged"
+        return f"{abs(one.judged):.1%} {'worse' if one.judged >= 0 else 'better'}, judged"
     if text:
         return "to be judged"
     if told is None or told.agreement is None or told.agreement_interval is None:

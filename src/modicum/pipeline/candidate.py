@@ -21,7 +21,7 @@ from modicum.backends.upstreams import Deployment, Target
 from modicum.catalog.card import Card
 from modicum.catalog.cards import Cards
 from modicum.config import Config, RetryConfig
-from modicum.errors import ConfigError
+from modicum.errors import ConfigError, NotFoundError
 from modicum.types import Contract
 from modicum.workload import render
 from modicum.workload.schema import answer_schema
@@ -117,7 +117,13 @@ def find_candidate(config: Config, model: str) -> Candidate:
     names = Names(config)
     if slash and kind in all_facts() and kind not in names.providers and model not in names.names():
         raise ConfigError(f"no provider '{kind}' is configured", hint=f"[providers.{kind}]  (docs/providers.md has what each needs)")
-    target = names.target(model)
+    try:
+        target = names.target(model)
+    except NotFoundError as error:
+        if not error.hint.startswith("GET "):
+            raise  # a near name
+        known = ", ".join(sorted(names.providers)[:5]) or "none"
+        raise NotFoundError(error.message, hint=f"PROVIDER/MODEL, of the providers that are configured: {known} (docs/try.md)") from None
     if len(target.deployments) != 1:
         listed = ", ".join(one.name for one in target.deployments)
         raise ConfigError(f"'{model}' stands for {len(target.deployments)} deployments, and a trial is of one", hint=f"say one of {listed}")
