@@ -44,7 +44,7 @@ def test_locks_hold_what_is_declared() -> None:
     assert declared(core) <= pins("core").keys()
     assert declared(core, train, wanted["demo"]) <= pins("demo").keys()
     # What needs torch is tested in the environment that has it; torch itself is in no lock.
-    torch = declared(extras.pop("encoder-train")) - {"modicum", "torch"}
+    torch = declared(extras.pop("encoder-train"), extras.pop("adapter")) - {"modicum", "torch"}
     assert torch <= pins("transformers").keys()
     assert declared(core, *extras.values(), wanted["test"]) <= pins("test").keys()
     assert "scikit-learn" not in pins("core")

@@ -1,14 +1,17 @@
 """Which precision an encoder that reads for a record or a call is handed out in: the smallest whose drift may be borne.
 
-What drifts is the answer as a whole, put together from features and encoder: it is compared with what the same parts say with the
-encoder in full precision, on samples that none of them had seen.
+What drifts is the answer that features and encoder come to together: it is compared with what the same parts say with the encoder in full
+precision, on samples that none of them had seen. A record is compared field by field, a call by its tool and each argument: each is a
+decision as a label is one, and a tolerance for labels asked of ten fields at once would be ten times as strict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from modicum.backends.embed import GRAPH_FILE, Floats
@@ -58,16 +61,42 @@ def settle(
 
 
 def _drift(trained: Trained, taught: Taught, samples: Sequence[Sample], tolerance: Tolerance) -> Drift:
-    compared = [
-        Compared(
-            sample=samples[row],
-            text=text_of(samples[row].slots, taught.reads),
-            full=full.value,
-            small=trained.out_of_fold[row].value,
-        )
-        for row, full in sorted(trained.exact.items())
-    ]
+    compared: list[Compared] = []
+    for row, full in sorted(trained.exact.items()):
+        sample = samples[row]
+        compared += decisions(sample, text_of(sample.slots, taught.reads), full.value, trained.out_of_fold[row].value)
     return compare(compared, tolerance)
+
+
+def decisions(sample: Sample, text: str, full: str, small: str) -> Iterator[Compared]:
+    """One comparison for each field of a record and each part of a call; one for what is neither. Each is a record of one field itself, so
+    that none is taken for a label, which a manifest would name.
+    """
+    said = _fields(full)
+    if said is None:
+        yield Compared(sample=sample, text=text, full=full, small=small)
+        return
+    smaller, right = _fields(small) or {}, None if sample.value is None else _fields(sample.value)
+    for name in dict.fromkeys((*said, *smaller, *(right or {}))):
+        value = None if right is None else _alone(right, name)
+        yield Compared(sample=replace(sample, value=value), text=text, full=_alone(said, name), small=_alone(smaller, name))
+
+
+def _fields(value: str) -> dict[str, Any] | None:
+    """What an answer decides, by name; None where it is no record and no call."""
+    try:
+        said = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return None
+    if not isinstance(said, dict):
+        return None
+    if said.keys() == {"name", "arguments"} and isinstance(said["arguments"], dict):
+        return {"name": said["name"]} | {f"arguments.{name}": one for name, one in said["arguments"].items()}
+    return said
+
+
+def _alone(said: dict[str, Any], name: str) -> str:
+    return msgspec.json.encode({name: said[name]} if name in said else {}).decode()
 
 
 def _sensitive(taught: Taught, samples: Sequence[Sample]) -> list[str]:
