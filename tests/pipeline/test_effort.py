@@ -56,6 +56,8 @@ def test_what_never_varies_costs_nothing() -> None:
 def test_labels_are_at_most_a_tenth_of_the_held_out_and_priced() -> None:
     found = estimate(LABELS, samples(1_000), FitConfig(), label_usd=PRICE)
     assert found.labels == 35 and found.labels_usd == Decimal("2.80") and found.calls_usd == 0 and found.vram_mb == 0
+    whole = estimate(LABELS, samples(1_000), FitConfig(), label_usd=PRICE, judged_whole=True)
+    assert whole.labels == 10 * found.labels, "C asks about all that is answered"
     assert estimate(RECORD, samples(1_000), FitConfig(), label_usd=PRICE).labels == 0, "of open answers agreement alone is promised"
 
 

@@ -61,8 +61,9 @@ class Effort:
     """For asking models: a fit asks none."""
 
 
-def estimate(contract: Contract, samples: Sequence[Sample], fit: FitConfig, *, label_usd: Decimal) -> Effort:
-    """What training and testing these would take. Without B there are no labels to ask for."""
+def estimate(contract: Contract, samples: Sequence[Sample], fit: FitConfig, *, label_usd: Decimal, judged_whole: bool = False) -> Effort:
+    """What training and testing these would take. Without B there are no labels to ask for; `judged_whole`: C asks for those of all that
+    is answered."""
     count, chars = len(samples), _chars(samples)
     learnt = 1 - CERTIFY_SHARE
     open_ = is_open(contract)
@@ -79,7 +80,7 @@ def estimate(contract: Contract, samples: Sequence[Sample], fit: FitConfig, *, l
     if encodes:
         seconds += 60 * fit.encoder_minutes + learnt * count * TEXT_S + TOKEN_S * learnt * chars / CHARS_A_TOKEN
     most = max(fit.max_encoder_bytes if encodes else 0, fit.max_size_bytes)
-    wanted = 0 if open_ else math.ceil(LABEL_SHARE * CERTIFY_SHARE * count)
+    wanted = 0 if open_ else math.ceil((1 if judged_whole else LABEL_SHARE) * CERTIFY_SHARE * count)
     return Effort(
         cpu_s=round(seconds, 1),
         ram_mb=round(BASE_MB + CALL_MB * count + CHAR_MB * chars + (ENCODER_MB if encodes else 0)),

@@ -171,6 +171,10 @@ class Night:
         if situation.known:
             would = f"answer from the record: {situation.known.verdict}"
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
+        opened = situation.opened_until
+        if opened is not None and not any(s.control and s.at > opened for s in situation.samples):
+            would = f"refuse: no call is newer than {opened:%Y-%m-%d %H:%M}, the end of the newest opened window"
+            return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
         kinds, refused = self._kinds(workload, situation.samples), unlearnable(workload)
         return Foresight(
             workload_id=workload.workload_id,
@@ -180,7 +184,9 @@ class Night:
             attempt_number=situation.number,
             kinds=kinds,
             delta=self.wish.terms(kinds, situation.number).delta,
-            effort=estimate(workload.contract, situation.samples, self.wish.fit, label_usd=self.label_usd),
+            effort=estimate(
+                workload.contract, situation.samples, self.wish.fit, label_usd=self.label_usd, judged_whole=self.wish.alpha is not None
+            ),
         )
 
     def _told(self, workload: Workload) -> Told:
