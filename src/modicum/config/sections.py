@@ -216,7 +216,7 @@ class FitConfig:
     that may pay. Naming one of the hub's allows `fit` to ask the hub for it, once."""
     encoder_minutes: float = 0.0
     """Minutes that fine-tuning the encoder may take a workload, estimated for one core; 0: the encoder stays as it is."""
-    max_encoder_bytes: int = 32_000_000
+    max_encoder_bytes: int = 40_000_000
     """Largest specialist with an encoder."""
     drift_agreement: float = 0.98
     """Least share of requests on which an encoder in int8 must say what it says in full precision, else more bits are kept."""

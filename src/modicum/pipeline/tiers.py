@@ -52,7 +52,7 @@ class Wanted:
     objective: Objective = "smallest"
     max_size_bytes: int = 4_000_000
     """Of what has no encoder."""
-    max_encoder_bytes: int = 32_000_000
+    max_encoder_bytes: int = 40_000_000
     max_latency_ms: float | None = None
     min_quality: float = 0.0
     """Least share of all requests, in predictions that never saw their own, on which a candidate says what the incumbent said."""
