@@ -196,6 +196,7 @@ def kept(folder: Path | None, name: str, train: Rows, test: Rows) -> Iterator[tu
             for split, said in zip(("train", "test"), pair, strict=True)
             for part in ("said", "gold", "confidence")
         }
+        path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, names=np.array([one for one, _, _ in found]), **arrays)
     yield from found
 
