@@ -32,6 +32,7 @@ BODIES: dict[str, dict[str, object]] = {
     "/messages": {"max_tokens": 5, "messages": [{"role": "user", "content": "tagkeys"}]},
     "/messages/count_tokens": {"messages": [{"role": "user", "content": "tagkeys"}]},
 }
+FEEDBACK = {"conversation_id": "c-1", "outcome": "resolved"}
 KINDS = ("none", "wrong", "revoked", "expired", "admin", "other model", "good")
 OPEN = {"/healthz", "/readyz"}
 """What anybody may ask who reaches the port."""
@@ -71,7 +72,8 @@ def routes() -> list[tuple[str, str, object]]:
     for path in endpoints.POSTS:
         found += [("POST", prefix + path, {"model": "steady", **BODIES[path]}) for prefix in ("", "/v1")]
     for path, (_, method) in endpoints.OURS.items():
-        found.append((method, path, None if method == "GET" else {"resourceSpans": []}))
+        body = FEEDBACK if path.endswith("/feedback") else {"resourceSpans": []}
+        found.append((method, path, None if method == "GET" else body))
     for path in endpoints.STORES:
         found += [("GET", f"/v1{path}", None), ("GET", f"/v1{path}/x-1", None), ("DELETE", f"/v1{path}/x-1", None)]
     return [*found, ("GET", "/v1/models", None), ("GET", "/v1/models/steady", None)]
