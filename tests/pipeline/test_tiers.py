@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,7 @@ from modicum.backends.encoder import Encoder
 from modicum.backends.linear import Linear
 from modicum.backends.specialist import load
 from modicum.config import Config, FitConfig, StoreConfig
-from modicum.errors import InputError
+from modicum.errors import InputError, MissingExtraError
 from modicum.evaluate.tune import Curve, Plan
 from modicum.intake import Options
 from modicum.pipeline import encoders, tiers
@@ -128,7 +129,7 @@ def exported(folder: Path, home: Path) -> None:
     base = encoder_graph.find(folder)
     digest = Artefacts(home / "artefacts").write(tiny_files(words), base.about())
     note = home / "encoders" / f"{base.weights_sha256}-int8-{encoders.EXPORT_VERSION}.json"
-    note.parent.mkdir(parents=True)
+    note.parent.mkdir(parents=True, exist_ok=True)
     note.write_bytes(msgspec.json.encode({"digest": digest, "full": digest, "embedding": msgspec.to_builtins(HOW)}))
 
 
@@ -153,6 +154,7 @@ def test_an_encoder_goes_from_log_to_proposed_route(tmp_path: Path, encoder_fold
     again = Night(config, Wish(fit=limited, actor="tester")).fit(workload)
     assert again == verdict
     (encoder_folder / "model.safetensors").write_bytes(save({"words": np.ones((2, WIDTH), np.float32)}))
+    exported(encoder_folder, config.home)
     other = Night(config, Wish(fit=limited, actor="tester"))
     assert "end of the newest opened window" in other.foresee(workload).would, "other weights are another fit, and want newer calls"
 
@@ -161,3 +163,12 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
     config = Config(store=StoreConfig(home=tmp_path / "home"), fit=FitConfig(encoder=tmp_path))
     with pytest.raises(InputError, match=r"config\.json"):
         Night(config, Wish(fit=config.fit))
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="nothing is missed where torch is")
+def test_what_exporting_takes_is_missed_before_anything_is_trained(tmp_path: Path, encoder_folder: Path) -> None:
+    config = Config(store=StoreConfig(home=tmp_path / "home"), fit=FitConfig(encoder=encoder_folder))
+    with pytest.raises(MissingExtraError, match="encoder-train"):
+        Night(config, Wish(fit=config.fit))
+    exported(encoder_folder, config.home)
+    Night(config, Wish(fit=config.fit))

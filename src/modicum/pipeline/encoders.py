@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from modicum.artefact import Artefacts
 from modicum.backends import hub_files
 from modicum.backends.embed import GRAPH_FILE, Embedding
 from modicum.config import Config
-from modicum.errors import ArtefactError
+from modicum.errors import ArtefactError, MissingExtraError
 from modicum.store.home import replace
 from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
@@ -32,6 +33,8 @@ from modicum.train.precision import lower
 EXPORT_VERSION = 2
 """Raised when the same weights are exported otherwise."""
 SEED = 1
+RUNNING, TRAINING = ("onnxruntime", "tokenizers"), ("torch", "transformers", "onnx")
+"""What running one takes, and exporting or fine-tuning one."""
 USUAL = Tolerance()
 
 
@@ -60,10 +63,13 @@ class Named:
 
     @classmethod
     def of(cls, config: Config, artefacts: Artefacts) -> Named:
-        """Raises InputError where a folder holds no encoder or a name no commit."""
+        """Raises InputError where a folder holds no encoder or a name no commit, and MissingExtraError: better now than after an hour."""
         said, home, fit = str(config.fit.encoder), config.home, config.fit
         name = hub_files.name_of(said)
         here = find(Path(said)) if name is None else None
+        _need("encoder", RUNNING)
+        if fit.encoder_minutes > 0 or not (here and _note(here, home).exists()):
+            _need("encoder-train", TRAINING)
 
         def make() -> Vectors:
             base = here or find(hub_files.fetch(name, home / "encoders"), name=name.id, revision=name.commit)  # type: ignore[union-attr, arg-type]
@@ -82,7 +88,7 @@ class Named:
 
 def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolerance = USUAL) -> Vectors:
     """An encoder that was found, ready to embed. Raises MissingExtraError where it has to be exported and cannot be."""
-    note = home / "encoders" / f"{base.weights_sha256}-int8-{EXPORT_VERSION}.json"
+    note = _note(base, home)
     try:
         kept = msgspec.json.decode(note.read_bytes(), type=_Kept)
         files, graph = dict(artefacts.read(kept.digest).files), artefacts.read(kept.full).files[GRAPH_FILE]
@@ -99,6 +105,16 @@ def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolera
     note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace(note, msgspec.json.encode(kept))
     return Vectors(files=files, embedding=base.embedding, about=base.about(), full=whole[GRAPH_FILE], canary=kept.full, tolerance=tolerance)
+
+
+def _note(base: Base, home: Path) -> Path:
+    """What says where the exported encoder is kept."""
+    return home / "encoders" / f"{base.weights_sha256}-int8-{EXPORT_VERSION}.json"
+
+
+def _need(extra: str, modules: tuple[str, ...]) -> None:
+    if not all(importlib.util.find_spec(module) for module in modules):
+        raise MissingExtraError.of(extra, "the encoder that [fit] encoder names")
 
 
 def open_tuner(base: Base, home: Path, artefacts: Artefacts, *, minutes: float) -> Tuner:
