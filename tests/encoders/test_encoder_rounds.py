@@ -19,16 +19,15 @@ from modicum.backends.embed import GRAPH_FILE  # noqa: E402
 from modicum.backends.specialist import load  # noqa: E402
 from modicum.errors import NotEnoughDataError  # noqa: E402
 from modicum.pipeline import tiers  # noqa: E402
-from modicum.pipeline.drifting import in_full  # noqa: E402
 from modicum.pipeline.encoders import Rounds, open_encoder, open_tuner  # noqa: E402
 from modicum.pipeline.tiers import Wanted  # noqa: E402
 from modicum.train import encoder, encoder_graph, encoder_tune  # noqa: E402
-from modicum.train.drift import Tolerance  # noqa: E402
+from modicum.train.drift import Tolerance, in_full  # noqa: E402
 from modicum.train.encoder_rounds import Round, Tuner  # noqa: E402
 from modicum.train.export import in_memory  # noqa: E402
 from modicum.train.linear import Trained  # noqa: E402
 from tests.encoders.tiny_bert import write  # noqa: E402
-from tests.pipeline.test_tiers import plan  # noqa: E402
+from tests.pipeline.plans import plan  # noqa: E402
 from tests.train.test_encoder import samples  # noqa: E402
 
 

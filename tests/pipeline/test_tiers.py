@@ -20,7 +20,6 @@ from modicum.backends.linear import Linear
 from modicum.backends.specialist import load
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.errors import InputError, MissingExtraError
-from modicum.evaluate.tune import Curve, Plan
 from modicum.intake import Options
 from modicum.pipeline import encoders, tiers
 from modicum.pipeline.bring_in import bring_in
@@ -31,17 +30,11 @@ from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.train import encoder_graph
 from modicum.train.linear import Trained
-from modicum.types import Rule, Tier, TierName
+from modicum.types import Tier, TierName
 from tests.backends.tiny_encoder import HOW, WIDTH, tiny_files
 from tests.pipeline import traffic
+from tests.pipeline.plans import plan
 from tests.train.test_encoder import VECTORS, samples
-
-NONE = np.zeros(0)
-CURVE = Curve(thresholds=NONE, coverage=NONE, disagreement=NONE, up=NONE, down=NONE, groups=0)
-
-
-def plan(coverage: float) -> Plan:
-    return Plan(rule=Rule(accept_above=0.5), thresholds=(0.5,), chance={}, expected_coverage=coverage, curve=CURVE)
 
 
 def candidate(name: TierName, coverage: float, *, ms: float = 1.0, why: str = "") -> Candidate:

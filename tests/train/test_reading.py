@@ -24,9 +24,8 @@ from modicum.backends.specialist import SPECIALIST_FILE, Specialist, load
 from modicum.backends.tokens import Reader
 from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.pipeline import tiers
-from modicum.pipeline.drifting import in_full
 from modicum.train import call, design, extract, frozen, grades, ladder
-from modicum.train.drift import Tolerance
+from modicum.train.drift import Tolerance, in_full
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
 from modicum.train.joining import Part

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modicum.artefact import Artefact, about_of
-from modicum.backends.chain import SECOND
-from modicum.backends.embed import GRAPH_FILE
+from modicum.artefact import about_of
 from modicum.backends.encoder import text_of
 from modicum.backends.priced import priced
 from modicum.backends.specialist import load, predict_at
@@ -26,7 +24,7 @@ from modicum.pipeline.viewed import Views
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.train import drift
-from modicum.train.drift import Compared, Drift, Tolerance
+from modicum.train.drift import Compared, Drift, Tolerance, in_full
 
 Progress = Callable[[float], None]
 
@@ -89,9 +87,3 @@ def canary_of(settings: Mapping[str, Any]) -> str:
 def precision_of(settings: Mapping[str, Any]) -> str:
     """Of the encoder that runs; empty where there is none."""
     return str(settings.get("precision", ""))
-
-
-def in_full(artefact: Artefact, canary: Artefact) -> Artefact:
-    """The artefact with the graph of its canary. Never written, so it keeps the digest of what it is compared with."""
-    name = GRAPH_FILE if GRAPH_FILE in artefact.files else SECOND + GRAPH_FILE
-    return Artefact(digest=artefact.digest, about={}, files=dict(artefact.files) | {name: canary.files[GRAPH_FILE]})

@@ -16,6 +16,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from modicum.artefact import Artefact
+from modicum.backends.chain import SECOND
+from modicum.backends.embed import GRAPH_FILE
 from modicum.stats.binomial import clopper_pearson
 from modicum.types import Sample
 
@@ -108,6 +111,12 @@ def compare(compared: Sequence[Compared], tolerance: Tolerance) -> Drift:
     slices = [_count(by, name, part) for (by, name), part in parts.items()]
     slices.sort(key=lambda one: (one.agree - one.requests, one.by, one.name))
     return Drift(slices=(whole, *slices), beyond=_beyond(whole, slices, compared, tolerance))
+
+
+def in_full(artefact: Artefact, canary: Artefact) -> Artefact:
+    """The artefact with the graph of its canary. Never written, so it keeps the digest of what it is compared with."""
+    name = GRAPH_FILE if GRAPH_FILE in artefact.files else SECOND + GRAPH_FILE
+    return Artefact(digest=artefact.digest, about={}, files=dict(artefact.files) | {name: canary.files[GRAPH_FILE]})
 
 
 def spread(requests: int) -> Ints:
