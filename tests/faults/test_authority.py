@@ -32,7 +32,7 @@ BODIES: dict[str, dict[str, object]] = {
     "/messages": {"max_tokens": 5, "messages": [{"role": "user", "content": "tagkeys"}]},
     "/messages/count_tokens": {"messages": [{"role": "user", "content": "tagkeys"}]},
 }
-FEEDBACK = {"conversation_id": "c-1", "outcome": "resolved"}
+FEEDBACK: dict[str, object] = {"conversation_id": "c-1", "outcome": "resolved"}
 KINDS = ("none", "wrong", "revoked", "expired", "admin", "other model", "good")
 OPEN = {"/healthz", "/readyz"}
 """What anybody may ask who reaches the port."""
