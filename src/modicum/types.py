@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
@@ -91,6 +91,7 @@ Reason = Literal[
     "observe",  # serve only records
     "bypass",  # the caller asked for the incumbent
     "control",  # the coin kept this conversation with the incumbent
+    "canary",  # the route answers a share of the conversations, and this one is not of it
     "not_recognised",  # no workload has this template
     "no_route",  # recognised, but nothing is switched on
     "not_covered",  # the certificate did not see such requests (detail says what)
@@ -141,6 +142,9 @@ class Decision:
     would_answer: bool | None = None
     agreed: bool | None = None
     """In shadow: did the specialist's answer equal the incumbent's? None where the incumbent's cannot be read."""
+    propensity: float | None = None
+    """With a route: the chance of the arm that the coin chose for the call (control, canary's rest, the route), whatever it says. None in
+    records older than that."""
     stage_model: str | None = None
     """`provider/model` of another model that the route's stage asked, whatever came of it."""
     stage_usage: Usage | None = None
@@ -618,7 +622,9 @@ class Certificate:
     expires_at: datetime
 
 
-RouteState = Literal["proposed", "shadow", "on", "off"]
+RouteState = Literal["proposed", "shadow", "canary", "on", "paused", "rolled_back", "retired"]
+"""proposed: certified, asked nothing. shadow: its answers are compared, never sent. canary: a share of the conversations gets them. on: all
+but the control. paused: off, to come again through shadow. rolled_back: off by an alarm or a person, for good. retired: replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -633,6 +639,88 @@ class Route:
     state: RouteState
     changed_at: datetime
     changed_by: str
+    proposed_by: str = ""
+    approved_by: str | None = None
+    """Who let callers have its answers, where policy asks for somebody."""
+    automatic: bool = False
+    """A watcher may take it forward, step by step."""
+    share: float = 0.1
+    """In canary: the share of conversations, of those that the coin does not keep as control, that gets its answers."""
+    control_share: float | None = None
+    """The share that the coin keeps with the incumbent, where a watcher has set it; else `[route] control_share`."""
+    before: Before | None = None
+    """What held until `changed_at`: conversations that were under way then stay where they were for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """How a route stood before its last step forward."""
+
+    state: RouteState
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What the watcher knows of a route in its present step. A draw is a call whose answer by both sides is known by chance alone."""
+
+    route_id: str
+    at: datetime
+    """When this was written."""
+    since: datetime
+    """When the step was entered."""
+    audits: int = 0
+    """Draws of this step."""
+    answered: int = 0
+    """Of these, how many the stage would have answered or did."""
+    lost: float = 0.0
+    """What the draws count together: the differing (A), the worse less the better (B), the wrong (C)."""
+    waiting: int = 0
+    """Differing draws that wait for a label."""
+    calls: int = 0
+    """Of the workload, in this step."""
+    failed: int = 0
+    """At which the stage failed."""
+    p95_ms: float | None = None
+    """Of the stage's answers."""
+    level: float = 0.0
+    """What the draws are held to: the certified bound and its slack."""
+    level_answered: float | None = None
+    """The same for the answered ones."""
+    p_value: float = 1.0
+    """Of the roll-out's test, valid at any time."""
+    suspicion: float = 0.0
+    """How far the standing detector is from an alarm, 0 to 1."""
+    last_audit_at: datetime | None = None
+    lacking: tuple[str, ...] = ()
+    """What is missing for the next step, as sentences."""
+    broken: str = ""
+    """Which test says that the promise is broken, where one does."""
+    warnings: tuple[str, ...] = ()
+    """Early signs, without a guarantee."""
+    tests: Mapping[str, Any] = field(default_factory=dict)
+    """The tests' own records, to go on from."""
+
+
+NoticeKind = Literal["moved", "alarm", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that somebody should hear of: a route took a step, a test rang, an early sign."""
+
+    number: int
+    at: datetime
+    kind: NoticeKind
+    scope: str
+    workload_id: str
+    workload: str
+    """Its name."""
+    route_id: str | None = None
+    text: str = ""
+    """One sentence; nothing of a call is in it."""
+    was: RouteState | None = None
+    now: RouteState | None = None
 
 
 TierName = Literal[
@@ -646,9 +734,11 @@ TierName = Literal[
     "tuned chain",
     "extractor",
     "encoder extractor",
+    "tuned extractor",
     "extractor chain",
     "caller",
     "encoder caller",
+    "tuned caller",
     "caller chain",
 ]
 
@@ -658,14 +748,15 @@ class Tier:
     """One candidate of a fit, by what predictions say that never saw their own: estimates to choose by, no promise."""
 
     name: TierName
-    size_bytes: int
-    cpu_ms: float
+    size_bytes: int | None
+    """None, as the figures below, of one that was not made; `why` says why not."""
+    cpu_ms: float | None
     """Mean CPU time of an answer."""
-    agreement: float
+    agreement: float | None
     """Share of the requests on which it says what the incumbent said."""
     agreement_interval: tuple[float, float] | None = None
     """95 % limits of that, as of so many distinct requests."""
-    coverage: float
+    coverage: float | None
     """Share of the requests that a rule over it could probably answer."""
     saving_usd_month: Decimal | None = None
     """What that would be worth; None where a price is unknown."""

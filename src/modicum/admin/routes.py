@@ -83,7 +83,7 @@ def on(desk: Desk, asked: Switch) -> Switched:
 @operation("POST", "/routes/{ref}/off", role="admin", changes=True)
 def off(desk: Desk, asked: Switch) -> Switched:
     """Send everything to the incumbent again."""
-    return _switch(desk, asked, "off")
+    return _switch(desk, asked, "paused")
 
 
 def _switch(desk: Desk, asked: Switch, state: RouteState) -> Switched:

@@ -176,6 +176,8 @@ class RouteConfig:
     """Where a route's stage is another model: so long it may take to answer, then the call goes to the incumbent."""
     compare_usd_day: float = 5.0
     """Most dollars a day for asking other models what is only compared: in shadow, and for conversations that the coin keeps."""
+    settle_minutes: float = 60.0
+    """Conversations that are under way when a route takes a step forward stay where they were for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +244,63 @@ class PolicyConfig:
     may_receive: tuple[str, ...] = ()
     """Who may be sent recorded calls beside this machine: a provider's name in [providers], or a host; with "@SCOPE" behind it, calls of
     that scope alone."""
+    approver: bool = False
+    """Somebody other than its proposer must approve a route (`modicum route approve`) before callers get its answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchConfig:
+    """Who looks after live routes, how they come on, and what sends them back."""
+
+    run: Literal["child", "alone", "off"] = "child"
+    """child: `modicum serve` starts the watcher beside its workers. alone: you run `modicum watch`. off: nobody watches, and routes stay
+    where you put them."""
+    automatic: bool = False
+    """Let the watcher take every route forward, when its conditions hold; `modicum route auto` does it for one. Back it goes always."""
+    look_every_s: float = 1.0
+    """Seconds between two looks at new calls."""
+    order_s: float = 30.0
+    """Draws are counted in the order in which calls came: one that is under way is waited for so long."""
+    shadow_audits: int = 200
+    """Comparisons that a route needs in shadow before it goes on,"""
+    shadow_hours: float = 1.0
+    """... and hours."""
+    canary_audits: int = 200
+    """Comparisons that it needs in canary before it goes on,"""
+    canary_hours: float = 24.0
+    """... and hours."""
+    canary_share: float = 0.1
+    """Share of conversations that a canary answers."""
+    max_error_share: float = 0.01
+    """Most requests at which a stage may fail."""
+    max_p95_ms: float = 0.0
+    """Slowest 95th percentile of a stage's answers; 0: any."""
+    silent_calls: int = 500
+    """A live route without one comparison in so many calls is an alarm."""
+    slack: float = 0.5
+    """What is certified may be exceeded by this share of it before it counts as broken."""
+    false_rollback: float = 0.05
+    """Chance that a route that keeps its promise is sent back while it comes on."""
+    run_length: float = 10_000.0
+    """Comparisons until a false alarm once it is on, on average, at least."""
+    judged_within_h: float = 24.0
+    """B: a differing answer without a label after so many hours counts as lost."""
+    least_control: float = 0.01
+    """The share kept as control shrinks to this as evidence grows,"""
+    most_control: float = 0.2
+    """... and grows to this on suspicion,"""
+    audit_usd_day: float = 20.0
+    """... as long as what it costs a day, over all routes, stays below this."""
+    return_after_minutes: float = 15.0
+    """Without a sign of the watcher for so long, gateways give live routes back to the incumbent,"""
+    return_over_minutes: float = 10.0
+    """... little by little over so many minutes, so that its rate limits hold."""
+    learn_every_h: float = 24.0
+    """Hours between two runs that store, find and fit anew; 0: never."""
+    webhook_url_env: str = "MODICUM_WEBHOOK_URL"
+    """The environment variable that may hold a URL to which changes and alarms are posted as JSON."""
+    slack_url_env: str = "MODICUM_SLACK_URL"
+    """The same for one of Slack's incoming webhooks, or what takes its shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +348,7 @@ class Config:
     fit: FitConfig = FitConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     policy: PolicyConfig = PolicyConfig()
+    watch: WatchConfig = WatchConfig()
     report: ReportConfig = ReportConfig()
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
     """[providers.NAME], beside `upstream`."""
@@ -315,6 +375,7 @@ SECTIONS = {
     "fit": FitConfig,
     "telemetry": TelemetryConfig,
     "policy": PolicyConfig,
+    "watch": WatchConfig,
     "report": ReportConfig,
 }
 NAMED = {"providers": ProviderConfig, "models": ModelConfig}

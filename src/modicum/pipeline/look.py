@@ -255,7 +255,7 @@ class Looking:
         )
         for sibling in self.control.routes(workload.workload_id):
             if sibling.state == "proposed" and self._supersedes(sibling):
-                superseded = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=self.wish.actor)
+                superseded = dataclasses.replace(sibling, state="paused", changed_at=now, changed_by=self.wish.actor)
                 self.control.put_route(superseded, note=f"superseded by {route.route_id}")
         self.control.put_route(route, note=f"proposed by {self._proposer}")
         return Verdict(

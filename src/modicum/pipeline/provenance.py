@@ -77,7 +77,7 @@ def to_refit(home: Path) -> tuple[Stale, ...]:
     """The specialists with a route that is not off whose training calls are not all there any more, those in use first."""
     artefacts, found = Artefacts(home / "artefacts"), []
     for route in Control(home).routes():
-        learnt = artefacts.learnt_from(route.artefact_digest) if route.state != "off" else frozenset()
+        learnt = artefacts.learnt_from(route.artefact_digest) if route.state != "paused" else frozenset()
         if gone := erased_among(home, learnt):
             found.append(
                 Stale(

@@ -73,14 +73,14 @@ def proposal(control: Control, ref: str) -> Route:
 def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str = "") -> Route:
     """Put a route into `state`, its older siblings off, and tell the day. Raises RouteError where that must not be."""
     control = Control(config.home)
-    route = find_route(control, ref) if state == "off" else proposal(control, ref)
+    route = find_route(control, ref) if state == "paused" else proposal(control, ref)
     now = datetime.now(UTC)
     if state in ("shadow", "on"):
         _check(control, route, now)
         _can_serve(config, route)
         for sibling in control.routes(route.workload_id):
             if sibling.route_id != route.route_id and sibling.state in ("shadow", "on"):
-                replaced = dataclasses.replace(sibling, state="off", changed_at=now, changed_by=actor)
+                replaced = dataclasses.replace(sibling, state="paused", changed_at=now, changed_by=actor)
                 control.put_route(replaced, note=f"replaced by {route.route_id}")
     changed = dataclasses.replace(route, state=state, changed_at=now, changed_by=actor)
     control.put_route(changed, note=note)

@@ -45,7 +45,7 @@ STATES_SAY: dict[State, str] = {
     "on": "a small model answers what it is sure of",
     "shadow": "a small model is compared, its answers are not sent",
     "proposed": "a small model is proven good enough; a person has to switch it on",
-    "off": "a proven small model was switched off by a person",
+    "paused": "a proven small model was switched off by a person",
     "expired": "the proof is too old to answer under",
     "refused": "a small model was tried and could not be proven good enough",
     "not_tried": "the answers are short and fixed: `modicum fit` finds out whether a small model is good enough",

@@ -20,7 +20,10 @@ State = Literal[
     "on",  # a specialist answers
     "shadow",  # a specialist is compared, its answers are never sent
     "proposed",  # certified, waiting for a person
-    "off",  # certified once, switched off by a person
+    "canary",  # a specialist answers a share of the conversations
+    "paused",  # certified once, switched off by a person
+    "rolled_back",  # sent back by an alarm or a person
+    "retired",  # replaced
     "expired",  # its certificate is too old to answer under
     "refused",  # tried, and not proven
     "not_tried",  # a small model may be tried
@@ -29,7 +32,7 @@ State = Literal[
     "ignored",  # the operator left it out
     "declared",  # nobody recorded it: somebody said so
 ]
-IN_FORCE = ("on", "shadow", "proposed")
+IN_FORCE = ("on", "canary", "shadow", "proposed")
 """States with a certificate that holds."""
 
 

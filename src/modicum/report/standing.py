@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modicum.report import words
-from modicum.report.records import State
+from modicum.report.records import IN_FORCE, State
 from modicum.types import Certificate, Route, Verdict, Workload
 from modicum.workload import classifiable, extractable
 
-STATE_ORDER = {"on": 0, "shadow": 1, "proposed": 2, "off": 3}
+STATE_ORDER = {"on": 0, "canary": 1, "shadow": 2, "proposed": 3, "paused": 4, "rolled_back": 5, "retired": 6}
 NOT_YET = {
     "free_text": "its answers are free text, which a classifier cannot write",
     "spans": "its answers copy passages of the request into records that no extractor here can take apart",
@@ -48,7 +48,7 @@ def standing(
     if workload.ignored:
         state = "ignored"
     elif route is not None and certificate is not None:
-        state = "expired" if certificate.expires_at <= now and route.state != "off" else route.state
+        state = "expired" if certificate.expires_at <= now and route.state in IN_FORCE else route.state
     elif verdict is not None and verdict.verdict == "refused":
         state, code, reason = "refused", verdict.code, verdict.reason
     elif why := unsuited(workload):

@@ -18,7 +18,10 @@ STATES = {
     "on": "on",
     "shadow": "in shadow",
     "proposed": "proposed",
-    "off": "switched off",
+    "canary": "in canary",
+    "paused": "paused",
+    "rolled_back": "rolled back",
+    "retired": "retired",
     "expired": "certificate expired",
     "refused": "not proposed",
     "not_tried": "not tried yet",
@@ -166,7 +169,7 @@ def why(line: WorkloadFigures) -> str:
         return "Left out by the operator."
     if line.state == "declared":
         return ""
-    if line.state == "off":
+    if line.state == "paused":
         return "A certified small model was switched off by a person."
     if line.state == "expired" and line.expires_at is not None:
         day = line.expires_at.date()

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal
 
-Step = Literal["proposed", "shadow", "canary", "on", "paused", "rolled_back", "retired"]
+from modicum.types import RouteState as Step
 
 AFTER: Mapping[Step, tuple[Step, ...]] = MappingProxyType(
     {

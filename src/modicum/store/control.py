@@ -295,8 +295,8 @@ class Control:
         """Switch off every route to one of these artefacts."""
         changed = []
         for route in self.routes():
-            if route.artefact_digest in artefact_digests and route.state != "off":
-                changed.append(dataclasses.replace(route, state="off", changed_at=datetime.now(UTC), changed_by=actor))
+            if route.artefact_digest in artefact_digests and route.state != "paused":
+                changed.append(dataclasses.replace(route, state="paused", changed_at=datetime.now(UTC), changed_by=actor))
                 self.put_route(changed[-1], note=note)
         return changed
 

@@ -117,6 +117,28 @@ answers = Table(
 )
 
 
+watches = Table(
+    "watches",
+    metadata,
+    Column("route_id", String, primary_key=True),
+    Column("record", Text, nullable=False),
+)
+notices = Table(
+    "notices",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("record", Text, nullable=False),
+)
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("mark", Text, nullable=False),
+)
+
+
 def _first_tables(connection: Connection) -> None:
     metadata.create_all(connection)
 
@@ -133,7 +155,14 @@ def _answers(connection: Connection) -> None:
     answers.create(connection, checkfirst=True)
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals, _answers]
+def _watching(connection: Connection) -> None:
+    for table in (watches, notices, bookmarks):
+        table.create(connection, checkfirst=True)
+    # What a person had switched off may be switched on again: paused is what that is called now.
+    connection.execute(text("UPDATE routes SET state = 'paused', record = json_set(record, '$.state', 'paused') WHERE state = 'off'"))
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals, _answers, _watching]
 
 
 def migrate(connection: Connection) -> None:

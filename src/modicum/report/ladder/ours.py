@@ -101,7 +101,7 @@ def _uncertified(case: Case) -> Rung:
     """Tried and refused, or not tried: what it would answer, and so what it would save, nobody knows."""
     line, settings = case.line, case.settings
     verdict = line.verdict
-    evidence: Evidence = "measured" if line.state in ("refused", "expired", "off") else "none"
+    evidence: Evidence = "measured" if line.state in ("refused", "expired", "paused") else "none"
     stands: list[Obstacle] = []
     least = math.ceil(fewest_draws(settings.margin, (1 - settings.confidence) / 2) / CERTIFY_SHARE)
     needs: tuple[str, ...] = (f"`modicum fit {line.workload_id}`: at least {least:,} calls, there are {line.calls:,}",)
@@ -114,7 +114,7 @@ def _uncertified(case: Case) -> Rung:
         proof = "Not tried."
         stands.append(Obstacle(kind="data", text=line.reason))
         needs = (f"`modicum workloads set {line.workload_id} --read label` (or json), then `modicum fit`",)
-    elif line.state in ("off", "expired"):
+    elif line.state in ("paused", "expired"):
         proof = words.why(line)
         stands.append(Obstacle(kind="data", text="nothing certified is in force"))
         needs = (f"`modicum fit {line.workload_id}`",) if line.state == "expired" else ("a person switches it on again",)
