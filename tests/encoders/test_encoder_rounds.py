@@ -126,10 +126,11 @@ def test_fit_tries_it_where_what_is_left_may_pay(base: encoder_graph.Base, tmp_p
     some = samples(60)
     artefacts = Artefacts(tmp_path / "artefacts")
     tuner = Tuner(base=base, minutes=1e6, keep=Remembered(), seed=1)
-    vectors = replace(open_encoder(base, tmp_path, artefacts), tuner=tuner)
+    opened = open_encoder(base, tmp_path, artefacts)
 
-    def tried(coverage: float) -> list[str]:
-        found = tiers.train(
+    def tried(coverage: float, tuner: Tuner = tuner) -> tiers.Tried:
+        vectors = replace(opened, tuner=tuner)
+        return tiers.train(
             some,
             groups=list(range(len(some))),
             choice=None,
@@ -139,7 +140,13 @@ def test_fit_tries_it_where_what_is_left_may_pay(base: encoder_graph.Base, tmp_p
             seed=1,
             progress=lambda share: None,
         )
-        return [one.tier.name for one in found if "tuned" in one.tier.name]
 
-    assert tried(0.99) == [], "the encoder as it is leaves too little"
-    assert tried(0.60) == ["tuned encoder", "tuned chain"]
+    def names(found: tiers.Tried) -> list[str]:
+        return [one.tier.name for one in found.candidates if "tuned" in one.tier.name]
+
+    assert names(tried(0.99)) == [], "the encoder as it is leaves too little"
+    assert names(tried(0.60)) == ["tuned encoder", "tuned chain"]
+    hurried = tried(0.60, replace(tuner, minutes=1e-6))
+    assert names(hurried) == []
+    (left,) = [one for one in hurried.left_out if one.name == "tuned encoder"]
+    assert "fine-tuning would take about" in left.why and "raise [fit] encoder_minutes" in left.why

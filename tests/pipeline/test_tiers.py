@@ -90,7 +90,7 @@ def test_a_larger_one_is_tried_only_where_that_may_pay() -> None:
             seed=1,
             progress=lambda share: None,
         )
-        return [one.tier.name for one in found]
+        return [one.tier.name for one in found.candidates]
 
     assert tried(0.95, "100") == ["linear"]
     assert tried(0.50, "100") == ["linear", "taught linear", "encoder", "chain", "neighbours"]
@@ -100,10 +100,41 @@ def test_limits_are_said() -> None:
     some = samples(120)
     wanted = Wanted(max_latency_ms=1e-9)
     options = {"groups": list(range(len(some))), "choice": None, "vectors": None, "seed": 1, "progress": lambda share: None}
-    (slow, _) = tiers.train(some, wanted=wanted, plan=lambda trained: plan(0.9), **options)  # type: ignore[arg-type]
+    (slow, _) = tiers.train(some, wanted=wanted, plan=lambda trained: plan(0.9), **options).candidates  # type: ignore[arg-type]
     assert "at most 1e-09" in slow.tier.why
-    (poor, _) = tiers.train(some, wanted=Wanted(min_quality=1.0), plan=lambda trained: plan(0.9), **options)  # type: ignore[arg-type]
+    strict = Wanted(min_quality=1.0)
+    (poor, _) = tiers.train(some, wanted=strict, plan=lambda trained: plan(0.9), **options).candidates  # type: ignore[arg-type]
     assert poor.tier.why.startswith("agrees on") or poor.tier.agreement == 1.0
+
+
+def test_what_cannot_be_made_is_said_with_its_reason() -> None:
+    some = samples(120)
+
+    def tried(wanted: Wanted) -> tiers.Tried:
+        return tiers.train(
+            some,
+            groups=list(range(len(some))),
+            choice=None,
+            vectors=lambda: VECTORS,
+            wanted=wanted,
+            plan=lambda trained: plan(0.5),
+            seed=1,
+            progress=lambda share: None,
+        )
+
+    small = tried(Wanted(max_encoder_bytes=1_000))
+    assert [one.tier.name for one in small.candidates] == ["linear", "taught linear"]
+    assert [one.name for one in small.left_out] == ["encoder", "neighbours"]
+    why = small.left_out[0].why
+    assert why.startswith("not made: the encoder has") and "1,000 are allowed" in why and "raise [fit] max_encoder_bytes" in why
+    (size,) = (one.tier.size_bytes or 0 for one in tried(Wanted()).candidates if one.tier.name == "encoder")
+    (chained,) = [one for one in tried(Wanted(max_encoder_bytes=size)).left_out if one.name == "chain"]
+    assert "the chain has" in chained.why, "the encoder alone fits"
+    assert "raise [fit] max_size_bytes" in small.left_out[1].why
+    table = tiers.told(small.candidates, small.candidates[0], small.left_out)
+    assert [tier.name for tier in table if tier.chosen] == ["linear"]
+    assert table[-2:] == small.left_out, "what was not made stands last, and is never what is tested"
+    assert b'"size_bytes":null' in msgspec.json.encode(table[-1]), "unknown, not 0"
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from modicum.pipeline.switching import as_what
 from modicum.types import Certificate, Tier
 
 DIGITS = len("cert-") + 8
+NONE = "–"
+"""A figure of what was not made."""
 """Of a certificate's id; `modicum certificate show` takes it so, or the workload's name."""
 
 
@@ -220,6 +222,8 @@ def _show_tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> None:
 
 
 def _figures(tier: Tier, cpu_hour_usd: Decimal) -> tuple[str, ...]:
+    if tier.size_bytes is None or tier.cpu_ms is None or tier.agreement is None or tier.coverage is None:
+        return (tier.name, *[NONE] * 6)
     return (
         tier.name,
         f"{tier.size_bytes / 1e6:.1f}",
@@ -237,9 +241,9 @@ def _fate(tier: Tier, tested: Tier | None) -> str:
         return "tested"
     if tier.why or tested is None:
         return tier.why or "not tested"
-    if tier.coverage <= tested.coverage:
+    if (tier.coverage or 0) <= (tested.coverage or 0):
         return "answers no more"
-    return "not worth its size" if tier.size_bytes > tested.size_bytes else "slower"
+    return "not worth its size" if (tier.size_bytes or 0) > (tested.size_bytes or 0) else "slower"
 
 
 def _unit_costs(found: Sequence[Fitted]) -> Iterator[tuple[str, ...]]:

@@ -49,12 +49,20 @@ def fit(
     return First(name="extractor", trained=extract.assemble(learnt), parts=learnt)
 
 
-def larger(first: First, vectors: Vectors, *, max_size_bytes: int, progress: Progress) -> Iterator[tuple[TierName, Trained]]:
-    """What an encoder makes possible, as far as it fits: it reads beside the smallest, and only where that is not sure.
+def larger(
+    first: First, vectors: Vectors, *, max_size_bytes: int, progress: Progress
+) -> Iterator[tuple[TierName, Trained | NotEnoughDataError]]:
+    """What an encoder makes possible: it reads beside the smallest, and only where that is not sure.
 
-    It is fine-tuned where there is time for that by `[fit] encoder_minutes`, else heads are learnt over it as it is.
+    In place of what cannot be made stands why not. It is fine-tuned where there is time for that by `[fit] encoder_minutes`, else heads
+    are learnt over it as it is.
     """
     learnt, tuner = first.parts, tuner_of(vectors)
+    calls = first.name == "caller"
+    alone: TierName = "encoder caller" if calls else "encoder extractor"
+    both: TierName = "caller chain" if calls else "extractor chain"
+    if tuner is None and (short := too_short(vectors)) is not None:
+        yield "tuned caller" if calls else "tuned extractor", short
 
     def assemble(taught: Taught) -> Trained:
         if isinstance(learnt, call.Learnt):
@@ -68,13 +76,16 @@ def larger(first: First, vectors: Vectors, *, max_size_bytes: int, progress: Pro
     try:
         taught_in = teach(learnt, vectors, progress)
         second = grades.settle(taught_in, assemble, learnt.samples, vectors.tolerance, canary=canary)
-        if tuner is not None:
-            tuner.keep.forget()
-        yield "encoder caller" if first.name == "caller" else "encoder extractor", second
-        both = ladder.fit(first.trained, second, learnt.samples, max_size_bytes=max_size_bytes)
-        yield "caller chain" if first.name == "caller" else "extractor chain", both
-    except NotEnoughDataError:
+    except NotEnoughDataError as error:
+        yield alone, error
         return
+    if tuner is not None:
+        tuner.keep.forget()
+    yield alone, second
+    try:
+        yield both, ladder.fit(first.trained, second, learnt.samples, max_size_bytes=max_size_bytes)
+    except NotEnoughDataError as error:
+        yield both, error
 
 
 def teach(learnt: extract.Learnt | call.Learnt, vectors: Vectors, progress: Progress) -> Callable[[Precision, Sequence[str]], Taught]:
@@ -116,8 +127,18 @@ def teach(learnt: extract.Learnt | call.Learnt, vectors: Vectors, progress: Prog
 
 def tuner_of(vectors: Vectors) -> Tuner | None:
     """What fine-tunes the encoder; None where there is no time for that."""
+    return vectors.tuner if too_short(vectors) is None else None
+
+
+def too_short(vectors: Vectors) -> NotEnoughDataError | None:
+    """Why the time that there is for it is too short to fine-tune the encoder; None where it is not, or none is given."""
     tuner = vectors.tuner
-    return tuner if tuner is not None and reading.affordable(tuner.base, tuner.minutes) >= reading.FEWEST else None
+    if tuner is None or (most := reading.affordable(tuner.base, tuner.minutes)) >= reading.FEWEST:
+        return None
+    wanted = tuner.minutes * reading.FEWEST / max(1, most)
+    return NotEnoughDataError(
+        f"fine-tuning would take at least about {wanted:.1f} minutes, and {tuner.minutes:g} are allowed", hint="raise [fit] encoder_minutes"
+    )
 
 
 def reads(samples: Sequence[Sample], contract: Contract, *, groups: Sequence[int], seed: int) -> tuple[str, ...] | None:

@@ -88,7 +88,7 @@ def prepare(
         if cache is None or cache.candidate.tier.why:
             raise
         learned = None
-    candidates = ([cache.candidate] if cache else []) + (learned.candidates if learned else [])
+    candidates = [*([cache.candidate] if cache else []), *(learned.candidates if learned else [])]
     # Where nothing would pass, the refusal speaks of what learns: more calls help that one.
     chosen = tiers.choose([one for one in candidates if learned is None or not (cache and one is cache.candidate and one.tier.why)], wanted)
     learnt = list(samples) if learned is None or (cache and chosen is cache.candidate) else [samples[i] for i in learned.parts.train]
@@ -101,7 +101,7 @@ def prepare(
     assert side is not None
     times = [s.at for s in samples if opened_until is None or s.at > opened_until]
     supply = Supply(groups=len(side.parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
-    told = tiers.told(candidates, chosen if declared in (None, digest) else None)
+    told = tiers.told(candidates, chosen if declared in (None, digest) else None, learned.left_out if learned else ())
     return Prepared(groups=side.groups, parts=side.parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
 
 
@@ -109,7 +109,8 @@ def prepare(
 class _Learned:
     """The candidates that learn, with what they are to be tested on."""
 
-    candidates: list[Candidate]
+    candidates: Sequence[Candidate]
+    left_out: Sequence[Tier]
     groups: Groups
     parts: Split
 
@@ -158,9 +159,9 @@ def _learn(
         progress(0.1 + 0.8 * share)
 
     if open_:
-        candidates = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell, vectors=vectors)
+        tried = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell, vectors=vectors)
     else:
-        candidates = tiers.train(
+        tried = tiers.train(
             learnt,
             groups=groups,
             choice=choice,
@@ -172,7 +173,7 @@ def _learn(
             told=[samples[i] for i in parts.train],
             sure=[row for row, sample in enumerate(learnt) if sample.call_id in gold],
         )
-    return _Learned(candidates=candidates, groups=grouped, parts=parts)
+    return _Learned(candidates=tried.candidates, left_out=tried.left_out, groups=grouped, parts=parts)
 
 
 def _wanted(workload: Workload, samples: Sequence[Sample], wish: Wish) -> Wanted:

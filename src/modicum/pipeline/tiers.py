@@ -44,6 +44,19 @@ class Candidate:
     plan: Plan | None
     tier: Tier
 
+    @property
+    def coverage(self) -> float:
+        """Share of the requests that the rule over it could probably answer."""
+        return self.tier.coverage or 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What was made, the smallest first, and what could not be, with the reason."""
+
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[Tier, ...] = ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -74,7 +87,7 @@ def train(
     progress: Progress,
     told: Sequence[Sample] | None = None,
     sure: Sequence[int] = (),
-) -> list[Candidate]:
+) -> Tried:
     """The candidates, the linear one first. Stops where what is left to gain would not pay for a larger one.
 
     `plan`: what the rule over a candidate would be. `vectors` opens the encoder, where one is named. `told`: the samples as the incumbent
@@ -95,10 +108,9 @@ def train(
 
     first, samples = noise.refit(fit(samples), samples, fit, sure=sure)
     found.append(candidate("linear", first, plan(first), measured, wanted))
+    left: list[Tier] = []
     if not _may_pay(found[0], wanted):
-        return found
-    if vectors is None:
-        return found + _nearest(first, samples, measured, groups, None, wanted, plan)
+        return Tried(candidates=tuple(found))
 
     def is_open() -> bool:
         return _may_pay(max(found, key=_gain), wanted)
@@ -106,10 +118,18 @@ def train(
     def tell(share: float) -> None:
         progress(0.3 + 0.7 * share)
 
-    opened = vectors()
-    for name, trained in _larger(first, samples, groups, choice, opened, wanted, seed, is_open, tell):
-        found.append(candidate(name, trained, plan(trained), measured, wanted))
-    return found + _nearest(first, samples, measured, groups, opened, wanted, plan)
+    opened = vectors() if vectors is not None else None
+    if opened is not None:
+        for name, made in _larger(first, samples, groups, choice, opened, wanted, seed, is_open, tell):
+            if isinstance(made, NotEnoughDataError):
+                left.append(left_out(name, made))
+            else:
+                found.append(candidate(name, made, plan(made), measured, wanted))
+    try:
+        found += _nearest(first, samples, measured, groups, opened, wanted, plan)
+    except NotEnoughDataError as error:
+        left.append(left_out("neighbours", error))
+    return Tried(candidates=tuple(found), left_out=tuple(left))
 
 
 def train_open(
@@ -122,7 +142,7 @@ def train_open(
     seed: int,
     progress: Progress,
     vectors: Callable[[], Vectors] | None = None,
-) -> list[Candidate]:
+) -> Tried:
     """The candidates for answers that are from no list, the smallest first. `vectors` as in `train`. Raises NotEnoughDataError."""
 
     def tell(share: float) -> None:
@@ -130,12 +150,16 @@ def train_open(
 
     first = open_answers.fit(samples, contract, groups=groups, max_size_bytes=wanted.max_size_bytes, seed=seed, progress=tell)
     found = [candidate(first.name, first.trained, plan(first.trained), samples, wanted)]
+    left: list[Tier] = []
     if vectors is None or not _may_pay(found[0], wanted):
-        return found
+        return Tried(candidates=tuple(found))
     most, onward = wanted.max_encoder_bytes, lambda share: progress(0.3 + 0.7 * share)
-    for name, trained in open_answers.larger(first, vectors(), max_size_bytes=most, progress=onward):
-        found.append(candidate(name, trained, plan(trained), samples, wanted))
-    return found
+    for name, made in open_answers.larger(first, vectors(), max_size_bytes=most, progress=onward):
+        if isinstance(made, NotEnoughDataError):
+            left.append(left_out(name, made))
+        else:
+            found.append(candidate(name, made, plan(made), samples, wanted))
+    return Tried(candidates=tuple(found), left_out=tuple(left))
 
 
 def _nearest(
@@ -147,16 +171,14 @@ def _nearest(
     wanted: Wanted,
     plan: Callable[[Trained], Plan | None],
 ) -> list[Candidate]:
-    """The nearest-neighbour cache with the guard that would answer most, the strictest of equals; none where it does not fit."""
+    """The nearest-neighbour cache with the guard that would answer most, the strictest of equals; none where all answers are one.
+
+    Raises NotEnoughDataError where it does not fit.
+    """
     limit = wanted.max_size_bytes if vectors is None else wanted.max_encoder_bytes
-    try:
-        tried = list(
-            neighbours.fit(samples, groups=groups, used_slots=first.used_slots, vectors=vectors, max_size_bytes=limit)
-            if len(first.labels) > 1
-            else ()
-        )
-    except NotEnoughDataError:
+    if len(first.labels) < 2:
         return []
+    tried = neighbours.fit(samples, groups=groups, used_slots=first.used_slots, vectors=vectors, max_size_bytes=limit)
     planned = [(plan(trained), trained) for trained in tried]
     best = max(planned, key=lambda pair: pair[0].expected_coverage if pair[0] else 0.0, default=None)
     return [] if best is None else [candidate("neighbours", best[1], best[0], measured, wanted)]
@@ -172,22 +194,21 @@ def _larger(
     seed: int,
     is_open: Callable[[], bool],
     progress: Progress,
-) -> Iterator[tuple[TierName, Trained]]:
-    """What an encoder makes possible, as far as it fits: a linear specialist that it taught; itself as it is, and fine-tuned where there is
-    time for that. Each further step where, by `is_open`, what is left to gain may pay."""
-    if len(first.labels) > 1:
-        texts = [text_of(sample.slots, first.used_slots) for sample in samples]
-        teacher = Teacher(vectors=vectors.of(texts), about=vectors.about)
-        limit = wanted.max_size_bytes
-        taught = linear.fit(samples, groups=groups, choice=choice, teacher=teacher, max_size_bytes=limit, seed=seed)
-        yield "taught linear", taught
-        if not is_open():
-            return
-        first = max(first, taught, key=lambda one: one.about["out_of_fold_agreement"])
+) -> Iterator[tuple[TierName, Trained | NotEnoughDataError]]:
+    """What an encoder makes possible: a linear specialist that it taught; itself as it is, and fine-tuned where there is time for that.
+    Each further step where, by `is_open`, what is left to gain may pay; in place of what cannot be made, why not."""
+    if len(first.labels) < 2:
+        return  # the smallest says all that there is to say
+    texts = [text_of(sample.slots, first.used_slots) for sample in samples]
+    teacher = Teacher(vectors=vectors.of(texts), about=vectors.about)
+    limit = wanted.max_size_bytes
+    taught = linear.fit(samples, groups=groups, choice=choice, teacher=teacher, max_size_bytes=limit, seed=seed)
+    yield "taught linear", taught
+    first = max(first, taught, key=lambda one: one.about["out_of_fold_agreement"])
     names: tuple[tuple[TierName, TierName], ...] = (("encoder", "chain"), ("tuned encoder", "tuned chain"))
     most = wanted.max_encoder_bytes
     for (alone, both), tuner in zip(names, (None, vectors.tuner), strict=True):
-        if alone == "tuned encoder" and (tuner is None or not is_open()):
+        if not is_open() or (alone == "tuned encoder" and tuner is None):
             return
         try:
             second = encoder.fit(
@@ -200,10 +221,14 @@ def _larger(
                 tuner=tuner,
                 progress=progress,
             )
-            yield alone, second
+        except NotEnoughDataError as error:
+            yield alone, error
+            continue
+        yield alone, second
+        try:
             yield both, chain.fit(first, second, samples, max_size_bytes=most)
-        except NotEnoughDataError:
-            return
+        except NotEnoughDataError as error:
+            yield both, error
 
 
 def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
@@ -214,8 +239,8 @@ def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
     if wanted.objective == "cheapest":
         return max(fit, key=_gain)
     if wanted.objective == "fastest":
-        return min(fit, key=lambda one: one.tier.cpu_ms)
-    fit.sort(key=lambda one: one.tier.size_bytes)
+        return min(fit, key=_ms)
+    fit.sort(key=_size)
     best = fit[0]
     for one in fit[1:]:
         if _is_worth(one, best, wanted):
@@ -223,9 +248,16 @@ def choose(found: Sequence[Candidate], wanted: Wanted) -> Candidate:
     return best
 
 
-def told(found: Sequence[Candidate], chosen: Candidate | None) -> tuple[Tier, ...]:
-    """What stands in the table that `fit` prints, smallest first. `chosen` is None where what is tested was chosen before."""
-    return tuple(replace(one.tier, chosen=one is chosen) for one in sorted(found, key=lambda one: one.tier.size_bytes))
+def told(found: Sequence[Candidate], chosen: Candidate | None, left: Sequence[Tier] = ()) -> tuple[Tier, ...]:
+    """What stands in the table that `fit` prints, smallest first, and below it what was not made. `chosen` is None where what is tested was
+    chosen before."""
+    return (*(replace(one.tier, chosen=one is chosen) for one in sorted(found, key=_size)), *left)
+
+
+def left_out(name: TierName, why: NotEnoughDataError) -> Tier:
+    """A tier that could not be made, for the same table."""
+    said = f"not made: {why.message}" + (f" ({why.hint})" if why.hint else "")
+    return Tier(name=name, size_bytes=None, cpu_ms=None, agreement=None, coverage=None, why=said)
 
 
 def candidate(name: TierName, trained: Trained, plan: Plan | None, samples: Sequence[Sample], wanted: Wanted) -> Candidate:
@@ -271,17 +303,27 @@ def _cpu_ms(trained: Trained, samples: Sequence[Sample]) -> float:
 
 
 def _gain(one: Candidate) -> float:
-    return one.tier.coverage
+    return one.coverage
+
+
+def _size(one: Candidate) -> int:
+    assert one.tier.size_bytes is not None, "what was made was weighed"
+    return one.tier.size_bytes
+
+
+def _ms(one: Candidate) -> float:
+    assert one.tier.cpu_ms is not None, "what was made was timed"
+    return one.tier.cpu_ms
 
 
 def _may_pay(one: Candidate, wanted: Wanted) -> bool:
     """Could a larger one that answers everything be worth it?"""
-    left = 1 - one.tier.coverage
+    left = 1 - one.coverage
     return left >= WORTH_COVERAGE if wanted.usd_month is None else wanted.usd_month * Decimal(repr(left)) >= wanted.worth_usd
 
 
 def _is_worth(larger: Candidate, smaller: Candidate, wanted: Wanted) -> bool:
     more = _gain(larger) - _gain(smaller)
-    if larger.tier.size_bytes <= SAME_SIZE * smaller.tier.size_bytes and larger.tier.cpu_ms <= 2 * smaller.tier.cpu_ms:
+    if _size(larger) <= SAME_SIZE * _size(smaller) and _ms(larger) <= 2 * _ms(smaller):
         return more > 0
     return more >= WORTH_COVERAGE if wanted.usd_month is None else wanted.usd_month * Decimal(repr(more)) >= wanted.worth_usd

@@ -124,6 +124,7 @@ def fit(
     enough(frequency, labels, len(set(groups)))
     if len(labels) < 2:
         raise NotEnoughDataError("all answers are one", hint="nothing larger than the smallest specialist is needed")
+    _fits(sum(map(len, vectors.files.values())), max_size_bytes)  # before anything is learnt: it gets no smaller by that
     lesson = _Lesson(samples, groups, used_slots, labels, seed)
     folds = assign(groups, FOLDS if tuner is None else tuner.folds(lesson.texts), seed)
     made: list[Round] = []
@@ -153,11 +154,7 @@ def fit(
     )
     files = export(head, used_slots, graded)
     size = sum(map(len, files.values()))
-    if size > max_size_bytes:
-        drifted = "" if grade == "int8" else f" in {grade}, for int8 drifts too far"
-        raise NotEnoughDataError(
-            f"the encoder has {size} bytes{drifted}, and {max_size_bytes} are allowed", hint="raise [fit] max_encoder_bytes"
-        )
+    _fits(size, max_size_bytes, "" if grade == "int8" else f" in {grade}, for int8 drifts too far")
     about = vectors.about | {
         "trainer": "encoder",
         "tuned": bool(made),
@@ -207,6 +204,11 @@ def export(head: Head, used_slots: Sequence[str], vectors: Vectors) -> dict[str,
         "centres": np.rint(head.centres * CENTRE_UNIT).astype(np.int8),
     }
     return vectors.files | {SPECIALIST_FILE: msgspec.json.encode(body), HEAD_FILE: save(tensors)}
+
+
+def _fits(size: int, most: int, drifted: str = "") -> None:
+    if size > most:
+        raise NotEnoughDataError(f"the encoder has {size:,} bytes{drifted}, and {most:,} are allowed", hint="raise [fit] max_encoder_bytes")
 
 
 def _rounds(lesson: _Lesson, folds: Ints, vectors: Vectors, tuner: Tuner, progress: Progress) -> list[Round]:
