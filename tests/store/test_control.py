@@ -243,16 +243,19 @@ def test_purging_drops_the_lines_of_requests(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_as_the_migrations_make_them(tmp_path: Path) -> None:
-    assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables", "_keys", "_totals", "_answers"]
+    assert [step.__name__ for step in schema.MIGRATIONS] == ["_first_tables", "_keys", "_totals", "_answers", "_watching", "_chain"]
     assert {table.name: [column.name for column in table.columns] for table in schema.metadata.sorted_tables} == {
         "attempts": ["attempt_id", "workload_id", "number", "record", "opened"],
-        "audit": ["number", "at", "actor", "action", "subject", "detail"],
+        "audit": ["number", "at", "actor", "action", "subject", "detail", "nonce", "commitment", "link"],
         "certificates": ["number", "certificate_id", "workload_id", "record", "evidence"],
         "decisions": ["number", "decision_id", "scope", "workload_id", "record"],
         "keys": ["number", "key_id", "record"],
         "looks": ["attempt_id", "labels"],
         "routes": ["route_id", "workload_id", "state", "record"],
         "answers": ["number", "candidate", "call_id", "at", "record"],
+        "bookmarks": ["name", "mark"],
+        "notices": ["number", "at", "kind", "record"],
+        "watches": ["route_id", "record"],
         "totals": ["identity", "scope", "source", "provider", "day", "shape", "figures"],
         "verdicts": ["number", "fingerprint", "workload_id", "record"],
         "windows": ["attempt_id", "record"],

@@ -10,7 +10,8 @@ from modicum.admin.jobs import Job
 from modicum.admin.operation import Desk, Nothing, One, Page, Paged, operation, paged
 from modicum.config.listing import Setting, listing
 from modicum.errors import NotFoundError
-from modicum.store.control import AuditEntry, Control
+from modicum.store.audit import AuditEntry
+from modicum.store.control import Control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,24 +22,14 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from modicum.errors import NotFoundError, StoreBusyError, StoreError
-from modicum.store import schema
+from modicum.store import audit, schema
+from modicum.store.audit import AuditEntry, Sought
+from modicum.store.chain import Line
 from modicum.store.home import prepare, replace
 from modicum.types import Attempt, Certificate, Key, OperatorDecision, Route, Verdict, Workload
 
 Noun = TypeVar("Noun")
 BUSY_S = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One line of the audit log."""
-
-    number: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    detail: str
 
 
 class Control:
@@ -248,12 +237,17 @@ class Control:
 
     def audit(self) -> list[AuditEntry]:
         """Every line, oldest first."""
+        return self.audited(Sought())[::-1]
+
+    def audited(self, sought: Sought, limit: int | None = None) -> list[AuditEntry]:
+        """The lines that are asked for, newest first."""
         with self._look() as connection:
-            rows = connection.execute(select(schema.audit).order_by(schema.audit.c.number)).all()
-        return [
-            AuditEntry(number=r.number, at=datetime.fromisoformat(r.at), actor=r.actor, action=r.action, subject=r.subject, detail=r.detail)
-            for r in rows
-        ]
+            return audit.entries(connection, sought, limit)
+
+    def audit_lines(self) -> list[Line]:
+        """Every line as it is kept, with what binds it, oldest first."""
+        with self._look() as connection:
+            return list(audit.lines(connection))
 
     # ---------------------------------------------------------------------------------------------------- erasure
 
@@ -272,18 +266,20 @@ class Control:
     def texts(self) -> Iterator[str]:
         """Every record and every line of the audit log, as text."""
         with self._look() as connection:
-            for _, column in _TEXT_COLUMNS:
-                yield from connection.execute(select(column)).scalars()
+            for table in _WITH_RECORDS:
+                yield from connection.execute(select(table.c.record)).scalars()
+            yield from audit.texts(connection)
 
-    def rewrite(self, record: Callable[[Any], Any], text: Callable[[str], str]) -> None:
+    def rewrite(self, record: Callable[[Any], Any], text: Callable[[str], str], *, actor: str = "modicum") -> None:
         """Put every record (as JSON values) and every free text through these functions; evidence is text here."""
         with self._change() as connection:
-            for table, column in _TEXT_COLUMNS:
+            for table in _WITH_RECORDS:
                 (key,) = table.primary_key.columns
-                for row, before in connection.execute(select(key, column)).all():
-                    after = _json(record(msgspec.json.decode(before))) if column.name == "record" else text(before)
+                for row, before in connection.execute(select(key, table.c.record)).all():
+                    after = _json(record(msgspec.json.decode(before)))
                     if after != before:
-                        connection.execute(update(table).where(key == row).values({column.name: after}))
+                        connection.execute(update(table).where(key == row).values(record=after))
+            audit.rewrite(connection, text, actor)
             table = schema.certificates
             for number, evidence in connection.execute(select(table.c.number, table.c.evidence)).all():
                 before = evidence.decode("utf-8", "surrogateescape")
@@ -372,17 +368,10 @@ def _json(record: Any) -> str:
     return msgspec.json.encode(record).decode()
 
 
-def _log(connection: Connection, actor: str, action: str, subject: str, detail: str) -> None:
-    at = datetime.now(UTC).isoformat()
-    connection.execute(insert(schema.audit), {"at": at, "actor": actor, "action": action, "subject": subject, "detail": detail})
-
-
-_TEXT_COLUMNS = [
-    *((table, table.c.record) for table in schema.metadata.sorted_tables if "record" in table.columns and table is not schema.keys),
-    (schema.audit, schema.audit.c.detail),
-    (schema.audit, schema.audit.c.subject),
-]
-"""What may hold words of calls. Keys do not: what they say was said by an operator, and what they allow must not change."""
+_log = audit.append
+_WITH_RECORDS = [table for table in schema.metadata.sorted_tables if "record" in table.columns and table is not schema.keys]
+"""What may hold words of calls, beside the audit log. Keys do not: what they say was said by an operator, and what they allow must not
+change."""
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|([\w.:-]+)')
 """A JSON string, or what stands between spaces and punctuation."""
 

@@ -7,8 +7,11 @@ Each record is kept whole, as the JSON of its noun; beside it stand only the col
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, inspect, text
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, insert, inspect, text
+
+from modicum.store import chain
 
 metadata = MetaData()
 
@@ -91,6 +94,9 @@ audit = Table(
     Column("action", String, nullable=False),
     Column("subject", String, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("nonce", String, nullable=False),
+    Column("commitment", String, nullable=False),
+    Column("link", String, nullable=False),
 )
 
 totals = Table(
@@ -162,7 +168,27 @@ def _watching(connection: Connection) -> None:
     connection.execute(text("UPDATE routes SET state = 'paused', record = json_set(record, '$.state', 'paused') WHERE state = 'off'"))
 
 
-MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals, _answers, _watching]
+def _chain(connection: Connection) -> None:
+    if "link" in {column["name"] for column in inspect(connection).get_columns("audit")}:
+        return  # made with it
+    # A new table, and no new columns of the old one: a program that knows of no chain must not write a line that breaks it.
+    connection.execute(text("ALTER TABLE audit RENAME TO audit_unchained"))
+    audit.create(connection)
+    number, link = 0, chain.GENESIS
+    for older in connection.execute(text("SELECT number, at, actor, action, subject, detail FROM audit_unchained ORDER BY number")).all():
+        line = chain.line(link, **older._mapping)
+        number, link = line.number, line.link
+        connection.execute(insert(audit), {name: getattr(line, name) for name in line.__dataclass_fields__})
+    connection.execute(text("DROP TABLE audit_unchained"))
+    if number:
+        said = f"chained from here: the lines before this one were written without a chain, and are bound as they stood now ({number})"
+        line = chain.line(
+            link, number=number + 1, at=datetime.now(UTC).isoformat(), actor="modicum", action=chain.CHAINED, subject="", detail=said
+        )
+        connection.execute(insert(audit), {name: getattr(line, name) for name in line.__dataclass_fields__})
+
+
+MIGRATIONS: list[Callable[[Connection], None]] = [_first_tables, _keys, _totals, _answers, _watching, _chain]
 
 
 def migrate(connection: Connection) -> None:
