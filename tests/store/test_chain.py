@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,11 @@ def written(texts: Iterable[tuple[str, str]]) -> list[Line]:
     return lines
 
 
+def but(line: Line, field: str, text: str) -> Line:
+    changes: dict[str, Any] = {field: text}
+    return dataclasses.replace(line, **changes)
+
+
 TEN = written((f"s{n}", f"d{n}") for n in range(1, 11))
 
 
@@ -56,7 +62,7 @@ def test_a_chain_as_it_was_written_holds() -> None:
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Line) if field.name != "number"])
 def test_a_changed_field_is_found_in_its_line(field: str) -> None:
-    changed = dataclasses.replace(TEN[4], **{field: "f" * 64})
+    changed = but(TEN[4], field, "f" * 64)
     found = walk([*TEN[:4], changed, *TEN[5:]])
     # a false link stands between two lines: both are told
     assert told(found)[0] == 5 and set(told(found)) <= {5, 6}
@@ -127,7 +133,7 @@ def test_no_two_texts_have_one_commitment(one: tuple[str, str], other: tuple[str
 
 @given(st.integers(0, 9), st.sampled_from(["at", "actor", "action", "subject", "detail", "nonce", "commitment", "link"]), TEXTS)
 def test_any_single_change_is_found(at: int, field: str, text: str) -> None:
-    changed = dataclasses.replace(TEN[at], **{field: text})
+    changed = but(TEN[at], field, text)
     assert walk([*TEN[:at], changed, *TEN[at + 1 :]], kept=TEN[-1].link).holds == (changed == TEN[at])
 
 
@@ -330,7 +336,7 @@ class Log(RuleBasedStateMachine):
             return
         at = data.draw(st.integers(0, len(self.lines) - 1))
         field = data.draw(st.sampled_from(["actor", "action", "subject", "detail", "nonce", "commitment", "link"]))
-        changed = dataclasses.replace(self.lines[at], **{field: data.draw(TEXTS)})
+        changed = but(self.lines[at], field, data.draw(TEXTS))
         if changed != self.lines[at]:
             assert not walk([*self.lines[:at], changed, *self.lines[at + 1 :]]).holds
         assert not walk([*self.lines[:at], *self.lines[at + 1 :]], kept=self.lines[-1].link).holds

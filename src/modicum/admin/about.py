@@ -10,7 +10,6 @@ from modicum.admin.jobs import Job
 from modicum.admin.operation import Desk, Nothing, One, Page, Paged, operation, paged
 from modicum.config.listing import Setting, listing
 from modicum.errors import NotFoundError
-from modicum.store.audit import AuditEntry
 from modicum.store.control import Control
 
 
@@ -53,12 +52,6 @@ def health(desk: Desk, asked: Nothing) -> Health:
 def config(desk: Desk, asked: Nothing) -> tuple[Setting, ...]:
     """List every setting, its value and where it came from. No secret is among them."""
     return tuple(listing(desk.config))
-
-
-@operation("GET", "/audit", role="admin")
-def audit(desk: Desk, asked: Paged) -> Page[AuditEntry]:
-    """List who changed what, newest first."""
-    return paged(Control(desk.config.home).audit()[::-1], asked, lambda entry: str(entry.number))
 
 
 @operation("GET", "/jobs", role="admin")

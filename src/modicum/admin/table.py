@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from modicum.admin import about, calls, certificates, fitting, keys, money, routes, workloads
+from modicum.admin import about, audit, calls, certificates, fitting, keys, money, routes, workloads
 from modicum.admin.operation import LONGEST_REF, Operation
 from modicum.errors import MethodNotAllowedError, RequestError, UnknownEndpointError
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
-    found for room in (about, workloads, routes, certificates, keys, money, calls, fitting) for found in vars(room).values()
+    found for room in (about, audit, workloads, routes, certificates, keys, money, calls, fitting) for found in vars(room).values()
     if isinstance(found, Operation)
 )  # fmt: skip
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "calls": ("modicum.cli.calls", "Show or export recorded calls."),
     "feedback": ("modicum.cli.feedback", "Bring in what people said of calls; show how much there is."),
     "why": ("modicum.cli.why", "Explain in five lines who answered a call."),
+    "audit": ("modicum.cli.audit", "Show, export and verify the record of changes."),
     "store": ("modicum.cli.store", "Redact the bodies of calls that were kept whole."),
     "erase": ("modicum.cli.erase", "Remove calls for good."),
     "config": ("modicum.cli.config", "Print every setting and where it came from."),

@@ -81,6 +81,7 @@ class Fault:
 class Walked:
     """What going along a chain found."""
 
+    holds: bool
     lines: int
     head: str
     """The last line's link, as it stands there."""
@@ -93,10 +94,6 @@ class Walked:
     """Beyond the first hundred."""
     kept_head_at: int | None = None
     """The line whose link is the head that somebody kept; None where no line has it, or none was given."""
-
-    @property
-    def holds(self) -> bool:
-        return not self.faults
 
 
 def commit(nonce: str, subject: str, detail: str) -> str:
@@ -189,6 +186,11 @@ class Walk:
         self._last += 1
         self._before = None
 
+    @property
+    def next(self) -> int:
+        """The number that the next line should have."""
+        return self._last + 1
+
     def fault(self, line: int | None, what: str) -> None:
         """Something else that does not hold."""
         if len(self._faults) < MOST_FAULTS:
@@ -207,6 +209,7 @@ class Walk:
         if self._kept is not None and self._kept_at is None:
             self.fault(None, "no line has the head that was kept: the end was cut off, or lines before it were written anew")
         return Walked(
+            holds=not self._faults,
             lines=self._lines,
             head=self._head,
             first_at=self._first_at,
