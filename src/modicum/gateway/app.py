@@ -62,7 +62,8 @@ async def rest(day: Day, asked: Asked, reply: Reply, found: Place) -> None:
         case "metrics":
             if not day.config.telemetry.metrics:
                 raise UnknownEndpointError("metrics are switched off", hint="[telemetry] metrics = true")
-            await reply.whole(200, await day.telemetry.render(), ((b"content-type", CONTENT_TYPE),))
+            text = await day.telemetry.render(None if key is None or key.admin else key.scope)
+            await reply.whole(200, text, ((b"content-type", CONTENT_TYPE),))
         case "traces":
             from modicum.gateway.tap import traces  # most gateways are told of no calls that others answered
 

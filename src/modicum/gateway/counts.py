@@ -17,9 +17,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from modicum.store.home import write
 
+Row: TypeAlias = tuple[str, tuple[float, ...], int, bool]
+"""(name, numbers, process, whether that lives) of one series of one worker."""
 MOST_NUMBERS = 16_384
 """A worker's: 128 KiB."""
 FOLDER = "metrics"
@@ -69,19 +72,11 @@ class Counts:
                 os.write(self._names, f"{start}\t{width}\t{name}\n".encode())
         return start
 
-    def read(self) -> Iterator[tuple[str, tuple[float, ...], int, bool]]:
-        """(name, numbers, process, whether that lives) of every series of every worker of this run."""
+    def read(self) -> Iterator[Row]:
+        """Every series of every worker of this run."""
         for name, start, width in self._series:
             yield name, tuple(self.numbers[start : start + width]), os.getpid(), True
-        for path in sorted(self._folder.glob("*.names")):
-            if path.stem == self._stem.name:
-                continue
-            with contextlib.suppress(OSError, ValueError):
-                alive, pid = _held(path), int(path.stem.partition("-")[0])
-                numbers = memoryview(path.with_suffix(".numbers").read_bytes()).cast("d")
-                for line in path.read_text("utf-8").splitlines():
-                    first, size, name = line.split("\t", 2)
-                    yield name, tuple(numbers[int(first) : int(first) + int(size)]), pid, alive
+        yield from _of_run(self._folder, besides=self._stem.name)
 
     def close(self) -> None:
         """Count no more. The last worker to end takes the files with it."""
@@ -91,6 +86,25 @@ class Counts:
             os.close(self._names)
             if not any(map(_held, self._folder.glob("*.names"))):
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def running(home: Path) -> Iterator[Row]:
+    """Every series of every worker of the gateway that runs over a home now, for whoever is none of them; nothing where none runs."""
+    for run in sorted((home / FOLDER).glob("*")):
+        if any(map(_held, run.glob("*.names"))):
+            yield from _of_run(run)
+
+
+def _of_run(folder: Path, besides: str = "") -> Iterator[Row]:
+    for path in sorted(folder.glob("*.names")):
+        if path.stem == besides:
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            alive, pid = _held(path), int(path.stem.partition("-")[0])
+            numbers = memoryview(path.with_suffix(".numbers").read_bytes()).cast("d")
+            for line in path.read_text("utf-8").splitlines():
+                first, size, name = line.split("\t", 2)
+                yield name, tuple(numbers[int(first) : int(first) + int(size)]), pid, alive
 
 
 def _sweep(folder: Path) -> None:

@@ -1,65 +1,49 @@
-"""What is counted of calls, and how Prometheus reads it. Units are seconds, dollars and tokens.
+"""What is counted of calls; `prometheus` says it. Units are seconds, dollars and tokens.
 
 Labels have few values: ours, the operator's, or `other`. Nothing that a caller writes becomes one.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from modicum.config import Config
 from modicum.gateway.counts import Counts
+from modicum.gateway.families import COUNTED, SECONDS, SHORT, WIDE
+from modicum.gateway.prometheus import escaped, render
+from modicum.gateway.standing import Standing
 from modicum.store.codec import Head
 from modicum.types import Call, Decision
-from modicum.version import __version__
 
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 MOST_MODELS = 64
 MOST_PROVIDERS = 64
 MOST_KINDS = 32
+MOST_WORKLOADS = 128
 MOST_SERIES = 1024
 """Kinds of calls of which is kept where they are counted: names of models come from callers."""
 LONGEST_LABEL = 100
+DRAWN = frozenset(("shadow", "control", "canary"))
+"""Reasons that chance alone gave: what the stage says of such a call is an audit."""
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _KIND = re.compile(r"[a-z_]{1,24}")
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
-_SHORT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _OUR_FAILURES = frozenset(("upstream_failed", "upstream_timeout", "upstream_unavailable"))
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric."""
+@dataclass(slots=True)
+class _Of:
+    """Where the numbers of calls of one workload and one kind stand."""
 
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    about: str
-    buckets: tuple[float, ...] = ()
-
-
-FAMILIES = (
-    Family("modicum_requests_total", "counter", "Calls, by who answered them and why."),
-    Family("modicum_request_duration_seconds", "histogram", "From the head of a request to the last byte of its reply.", _SECONDS),
-    Family("modicum_overhead_seconds", "histogram", "Of that, what the gateway took itself.", _SHORT),
-    Family("modicum_time_to_first_chunk_seconds", "histogram", "From the head of a request to the first chunk of a stream.", _SECONDS),
-    Family("modicum_tokens_total", "counter", "Tokens, by type. Input includes cache reads and writes, output includes reasoning."),
-    Family("modicum_cost_usd_total", "counter", "What the calls with a known price cost."),
-    Family("modicum_calls_without_cost_total", "counter", "Calls that were answered and whose price is not known."),
-    Family("modicum_upstream_attempts_total", "counter", "Tries at providers, retries and fallbacks included."),
-    Family("modicum_in_flight_requests", "gauge", "Calls that are being answered now."),
-    Family("modicum_records_dropped_total", "counter", "Calls that were answered and could not be recorded."),
-    Family("modicum_alarms_total", "counter", "Failures of the gateway's own, by kind."),
-    Family("modicum_tapped_calls_total", "counter", "Calls that were answered elsewhere and told of here, by what became of them."),
-    Family("modicum_traces_dropped_total", "counter", "Spans that the collector did not take."),
-)
-_BY_NAME = {family.name: family for family in FAMILIES}
+    requests: int
+    duration: int
+    cost: int
+    priced: int
+    stage_cost: int
+    stage_priced: int
+    audits: int
 
 
 @dataclass(slots=True)
@@ -93,6 +77,9 @@ class Metrics:
         self._models: set[str] = set()
         self._providers = {"upstream", *config.providers}
         self._kinds: set[str] = set()
+        self._workloads: set[str] = set()
+        self._of: dict[tuple[object, ...], _Of] = {}
+        self._standing = Standing(home)
         self._in_flight = self._at("modicum_in_flight_requests", "")
         self._dropped = self._at("modicum_records_dropped_total", "")
 
@@ -114,10 +101,10 @@ class Metrics:
         numbers = self._numbers
         numbers[series.requests] += 1
         if call.duration_ms is not None:
-            _count(numbers, series.duration, _SECONDS, call.duration_ms / 1000)
-        _count(numbers, series.overhead, _SHORT, overhead_ms / 1000)
+            _count(numbers, series.duration, SECONDS, call.duration_ms / 1000)
+        _count(numbers, series.overhead, SHORT, overhead_ms / 1000)
         if call.time_to_first_chunk_ms is not None and call.streamed:
-            _count(numbers, series.first, _SECONDS, call.time_to_first_chunk_ms / 1000)
+            _count(numbers, series.first, SECONDS, call.time_to_first_chunk_ms / 1000)
         usage = call.usage
         if usage is not None:
             sent, got, read, written, thought = series.tokens
@@ -137,8 +124,11 @@ class Metrics:
             numbers[series.cost] += float(cost_usd)
         for at in series.tries:
             numbers[at] += 1
-        if decision is not None and decision.stage_model and decision.reason != "answered":
-            self._aside(decision)
+        if decision is not None:
+            if decision.workload_id is not None:
+                self._of_workload(call, decision, decision.workload_id)
+            if decision.stage_model and decision.reason != "answered":
+                self._aside(decision)
 
     def model(self, call: Call | Head) -> str:
         """A name that the operator wrote, or one that has a price and whose shape is a model's; else `other`. Few."""
@@ -177,9 +167,9 @@ class Metrics:
         answered_by = who(call)
         reason = call.decision.reason if call.decision is not None else "none"
         model = self.model(call) if answered_by != "specialist" else "specialist"
-        provider = _escaped(self.provider(call.provider))
+        provider = escaped(self.provider(call.provider))
         place = f'endpoint="{call.endpoint}",provider="{provider}"'
-        of_model = f'provider="{provider}",model="{_escaped(model)}"'
+        of_model = f'provider="{provider}",model="{escaped(model)}"'
         should_cost = answered_by == "provider" and call.status < 400
         last = len(call.deployments) - 1
         series = _Series(
@@ -210,11 +200,46 @@ class Metrics:
         self._series[key] = series
         return series
 
+    def _of_workload(self, call: Head, decision: Decision, workload_id: str) -> None:
+        """Count a call for its workload."""
+        numbers, by = self._numbers, who(call)
+        drawn = decision.reason in DRAWN and decision.route_id is not None
+        asked = decision.stage_model is not None
+        key = (workload_id, call.scope, decision.reason, decision.would_answer, decision.agreed, drawn, asked, by, call.status < 400)
+        at = self._of.get(key)
+        if at is None:
+            at = self._of[key] = self._new_of(call, decision, workload_id, by, drawn=drawn)
+        numbers[at.requests] += 1
+        if call.duration_ms is not None:
+            _count(numbers, at.duration, WIDE, call.duration_ms / 1000)
+        if call.cost_usd is not None:
+            numbers[at.cost] += float(call.cost_usd)
+            numbers[at.priced] += 1
+        if decision.stage_cost_usd is not None and by != "specialist":
+            numbers[at.stage_cost] += float(decision.stage_cost_usd)
+            numbers[at.stage_priced] += 1
+        numbers[at.audits] += 1
+
+    def _new_of(self, call: Head, decision: Decision, workload_id: str, by: str, *, drawn: bool) -> _Of:
+        if len(self._of) >= MOST_SERIES:
+            self._of.clear()
+        place = f'scope="{escaped(call.scope[:LONGEST_LABEL])}",workload="{escaped(_among(self._workloads, workload_id, MOST_WORKLOADS))}"'
+        arm = "stage" if by == "specialist" else "drawn" if drawn and decision.would_answer else "deferred"
+        return _Of(
+            requests=self._at("modicum_workload_requests_total", f'{place},reason="{decision.reason}"'),
+            duration=self._at("modicum_workload_duration_seconds", f'{place},answered_by="{by}"') if call.status < 400 else self._spare,
+            cost=self._at("modicum_workload_cost_usd_total", f'{place},arm="{arm}"'),
+            priced=self._at("modicum_workload_priced_calls_total", f'{place},arm="{arm}"'),
+            stage_cost=self._at("modicum_workload_cost_usd_total", f'{place},arm="stage"') if decision.stage_model else self._spare,
+            stage_priced=self._at("modicum_workload_priced_calls_total", f'{place},arm="stage"') if decision.stage_model else self._spare,
+            audits=self._at("modicum_audits_total", f'{place},outcome="{outcome(decision)}"') if drawn else self._spare,
+        )
+
     def _aside(self, decision: Decision) -> None:
         """What another model took that a route asked, and whose answer nobody got: a try at it, answered where it said what that took."""
         asked, usage = decision.stage_model or "", decision.stage_usage
         provider, _, model = asked.partition("/")
-        labels = f'provider="{_escaped(self.provider(provider))}",model="{_escaped(_among(self._models, model, MOST_MODELS))}"'
+        labels = f'provider="{escaped(self.provider(provider))}",model="{escaped(_among(self._models, model, MOST_MODELS))}"'
         self._numbers[self._tried(asked, answered=usage is not None)] += 1
         if decision.stage_cost_usd:
             self.count("modicum_cost_usd_total", labels, float(decision.stage_cost_usd))
@@ -224,39 +249,21 @@ class Metrics:
                     self.count("modicum_tokens_total", f'type="{kind}",{labels}', tokens)
 
     def _tried(self, deployment: str, *, answered: bool) -> int:
-        provider = _escaped(self.provider(deployment.partition("/")[0]))
+        provider = escaped(self.provider(deployment.partition("/")[0]))
         return self._at("modicum_upstream_attempts_total", f'provider="{provider}",outcome="{"answered" if answered else "failed"}"')
 
     def _at(self, name: str, labels: str) -> int:
         full = f"{name}{{{labels}}}"
         found = self._index.get(full)
         if found is None:
-            family = _BY_NAME[name]
+            family = COUNTED[name]
             found = self._counts.add(full, len(family.buckets) + 2 if family.buckets else 1)
             found = self._index[full] = self._spare if found is None else found
         return found
 
-    def render(self) -> bytes:
-        """Everything as Prometheus's text, summed over all workers of this run."""
-        sums: dict[str, dict[str, list[float]]] = {family.name: {} for family in FAMILIES}
-        alive: set[int] = set()
-        for full, numbers, pid, lives in self._counts.read():
-            if lives:
-                alive.add(pid)
-            name, _, labels = full.partition("{")
-            family = _BY_NAME.get(name)
-            if family is None or (family.kind == "gauge" and not lives):
-                continue
-            before = sums[name].setdefault(labels[:-1], [0.0] * len(numbers))
-            for at, number in enumerate(numbers):
-                before[at] += number
-        lines = [line for family in FAMILIES for line in _lines(family, sums[family.name])]
-        lines += _head("modicum_build_info", "gauge", "What runs here.")
-        lines.append(f'modicum_build_info{{version="{_escaped(__version__)}"}} 1')
-        lines += _head("modicum_workers", "gauge", "Processes that share the port.")
-        lines.append(f"modicum_workers {len(alive)}")
-        lines += _processes(sorted(alive))
-        return ("\n".join(lines) + "\n").encode()
+    def render(self, scope: str | None = None) -> bytes:
+        """Everything as Prometheus's text, summed over all workers of this run; of workloads, those of this scope where one is named."""
+        return render(self._counts.read(), self._standing, scope=scope)
 
 
 def who(call: Call | Head) -> Literal["specialist", "provider", "nobody"]:
@@ -266,6 +273,15 @@ def who(call: Call | Head) -> Literal["specialist", "provider", "nobody"]:
     if call.error in _OUR_FAILURES or (call.provider is None and call.status >= 400):
         return "nobody"
     return "provider"
+
+
+def outcome(decision: Decision) -> Literal["not_compared", "deferred", "agreed", "differed", "unread"]:
+    """What an audit found."""
+    if decision.would_answer is None:
+        return "not_compared"
+    if not decision.would_answer:
+        return "deferred"
+    return "unread" if decision.agreed is None else "agreed" if decision.agreed else "differed"
 
 
 def _among(known: set[str], name: str, most: int) -> str:
@@ -282,59 +298,3 @@ def _count(numbers: memoryview[float], start: int, bounds: tuple[float, ...], va
     """Count a value into its bucket; the last number of a histogram is the sum."""
     numbers[start + bisect_left(bounds, value)] += 1
     numbers[start + len(bounds) + 1] += value
-
-
-def _head(name: str, kind: str, about: str) -> list[str]:
-    return [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-
-
-def _lines(family: Family, series: dict[str, list[float]]) -> Iterator[str]:
-    yield from _head(family.name, family.kind, family.about)
-    for labels, numbers in sorted(series.items()):
-        if family.kind != "histogram":
-            yield f"{family.name}{{{labels}}} {_number(numbers[0])}" if labels else f"{family.name} {_number(numbers[0])}"
-            continue
-        total = 0.0
-        for bound, number in zip((*map(_number, family.buckets), "+Inf"), numbers, strict=False):
-            total += number
-            yield f'{family.name}_bucket{{{labels},le="{bound}"}} {_number(total)}'
-        yield f"{family.name}_sum{{{labels}}} {_number(numbers[-1])}"
-        yield f"{family.name}_count{{{labels}}} {_number(total)}"
-
-
-def _processes(pids: list[int]) -> Iterator[str]:
-    """Memory, processor time and open files of every worker, where the system tells (Linux)."""
-    found: dict[str, list[str]] = {}
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-                stat = file.read().rpartition(")")[2].split()
-            ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-            up = float(Path("/proc/uptime").read_text("ascii").split()[0])
-            label = f'{{pid="{pid}"}}'
-            found.setdefault("cpu", []).append(f"process_cpu_seconds_total{label} {_number((int(stat[11]) + int(stat[12])) / ticks)}")
-            found.setdefault("memory", []).append(f"process_resident_memory_bytes{label} {int(stat[21]) * page}")
-            found.setdefault("start", []).append(
-                f"process_start_time_seconds{label} {_number(round(time.time() - up + int(stat[19]) / ticks, 2))}"
-            )
-            found.setdefault("files", []).append(f"process_open_fds{label} {len(os.listdir(f'/proc/{pid}/fd'))}")
-        except (OSError, ValueError, IndexError):
-            continue
-    for kind, name, type_, about in (
-        ("cpu", "process_cpu_seconds_total", "counter", "Processor time of a worker."),
-        ("memory", "process_resident_memory_bytes", "gauge", "Memory of a worker."),
-        ("start", "process_start_time_seconds", "gauge", "When a worker began, since 1970."),
-        ("files", "process_open_fds", "gauge", "Open files of a worker, connections among them."),
-    ):
-        if kind in found:
-            yield from _head(name, type_, about)
-            yield from found[kind]
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def _escaped(text: str) -> str:
-    """A label's value. A tab or a line's end would break the file of names too."""
-    return "".join(c if c.isprintable() else "?" for c in text).replace("\\", "\\\\").replace('"', '\\"')

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from modicum.config import Config, secret
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.exchange import NO_HEADERS
-from modicum.gateway.metrics import CONTENT_TYPE, Metrics
+from modicum.gateway.metrics import Metrics
+from modicum.gateway.prometheus import CONTENT_TYPE
 from modicum.store.codec import Record
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ class Telemetry:
         if number:
             self._metrics.count("modicum_tapped_calls_total", f'source="{source}",outcome="{outcome}"', number)
 
-    async def render(self) -> bytes:
-        """Prometheus's text (`CONTENT_TYPE`), summed over all workers."""
-        return self._metrics.render()
+    async def render(self, scope: str | None = None) -> bytes:
+        """Prometheus's text (`CONTENT_TYPE`), summed over all workers; of workloads, those of this scope where one is named."""
+        return self._metrics.render(scope)
 
     async def watch(self) -> None:
         """Send what was gathered to the collector every few seconds, until cancelled. Ends at once where none is named."""

@@ -10,6 +10,7 @@
       requests/           files that ask a person for labels
       feedback.jsonl      what was said of calls afterwards
       serving.json        all that the day reads of the night
+      watched.json        what the watcher last saw of every route, for figures
       keys.json           the virtual keys, without their secrets
       ledger/             what each of them spent, call by call
       imports.json        how far logs that are read in pieces have come
