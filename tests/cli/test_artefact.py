@@ -35,7 +35,8 @@ def digest(tmp_path: Path, modicum: Modicum) -> str:
         trainer="linear",
         teachers=(Teacher(model="gpt-4o", provider="openai", scope="default", calls=4),),
         training=Training(calls=4, digest=digest_of(ids)),
-        metrics={"out_of_fold_agreement": 0.5},
+        metrics={"out_of_fold_agreement": 0.5, "drift_agreement": 0.9912},
+        settings={"precision": "int16", "drift_beyond": "label 'yes': agrees with full precision on 3 of 20"},
     )
     found = Artefacts(home / "artefacts").write(export_constant("yes", 0.5), about.said(), learnt_from=ids)
     route = Route(
@@ -57,6 +58,8 @@ def test_show(modicum: Modicum, digest: str) -> None:
     assert code == 0 and digest[:19] in out and "r_1 on" in out
     code, out, _ = modicum("artefact", "show", digest[7:15])
     assert code == 0 and digest in out and "gpt-4o, openai, scope default: 4" in out and "specialist.json" in out
+    assert "drift agreement" in out and "0.9912" in out
+    assert "int16; beyond what is allowed: label 'yes': agrees with full precision on 3 of 20" in " ".join(out.split())
     told = json.loads(modicum("artefact", "show", "r_1", "--format", "json")[1])
     assert told["digest"] == digest and told["about"]["training"]["calls"] == 4 and told["erased"] == 0
     code, _, err = modicum("artefact", "show", "ffffffff")

@@ -27,12 +27,16 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.erase import erase
 from modicum.store.erased import erased_among
+from modicum.train import linear
+from modicum.train.drift import Tolerance
 from modicum.types import Verdict
 from tests.pipeline import traffic
 from tests.pipeline.test_night import fit, home, only
-from tests.train.test_chain import BOTH, FIRST, SECOND
+from tests.train.test_chain import BOTH, FIRST, GROUPS, SECOND, SOME
 from tests.train.test_encoder import samples
 
+WIDE = linear.fit(SOME, groups=GROUPS, max_size_bytes=1_000_000, seed=3, tolerance=Tolerance(agreement=1.01))
+"""In 16 bits, for no eight would do."""
 NOTE = "legal, 2026-11-20: allowed inside the company"
 
 
@@ -154,7 +158,9 @@ def test_scripts_are_short_and_know_nothing_of_us(kind: str) -> None:
     assert not standalone.scripts("another")
 
 
-@pytest.mark.parametrize(("kind", "files"), [("linear", FIRST.files), ("encoder", SECOND.files), ("chain", BOTH.files)])
+@pytest.mark.parametrize(
+    ("kind", "files"), [("linear", FIRST.files), ("linear", WIDE.files), ("encoder", SECOND.files), ("chain", BOTH.files)]
+)
 def test_scripts_answer_as_we_do(tmp_path: Path, kind: str, files: dict[str, bytes]) -> None:
     specialist = artefact_in(tmp_path, kind, files)
     texts = [dict(one.slots)["text"] for one in samples(30, seed=8)] + [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from modicum.artefact import Artefacts
 from modicum.backends.features import KINDS, extract
@@ -18,6 +19,7 @@ from modicum.backends.linear import WEIGHTS_FILE, Linear
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.errors import NotEnoughDataError
 from modicum.train import linear
+from modicum.train.drift import Tolerance
 from modicum.train.export import in_memory
 from modicum.train.machine import C
 from modicum.types import Sample
@@ -283,3 +285,35 @@ def test_slots_can_be_chosen_before_groups_are_formed() -> None:
     with_choice = linear.fit(some, groups=list(range(200)), max_size_bytes=SIZE, seed=0, choice=choice)
     assert with_choice.files == fit(some).files
     assert linear.choose([replace(one, value="ok") for one in some], groups=list(range(200)), seed=0) is None
+
+
+def test_eight_bits_are_compared_with_the_floats_that_were_learnt(tmp_path: Path) -> None:
+    """The gate counts, slice by slice, and says so in the record that the manifest carries."""
+    some = samples(300, noise=0.05)
+    about = fit(some).about
+    whole = about["drift"][0]
+    assert about["precision"] == "int8" and whole["by"] == "all" and whole["requests"] == 300 and whole["known"] == 300
+    assert about["drift_agreement"] == pytest.approx(whole["agree"] / 300, abs=1e-4) and about["drift_agreement"] >= 0.98
+    assert "drift_beyond" not in about
+
+
+def test_where_eight_bits_drift_too_far_sixteen_take_their_place(tmp_path: Path) -> None:
+    some = samples(300, noise=0.05)
+    shares: list[float] = []
+    strict = Tolerance(agreement=1.01)  # more than there is: whatever the bits, it is beyond
+    trained = linear.fit(some, groups=range(300), max_size_bytes=SIZE, seed=0, tolerance=strict, progress=shares.append)
+    assert trained.about["precision"] == "int16" and "at least 101.0%" in trained.about["drift_beyond"]
+    assert trained.about["drift_agreement"] == 1.0, "sixteen bits say what the floats say"
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    artefacts = Artefacts(tmp_path)
+    artefact = artefacts.read(artefacts.write(trained.files, trained.about))
+    assert load(artefact.files[WEIGHTS_FILE])["weights"].dtype == np.int16
+    small, wide = Linear(in_memory(fit(some).files)), Linear(artefact)
+    fresh = samples(200, seed=1)
+    assert right(wide, fresh) > 0.9 and np.mean([small.predict(s.slots).value == wide.predict(s.slots).value for s in fresh]) > 0.98
+
+
+def test_sixteen_bits_stay_within_the_size(tmp_path: Path) -> None:
+    some, most = samples(300, noise=0.05), 25_500
+    trained = linear.fit(some, groups=range(300), max_size_bytes=most, seed=0, tolerance=Tolerance(agreement=1.01))
+    assert trained.about["size_bytes"] <= most and trained.about["features"] < fit(some, max_size_bytes=most).about["features"]

@@ -7,7 +7,7 @@ answer in every process and on every machine; the confidence is rounded to twelv
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -74,7 +74,7 @@ class Linear:
             return
         rows = sum(len(block.features) for block in body.blocks)
         tensors = _tensors(artefact, rows, len(body.labels))
-        self._weights: npt.NDArray[np.int8] = tensors["weights"]
+        self._weights: npt.NDArray[np.int8] | npt.NDArray[np.int16] = tensors["weights"]
         self._scale: Floats = tensors["scale"].astype(np.float64) * VALUE_UNIT  # a power of two: nothing is rounded
         self._rarity: npt.NDArray[np.int64] = tensors["rarity"].astype(np.int64)
         self._bias: Floats = tensors["bias"].astype(np.float64)
@@ -97,18 +97,22 @@ class Linear:
 
     def logits(self, slots: Sequence[tuple[str, str]]) -> Floats:
         """Whole numbers (labels,), each worth `unit`: what the prediction is made of."""
-        texts = dict(slots)
         logits = self._bias.copy()
+        for rows, values in self.features(slots):
+            values *= self._scale.take(rows)
+            np.rint(values, out=values)
+            logits += values @ self._weights.take(rows, 0).astype(np.float64)
+        return logits
+
+    def features(self, slots: Sequence[tuple[str, str]]) -> Iterator[tuple[npt.NDArray[np.int64], Floats]]:
+        """Of each block with a feature in the request: the features' rows, and their values, a vector of length 1."""
+        texts = dict(slots)
         for slot, lookup in self._slots.items():
             text = texts.get(slot)
             if not text:
                 continue
             for rows, repeats in lookup.count(text):
-                values = unit_values(repeats, self._rarity.take(rows))
-                values *= self._scale.take(rows)
-                np.rint(values, out=values)
-                logits += values @ self._weights.take(rows, 0).astype(np.float64)
-        return logits
+                yield rows, unit_values(repeats, self._rarity.take(rows))
 
     def predict_many(self, requests: Sequence[Sequence[tuple[str, str]]]) -> list[Prediction]:
         """`predict` of each, to the last bit."""
@@ -142,14 +146,14 @@ def _fault(body: LinearSpecialist) -> str:
 def _tensors(artefact: Artefact, rows: int, columns: int) -> dict[str, npt.NDArray[Any]]:
     """The arrays, with types, shapes and ranges checked."""
     wanted: dict[str, Form] = {
-        "weights": ("int8", (rows, columns)),
+        "weights": ("int8 or int16", (rows, columns)),
         "scale": ("float32", (rows,)),
         "rarity": ("uint16", (rows,)),
         "bias": ("float64", (columns,)),
     }
     tensors = arrays(artefact, WEIGHTS_FILE, wanted)
     scale, bias = tensors["scale"], tensors["bias"]
-    # Both bounds keep the integer logits exact: at most 2**20 * 127 a feature, sqrt(rows) features' worth, and the bias.
+    # Both bounds keep the integer logits exact: at most 2**20 * 2**15 a feature, sqrt(rows) features' worth, and the bias.
     if not (
         np.all((scale >= 0) & (scale <= 1))
         and np.all(tensors["rarity"] > 0)

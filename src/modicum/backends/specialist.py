@@ -36,7 +36,7 @@ KINDS = {
 T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 Form = tuple[str, tuple[int | None, ...]]
-"""Type and shape of an array; None stands for any length."""
+"""Type, or several with "or" between them, and shape of an array; None stands for any length."""
 
 
 class Specialist(Protocol):
@@ -117,7 +117,9 @@ def arrays(artefact: Artefact, name: str, wanted: Mapping[str, Form]) -> dict[st
 def _is(array: npt.NDArray[Any], form: Form) -> bool:
     kind, shape = form
     return (
-        str(array.dtype) == kind and len(array.shape) == len(shape) and all(b in (a, None) for a, b in zip(array.shape, shape, strict=True))
+        str(array.dtype) in kind.split(" or ")
+        and len(array.shape) == len(shape)
+        and all(b in (a, None) for a, b in zip(array.shape, shape, strict=True))
     )
 
 

@@ -114,8 +114,12 @@ def _told(about: About) -> list[tuple[str, str]]:
 
 
 def _precision(about: About) -> list[tuple[str, str]]:
-    canary = drifting.canary_of(about.settings)
-    return [("precision", f"{drifting.precision_of(about.settings) or 'unknown'}, in full: {canary}")] if canary else []
+    canary, precision = drifting.canary_of(about.settings), drifting.precision_of(about.settings)
+    if not (canary or precision):
+        return []
+    beyond = about.settings.get("drift_beyond")
+    said = (precision or "unknown") + (f", in full: {canary}" if canary else "") + (f"; beyond what is allowed: {beyond}" if beyond else "")
+    return [("precision", said)]
 
 
 @command.command(

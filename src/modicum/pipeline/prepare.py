@@ -27,6 +27,7 @@ from modicum.pipeline.recall import recall
 from modicum.pipeline.tiers import Candidate, Wanted
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
+from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
 from modicum.train.linear import Trained
 from modicum.types import DAYS_A_MONTH, Rule, Sample, Tier, Workload
@@ -189,6 +190,7 @@ def _wanted(workload: Workload, samples: Sequence[Sample], wish: Wish) -> Wanted
         max_latency_ms=wish.fit.max_latency_ms or None,
         min_quality=wish.fit.min_quality,
         worth_usd=Decimal(repr(wish.fit.worth_usd_month)),
+        tolerance=Tolerance(agreement=wish.fit.drift_agreement, loss=wish.fit.drift_loss),
         usd_month=sum(costs, Decimal(0)) / len(costs) * calls if known else None,
     )
 

@@ -19,6 +19,7 @@ from modicum.pipeline import open_answers
 from modicum.stats.binomial import clopper_pearson
 from modicum.train import chain, encoder, linear, neighbours, noise
 from modicum.train.distil import Teacher
+from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
 from modicum.train.export import in_memory
 from modicum.train.linear import Trained
@@ -71,6 +72,8 @@ class Wanted:
     """Least share of all requests, in predictions that never saw their own, on which a candidate says what the incumbent said."""
     worth_usd: Decimal = Decimal(10)
     """A larger candidate has to save so much more a month."""
+    tolerance: Tolerance = linear.USUAL
+    """How far fewer bits may go from what was learnt."""
     usd_month: Decimal | None = None
     """What the workload's calls cost a month; None where that is unknown."""
 
@@ -103,6 +106,7 @@ def train(
             choice=choice,
             max_size_bytes=wanted.max_size_bytes,
             seed=seed,
+            tolerance=wanted.tolerance,
             progress=lambda share: progress(share if vectors is None else 0.3 * share),
         )
 
@@ -201,8 +205,15 @@ def _larger(
         return  # the smallest says all that there is to say
     texts = [text_of(sample.slots, first.used_slots) for sample in samples]
     teacher = Teacher(vectors=vectors.of(texts), about=vectors.about)
-    limit = wanted.max_size_bytes
-    taught = linear.fit(samples, groups=groups, choice=choice, teacher=teacher, max_size_bytes=limit, seed=seed)
+    taught = linear.fit(
+        samples,
+        groups=groups,
+        choice=choice,
+        teacher=teacher,
+        max_size_bytes=wanted.max_size_bytes,
+        seed=seed,
+        tolerance=wanted.tolerance,
+    )
     yield "taught linear", taught
     first = max(first, taught, key=lambda one: one.about["out_of_fold_agreement"])
     names: tuple[tuple[TierName, TierName], ...] = (("encoder", "chain"), ("tuned encoder", "tuned chain"))

@@ -1,8 +1,8 @@
 """`fit`: samples of one workload to the files of a linear specialist, with a prediction for each sample that did not see it.
 
 The out-of-fold predictions come from specialists trained, pruned and quantised like the one that is handed out, run by
-the same code as by day. Folds follow the groups given, so no near-duplicate stands on both sides. The same samples,
-groups, size and seed give the same files.
+the same code as by day. Folds follow the groups given, so no near-duplicate stands on both sides. Weights are handed out in int8 where
+that says the same as the floats they were learnt in (`drift`), else in int16. The same samples, groups, size and seed give the same files.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modicum.backends.encoder import text_of
 from modicum.backends.features import HEAD_CHARS, TAIL_CHARS
 from modicum.backends.linear import Linear
 from modicum.backends.specialist import decide
@@ -22,7 +23,8 @@ from modicum.errors import NotEnoughDataError
 from modicum.train.calibrate import temperature
 from modicum.train.counts import Counts, Ints, count
 from modicum.train.distil import Teacher
-from modicum.train.export import export, export_constant, in_memory, with_temperature
+from modicum.train.drift import Compared, Drift, Tolerance, compare, spread
+from modicum.train.export import Bits, export, export_constant, in_memory, with_temperature
 from modicum.train.folds import assign
 from modicum.train.long_texts import LONG_CHARS, helps
 from modicum.train.machine import C, Machine, train
@@ -39,6 +41,10 @@ TRAIN_WORK = 250_000_000
 """Characters read times labels: bounds one training to about half a minute. Beyond, a part of the groups drawn by the seed trains."""
 SMALL_WORK = 15_000_000
 """Below this, five folds instead of three: each out-of-fold model then sees nearly as much as the last one."""
+
+BITS: tuple[Bits, ...] = (8, 16)
+"""Of a weight: the fewest whose drift may be borne, or the last."""
+USUAL = Tolerance()
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1."""
@@ -81,12 +87,13 @@ def fit(
     seed: int,
     choice: Choice | None = None,
     teacher: Teacher | None = None,
+    tolerance: Tolerance = USUAL,
     progress: Progress | None = None,
 ) -> Trained:
     """Train on the samples that have a value; `groups[i]` is the near-duplicate group of sample i, `choice` what `choose` found.
 
     With a `teacher` the specialist learns from an encoder as well; it has the same form and size, and its predictions out of fold come from
-    heads that did not see the sample either.
+    heads that did not see the sample either. `tolerance`: how far int8 may go from the floats that were learnt.
 
     Raises NotEnoughDataError where too few answers can be read or repeat, or the labels do not fit `max_size_bytes`, and
     MissingExtraError where scikit-learn is not installed.
@@ -136,9 +143,8 @@ def fit(
 
     folds = 5 if int(chars[learnt].sum()) * len(labels) <= SMALL_WORK else 3
     fold_of = assign(groups, folds, seed)
-    logits = np.zeros((len(samples), len(labels)), np.float32)
 
-    def learn(places: Ints) -> Machine:
+    def learn(places: Ints, bits: Bits) -> Machine:
         """From the samples at these places of `learnt`, and from nothing else."""
         rows = learnt[places]
         some = [block.take(places) for block in blocks]
@@ -152,19 +158,23 @@ def fit(
             seed=seed,
             taught=taught,
             only_telling=only_telling,
+            weight_bytes=bits // 8,
         )
 
-    for fold in range(folds):
-        inner = np.flatnonzero(fold_of[learnt] != fold)
-        specialist = Linear(in_memory(_files(learn(inner), labels, chosen)))
-        for row in np.flatnonzero(fold_of == fold).tolist():
-            logits[row] = specialist.logits(samples[row].slots) * specialist.unit
-        tell(0.2 + 0.6 * (fold + 1) / folds)
+    def heard_of(share: float) -> None:
+        tell(0.2 + 0.6 * share)
+
+    for bits in BITS:
+        # What is done again is not told twice.
+        heard = _hear(samples, labels, chosen, fold_of, learnt, learn, bits, tolerance, heard_of if bits == BITS[0] else _unheard)
+        if not heard.drift.beyond:
+            break
+    logits = heard.logits
     sharpness = temperature(logits[known], truth[known])
     out_of_fold = tuple(decide(row.astype(np.float64), sharpness, labels) for row in logits)
 
-    machine = learn(np.arange(len(learnt)))
-    files = with_temperature(_files(machine, labels, chosen), sharpness)
+    machine = learn(np.arange(len(learnt)), bits)
+    files = with_temperature(_files(machine, labels, chosen, bits), sharpness)
     about |= {
         "trained_on": len(learnt),
         "features": len(machine.weights),
@@ -179,7 +189,11 @@ def fit(
         "telling": chosen.telling,
         "out_of_fold_agreement": _agreement(samples, out_of_fold),
         "size_bytes": sum(map(len, files.values())),
+        "precision": f"int{bits}",
     }
+    about |= heard.drift.said()
+    if heard.drift.beyond:
+        about["drift_beyond"] = heard.drift.beyond
     tell(1.0)
     return Trained(
         files=files,
@@ -189,6 +203,53 @@ def fit(
         labels=tuple(labels),
         scores=logits * np.float32(sharpness),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What the specialists of all folds say of the samples that they did not see, with so many bits a weight."""
+
+    logits: npt.NDArray[np.float32]
+    """(samples, labels)."""
+    drift: Drift
+
+
+def _hear(
+    samples: Sequence[Sample],
+    labels: Sequence[str],
+    chosen: Choice,
+    fold_of: Ints,
+    learnt: Ints,
+    learn: Callable[[Ints, Bits], Machine],
+    bits: Bits,
+    tolerance: Tolerance,
+    tell: Progress,
+) -> _Heard:
+    """Train on all folds but one, for each, and compare what its weights say in so many bits with what they say as floats."""
+    logits = np.zeros((len(samples), len(labels)), np.float32)
+    picked = frozenset(spread(len(samples)).tolist())
+    compared: dict[int, Compared] = {}
+    folds = int(fold_of.max()) + 1
+    for fold in range(folds):
+        machine = learn(np.flatnonzero(fold_of[learnt] != fold), bits)
+        specialist = Linear(in_memory(_files(machine, labels, chosen, bits)))
+        for row in np.flatnonzero(fold_of == fold).tolist():
+            slots = samples[row].slots
+            logits[row] = specialist.logits(slots) * specialist.unit
+            if row in picked:
+                full = sum((values @ machine.weights[at] for at, values in specialist.features(slots)), start=machine.bias)
+                compared[row] = Compared(
+                    sample=samples[row],
+                    text=text_of(slots, chosen.used),
+                    full=labels[int(full.argmax())],
+                    small=labels[int(logits[row].argmax())],
+                )
+        tell((fold + 1) / folds)
+    return _Heard(logits=logits, drift=compare([compared[row] for row in sorted(compared)], tolerance))
+
+
+def _unheard(share: float) -> None:
+    """Progress that nobody asks for."""
 
 
 def labels_of(samples: Sequence[Sample]) -> tuple[Counter[str], list[str]]:
@@ -251,7 +312,7 @@ def _count(samples: Sequence[Sample], chosen: Choice) -> list[Counts]:
     return blocks
 
 
-def _files(machine: Machine, labels: Sequence[str], chosen: Choice) -> dict[str, bytes]:
+def _files(machine: Machine, labels: Sequence[str], chosen: Choice, bits: Bits) -> dict[str, bytes]:
     return export(
         labels=labels,
         used_slots=chosen.used,
@@ -260,6 +321,7 @@ def _files(machine: Machine, labels: Sequence[str], chosen: Choice) -> dict[str,
         weights=machine.weights,
         bias=machine.bias,
         temperature=1.0,
+        bits=bits,
     )
 
 

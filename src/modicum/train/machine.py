@@ -48,19 +48,22 @@ def train(
     seed: int,
     taught: npt.NDArray[np.float32] | None = None,
     only_telling: bool = False,
+    weight_bytes: int = 1,
 ) -> Machine:
-    """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`.
+    """Fit `labels` (0 to classes - 1; some may be missing) on the texts of `blocks`, with features that fit `budget_bytes`, where a weight
+    takes `weight_bytes`.
 
     `taught`: a teacher's logits of the same texts, (texts, classes). `only_telling`: of features that tell, see `prune.telling`.
     """
     kept = repeated(blocks, groups)
     if only_telling:
         kept = tuple(block.keep(telling(block, labels, classes)) for block in kept)
-    if exported_bytes(kept, classes) > budget_bytes:
+    row_bytes = classes * weight_bytes
+    if exported_bytes(kept, row_bytes) > budget_bytes:
         rows = texts_to_rank(len(labels), seed)
         some = [block.take(rows) for block in kept]
         weights, _ = _learn(some, _rarities(some), labels[rows], classes, seed, RANKING_ROUNDS, None if taught is None else taught[rows])
-        kept = prune(kept, np.abs(weights).max(axis=1, initial=0.0), classes, budget_bytes)
+        kept = prune(kept, np.abs(weights).max(axis=1, initial=0.0), row_bytes, budget_bytes)
     rarities = _rarities(kept)
     weights, bias = _learn(kept, rarities, labels, classes, seed, ROUNDS, taught)
     return Machine(blocks=kept, rarities=rarities, weights=weights, bias=bias)

@@ -56,12 +56,12 @@ def telling(block: Counts, labels: Ints, classes: int) -> Ints:
     return np.flatnonzero(most >= DEVIATIONS)
 
 
-def exported_bytes(blocks: Sequence[Counts], classes: int) -> int:
-    """What the features of the blocks take when exported for `classes` labels."""
-    return sum(_size(name, classes) for block in blocks for name in block.names)
+def exported_bytes(blocks: Sequence[Counts], row_bytes: int) -> int:
+    """What the features of the blocks take when exported with so many bytes of weights each."""
+    return sum(_size(name, row_bytes) for block in blocks for name in block.names)
 
 
-def prune(blocks: Sequence[Counts], worth: Floats, classes: int, budget_bytes: int) -> tuple[Counts, ...]:
+def prune(blocks: Sequence[Counts], worth: Floats, row_bytes: int, budget_bytes: int) -> tuple[Counts, ...]:
     """The blocks with the features of greatest `worth` (over all blocks, in order) that fit `budget_bytes`."""
     order: list[tuple[float, int, str, int, int]] = []
     values = np.round(worth, 6).tolist()
@@ -73,16 +73,16 @@ def prune(blocks: Sequence[Counts], worth: Floats, classes: int, budget_bytes: i
     order.sort()
     chosen: list[list[int]] = [[] for _ in blocks]
     for *_, name, place, feature in order:
-        budget_bytes -= _size(name, classes)
+        budget_bytes -= _size(name, row_bytes)
         if budget_bytes < 0:
             break
         chosen[place].append(feature)
     return tuple(block.keep(np.array(sorted(features), dtype=np.int64)) for block, features in zip(blocks, chosen, strict=True))
 
 
-def _size(name: str, classes: int) -> int:
+def _size(name: str, row_bytes: int) -> int:
     """Weights, and the name as JSON has it."""
-    return classes + BYTES_BESIDE_WEIGHTS + len(name.encode()) + name.count('"') + name.count("\\") + 5 * sum(char < " " for char in name)
+    return row_bytes + BYTES_BESIDE_WEIGHTS + len(name.encode()) + name.count('"') + name.count("\\") + 5 * sum(char < " " for char in name)
 
 
 def texts_to_rank(texts: int, seed: int, most: int = 5_000) -> Ints:

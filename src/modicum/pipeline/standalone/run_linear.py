@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-TYPES = {"I8": "<i1", "I32": "<i4", "U16": "<u2", "F32": "<f4", "F64": "<f8"}
+TYPES = {"I8": "<i1", "I16": "<i2", "I32": "<i4", "U16": "<u2", "F32": "<f4", "F64": "<f8"}
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff"
 TOKEN = re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])[\w{MARKS}])+|[^\w\s]")
