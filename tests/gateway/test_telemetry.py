@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
@@ -205,6 +206,9 @@ class Collector:
         self.heads: list[bytes] = []
         self.traces = ExportTraceServiceRequest()
         self.metrics = ExportMetricsServiceRequest()
+        self.logs = ExportLogsServiceRequest()
+        self.missing = ""
+        """A path that it does not know."""
         self.raw = b""
         self.failing = 0
         self.url = ""
@@ -223,7 +227,11 @@ class Collector:
                 self.paths.append(path)
                 self.heads.append(head)
                 self.raw += body
-                (self.traces if path == "/v1/traces" else self.metrics).MergeFromString(body)
+                if path == self.missing:
+                    writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+                    continue
+                taken: dict[str, Any] = {"/v1/traces": self.traces, "/v1/metrics": self.metrics, "/v1/logs": self.logs}
+                taken[path].MergeFromString(body)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -298,6 +306,62 @@ async def test_a_collector_gets_spans_under_the_current_names(tmp_path: Path) ->
     assert second.parent_span_id == b"" and len(second.trace_id) == 16
     about = told(third.attributes)
     assert (about["gen_ai.provider.name"], about["modicum.answered_by"], about["modicum.route_id"]) == ("modicum", "specialist", "r-1")
+
+
+def compared(agreed: bool | None, **more: Any) -> Call:
+    about: dict[str, Any] = {
+        "answered_by": "gpt-4", "reason": "control", "workload_id": "w-1", "route_id": "r-1", "certificate_id": "c-1", "would_answer": True,
+        "value": "canary-answer-2f", "agreed": agreed,
+    }  # fmt: skip
+    return called(decision=Decision(**about | more), response_id="chatcmpl-1")
+
+
+async def test_a_collector_gets_an_event_for_each_comparison_in_the_call_s_own_span(tmp_path: Path) -> None:
+    async with collecting() as collector:
+        with opened(tmp_path, collector_config(collector.url)) as telemetry:
+            first = compared(True)
+            telemetry.observe(record(first), overhead_ms=0.1, headers={b"traceparent": PARENT.encode()})
+            telemetry.observe(record(compared(False, reason="below_threshold", would_answer=False)), overhead_ms=0.1)
+            telemetry.observe(record(compared(None)), overhead_ms=0.1)
+            telemetry.observe(record(called()), overhead_ms=0.1)
+            telemetry.observe(record(compared(True)), overhead_ms=0.1, headers={b"traceparent": PARENT[:-2].encode() + b"00"})
+            await sent(telemetry)
+    (of_resource,) = collector.logs.resource_logs
+    (of_scope,) = of_resource.scope_logs
+    assert told(of_resource.resource.attributes)["service.name"] == "modicum" and of_scope.scope.name == "modicum"
+    agreed, differed = of_scope.log_records
+    spans = collector.traces.resource_spans[0].scope_spans[0].spans
+    assert agreed.event_name == "gen_ai.evaluation.result" and agreed.severity_number == 9
+    assert (agreed.trace_id, agreed.span_id) == (spans[0].trace_id, spans[0].span_id) and agreed.trace_id.hex() == PARENT[3:35]
+    assert agreed.time_unix_nano == spans[0].end_time_unix_nano
+    assert (differed.trace_id, differed.span_id) == (spans[1].trace_id, spans[1].span_id)
+    about = told(agreed.attributes)
+    assert (about["gen_ai.evaluation.name"], about["gen_ai.evaluation.score.value"], about["gen_ai.evaluation.score.label"]) == (
+        "modicum.agreement", 1.0, "agreed",
+    )  # fmt: skip
+    assert (about["gen_ai.response.id"], about["modicum.call_id"], about["modicum.drawn"]) == ("chatcmpl-1", first.call_id, True)
+    other = told(differed.attributes)
+    assert (other["gen_ai.evaluation.score.value"], other["gen_ai.evaluation.score.label"], other["modicum.drawn"]) == (
+        0.0,
+        "differed",
+        False,
+    )
+    for canary in CANARIES:
+        assert canary.encode() not in collector.raw, canary
+
+
+async def test_a_collector_that_takes_no_events_is_asked_once(tmp_path: Path) -> None:
+    errors = io.StringIO()
+    async with collecting() as collector:
+        collector.missing = "/v1/logs"
+        telemetry = Telemetry.open(collector_config(collector.url), tmp_path, alarm=Alarm(errors))
+        for _ in range(3):
+            telemetry.observe(record(compared(True)), overhead_ms=0.1)
+            await sent(telemetry)
+        text = (await telemetry.render()).decode()
+        telemetry.close()
+    assert collector.paths.count("/v1/logs") == 1 and collector.paths.count("/v1/traces") == 3
+    assert "modicum_traces_dropped_total 1" not in text and "audits are not told" in errors.getvalue()
 
 
 async def test_a_collector_gets_the_convention_s_histograms(tmp_path: Path) -> None:

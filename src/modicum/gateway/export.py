@@ -1,4 +1,4 @@
-"""Send spans and histograms to the OpenTelemetry collector that the operator named: OTLP over HTTP in protobuf, through our own client.
+"""Send spans, audits and histograms to the OpenTelemetry collector that the operator named: OTLP over HTTP in protobuf, by our own client.
 
 A call costs the request that made it a few microseconds; spans are made and sent later, a few at a time, by a task of the worker's. A
 collector that is slow or away costs nothing but spans: what waits is bounded, and what is dropped is counted and said.
@@ -19,7 +19,7 @@ from modicum.config import Config, ProviderConfig, secret
 from modicum.errors import ConfigError, ModicumError, UpstreamError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.metrics import Metrics
-from modicum.gateway.traces import Ended, Histograms, Provider, ended, span
+from modicum.gateway.traces import Ended, Histograms, Provider, audit, ended, span
 from modicum.types import Call, new_call_id
 from modicum.version import __version__
 from modicum.wire import genai, otlp, protobuf
@@ -31,10 +31,13 @@ MOST_WAITING = 8_192
 BATCH = 512
 AT_ONCE = 32
 """Spans that are made before others get their turn."""
+EVENTS = "/v1/logs"
 TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=10.0, read_s=10.0)
 LAST_S = 3.0
 """How long the last sending may take when the worker ends."""
 _AGAIN = frozenset((408, 429, 502, 503, 504))
+_NOT_THERE = frozenset((404, 405, 501))
+"""What a collector without a pipeline for logs answers at /v1/logs."""
 
 
 class Exporter:
@@ -60,6 +63,7 @@ class Exporter:
         self._waiting: deque[Ended] = deque()
         self._histograms = Histograms(time.time_ns())
         self._alarm = alarm
+        self._takes_events = True
 
     @classmethod
     def open(cls, url: str, config: Config, metrics: Metrics, alarm: Alarm) -> Exporter:
@@ -105,7 +109,7 @@ class Exporter:
     async def _send(self, client: Client, *, metrics: bool) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            spans = []
+            spans, events = [], []
             for number, one in enumerate(batch):
                 if number % AT_ONCE == AT_ONCE - 1:
                     await asyncio.sleep(0)
@@ -113,16 +117,21 @@ class Exporter:
                     self._histograms.take(one, self._providers)
                     if (made := span(one, self._providers)) is not None:
                         spans.append(made)
+                    if self._takes_events and (found := audit(one, time.time_ns())) is not None:
+                        events.append(found)
                 except Exception as error:  # a span must never end the task that sends all others
                     self._drop(1, f"a span could not be made: {name(error)}")
             if spans and not await self._post(client, "/v1/traces", self._wrapped(spans), len(spans)):
+                break
+            if events and not await self._post(client, EVENTS, self._wrapped(events), len(events)):
                 break
         if metrics and (figures := self._histograms.metrics(time.time_ns())):
             record = {"resource": self._resource, "scopeMetrics": [{"scope": {"name": genai.OURS}, "metrics": figures}]}
             await self._post(client, "/v1/metrics", protobuf.encode(otlp.METRICS, {"resourceMetrics": [record]}), 0)
 
     def _wrapped(self, spans: list[bytes]) -> bytes:
-        """An ExportTraceServiceRequest of spans that are encoded already."""
+        """An ExportTraceServiceRequest of spans that are encoded already; of log records, an ExportLogsServiceRequest: its numbers are the
+        same."""
         scope = protobuf.encode(otlp.SCOPE, {"name": genai.OURS, "version": __version__})
         of_scope = _field(1, scope) + b"".join(_field(2, one) for one in spans)
         return _field(1, _field(1, protobuf.encode(otlp.RESOURCE, self._resource)) + _field(2, of_scope))
@@ -145,6 +154,10 @@ class Exporter:
                 if reply.status < 300:
                     return True
                 what = f"it answered {reply.status}"
+                if path == EVENTS and reply.status in _NOT_THERE:
+                    self._takes_events = False
+                    self._alarm.ring("telemetry", f"{what} at {EVENTS}: audits are not told until the next start")
+                    return True
                 if reply.status not in _AGAIN:
                     self._drop(count, what)
                     return True

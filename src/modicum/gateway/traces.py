@@ -1,4 +1,5 @@
-"""One call as a span, and its figures as histograms, under OpenTelemetry's GenAI names. Content only where the operator wants it.
+"""One call as a span, its audit as an event, its figures as histograms, under OpenTelemetry's GenAI names. Content only where the
+operator wants it.
 
 Source: github.com/open-telemetry/semantic-conventions-genai (status Development), read 2026-11-22. A span's trace is its caller's where
 a `traceparent` came with the request, else one of its own that has the call's id for its name.
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from modicum.errors import InputError
-from modicum.gateway.metrics import who
+from modicum.gateway.metrics import DRAWN, who
 from modicum.types import Call, Endpoint
 from modicum.wire import canon, chat, otlp, protobuf
 from modicum.wire.observed import code
@@ -30,6 +31,9 @@ OPERATIONS: Mapping[Endpoint, str] = {
     "rerank": "rerank",
 }
 _CLIENT = 3
+_INFO = 9
+EVALUATION = "gen_ai.evaluation.result"
+AGREEMENT = "modicum.agreement"
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -77,10 +81,9 @@ def span(call: Ended, providers: Mapping[str, Provider]) -> bytes | None:
         provider_name, status, finish_reason, error, usage, cost_usd, decision, response_id, service_tier,
     ) = call.figures  # fmt: skip
     operation = OPERATIONS.get(endpoint)
-    parent = _PARENT.fullmatch(call.traceparent)
-    if operation is None or (parent is not None and not int(parent[3], 16) & 1):
+    place = _place(call_id, call.traceparent)
+    if operation is None or place is None:
         return None
-    own = call_id.replace("-", "")
     provider = _provider(call, provider_name, providers)
     asked = _name(request_model)
     start = int(started_at.timestamp() * 1_000_000) * 1000
@@ -117,9 +120,9 @@ def span(call: Ended, providers: Mapping[str, Provider]) -> bytes | None:
         values["modicum.confidence"] = decision.confidence
     values |= _content(call.bodies, endpoint)
     record = {
-        "traceId": parent[1] if parent is not None and parent[1].strip("0") else own,
-        "spanId": own[16:],
-        "parentSpanId": parent[2] if parent is not None and parent[2].strip("0") else None,
+        "traceId": place.trace_id,
+        "spanId": place.span_id,
+        "parentSpanId": place.parent_id,
         "name": f"{operation} {asked}" if asked else operation,
         "kind": _CLIENT,
         "startTimeUnixNano": start,
@@ -127,6 +130,57 @@ def span(call: Ended, providers: Mapping[str, Provider]) -> bytes | None:
         "status": {"code": 2} if error is not None or status >= 400 else None,
     }
     return protobuf.encode(otlp.SPAN, record) + otlp.packed(values, otlp.OF_SPAN)
+
+
+def audit(call: Ended, now_ns: int) -> bytes | None:
+    """What the comparison of a call's two answers found, as an event (a log record in protobuf) of the call's span; None where there was
+    none, or its trace is not sampled. Nothing of either answer is in it."""
+    call_id, decision, response_id = call.figures[0], call.figures[14], call.figures[15]
+    if decision is None or decision.agreed is None or (place := _place(call_id, call.traceparent)) is None:
+        return None
+    agreed = decision.agreed
+    values: dict[str, Any] = {
+        "gen_ai.evaluation.name": AGREEMENT,
+        "gen_ai.evaluation.score.value": 1.0 if agreed else 0.0,
+        "gen_ai.evaluation.score.label": "agreed" if agreed else "differed",
+        "gen_ai.evaluation.explanation": f"the route's stage said {'what' if agreed else 'something else than'} the incumbent said",
+        "gen_ai.response.id": _name(response_id),
+        "modicum.call_id": call_id,
+        "modicum.reason": decision.reason,
+        "modicum.drawn": decision.reason in DRAWN,
+        "modicum.would_answer": decision.would_answer,
+        "modicum.workload_id": decision.workload_id,
+        "modicum.route_id": decision.route_id,
+        "modicum.certificate_id": decision.certificate_id,
+    }
+    record = {
+        "timeUnixNano": int(call.figures[2].timestamp() * 1_000_000) * 1000 + int((call.figures[3] or 0) * 1_000_000),
+        "severityNumber": _INFO,
+        "traceId": place.trace_id,
+        "spanId": place.span_id,
+        "observedTimeUnixNano": now_ns,
+        "eventName": EVALUATION,
+    }
+    return protobuf.encode(otlp.LOG, record) + otlp.packed(values, otlp.OF_LOG)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a call's span stands. Ids are hex."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+
+
+def _place(call_id: str, traceparent: str) -> _Place | None:
+    """In its caller's trace where it has one; None where that is not sampled."""
+    own, parent = call_id.replace("-", ""), _PARENT.fullmatch(traceparent)
+    if parent is None:
+        return _Place(own, own[16:], None)
+    if not int(parent[3], 16) & 1:
+        return None
+    return _Place(parent[1] if parent[1].strip("0") else own, own[16:], parent[2] if parent[2].strip("0") else None)
 
 
 def _provider(call: Ended, name: str | None, providers: Mapping[str, Provider]) -> Provider:

@@ -77,6 +77,19 @@ _SCOPE_METRICS = Message({1: Field("scope", "record", SCOPE), 2: Field("metrics"
 _RESOURCE_METRICS = Message({1: Field("resource", "record", RESOURCE), 2: Field("scopeMetrics", "record", _SCOPE_METRICS, repeated=True)})
 METRICS = Message({1: Field("resourceMetrics", "record", _RESOURCE_METRICS, repeated=True)})
 """ExportMetricsServiceRequest, as far as we write it: histograms."""
+OF_LOG = protobuf.varint(6 << 3 | 2)
+"""The tag before an attribute of a log record."""
+LOG = Message(
+    {
+        1: Field("timeUnixNano", "fixed64"),
+        2: Field("severityNumber", "int"),
+        9: Field("traceId", "hex"),
+        10: Field("spanId", "hex"),
+        11: Field("observedTimeUnixNano", "fixed64"),
+        12: Field("eventName"),
+    }
+)
+"""LogRecord, as far as we write it: an event, its attributes aside."""
 _PARTIAL = Message({1: Field("rejectedSpans", "int"), 2: Field("errorMessage")})
 TAKEN = Message({1: Field("partialSuccess", "record", _PARTIAL)})
 """ExportTraceServiceResponse."""
