@@ -44,6 +44,7 @@ BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
     Benchmark("caches", lambda logs: ["--json", str(OUT / "caches.json")]),
     Benchmark("watching", lambda logs: []),
+    Benchmark("watch", lambda logs: [*(logs or ["--short"]), "--into", str(OUT / "watch"), "--json", str(OUT / "watch.json")]),
     Benchmark("gateway", lambda logs: ["--json", str(OUT / "gateway.json")]),
     Benchmark("walk", lambda logs: ["--json", str(OUT / "walk.json")]),
     Benchmark("recognise", lambda logs: ["--json", str(OUT / "recognise.json"), *(["--log", *logs[::2]] if logs else [])]),
