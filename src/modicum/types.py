@@ -92,6 +92,8 @@ Reason = Literal[
     "bypass",  # the caller asked for the incumbent
     "control",  # the coin kept this conversation with the incumbent
     "canary",  # the route answers a share of the conversations, and this one is not of it
+    "unwatched",  # nobody watches the route, and this conversation was given back to the incumbent
+    "cached",  # it is under way in the incumbent's prompt cache, which is worth more than the other model saves
     "not_recognised",  # no workload has this template
     "no_route",  # recognised, but nothing is switched on
     "not_covered",  # the certificate did not see such requests (detail says what)
@@ -145,12 +147,15 @@ class Decision:
     propensity: float | None = None
     """With a route: the chance of the arm that the coin chose for the call (control, canary's rest, the route), whatever it says. None in
     records older than that."""
+    stage_failed: bool = False
+    """The route's stage was to say something and could not: it broke, rests, or did not answer. Whoever answers and whatever the reason."""
     stage_model: str | None = None
     """`provider/model` of another model that the route's stage asked, whatever came of it."""
     stage_usage: Usage | None = None
     stage_cost_usd: Decimal | None = None
     """What that took. Where its answer was given the call's own cost is the same; else it comes on top."""
     stage_ms: float | None = None
+    """How long the stage took to answer, ours or another model; None where it was not asked."""
 
 
 @quick
@@ -392,12 +397,13 @@ class OperatorDecision:
     """What a person said about a workload; applied again after each discovery, in the order of `at`.
 
     Payload by kind: name, the new name; read, `label`, `json` or `text`; merge, the id of the workload that is taken in;
-    split, a JSON object {"slot", "value"}: calls with that value become a workload of their own; ignore, "" or "false".
+    split, a JSON object {"slot", "value"}: calls with that value become a workload of their own; ignore, "" or "false"; owner, who
+    answers for it, and purpose, what it is for: "" takes it back.
     """
 
     decision_id: str
     scope: str
-    kind: Literal["name", "read", "merge", "split", "ignore"]
+    kind: Literal["name", "read", "merge", "split", "ignore", "owner", "purpose"]
     workload_id: str
     payload: str = ""
     at: datetime

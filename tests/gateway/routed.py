@@ -22,7 +22,7 @@ from modicum.store import home as store_home
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.train.export import in_memory
-from modicum.types import Contract, Cover, Pattern, Route, RouteState, Rule, Template, Version, Workload
+from modicum.types import Before, Contract, Cover, Pattern, Route, RouteState, Rule, Template, Version, Workload
 from modicum.view import VIEW_VERSION
 from tests.backends.tiny_encoder import HOW, tiny_files
 
@@ -38,17 +38,22 @@ def headline(text: str, **more: Any) -> dict[str, Any]:
     return {"model": "gpt-4", "messages": messages, **more}
 
 
-def workload(form: str = "{}", contract: Contract | None = None) -> Workload:
-    system = Pattern(literals=(SYSTEM,), anchored_start=True, anchored_end=True)
+def workload(form: str = "{}", contract: Contract | None = None, versions: tuple[str, ...] = ("v1",)) -> Workload:
     user = Pattern(literals=("Headline: ",), anchored_start=True)
-    version = Version(version_id="v1", template=Template(key="", system=system, user=user), first_seen=START, last_seen=START)
+    wordings = {
+        version_id: Pattern(literals=(SYSTEM + " Be quick." * number,), anchored_start=True, anchored_end=True)
+        for number, version_id in enumerate(versions)
+    }
     return Workload(
         workload_id="w1",
         scope="default",
         name="direction",
         task="classify",
         contract=contract or Contract(kind="label", labels=("down", "up"), form=form, read_share=1.0),
-        versions=(version,),
+        versions=tuple(
+            Version(version_id=version_id, template=Template(key="", system=system, user=user), first_seen=START, last_seen=START)
+            for version_id, system in wordings.items()
+        ),
         incumbents=("gpt-4",),
         first_seen=START,
         last_seen=START,
@@ -104,6 +109,12 @@ def publish(
     max_input_chars: int = 500,
     contract: Contract | None = None,
     route_id: str = "r1",
+    share: float = 0.1,
+    control_share: float | None = None,
+    before: Before | None = None,
+    changed_at: datetime = START,
+    max_turns: int = 1,
+    versions: tuple[str, ...] = ("v1",),
 ) -> str:
     """Hand a snapshot with one route to the day; returns the artefact's digest."""
     digest = made(home)
@@ -114,10 +125,15 @@ def publish(
         artefact_digest=digest,
         certificate_id="c1",
         state=state,
-        changed_at=START,
+        changed_at=changed_at,
         changed_by="tester",
+        share=share,
+        control_share=control_share,
+        before=before,
     )
-    cover = Cover(incumbents=("gpt-4",), version_ids=("v1",), view_version=VIEW_VERSION, max_input_chars=max_input_chars)
+    cover = Cover(
+        incumbents=("gpt-4",), version_ids=("v1",), view_version=VIEW_VERSION, max_input_chars=max_input_chars, max_turns=max_turns
+    )
     live = LiveRoute(
         route=route,
         rule=rule or Rule(accept_above=0.9),
@@ -125,6 +141,6 @@ def publish(
         expires_at=expires_at or datetime.now(UTC) + timedelta(days=90),
     )
     now = datetime.now(UTC).isoformat()
-    found = dataclasses.replace(workload(form, contract), scope=scope)
+    found = dataclasses.replace(workload(form, contract, versions), scope=scope)
     snapshot.write(home, Snapshot(version=now, workloads=(found,), routes=(live,)))
     return digest

@@ -189,7 +189,7 @@ def test_another_revision_rests_the_route(served: Gateway, small: Scripted) -> N
     before_it = len(small.got)
     found = [decided(served, headline(f"{UP} {number}"))[3].detail for number in range(3)]
     assert len(small.got) == before_it + 1 and all("'tiny-0' was tried" in one for one in found)
-    publish(served.home, "off")
+    publish(served.home, "paused")
     served.wait_for_snapshot(1)
 
 

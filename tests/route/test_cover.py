@@ -81,7 +81,8 @@ def reason(cover: Cover = COVER, seen: Recognised = SEEN, **changes: Any) -> str
 
 
 def judged(request: dict[str, Any], cover: Cover = COVER, seen: Recognised = SEEN) -> str | None:
-    return uncovered(cover, seen, request, segments(request), view_version=VIEW_VERSION)
+    outside = uncovered(cover, seen, request, segments(request), view_version=VIEW_VERSION)
+    return None if outside is None else outside.why
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in HARMLESS_VALUES.items() for value in values])

@@ -18,6 +18,7 @@ import msgspec
 from modicum.cli.options import Config, common, printable
 from modicum.config import load, use_one_thread
 from modicum.errors import ConfigError, StoreError
+from modicum.route.steps import LIVE
 from modicum.store import home, snapshot
 from modicum.store.keys import Keys, environment_key
 
@@ -188,7 +189,7 @@ def announcement(config: Config, *, models: tuple[str, ...] = (), keyed: bool = 
     routes = {
         names.get(found.route.workload_id, found.route.workload_id): found.route.state
         for found in (live.routes if live else ())
-        if (keyed or found.route.scope == config.serve.scope) and found.route.state in ("shadow", "on")
+        if (keyed or found.route.scope == config.serve.scope) and found.route.state in LIVE
     }
     return {
         "url": f"http://{config.serve.listen}/v1",

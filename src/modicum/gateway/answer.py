@@ -163,6 +163,7 @@ def choose(day: Day, asked: Asked, draft: Draft) -> Choice:
         bypass=asked.headers.get(b"x-modicum-bypass", b"").lower() in (b"true", b"1"),
         observe=config.serve.observe,
         control_share=config.route.control_share,
+        settle_minutes=config.route.settle_minutes,
         alarm=day.alarm,
     )
 

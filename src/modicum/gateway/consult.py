@@ -19,7 +19,7 @@ from modicum import workload
 from modicum.backends.asking import Told, ask
 from modicum.backends.destination import host_of, may_receive
 from modicum.backends.model import READABLE, UNREADABLE, ModelStage
-from modicum.errors import InputError, ModicumError, UntranslatableError, UpstreamUnavailableError
+from modicum.errors import BudgetError, InputError, ModicumError, UntranslatableError, UpstreamUnavailableError
 from modicum.gateway.alarm import name
 from modicum.gateway.decide import Asked, Choice
 from modicum.gateway.speak import Question, Said, judge, write
@@ -77,7 +77,7 @@ async def consult(day: Day, draft: Draft, choice: Choice) -> Choice:
             raise _Unable(f"the key has a budget, and no price is known for {stage.other.name}")
         told = await _asked(draft, stage.other, target, part)
         said = _said(stage, recognised, question, told)
-        answers = said.reason == "answered"
+        answers = said.reason == "answered" and not choice.deferred
         found = dataclasses.replace(choice, prediction=said.prediction, would_answer=answers, asks=False, asked=part.told())
         if choice.compare:
             return found
@@ -86,6 +86,8 @@ async def consult(day: Day, draft: Draft, choice: Choice) -> Choice:
         return dataclasses.replace(found, reason=said.reason, detail=detail, written=written)
     except _Unable as why:
         return _left(choice, str(why), part)
+    except BudgetError as error:  # the day's money for comparing is spent
+        return _left(choice, error.message, part, failed=False)
     except ModicumError as error:
         return _left(choice, error.message, part)
     except Exception as error:
@@ -95,11 +97,11 @@ async def consult(day: Day, draft: Draft, choice: Choice) -> Choice:
         hold.settle(part.cost_usd, part.usage) if part.sent else hold.cancel()
 
 
-def _left(choice: Choice, why: str, part: _Part) -> Choice:
+def _left(choice: Choice, why: str, part: _Part, *, failed: bool = True) -> Choice:
     if choice.compare:
         detail = choice.detail or f"not compared: {why}"
-        return dataclasses.replace(choice, compare=False, detail=detail, asked=part.told())
-    return dataclasses.replace(choice, reason="failed", detail=why, asks=False, asked=part.told())
+        return dataclasses.replace(choice, compare=False, detail=detail, asked=part.told(), stage_failed=failed)
+    return dataclasses.replace(choice, reason="failed", detail=why, asks=False, asked=part.told(), stage_failed=failed)
 
 
 def _reached(draft: Draft, other: ModelStage, scope: str) -> Target:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from modicum.errors import InputError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.live import Serving, Stage
 from modicum.gateway.speak import Question, Written, say, write
-from modicum.route.coin import keeps_control
+from modicum.route.coin import Arm, toss
 from modicum.route.cover import uncovered
-from modicum.types import UNKNOWN_USAGE, Prediction, Reason, Recognised, Usage, quick
+from modicum.route.steps import ANSWERING
+from modicum.types import UNKNOWN_USAGE, Prediction, Reason, Recognised, Route, RouteState, Usage, quick
 from modicum.wire import chat
 
 
@@ -28,10 +29,17 @@ class Choice:
     recognised: Recognised | None = None
     stage: Stage | None = None
     """The live route of its workload, where there is one."""
+    propensity: float | None = None
+    """Of the arm that the coin chose, where there is a route."""
     compare: bool = False
     """The stage's answer is to be compared with the incumbent's."""
+    deferred: bool = False
+    """The route would not give the stage's answer whatever it is: it is compared for what it says alone."""
     prediction: Prediction | None = None
     would_answer: bool | None = None
+    stage_ms: float | None = None
+    """How long a stage of ours took."""
+    stage_failed: bool = False
     written: Written | None = None
     """What the caller gets, where the stage answers."""
     asks: bool = False
@@ -58,8 +66,18 @@ NOT_RECOGNISED = Choice(reason="not_recognised")
 NO_WORKLOADS = Choice(reason="no_workloads")
 
 
-def decide(serving: Serving, question: Question, *, bypass: bool, observe: bool, control_share: float, alarm: Alarm) -> Choice:
-    """The choice for one request under one state of what is served."""
+def decide(
+    serving: Serving,
+    question: Question,
+    *,
+    bypass: bool,
+    observe: bool,
+    control_share: float,
+    alarm: Alarm,
+    settle_minutes: float = 0.0,
+    kept: float = 1.0,
+) -> Choice:
+    """The choice for one request under one state of what is served. `kept`: of what live routes answer, less while nobody watches."""
     try:
         recognised = serving.recogniser.recognise(question.chat) if serving.recogniser else None
     except InputError as error:
@@ -76,37 +94,92 @@ def decide(serving: Serving, question: Question, *, bypass: bool, observe: bool,
     stage = serving.stages.get(recognised.workload_id)
     if stage is None:
         return Choice(reason="no_route", recognised=recognised)
-    rests = stage.pace.rests()
+    rests, propensity = stage.pace.rests(), None
     try:
-        choice = _ask(stage, recognised, question, control_share, rests=rests)
+        # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
+        parts, now = chat.segments(question.chat), datetime.now(UTC)
+        arm, propensity = _arm(stage.live.route, question.chat, parts, now, control_share, settle_minutes, kept)
+        choice = _ask(stage, recognised, question, parts, now, arm, propensity, rests)
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; the call went upstream")
-        choice = Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage)
+        choice = Choice(reason="failed", detail=name(error), recognised=recognised, stage=stage, propensity=propensity, stage_failed=True)
     # An answer that is there is given, however late; this is for those to come.
     if not rests and (slow := stage.pace.rests()):
         alarm.ring(f"slow {stage.live.route.route_id}", f"{slow}; its calls go upstream")
     return choice
 
 
-def _ask(stage: Stage, recognised: Recognised, question: Question, control_share: float, *, rests: str) -> Choice:
-    live, request = stage.live, question.chat
-    parts = chat.segments(request)
-    expired = datetime.now(UTC) >= live.expires_at
-    outside = uncovered(live.cover, recognised, request, parts, view_version=question.view_version)
-    # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
-    if stage.on and keeps_control(conversation(request, parts), control_share, salt=live.route.route_id):
-        return Choice(reason="control", recognised=recognised, stage=stage, compare=not expired and outside is None and not rests)
+def _arm(
+    route: Route, request: dict[str, Any], parts: chat.Segments, now: datetime, control_share: float, settle_minutes: float, kept: float
+) -> tuple[Arm | Literal["shadow"], float]:
+    """On which arm the coin puts the request, and the chance of that. In shadow there is one alone."""
+    state, share = route.state, _answered(route.state, route.share)
+    # A conversation that was under way when the route took a step forward stays where it was for a while.
+    if (held := route.before) is not None and parts.turns > 1 and abs(now - route.changed_at) < timedelta(minutes=settle_minutes):
+        before = _answered(held.state, held.share)
+        state, share = (held.state, before) if before < share else (state, share)
+    if state not in ANSWERING:
+        return "shadow", 1.0
+    return toss(
+        conversation(request, parts),
+        salt=route.route_id,
+        control=control_share if route.control_share is None else route.control_share,
+        share=share,
+        kept=kept,
+    )
+
+
+def _answered(state: RouteState, share: float) -> float:
+    """The share of conversations that a route answers in a state, of those that are not control."""
+    return 1.0 if state == "on" else share if state == "canary" else 0.0
+
+
+def _ask(
+    stage: Stage,
+    recognised: Recognised,
+    question: Question,
+    parts: chat.Segments,
+    now: datetime,
+    arm: Arm | Literal["shadow"],
+    propensity: float,
+    rests: str,
+) -> Choice:
+    live = stage.live
+    expired = now >= live.expires_at
+    if arm == "unwatched":
+        return Choice(reason=arm, recognised=recognised, stage=stage, propensity=propensity)
+    outside = uncovered(live.cover, recognised, question.chat, parts, view_version=question.view_version)
+    known = outside is None or outside.version_alone
+    if arm != "route" and not (expired and arm == "shadow"):
+        # The incumbent answers whatever is asked: all of it is a fair sample, and says so by its reason.
+        return Choice(
+            reason=arm,
+            detail=outside.why if outside is not None else rests,
+            recognised=recognised,
+            stage=stage,
+            propensity=propensity,
+            compare=known and not expired and not rests,
+            deferred=outside is not None,
+            stage_failed=known and bool(rests),
+        )
     if expired:
-        return Choice(reason="expired", detail=f"on {live.expires_at:%Y-%m-%d}", recognised=recognised, stage=stage)
-    # In shadow the incumbent answers whatever is asked: all of it is a fair sample, and says so by its reason.
-    if not stage.on:
-        return Choice(reason="shadow", detail=outside or rests, recognised=recognised, stage=stage, compare=outside is None and not rests)
+        detail = f"on {live.expires_at:%Y-%m-%d}"
+        return Choice(reason="expired", detail=detail, recognised=recognised, stage=stage, propensity=propensity)
     if outside is not None:
-        return Choice(reason="not_covered", detail=outside, recognised=recognised, stage=stage)
+        # Another version of the prompt is in shadow at once. Another model's answers to it would be paid for all calls, not for a sample.
+        return Choice(
+            reason="not_covered",
+            detail=outside.why,
+            recognised=recognised,
+            stage=stage,
+            propensity=propensity,
+            compare=outside.version_alone and stage.other is None and not rests,
+        )
     if rests:
-        return Choice(reason="failed", detail=rests, recognised=recognised, stage=stage)
+        return Choice(reason="failed", detail=rests, recognised=recognised, stage=stage, propensity=propensity, stage_failed=True)
     if stage.other is not None:
-        return Choice(reason="failed", detail="its model was not asked", recognised=recognised, stage=stage, asks=True)
+        unasked = "its model was not asked"
+        return Choice(reason="failed", detail=unasked, recognised=recognised, stage=stage, propensity=propensity, asks=True)
     said = say(stage, recognised, question)
     answers = said.reason == "answered"
     return Choice(
@@ -114,9 +187,11 @@ def _ask(stage: Stage, recognised: Recognised, question: Question, control_share
         detail=said.detail,
         recognised=recognised,
         stage=stage,
+        propensity=propensity,
         compare=said.reason in ("below_threshold", "protected_label"),
         prediction=said.prediction,
         would_answer=answers,
+        stage_ms=said.ms,
         written=write(stage, question, said) if answers else None,
     )
 
@@ -131,9 +206,10 @@ def degrade(choice: Choice, question: Question, alarm: Alarm) -> Choice | None:
         stage is None
         or stage.other is not None
         or recognised is None
-        or not stage.on
+        or not stage.answers
         or not choice.compare
-        or choice.reason not in ("below_threshold", "control")
+        or choice.deferred
+        or choice.reason not in ("below_threshold", "control", "canary")
     ):
         return None
     try:
@@ -146,6 +222,7 @@ def degrade(choice: Choice, question: Question, alarm: Alarm) -> Choice | None:
             detail=f"no provider answered; {choice.reason}",
             prediction=said.prediction,
             would_answer=choice.would_answer,
+            stage_ms=said.ms,
             written=write(stage, question, said),
         )
     except Exception as error:

@@ -327,7 +327,9 @@ class Draft:
             value=prediction.value if prediction else None,
             would_answer=choice.would_answer,
             agreed=shadow.agreed(choice, said, alarm),
-            **({} if choice.asked is None else _of_stage(choice.asked)),
+            propensity=choice.propensity,
+            stage_failed=choice.stage_failed,
+            **({"stage_ms": choice.stage_ms} if choice.asked is None else _of_stage(choice.asked)),
         )
 
 

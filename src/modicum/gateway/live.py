@@ -21,6 +21,7 @@ from modicum.artefact import Artefacts
 from modicum.config import RouteConfig
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.pace import Pace
+from modicum.route.steps import ANSWERING, LIVE
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.types import Version, Workload
@@ -38,7 +39,7 @@ LONGEST_RETRY_S = 16.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A route that is in shadow or on, ready to answer."""
+    """A route that is in shadow, in canary or on, ready to answer."""
 
     live: LiveRoute
     workload: Workload
@@ -51,8 +52,9 @@ class Stage:
     pace: Pace = field(default_factory=Pace)
 
     @property
-    def on(self) -> bool:
-        return self.live.route.state == "on"
+    def answers(self) -> bool:
+        """Callers get its answers: all of them, or a share."""
+        return self.live.route.state in ANSWERING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,7 @@ class Live:
         broken: dict[str, str] = {}
         for live in read.routes:
             workload = workloads.get(live.route.workload_id)
-            if workload is None or live.route.scope != scope or live.route.state not in ("shadow", "on"):
+            if workload is None or live.route.scope != scope or live.route.state not in LIVE:
                 continue
             try:
                 stages[workload.workload_id] = self._stage(live, workload)

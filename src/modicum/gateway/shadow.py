@@ -25,10 +25,11 @@ def predict(choice: Choice, question: Question, alarm: Alarm) -> Choice:
         said = say(stage, recognised, question)
         if slow := stage.pace.rests():
             alarm.ring(f"slow {stage.live.route.route_id}", f"{slow}; nothing is compared")
-        return dataclasses.replace(choice, prediction=said.prediction, would_answer=said.reason == "answered")
+        answers = said.reason == "answered" and not choice.deferred
+        return dataclasses.replace(choice, prediction=said.prediction, would_answer=answers, stage_ms=said.ms)
     except Exception as error:
         alarm.ring(f"route {stage.live.route.route_id}", f"{name(error)}; nothing was compared")
-        return dataclasses.replace(choice, compare=False, detail=choice.detail or f"not compared: {name(error)}")
+        return dataclasses.replace(choice, compare=False, stage_failed=True, detail=choice.detail or f"not compared: {name(error)}")
 
 
 def agreed(choice: Choice, response: dict[str, object] | None, alarm: Alarm) -> bool | None:

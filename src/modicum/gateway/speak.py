@@ -56,6 +56,8 @@ class Said:
     """The answer with the caller's own values in it, where it may be given; of a tool call its arguments."""
     tool: str = ""
     """The tool that is called, where one is."""
+    ms: float | None = None
+    """How long a stage of ours took."""
 
 
 @quick
@@ -77,30 +79,39 @@ def say(stage: Stage, recognised: Recognised, question: Question, *, below: bool
     try:
         prediction = stage.specialist.predict(recognised.slots)
     finally:
-        stage.pace.took(time.perf_counter() - began)
-    return judge(stage, question, prediction, below=below)
+        took = time.perf_counter() - began
+        stage.pace.took(took)
+    return judge(stage, question, prediction, below=below, ms=int(took * 1e6) / 1e3)
 
 
-def judge(stage: Stage, question: Question, prediction: Prediction, *, below: bool = False, output_tokens: int | None = None) -> Said:
-    """What comes of a prediction. `output_tokens`: of the answer, where they were counted; else they are estimated."""
+def judge(
+    stage: Stage,
+    question: Question,
+    prediction: Prediction,
+    *,
+    below: bool = False,
+    output_tokens: int | None = None,
+    ms: float | None = None,
+) -> Said:
+    """What comes of a prediction. `output_tokens`: of the answer, where they were counted; else they are estimated. `ms`: what it took."""
     contract, names = stage.workload.contract, question.names
     outline = parts.outline(contract, prediction.value)  # what the rule knows it by
     refused = refusal(stage.live.rule, prediction if outline is prediction.value else but(prediction, value=outline))
     if refused and not (below and refused == "below_threshold"):
-        return Said(prediction=prediction, reason=refused)
+        return Said(prediction=prediction, reason=refused, ms=ms)
     tool = outline if contract.kind == "tool" else ""
     if tool and not _may_call(question.chat, tool):
-        return Said(prediction=prediction, reason="not_covered", detail="the request does not let this tool be called")
+        return Said(prediction=prediction, reason="not_covered", detail="the request does not let this tool be called", ms=ms)
     content = workload.render(contract, prediction.value)
     if not content.strip():
-        return Said(prediction=prediction, reason="not_covered", detail="the answer would be empty")
+        return Said(prediction=prediction, reason="not_covered", detail="the answer would be empty", ms=ms)
     if not names.restorable(content):
-        return Said(prediction=prediction, reason="not_covered", detail="the answer names a value that this request does not hold")
+        return Said(prediction=prediction, reason="not_covered", detail="the answer names a value that this request does not hold", ms=ms)
     if not names.empty:
         content = names.restore_json(content) if contract.kind in ("object", "tool") else names.restore(content)
     if beyond := beyond_limit(question.chat, completion.tokens(content) if output_tokens is None else output_tokens):
-        return Said(prediction=prediction, reason="not_covered", detail=beyond)
-    return Said(prediction=prediction, reason="answered", content=content, tool=tool)
+        return Said(prediction=prediction, reason="not_covered", detail=beyond, ms=ms)
+    return Said(prediction=prediction, reason="answered", content=content, tool=tool, ms=ms)
 
 
 def _may_call(request: dict[str, Any], tool: str) -> bool:

@@ -11,6 +11,9 @@ MEANING = {
     "observe": "the gateway only records",
     "bypass": "the caller asked for the incumbent (x-modicum-bypass)",
     "control": "the coin kept this conversation with the incumbent",
+    "canary": "the route answers a share of the conversations, and the coin left this one out",
+    "unwatched": "nobody watches the route, and this conversation was given back to the incumbent",
+    "cached": "the conversation is in the incumbent's prompt cache, which is worth more than the other model saves",
     "not_recognised": "no known workload has this template",
     "no_route": "its workload has no route that is switched on",
     "not_covered": "the certificate does not speak of such a request",
@@ -48,7 +51,7 @@ def _confidence(decision: Decision) -> str:
         return "The specialist was not asked."
     said = f"The specialist said {decision.value!r} with confidence {decision.confidence:.3f}"
     said += f" (it answers from {decision.threshold:.3f})" if decision.threshold is not None else ""
-    if decision.reason == "shadow" and decision.agreed is not None:
+    if decision.agreed is not None:
         said += "; the incumbent agreed" if decision.agreed else "; the incumbent said something else"
     return said + "."
 

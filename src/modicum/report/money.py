@@ -33,7 +33,7 @@ _ALSO: Mapping[By, Also] = {"key": "client_id", "client": "client_id", "tag": "t
 CLOSE_USD = Decimal("0.000001")
 """Costs that differ by less are the same."""
 SHOWN = 20
-_COMPARED = frozenset(("shadow", "control"))
+_COMPARED = frozenset(("shadow", "control", "canary"))
 """Why whoever answers has nothing to do with what the other model says."""
 
 

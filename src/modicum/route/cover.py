@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from modicum.route.harmless import harmful
@@ -13,17 +14,35 @@ PLAIN = frozenset(("role", "content", "name"))
 """What a message may hold besides nulls and empty lists. Tool calls and audio are not texts that a specialist reads."""
 
 
-def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], parts: Segments, *, view_version: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What about a request the certificate did not see."""
+
+    why: str
+    """For a reader."""
+    version_alone: bool = False
+    """Nothing but the version of the prompt: whoever was fitted to the others can be asked what it makes of this one."""
+
+
+ANOTHER_VERSION = Outside("this version of the prompt was not certified", version_alone=True)
+
+
+def uncovered(cover: Cover, recognised: Recognised, request: dict[str, Any], parts: Segments, *, view_version: str) -> Outside | None:
     """What about the request the certificate did not see, or None where it is covered. `view_version`: of the redactor that the
     request went through.
 
     Tools and the response format are part of the template's key, so a recognised request has those it was certified with.
     """
+    if (why := _beyond(cover, request, parts, view_version)) is not None:
+        return Outside(why)
+    return None if recognised.version_id and recognised.version_id in cover.version_ids else ANOTHER_VERSION
+
+
+def _beyond(cover: Cover, request: dict[str, Any], parts: Segments, view_version: str) -> str | None:
+    """The same of all but its version."""
     model = request.get("model")
     if model not in cover.incumbents:
         return f"model {str(model)[:60]!r} was not certified against"
-    if not recognised.version_id or recognised.version_id not in cover.version_ids:
-        return "this version of the prompt was not certified"
     if cover.view_version != view_version:
         return f"certified under view {cover.view_version}, not {view_version}"
     if (option := harmful(request)) is not None:

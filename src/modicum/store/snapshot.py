@@ -15,7 +15,7 @@ from modicum.types import Cover, Route, Rule, Workload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRoute:
-    """A route in shadow or on, with all that serving needs of its certificate."""
+    """A route in shadow, in canary or on, with all that serving needs of its certificate."""
 
     route: Route
     rule: Rule

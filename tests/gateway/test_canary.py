@@ -1,0 +1,208 @@
+"""Canaries, conversations under way, another version of the prompt: which arm a request is on, and what is recorded of it."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modicum.config import Config, RouteConfig, StoreConfig
+from modicum.gateway.alarm import Alarm
+from modicum.gateway.decide import Choice, decide
+from modicum.gateway.live import Live
+from modicum.gateway.shadow import predict
+from modicum.gateway.speak import Question
+from modicum.types import Before, Decision, Reason
+from modicum.view import Redactor
+from tests.gateway.rig import Upstream, gateway
+from tests.gateway.routed import OPEN, SYSTEM, UP, headline, publish
+
+CONTROL = 0.1
+
+
+class Door:
+    """One worker's view of a home: what it decides, without a network."""
+
+    def __init__(self, home: Path) -> None:
+        self.alarms = io.StringIO()
+        self.alarm = Alarm(self.alarms, pause_s=0)
+        self.live = Live(home, self.alarm)
+        self.redactor = Redactor.open(Config(store=StoreConfig(home=home)).redact.table)
+
+    def ask(self, request: dict[str, Any], *, observe: bool = False, settle_minutes: float = 60.0, kept: float = 1.0) -> Choice:
+        self.live.now = self.live.load() if not self.live.now.version or self.live.due() else self.live.now
+        seen = self.redactor.see(b"{}", request)
+        question = Question(
+            call_id="c",
+            endpoint="chat_completions",
+            request=request,
+            chat=seen.request,
+            names=seen.names,
+            view_version=self.redactor.version,
+        )
+        serving = self.live.now.of("default")
+        choice = decide(
+            serving,
+            question,
+            bypass=False,
+            observe=observe,
+            control_share=CONTROL,
+            settle_minutes=settle_minutes,
+            kept=kept,
+            alarm=self.alarm,
+        )
+        return predict(choice, question, self.alarm)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    return Door(tmp_path)
+
+
+def named(number: int, text: str = UP, **more: Any) -> dict[str, Any]:
+    return headline(text, metadata={"conversation_id": f"talk-{number}"}, **more)
+
+
+def later(number: int) -> dict[str, Any]:
+    """The second turn of a conversation."""
+    request = named(number)
+    request["messages"] += [{"role": "assistant", "content": "up"}, {"role": "user", "content": f"Headline: {UP}"}]
+    return request
+
+
+def arms(door: Door, many: int = 400, *, ask: Any = named, **more: Any) -> dict[int, str]:
+    return {number: door.ask(ask(number), **more).reason for number in range(many)}
+
+
+def test_a_canary_answers_its_share_and_compares_the_rest(door: Door, tmp_path: Path) -> None:
+    publish(tmp_path, "canary", share=0.5)
+    found = [door.ask(headline(UP)) for _ in range(2000)]
+    chances: dict[Reason, float] = {"control": 0.1, "canary": 0.45, "answered": 0.45}
+    counted = Counter(choice.reason for choice in found)
+    assert counted.keys() == chances.keys()
+    assert sum((counted[reason] - 2000 * chance) ** 2 / (2000 * chance) for reason, chance in chances.items()) < 18.5, counted
+    for choice in found:
+        assert choice.propensity == pytest.approx(chances[choice.reason])
+        assert choice.prediction is not None and choice.prediction.value == "up" and choice.would_answer and choice.stage_ms is not None
+        assert (choice.written is not None) == (choice.reason == "answered") and choice.compare == (choice.reason != "answered")
+    unsure = {(choice := door.ask(headline(OPEN))).reason: choice for _ in range(100)}
+    assert {reason: choice.would_answer for reason, choice in unsure.items()} == dict.fromkeys(
+        ("control", "canary", "below_threshold"), False
+    )
+
+
+def test_steps_forward_move_as_few_conversations_as_they_must(door: Door, tmp_path: Path) -> None:
+    publish(tmp_path, "canary", share=0.2)
+    small = arms(door)
+    publish(tmp_path, "canary", share=0.6)
+    large = arms(door)
+    publish(tmp_path, "on")
+    on = arms(door)
+    publish(tmp_path, "on", control_share=0.3)
+    kept = arms(door)
+    changed = {(small[number], large[number]) for number in small if small[number] != large[number]}
+    assert changed == {("canary", "answered")}
+    assert {(large[number], on[number]) for number in on if large[number] != on[number]} == {("canary", "answered")}
+    assert {(on[number], kept[number]) for number in on if on[number] != kept[number]} == {("answered", "control")}
+
+
+def test_a_conversation_under_way_stays_where_it_was(door: Door, tmp_path: Path) -> None:
+    publish(tmp_path, "canary", share=0.3, max_turns=3)
+    was = arms(door, ask=later)
+    now = datetime.now(UTC)
+    publish(tmp_path, "on", before=Before(state="canary", share=0.3), changed_at=now, max_turns=3)
+    assert arms(door, ask=later) == was, "for now"
+    left_out = [choice for number in was if (choice := door.ask(later(number))).reason == "canary"]
+    assert left_out and all(choice.propensity == pytest.approx(0.9 * 0.7) for choice in left_out)
+    fresh = set(arms(door).values())
+    assert fresh == {"answered", "control"}, "what begins now has the new arm"
+    assert set(arms(door, ask=later, settle_minutes=0).values()) == fresh
+    publish(tmp_path, "on", before=Before(state="canary", share=0.3), changed_at=now - timedelta(minutes=61), max_turns=3)
+    assert set(arms(door, ask=later).values()) == fresh, "an hour is over"
+    publish(tmp_path, "canary", share=0.3, before=Before(state="shadow", share=0.3), changed_at=now, max_turns=3)
+    assert set(arms(door, ask=later).values()) == {"shadow"} and set(arms(door).values()) == {"answered", "canary", "control"}
+    assert door.ask(later(0)).propensity == 1.0 and door.ask(later(0)).compare
+
+
+def test_a_step_back_is_taken_by_all_at_once(door: Door, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    publish(tmp_path, "canary", share=0.1, before=Before(state="on", share=0.1), changed_at=now, max_turns=3)
+    found = arms(door, ask=later)
+    publish(tmp_path, "canary", share=0.1, max_turns=3)
+    assert found == arms(door, ask=later)
+    publish(tmp_path, "shadow", before=Before(state="on", share=0.1), changed_at=now, max_turns=3)
+    assert set(arms(door, ask=later).values()) == {"shadow"}
+    publish(tmp_path, "paused", before=Before(state="on", share=0.1), changed_at=now, max_turns=3)
+    assert set(arms(door, ask=later).values()) == {"no_route"}
+
+
+def reworded(text: str = UP, **more: Any) -> dict[str, Any]:
+    """The same prompt in words that the certificate has not seen."""
+    request = headline(text, **more)
+    request["messages"][0]["content"] = f"{SYSTEM} Be quick."
+    return request
+
+
+def test_another_version_of_the_prompt_is_compared_at_once_and_never_sent(door: Door, tmp_path: Path) -> None:
+    publish(tmp_path, "on", versions=("v1", "v2"), control_share=0.0)
+    choice = door.ask(reworded())
+    assert choice.reason == "not_covered" and choice.detail == "this version of the prompt was not certified"
+    assert choice.written is None and choice.compare and choice.would_answer and choice.propensity == 1.0
+    assert choice.prediction is not None and choice.prediction.value == "up"
+    more = door.ask(reworded(stop=["x"]))
+    assert (more.reason, more.detail, more.compare, more.prediction) == ("not_covered", "'stop' is set", False, None)
+    publish(tmp_path, "shadow", versions=("v1", "v2"))
+    choice = door.ask(reworded())
+    assert choice.reason == "shadow" and choice.compare and choice.prediction is not None
+    assert choice.would_answer is False, "the route would defer, whatever its stage says"
+    publish(tmp_path, "on", versions=("v1", "v2"), control_share=1.0)
+    assert (choice := door.ask(reworded())).reason == "control" and choice.compare and choice.would_answer is False
+
+
+def test_an_expired_canary_answers_and_compares_nothing(door: Door, tmp_path: Path) -> None:
+    publish(tmp_path, "canary", share=0.5, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    found = {(choice := door.ask(headline(UP))).reason: choice for _ in range(200)}
+    assert found.keys() == {"expired", "control", "canary"}
+    assert not any(choice.compare or choice.written for choice in found.values())
+
+
+def test_observing_tosses_nothing(door: Door, tmp_path: Path) -> None:
+    publish(tmp_path, "canary", share=0.5)
+    assert {(choice := door.ask(headline(UP), observe=True)).reason for _ in range(50)} == {"observe"} and choice.propensity is None
+
+
+def test_what_is_recorded_of_a_canary(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    publish(home, "canary", share=0.5, form="echo Headline: {} rises", control_share=0.2)
+    with Upstream() as upstream, gateway(home, upstream.url) as served:
+        assert "direction (canary)" in served.line
+        for number in range(30):
+            served.post(named(number, "down rises" if number % 2 else "up rises"))
+        metrics = served.get("/metrics")[1].decode()
+        calls = list(served.calls().values())
+    decisions = [call.decision for call in calls if call.decision is not None]
+    assert {one.reason for one in decisions} == {"answered", "canary", "control"} and all(one.stage_ms for one in decisions)
+    assert {(one.reason, one.propensity) for one in decisions} == {("answered", 0.4), ("canary", 0.4), ("control", 0.2)}
+    rest = [one for one in decisions if one.reason == "canary"]
+    assert all(one.answered_by == "gpt-4" and one.would_answer and one.route_id == "r1" for one in rest)
+    assert {(one.value, one.agreed) for one in rest} == {("up", True), ("up", False)}
+    assert 'reason="canary"' in metrics
+
+
+def test_a_canary_that_is_moved_on_is_so_on_every_worker(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    publish(home, "canary", share=1.0, control_share=0.0)
+    with Upstream() as upstream, gateway(home, upstream.url, "--workers", "3") as served:
+        for state, reason in (("rolled_back", "no_route"), ("on", "answered"), ("canary", "answered"), ("shadow", "shadow")):
+            publish(home, state, share=1.0, control_share=0.0)  # type: ignore[arg-type]
+            assert served.wait_for_snapshot(3) < 2.0
+            assert {served.post(headline(UP))[0].headers["x-modicum-reason"] for _ in range(9)} == {reason}
+
+
+def test_a_decision_of_before_has_no_propensity() -> None:
+    assert Decision(answered_by="gpt-4", reason="control").propensity is None
+    assert RouteConfig().settle_minutes == 60
