@@ -14,11 +14,13 @@ from modicum.admin.told import ToldCall, told
 from modicum.discover import split_id
 from modicum.errors import NotFoundError
 from modicum.pipeline import find as finding
+from modicum.pipeline import owning
 from modicum.pipeline.deciding import answer_text, brief, request_text, slot_reader, slots_of
 from modicum.pipeline.describing import days_seen, newest, template_lines
 from modicum.pipeline.samples import count_answers
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.viewed import Views
+from modicum.report.owners import NOBODY, owners
 from modicum.report.spend import spend_by_workload
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -74,6 +76,19 @@ class WorkloadShown:
     answers: dict[str, int]
     """How often each was read; "" counts those that could not be."""
     examples: tuple[Example, ...]
+    owner: str
+    """Who answers for it; empty: nobody was named."""
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadOwned:
+    """Who answers for a workload, and what it is for. Empty: nothing was said."""
+
+    workload_id: str
+    name: str
+    owner: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +121,11 @@ class Read(One, frozen=True, kw_only=True):
 
 class Ignored(One, frozen=True, kw_only=True):
     undo: bool = False
+
+
+class Owning(One, frozen=True, kw_only=True):
+    owner: Annotated[str | None, Meta(description="Who answers for it; empty takes it back, null leaves it.")] = None
+    purpose: Annotated[str | None, Meta(description="What it is for; empty takes it back, null leaves it.")] = None
 
 
 class Merged(One, frozen=True, kw_only=True):
@@ -144,7 +164,10 @@ def show(desk: Desk, asked: One) -> WorkloadShown:
     calls = Calls(config.home)
     workload = find_workload(Control(config.home), asked.ref)
     slots = slot_reader(workload)
+    said = owners(Control(config.home).decisions()).get(workload.workload_id, NOBODY)
     return WorkloadShown(
+        owner=said.owner,
+        purpose=said.purpose,
         row=_row(workload, spend_by_workload(config, calls.usage())),
         calls_a_day=workload.calls / days_seen(workload),
         template=tuple(template_lines(workload)),
@@ -179,6 +202,14 @@ def name(desk: Desk, asked: Named) -> Workload:
 def read(desk: Desk, asked: Read) -> Workload:
     """Say how the answers of a workload are to be read; null takes it back."""
     return _decide(desk, asked.ref, "read", asked.read or "")
+
+
+@operation("POST", "/workloads/{ref}/owner", role="admin", changes=True)
+def own(desk: Desk, asked: Owning) -> WorkloadOwned:
+    """Say who answers for a workload and what it is for; nothing else changes."""
+    workload = owning.own(desk.config, asked.ref, owner=asked.owner, purpose=asked.purpose, actor=desk.actor)
+    said = owners(Control(desk.config.home).decisions()).get(workload.workload_id, NOBODY)
+    return WorkloadOwned(workload_id=workload.workload_id, name=workload.name, owner=said.owner, purpose=said.purpose)
 
 
 @operation("POST", "/workloads/{ref}/ignore", role="admin", changes=True)

@@ -58,6 +58,8 @@ def print_workload(shown: WorkloadShown, contract: str) -> None:
                 "calls",
                 f"{workload.calls:,}, {workload.first_seen:%Y-%m-%d} to {workload.last_seen:%Y-%m-%d}, {shown.calls_a_day:,.0f} a day",
             ),
+            *([("owner", shown.owner)] if shown.owner else []),
+            *([("purpose", shown.purpose)] if shown.purpose else []),
             ("incumbents", ", ".join(workload.incumbents)),
             ("answer", contract),
             ("how it is read", how_read(workload.contract)),

@@ -11,7 +11,7 @@ import msgspec
 from modicum.admin import workloads as operations
 from modicum.admin.operation import One, Operation, Takes
 from modicum.admin.reach import Reach, pages
-from modicum.admin.workloads import Found, Ignored, Listed, Merged, Named, Newest, Read, SplitOff, WorkloadRow
+from modicum.admin.workloads import Found, Ignored, Listed, Merged, Named, Newest, Owning, Read, SplitOff, WorkloadRow
 from modicum.cli import showing
 from modicum.cli.calls import record
 from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
@@ -155,6 +155,8 @@ def show(ref: str, way: Reach, config: Config, as_json: bool) -> None:
             "slots": found.slots,
             "answers": found.answers,
             "examples": [record(one.told) | {"slots": one.slots} for one in found.examples],
+            "owner": found.owner,
+            "purpose": found.purpose,
         }
         print_json(_fields(found.row) | more)
     else:
@@ -208,14 +210,38 @@ def _said(workload: Workload) -> str:
 @click.argument("ref", metavar="WORKLOAD")
 @click.option("--read", "read_as", type=click.Choice(["label", "json", "text"]), help="What counts in its answers.")
 @click.option("--undo", is_flag=True, help="Read them again as they were found to be.")
+@click.option("--owner", metavar="NAME", help="Who answers for it; '' takes it back.")
+@click.option("--purpose", metavar="TEXT", help="What it is for; '' takes it back.")
 @reached
-def set_(ref: str, read_as: Literal["label", "json", "text"] | None, undo: bool, way: Reach, config: Config, as_json: bool) -> None:
-    """Say how the answers of a workload are to be read where they say more than a label or a record.
+def set_(
+    ref: str,
+    read_as: Literal["label", "json", "text"] | None,
+    undo: bool,
+    owner: str | None,
+    purpose: str | None,
+    way: Reach,
+    config: Config,
+    as_json: bool,
+) -> None:
+    """Say how the answers of a workload are to be read, or who answers for it and what it is for.
 
-    Refused where no answer can be read so. --undo takes it back.
+    --read is for answers that say more than a label or a record; it is refused where no answer can be read so, and --undo takes it back.
+    --owner and --purpose stand in `modicum inventory`.
     """
-    if (read_as is None) != undo:
-        raise click.UsageError("say --read label, --read json or --read text, or --undo")
+    owned = (owner, purpose) != (None, None)
+    if (read_as is not None and undo) or not (read_as or undo or owned):
+        raise click.UsageError("say --read label, --read json or --read text, or --undo; or --owner, --purpose, or both")
+    if owned:
+        at_home(way)
+        said = way.do(operations.own, Owning(ref=ref, owner=owner, purpose=purpose))
+        if not (read_as or undo):
+            if as_json:
+                print_json(said)
+            else:
+                click.echo(
+                    printable(f"{said.name} ({said.workload_id}): owner {said.owner or 'unknown'}; {said.purpose or 'no purpose said'}")
+                )
+            return
     _tell(_do(way, operations.read, Read(ref=ref, read=read_as)), as_json)
 
 
