@@ -10,6 +10,7 @@
       requests/           files that ask a person for labels
       feedback.jsonl      what was said of calls afterwards
       serving.json        all that the day reads of the night
+      watch.json          the watcher's heartbeat
       watched.json        what the watcher last saw of every route, for figures
       keys.json           the virtual keys, without their secrets
       ledger/             what each of them spent, call by call
