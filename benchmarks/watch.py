@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--changes", nargs="*", choices=CHANGES, default=list(CHANGES))
     parser.add_argument("--quiet", type=int, default=20, help="replays without a change, over all logs")
     parser.add_argument("--each", type=int, default=1, help="replays of each change and log")
-    parser.add_argument("--share", type=float, default=0.6, help="of the log that is learnt from")
+    parser.add_argument("--share", type=float, default=0.65, help="of the log that is learnt from")
     parser.add_argument("--followed", nargs="*", default=list(FOLLOWED), help="workloads, by the key's names")
     parser.add_argument("--into", type=Path, help="folder for homes and rows; a temporary one where none is named")
     parser.add_argument("--short", action="store_true", help="one change, one workload, few calls")

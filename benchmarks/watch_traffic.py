@@ -1,8 +1,9 @@
 """The calls that a simulated application makes, and how its world changes: a log with an answer key, cut in two.
 
 The older part is what a fit learns from. The newer part is asked in the order in which it was recorded, then round after round in orders
-drawn anew, as long as calls are wanted: what a workload asks does not drift, so every change of a promise is one that was planted. Some
-labels of each workload are kept out of both: they are the new intents of a change.
+drawn anew, as long as calls are wanted: what a workload asks does not drift, so every change of a promise is one that was planted. A text
+that comes again is not the same request: in both parts each message is typed in one of 49 ways ("so, ... if you can"). Some labels of each
+workload are kept out of both parts: they are the new intents of a change.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ CHANGES: Mapping[Change, str] = {
     "slow": "the provider takes 0.25 s longer",
     "flood": "one user asks for what no call wanted before, two calls of three",
 }
+BEFORE = ("", "so, ", "ok, ", "well, ", "um, ", "sorry, ", "quick question: ")
+BEHIND = ("", " please", " for me", " if you can", " if possible", " when you can", " right away")
 PROMPT_ADDED = " Mind that messages may hold typing errors."
 
 
@@ -83,6 +86,7 @@ def read(log: Path, key: Path, followed: Sequence[str], *, share: float, kept_ou
     lines = log.read_bytes().splitlines(keepends=True)
     calls: dict[str, list[Asked]] = {name: [] for name in followed}
     at: list[tuple[bytes, Asked | None]] = []
+    dice = random.Random(f"{log.name}/typed")
     for line in lines:
         record = json.loads(line)
         row = truth[record["response"]["id"]]
@@ -90,6 +94,7 @@ def read(log: Path, key: Path, followed: Sequence[str], *, share: float, kept_ou
         if row["workload"] in calls:
             one = Asked(workload=row["workload"], request=record["request"], response=record["response"], gold=str(row["gold"]))
             calls[one.workload].append(one)
+            line = json.dumps({**record, "request": typed(one, dice).request}).encode() + b"\n"
         at.append((line, one))
     labels, kept = {}, {}
     for name, some in calls.items():
@@ -125,7 +130,7 @@ class World:
         weights = [len(self.log.later[name]) for name in names]
         while True:
             (name,) = self._dice.choices(names, weights)
-            yield self._next(name)
+            yield typed(self._next(name), self._dice)
 
     def _endless(self, calls: Sequence[Asked]) -> Iterator[Asked]:
         yield from calls
@@ -160,6 +165,12 @@ class World:
             return one
         other = draw.choice([label for label in self.log.labels[one.workload] if label != one.gold])
         return one.answering(spelled(one.says, one.gold, other))
+
+
+def typed(one: Asked, dice: random.Random) -> Asked:
+    """The same call in other words around what it says."""
+    *rest, last = one.request["messages"]
+    return one.asking(messages=[*rest, {**last, "content": f"{dice.choice(BEFORE)}{last['content']}{dice.choice(BEHIND)}"}])
 
 
 def swapped(one: Asked, first: str, second: str) -> Asked:
