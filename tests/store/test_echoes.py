@@ -85,7 +85,7 @@ def test_words_that_only_erased_calls_said_go_from_all_that_was_learned(tmp_path
     assert artefacts.read(knows_not).files
     with pytest.raises(ArtefactError):
         artefacts.read(knows)
-    assert {r.route_id: (r.state, r.changed_by) for r in control.routes()} == {"r-one": ("paused", "ada"), "r-two": ("on", "ada")}
+    assert {r.route_id: (r.state, r.changed_by) for r in control.routes()} == {"r-one": ("retired", "ada"), "r-two": ("on", "ada")}
     first, second = control.workloads()
     assert first.contract.labels == ("shared", echoes.ERASED) and second == workload("two", "kept")
     assert first.versions[0].template.user is not None

@@ -27,10 +27,12 @@ from modicum.pipeline.prepare import Prepared
 from modicum.pipeline.refusing import refuse as refused
 from modicum.pipeline.window import Window, digest, pack, unpack
 from modicum.pipeline.wish import Wish
+from modicum.route.steps import moved
 from modicum.store.control import Control
 from modicum.store.home import replace
 from modicum.store.key import evidence_key
-from modicum.types import DAYS_A_MONTH, Attempt, Prediction, Route, Sample, Verdict, Workload
+from modicum.store.routes import Step
+from modicum.types import DAYS_A_MONTH, Attempt, Prediction, Route, Rule, Sample, Verdict, Workload
 
 ENOUGH_LABELS = 0.8
 """B is tested when so much of what it wants is labelled; the rest counts as the worst case. With fewer it waits."""
@@ -49,10 +51,13 @@ class Looking:
         proposer: str = "fit",
         supersedes: Callable[[Route], bool] = lambda route: True,
         self_disagreement: float | None = None,
+        charge: Callable[[Table, Rule], Table] = lambda table, rule: table,
     ) -> None:
+        """`charge`: what each answer saves, once it is known which rule answers."""
         self.home, self.control, self.wish, self.view_version = home, control, wish, view_version
         self._proposer, self._supersedes = proposer, supersedes
         self._self_disagreement = self_disagreement
+        self._charge = charge
 
     def first(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Verdict:
         """Open the window: test A, and B where labels are at hand; else ask for those that B wants."""
@@ -236,6 +241,7 @@ class Looking:
     ) -> Verdict:
         """Store the certificate with its evidence and a proposed route."""
         now = datetime.now(UTC)
+        table = self._charge(table, look.rule) if look.rule is not None else table
         facts = dataclasses.replace(window.facts, created_at=now, expires_at=expiry(now, self.wish.fit.expires_days))
         if excess is not None and judged is None:
             facts = dataclasses.replace(facts, labels_by=self._labels_by(window))
@@ -252,12 +258,10 @@ class Looking:
             state="proposed",
             changed_at=now,
             changed_by=self.wish.actor,
+            proposed_by=self.wish.actor,
         )
-        for sibling in self.control.routes(workload.workload_id):
-            if sibling.state == "proposed" and self._supersedes(sibling):
-                superseded = dataclasses.replace(sibling, state="paused", changed_at=now, changed_by=self.wish.actor)
-                self.control.put_route(superseded, note=f"superseded by {route.route_id}")
         self.control.put_route(route, note=f"proposed by {self._proposer}")
+        self._supersede(route)
         return Verdict(
             workload_id=workload.workload_id,
             verdict="certified",
@@ -269,3 +273,11 @@ class Looking:
             route=route,
             certificate=certificate,
         )
+
+    def _supersede(self, route: Route) -> None:
+        """Retire the proposals that this one replaces. One that somebody switches on just now stays."""
+        for sibling in self.control.routes(route.workload_id):
+            if sibling.route_id != route.route_id and sibling.state == "proposed" and self._supersedes(sibling):
+                retired = moved(sibling, "retired", at=route.changed_at, actor=self.wish.actor)
+                why = f"superseded by {route.route_id}"
+                self.control.take([Step(was=sibling, now=retired, action="route.retired", why=why)])

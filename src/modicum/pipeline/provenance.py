@@ -10,6 +10,7 @@ from typing import Any
 
 from modicum.artefact import About, Artefacts, Base, Teacher, Training, about_of, digest_of
 from modicum.errors import ArtefactError
+from modicum.route.steps import ENDED
 from modicum.store.control import Control
 from modicum.store.erased import erased_among
 from modicum.types import RouteState, Sample, Workload
@@ -74,10 +75,10 @@ class Stale:
 
 
 def to_refit(home: Path) -> tuple[Stale, ...]:
-    """The specialists with a route that is not off whose training calls are not all there any more, those in use first."""
+    """The specialists with a route that may answer, whose training calls are not all there any more, those in use first."""
     artefacts, found = Artefacts(home / "artefacts"), []
     for route in Control(home).routes():
-        learnt = artefacts.learnt_from(route.artefact_digest) if route.state != "paused" else frozenset()
+        learnt = artefacts.learnt_from(route.artefact_digest) if route.state not in ENDED else frozenset()
         if gone := erased_among(home, learnt):
             found.append(
                 Stale(

@@ -1,6 +1,6 @@
-"""A person's decision: which proposed route is in shadow, on, or off; and what the day is told of it.
+"""A person's decision: in which state a route is; and what the day is told of it.
 
-The day reads one file, the snapshot; it is compiled anew after every change.
+Steps are those of `route.steps`. The day reads one file, the snapshot; it is compiled anew after every change.
 """
 
 from __future__ import annotations
@@ -15,11 +15,19 @@ from modicum.backends.destination import host_of, may_receive
 from modicum.backends.model import model_of
 from modicum.backends.names import Names
 from modicum.config import Config
-from modicum.errors import ArtefactError, NotFoundError, RouteError
+from modicum.errors import ArtefactError, NotFoundError, RouteError, StoreError
+from modicum.route.steps import ANSWERING, LIVE, moved, said, way
 from modicum.store import snapshot
+from modicum.store.audit import Sought
 from modicum.store.control import Control
+from modicum.store.home import publishing
+from modicum.store.routes import Step
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.types import Route, RouteState, Workload
+
+BY_HAND = "by hand, conditions not waited for"
+TRIES = 3
+"""Times that a change is looked at anew because somebody else changed the same route."""
 
 
 def find_workload(control: Control, ref: str) -> Workload:
@@ -46,11 +54,11 @@ def find_route(control: Control, ref: str) -> Route:
     routes = [route for route in routes if route.workload_id == workload.workload_id]
     if not routes:
         raise NotFoundError(f"'{workload.name}' has no route", hint=f"`modicum fit {workload.name}` proposes one where it can prove it")
-    return max(routes, key=lambda route: (route.state in ("on", "shadow"), route.changed_at))
+    return max(routes, key=lambda route: (route.state in LIVE, route.changed_at))
 
 
 def proposal(control: Control, ref: str) -> Route:
-    """The route that a switch means: by id, else the workload's only proposal, else the one in shadow or on, else its newest certified.
+    """The route that a switch means: by id, else the workload's only proposal, else the live one, else its newest certified.
 
     Raises RouteError with the ids where several are proposed (`fit` and each `try` may have proposed one): which of them answers is the
     operator's to say.
@@ -67,25 +75,91 @@ def proposal(control: Control, ref: str) -> Route:
         raise RouteError(f"{len(proposed)} routes are proposed for '{ref}': {listed}", hint="name one by its id; `modicum route show ID`")
     if proposed:
         return proposed[0]
-    return route if route.state in ("shadow", "on") else routes[-1]
+    return route if route.state in LIVE else routes[-1]
 
 
 def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str = "") -> Route:
-    """Put a route into `state`, its older siblings off, and tell the day. Raises RouteError where that must not be."""
+    """A person puts a route into `state`, step by step, its siblings out, and tells the day. The conditions of a step are not waited for.
+
+    All of it is one change. Raises RouteError where that must not be.
+    """
     control = Control(config.home)
-    route = find_route(control, ref) if state == "paused" else proposal(control, ref)
-    now = datetime.now(UTC)
-    if state in ("shadow", "on"):
-        _check(control, route, now)
-        _can_serve(config, route)
-        for sibling in control.routes(route.workload_id):
-            if sibling.route_id != route.route_id and sibling.state in ("shadow", "on"):
-                replaced = dataclasses.replace(sibling, state="paused", changed_at=now, changed_by=actor)
-                control.put_route(replaced, note=f"replaced by {route.route_id}")
-    changed = dataclasses.replace(route, state=state, changed_at=now, changed_by=actor)
-    control.put_route(changed, note=note)
+    for _ in range(TRIES):
+        route = find_route(control, ref) if state not in LIVE else proposal(control, ref)
+        if route.state == state:
+            break
+        if state in LIVE:
+            check(config, control, route, state)
+        if control.take(_walk(config, control, route, state, actor, note)):
+            break
+    else:
+        raise _changed_meanwhile(route)
+    publish(config)
+    return control.route(route.route_id)
+
+
+def move(config: Config, route: Route, to: RouteState, *, actor: str, why: str) -> Route:
+    """Take one step and tell the day. Raises RouteError where it does not follow, or the route is not as it was any more."""
+    control = Control(config.home)
+    if to in LIVE and route.state not in LIVE and (rivals := _rivals(control, route)):
+        hint = f"`modicum route shadow {route.route_id}` puts this one in its place"
+        raise RouteError(f"{rivals[0].route_id} of the same workload is {said(rivals[0].state)}", hint=hint)
+    changed = moved(route, to, at=datetime.now(UTC), actor=actor, share=config.watch.canary_share)
+    if not control.take([_step(route, changed, why)]):
+        raise _changed_meanwhile(route)
     publish(config)
     return changed
+
+
+def _walk(config: Config, control: Control, route: Route, wanted: RouteState, actor: str, note: str) -> list[Step]:
+    """Every step to the state that a person wants, and those of the siblings that make room. Raises RouteError where no way leads there."""
+    now, share = datetime.now(UTC), config.watch.canary_share
+    to = way(route.state, wanted) or (wanted,)
+    words = "; ".join(part for part in (note, BY_HAND if len(to) > 1 or wanted in ANSWERING else "") if part)
+    steps, at = [], route
+    for state in to:
+        changed = moved(at, state, at=now, actor=actor, share=share)
+        steps.append(_step(at, changed, words))
+        at = changed
+    if wanted in LIVE:
+        for rival in _rivals(control, route):
+            replaced = moved(rival, "retired", at=now, actor=actor, share=share)
+            steps.insert(0, _step(rival, replaced, f"replaced by {route.route_id}"))
+    return steps
+
+
+def _rivals(control: Control, route: Route) -> list[Route]:
+    return [one for one in control.routes(route.workload_id) if one.route_id != route.route_id and one.state in LIVE]
+
+
+def _step(was: Route, now: Route, why: str) -> Step:
+    return Step(was=was, now=now, action=f"route.{now.state}", why=why)
+
+
+def _changed_meanwhile(route: Route) -> RouteError:
+    return RouteError(f"route {route.route_id} was changed by somebody else just now", hint=f"`modicum route show {route.route_id}`")
+
+
+def check(config: Config, control: Control, route: Route, wanted: RouteState) -> None:
+    """Raise RouteError for a route that must not go into this live state, whoever wants it."""
+    _check(control, route, datetime.now(UTC))
+    _can_serve(config, route)
+    if wanted in ANSWERING and config.policy.approver and not approved(control, route):
+        raise RouteError(
+            f"policy wants somebody other than {proposer(control, route) or 'its proposer'} to approve {route.route_id}",
+            hint=f"they run `modicum route approve {route.route_id}`",
+        )
+
+
+def proposer(control: Control, route: Route) -> str:
+    """Who had it made. Routes that are older than this field say so in the audit log alone."""
+    lines = [] if route.proposed_by else control.audited(Sought(action="route", subjects=frozenset((route.route_id,))))
+    return route.proposed_by or (lines[-1].actor if lines else "")
+
+
+def approved(control: Control, route: Route) -> bool:
+    """Somebody other than its proposer approved it."""
+    return bool(route.approved_by) and route.approved_by != proposer(control, route)
 
 
 def _check(control: Control, route: Route, now: datetime) -> None:
@@ -131,16 +205,25 @@ def as_what(workload: Workload) -> str:
 
 
 def publish(config: Config) -> Snapshot:
-    """Compile what the day needs to know: workloads, routes in shadow or on with their rules and covers."""
+    """Compile what the day needs to know: workloads, live routes with their rules and covers. From the control records alone.
+
+    Several processes may do it at once, each after its change: the last to write has read all changes. What is there already is left as
+    it is, so that nobody reads it anew for nothing.
+    """
     control = Control(config.home)
-    workloads = tuple(w for w in control.workloads() if not w.ignored)
-    known = {w.workload_id for w in workloads}
-    live = []
-    for route in control.routes():
-        if route.state in ("shadow", "on") and route.workload_id in known:
-            certificate = control.certificate(route.certificate_id)
-            live.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
-    now = datetime.now(UTC)
-    compiled = Snapshot(version=now.isoformat(), workloads=workloads, routes=tuple(live))
-    snapshot.write(config.home, compiled)
+    with publishing(config.home):
+        workloads = tuple(w for w in control.workloads() if not w.ignored)
+        known = {w.workload_id for w in workloads}
+        live = []
+        for route in control.routes():
+            if route.state in LIVE and route.workload_id in known:
+                certificate = control.certificate(route.certificate_id)
+                live.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
+        compiled = Snapshot(version=datetime.now(UTC).isoformat(), workloads=workloads, routes=tuple(live))
+        there = None
+        with suppress(StoreError):  # damaged: it is written anew
+            there = snapshot.read(config.home)
+        if there is not None and dataclasses.replace(there, version=compiled.version) == compiled:
+            return there
+        snapshot.write(config.home, compiled)
     return compiled

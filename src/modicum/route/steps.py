@@ -6,11 +6,14 @@ where automatic promotion was turned on. Back it goes by itself, always: a rollb
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from modicum.errors import RouteError
+from modicum.types import Before, Route
 from modicum.types import RouteState as Step
 
 AFTER: Mapping[Step, tuple[Step, ...]] = MappingProxyType(
@@ -30,6 +33,8 @@ LIVE: frozenset[Step] = frozenset(("shadow", "canary", "on"))
 """States in which a gateway asks the stage."""
 ANSWERING: frozenset[Step] = frozenset(("canary", "on"))
 """States in which callers get its answers."""
+ENDED: frozenset[Step] = frozenset(("rolled_back", "retired"))
+"""States from which a route never comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,51 @@ class Move:
 def may_follow(state: Step, wanted: Step) -> bool:
     """Is there a step from one to the other?"""
     return wanted in AFTER[state]
+
+
+def way(state: Step, wanted: Step) -> tuple[Step, ...]:
+    """The steps from one to the other, none skipped; empty where no way leads there, or it is there."""
+    if may_follow(state, wanted):
+        return (wanted,)
+    steps: list[Step] = ["shadow"] if state == "paused" else []
+    while (steps[-1] if steps else state) in FORWARD:
+        steps.append(FORWARD[steps[-1] if steps else state])
+        if steps[-1] == wanted:
+            return tuple(steps)
+    return ()
+
+
+def moved(route: Route, to: Step, *, at: datetime, actor: str, share: float = 0.1) -> Route:
+    """The route one step on: the only place where a route's state changes. `share`: of a canary, as it is entered.
+
+    A step that gives a route more callers keeps how it stood before; of steps at one and the same time, how it stood before the first.
+    Raises RouteError where no such step follows.
+    """
+    if not may_follow(route.state, to):
+        raise RouteError(
+            f"route {route.route_id} is {said(route.state)}, and {said(to)} does not follow that", hint=_REMEDY.get(route.state, "")
+        )
+    before = None
+    if to in ANSWERING and FORWARD.get(route.state) == to:
+        with_it = route.before is not None and route.changed_at == at
+        before = route.before if with_it else Before(state=route.state, share=route.share)
+    changed = dataclasses.replace(route, state=to, changed_at=at, changed_by=actor, before=before)
+    return dataclasses.replace(changed, share=share) if to == "canary" else changed
+
+
+def said(state: Step) -> str:
+    """A state as it is said in a sentence."""
+    return state.replace("_", " ")
+
+
+_REMEDY: Mapping[Step, str] = MappingProxyType(
+    {
+        "proposed": "`modicum route shadow` puts it in shadow, `modicum route on` lets it answer",
+        "paused": "`modicum route shadow` puts it in shadow again, `modicum route on` lets it answer",
+        "rolled_back": "`modicum fit` proposes another route where newer calls carry a certificate",
+        "retired": "`modicum fit` proposes another route where newer calls carry a certificate",
+    }
+)
 
 
 def back(state: Step, seen: Seen) -> Move | None:

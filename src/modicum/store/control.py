@@ -6,13 +6,11 @@ log too. Attempts, certificates, decisions and the audit log are only ever added
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sqlite3
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,13 +24,15 @@ from modicum.store import audit, schema
 from modicum.store.audit import AuditEntry, Sought
 from modicum.store.chain import Line
 from modicum.store.home import prepare, replace
-from modicum.types import Attempt, Certificate, Key, OperatorDecision, Route, Verdict, Workload
+from modicum.store.routes import Routes
+from modicum.store.watches import Watching
+from modicum.types import Attempt, Certificate, Key, OperatorDecision, Verdict, Workload
 
 Noun = TypeVar("Noun")
 BUSY_S = 30
 
 
-class Control:
+class Control(Routes, Watching):
     """Everything but the calls. Opening it makes the file and brings it up to date."""
 
     def __init__(self, home: Path) -> None:
@@ -192,29 +192,6 @@ class Control:
         latest = select(func.max(table.c.number)).where(table.c.fingerprint.not_like("try-%")).group_by(table.c.workload_id)
         return self._records(select(table.c.record).where(table.c.number.in_(latest)).order_by(table.c.number), Verdict)
 
-    # ----------------------------------------------------------------------------------------------------- routes
-
-    def routes(self, workload_id: str | None = None) -> list[Route]:
-        table = schema.routes
-        rows = select(table.c.record).order_by(table.c.route_id)
-        return self._records(rows if workload_id is None else rows.where(table.c.workload_id == workload_id), Route)
-
-    def route(self, route_id: str) -> Route:
-        """Raises NotFoundError."""
-        rows = select(schema.routes.c.record).where(schema.routes.c.route_id == route_id)
-        return self._one(rows, Route, f"route '{route_id}'", "`modicum route list` shows which there are")
-
-    def put_route(self, route: Route, *, note: str = "") -> None:
-        """Add a route or change it, with `changed_by` as the actor of the audit line."""
-        with self._change() as connection:
-            table = schema.routes
-            before = connection.execute(select(table.c.state).where(table.c.route_id == route.route_id)).scalar_one_or_none()
-            connection.execute(delete(table).where(table.c.route_id == route.route_id))
-            row = {"route_id": route.route_id, "workload_id": route.workload_id, "state": route.state, "record": _json(route)}
-            connection.execute(insert(table), row)
-            detail = f"{before or 'new'} -> {route.state}" + (f": {note}" if note else "")
-            _log(connection, route.changed_by, f"route.{route.state}", route.route_id, detail)
-
     # ------------------------------------------------------------------------------------------------------- keys
 
     def all_keys(self) -> list[Key]:
@@ -248,6 +225,11 @@ class Control:
         """Every line as it is kept, with what binds it, oldest first."""
         with self._look() as connection:
             return list(audit.lines(connection))
+
+    def audit_head(self) -> tuple[int, str]:
+        """The number and the link of the last line."""
+        with self._look() as connection:
+            return audit.head(connection)
 
     # ---------------------------------------------------------------------------------------------------- erasure
 
@@ -286,15 +268,6 @@ class Control:
                 if (after := text(before)) != before:
                     rewritten = after.encode("utf-8", "surrogateescape")
                     connection.execute(update(table).where(table.c.number == number).values(evidence=rewritten))
-
-    def switch_off(self, artefact_digests: Collection[str], *, actor: str, note: str) -> list[Route]:
-        """Switch off every route to one of these artefacts."""
-        changed = []
-        for route in self.routes():
-            if route.artefact_digest in artefact_digests and route.state != "paused":
-                changed.append(dataclasses.replace(route, state="paused", changed_at=datetime.now(UTC), changed_by=actor))
-                self.put_route(changed[-1], note=note)
-        return changed
 
     def overwrite_deleted(self) -> None:
         """Leave no byte in the file of what was deleted or changed."""

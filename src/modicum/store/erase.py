@@ -108,7 +108,7 @@ def silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[s
         return set(), []
     models = echoes.remove_from_files(home, echo)
     control.rewrite(lambda record: echoes.redacted_record(record, echo), lambda text: echoes.redacted(text, echo), actor=actor)
-    routes = control.switch_off(models, actor=actor, note="its model knew words of erased calls and was deleted")
+    routes = control.retire(models, actor=actor, note="its model knew words of erased calls and was deleted")
     return models, [route.route_id for route in routes]
 
 

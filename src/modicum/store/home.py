@@ -9,7 +9,7 @@
       artefacts/          content-addressed models
       requests/           files that ask a person for labels
       feedback.jsonl      what was said of calls afterwards
-      serving.json        all that the day reads of the night
+      serving.json        all that the day reads of the night; publish.lock is held by whoever compiles it
       watch.json          the watcher's heartbeat
       watched.json        what the watcher last saw of every route, for figures
       keys.json           the virtual keys, without their secrets
@@ -99,6 +99,13 @@ def changing(home: Path, *, wait_s: float = 60.0) -> Iterator[None]:
 def changing_keys(home: Path, *, wait_s: float = 10.0) -> Iterator[None]:
     """Hold the lock of whoever changes keys: a lock of its own, so that revoking one waits for no compaction."""
     with _locked(home / "keys.lock", fcntl.LOCK_EX, wait_s):
+        yield
+
+
+@contextmanager
+def publishing(home: Path, *, wait_s: float = 10.0) -> Iterator[None]:
+    """Hold the lock of whoever compiles what the day reads: what was compiled earlier is never written later."""
+    with _locked(home / "publish.lock", fcntl.LOCK_EX, wait_s):
         yield
 
 
