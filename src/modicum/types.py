@@ -145,8 +145,8 @@ class Decision:
     agreed: bool | None = None
     """In shadow: did the specialist's answer equal the incumbent's? None where the incumbent's cannot be read."""
     propensity: float | None = None
-    """With a route: the chance of the arm that the coin chose for the call (control, canary's rest, the route), whatever it says. None in
-    records older than that."""
+    """With a route: the chance of the side that the coin chose for the call, whatever it says: that the route may answer it, or that the
+    incumbent does (control, a canary's rest, all in shadow). None in records older than that."""
     stage_failed: bool = False
     """The route's stage was to say something and could not: it broke, rests, or did not answer. Whoever answers and whatever the reason."""
     stage_model: str | None = None

@@ -86,7 +86,7 @@ def test_a_canary_answers_its_share_and_compares_the_rest(door: Door, tmp_path: 
     assert counted.keys() == chances.keys()
     assert sum((counted[reason] - 2000 * chance) ** 2 / (2000 * chance) for reason, chance in chances.items()) < 18.5, counted
     for choice in found:
-        assert choice.propensity == pytest.approx(chances[choice.reason])
+        assert choice.propensity == pytest.approx(0.45 if choice.reason == "answered" else 0.55), "of its side"
         assert choice.prediction is not None and choice.prediction.value == "up" and choice.would_answer and choice.stage_ms is not None
         assert (choice.written is not None) == (choice.reason == "answered") and choice.compare == (choice.reason != "answered")
     unsure = {(choice := door.ask(headline(OPEN))).reason: choice for _ in range(100)}
@@ -117,7 +117,7 @@ def test_a_conversation_under_way_stays_where_it_was(door: Door, tmp_path: Path)
     publish(tmp_path, "on", before=Before(state="canary", share=0.3), changed_at=now, max_turns=3)
     assert arms(door, ask=later) == was, "for now"
     left_out = [choice for number in was if (choice := door.ask(later(number))).reason == "canary"]
-    assert left_out and all(choice.propensity == pytest.approx(0.9 * 0.7) for choice in left_out)
+    assert left_out and all(choice.propensity == pytest.approx(1 - 0.9 * 0.3) for choice in left_out)
     fresh = set(arms(door).values())
     assert fresh == {"answered", "control"}, "what begins now has the new arm"
     assert set(arms(door, ask=later, settle_minutes=0).values()) == fresh
@@ -186,7 +186,7 @@ def test_what_is_recorded_of_a_canary(tmp_path: Path) -> None:
         calls = list(served.calls().values())
     decisions = [call.decision for call in calls if call.decision is not None]
     assert {one.reason for one in decisions} == {"answered", "canary", "control"} and all(one.stage_ms for one in decisions)
-    assert {(one.reason, one.propensity) for one in decisions} == {("answered", 0.4), ("canary", 0.4), ("control", 0.2)}
+    assert {(one.reason, one.propensity) for one in decisions} == {("answered", 0.4), ("canary", 0.6), ("control", 0.6)}
     rest = [one for one in decisions if one.reason == "canary"]
     assert all(one.answered_by == "gpt-4" and one.would_answer and one.route_id == "r1" for one in rest)
     assert {(one.value, one.agreed) for one in rest} == {("up", True), ("up", False)}

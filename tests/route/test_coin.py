@@ -1,4 +1,4 @@
-"""The coin: shares, the chance of each arm, and that limits which move take along as few conversations as possible."""
+"""The coin: shares, the chance of each side, and that limits which move take along as few conversations as possible."""
 
 from collections import Counter
 
@@ -30,7 +30,7 @@ def test_the_arms_have_their_shares_and_say_how_likely_they_were(control: float,
         "canary": (1 - control) * (1 - share),
     }
     found = Counter(arm for arm, _ in drawn)
-    assert all(chance == pytest.approx(wanted[arm]) for arm, chance in set(drawn))
+    assert all(chance == pytest.approx(wanted["route"] if arm == "route" else 1 - wanted["route"]) for arm, chance in set(drawn))
     expected = {arm: MANY * chance for arm, chance in wanted.items() if chance}
     assert found.keys() <= expected.keys()
     chi_square = sum((found[arm] - number) ** 2 / number for arm, number in expected.items())

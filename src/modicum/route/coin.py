@@ -1,7 +1,7 @@
 """The coin: on which arm a conversation falls, whatever it says.
 
 Only what it keeps with the incumbent goes on certifying once a route answers, and only what it decides tells what a route is worth, so the
-toss must not depend on content, and the chance of each arm is known exactly.
+toss must not depend on content, and the chance of each side is known exactly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ _WHOLE = 1 << _HALF
 
 
 def toss(conversation: str | None, *, salt: str, control: float, share: float = 1.0, kept: float = 1.0) -> tuple[Arm, float]:
-    """The arm of a conversation and the chance of that arm. One conversation has one draw under one salt; without one it is a fresh draw.
+    """The arm of a conversation, and the chance of its side: the route's, or the incumbent's, whose arms are all the others together.
+
+    Two sides, so that whoever compares them weighs a call by its own record alone. One conversation has one draw under one salt; without
+    one it is a fresh draw.
 
     `control` of all conversations are control; of the others the route has `share`, of which it keeps `kept`. All in [0, 1].
 
@@ -30,11 +33,9 @@ def toss(conversation: str | None, *, salt: str, control: float, share: float = 
     else:
         drawn = hashlib.blake2b(f"{salt}\0{conversation}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     number = int.from_bytes(drawn)
+    route, at = (1.0 - control) * share * kept, number & (_WHOLE - 1)
     if number >> _HALF < control * _WHOLE:
-        return "control", control
-    others, at = 1.0 - control, number & (_WHOLE - 1)
+        return "control", 1.0 - route
     if at < share * kept * _WHOLE:
-        return "route", others * share * kept
-    if at < share * _WHOLE:
-        return "unwatched", others * share * (1.0 - kept)
-    return "canary", others * (1.0 - share)
+        return "route", route
+    return "unwatched" if at < share * _WHOLE else "canary", 1.0 - route
