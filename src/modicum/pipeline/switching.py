@@ -93,20 +93,23 @@ def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str
         if control.take(_walk(config, control, route, state, actor, note)):
             break
     else:
-        raise _changed_meanwhile(route)
+        raise changed_meanwhile(route)
     publish(config)
     return control.route(route.route_id)
 
 
 def move(config: Config, route: Route, to: RouteState, *, actor: str, why: str) -> Route:
-    """Take one step and tell the day. Raises RouteError where it does not follow, or the route is not as it was any more."""
+    """Take one step and tell the day; no sibling makes room. Whether it may be taken now is for whoever calls this.
+
+    Raises RouteError where it does not follow, a sibling is live, or the route is not as it was any more.
+    """
     control = Control(config.home)
     if to in LIVE and route.state not in LIVE and (rivals := _rivals(control, route)):
         hint = f"`modicum route shadow {route.route_id}` puts this one in its place"
         raise RouteError(f"{rivals[0].route_id} of the same workload is {said(rivals[0].state)}", hint=hint)
     changed = moved(route, to, at=datetime.now(UTC), actor=actor, share=config.watch.canary_share)
     if not control.take([_step(route, changed, why)]):
-        raise _changed_meanwhile(route)
+        raise changed_meanwhile(route)
     publish(config)
     return changed
 
@@ -136,7 +139,8 @@ def _step(was: Route, now: Route, why: str) -> Step:
     return Step(was=was, now=now, action=f"route.{now.state}", why=why)
 
 
-def _changed_meanwhile(route: Route) -> RouteError:
+def changed_meanwhile(route: Route) -> RouteError:
+    """What to raise where a route is not as it was any more."""
     return RouteError(f"route {route.route_id} was changed by somebody else just now", hint=f"`modicum route show {route.route_id}`")
 
 
@@ -144,11 +148,17 @@ def check(config: Config, control: Control, route: Route, wanted: RouteState) ->
     """Raise RouteError for a route that must not go into this live state, whoever wants it."""
     _check(control, route, datetime.now(UTC))
     _can_serve(config, route)
+    if wanted in ANSWERING and (broken := _broken(control, route)):
+        raise RouteError(f"{route.route_id} does not keep its promise: {broken}", hint=f"`modicum route rollback {route.route_id}`")
     if wanted in ANSWERING and config.policy.approver and not approved(control, route):
         raise RouteError(
             f"policy wants somebody other than {proposer(control, route) or 'its proposer'} to approve {route.route_id}",
             hint=f"they run `modicum route approve {route.route_id}`",
         )
+
+
+def _broken(control: Control, route: Route) -> str:
+    return next((w.broken for w in control.watches() if w.route_id == route.route_id and w.since >= route.changed_at), "")
 
 
 def proposer(control: Control, route: Route) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from modicum.config import WatchConfig
 from modicum.errors import RouteError
 from modicum.types import Before, Route
 from modicum.types import RouteState as Step
@@ -49,6 +50,14 @@ class Conditions:
     """Requests at which the stage failed."""
     max_p95_ms: float = 0.0
     """Of the stage's answers; 0: any."""
+
+
+def conditions(settings: WatchConfig, state: Step) -> Conditions:
+    """What the configuration wants seen in a state before the next."""
+    audits, hours = settings.canary_audits, settings.canary_hours
+    if state != "canary":
+        audits, hours = settings.shadow_audits, settings.shadow_hours
+    return Conditions(audits=audits, hours=hours, max_error_share=settings.max_error_share, max_p95_ms=settings.max_p95_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

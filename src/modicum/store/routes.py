@@ -31,6 +31,8 @@ class Step:
     action: str
     """Of the audit line: `route.rolled_back`, `route.control`."""
     why: str
+    actor: str = ""
+    """Who does it; empty: whoever the route says changed it last."""
 
 
 class Routes:
@@ -96,7 +98,7 @@ def take(connection: Connection, steps: Sequence[Step]) -> bool:
         row = {"state": step.now.state, "record": _json(step.now)}
         connection.execute(update(table).where(table.c.route_id == step.now.route_id).values(row))
         detail = _detail(step.was.state, step.now.state, step.why) if step.was.state != step.now.state else step.why
-        audit.append(connection, step.now.changed_by, step.action, step.now.route_id, detail)
+        audit.append(connection, step.actor or step.now.changed_by, step.action, step.now.route_id, detail)
     return True
 
 
