@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -49,6 +50,7 @@ def settled(text: str) -> str:
         ("route", "show", "WORKLOAD"), ("certificate", "list"), ("certificate", "show", "CERTIFICATE"),
         ("certificate", "verify", "CERTIFICATE"), ("certificate", "verify", "CERTIFICATE", "--deep"), ("spend", "--by", "key,model,day"),
         ("spend", "--check"), ("spend", "--since", "2026-09-03"), ("calls", "show", "CALL"), ("why", "CALL"), ("fit", "--dry-run"),
+        ("audit", "show"), ("audit", "show", "--subject", "WORKLOAD", "--action", "attempt"), ("audit", "verify"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -61,6 +63,22 @@ def test_a_command_prints_the_same_either_way(served: Served, words: tuple[str, 
     }
     printed = both(served, *(names.get(word, word) for word in words), "--format", form)
     assert json.loads(printed) if form == "json" else len(printed) > 20
+
+
+def test_an_inventory_and_an_export_are_the_same_either_way(served: Served, tmp_path: Path) -> None:
+    def told(*words: str) -> dict[str, Any]:
+        code, printed = run("inventory", "--all", "--format", "json", *words, secret=served.admin)
+        found: dict[str, Any] = json.loads(printed)
+        return found | {"at": code}
+
+    there = ("--server", served.url, "--admin-key-env", "THE_KEY")
+    (one,) = told("--home", str(served.home))["specialists"]
+    assert one["made"]["fault"] == "" and one["made"]["trained_on"] > 100 and one["proposed"]["by"] and one["last_audit"] is None
+    assert told(*there) == told("--home", str(served.home))
+    files = [tmp_path / "here.jsonl", tmp_path / "there.jsonl"]
+    for file, way in zip(files, (("--home", str(served.home)), there), strict=True):
+        assert run("audit", "export", str(file), *way, secret=served.admin)[0] == 0
+    assert files[0].read_bytes().split(b"\n")[1:] == files[1].read_bytes().split(b"\n")[1:]
 
 
 def test_a_certificate_is_found_by_its_first_digits_and_by_its_workload(served: Served) -> None:

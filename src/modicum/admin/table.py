@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from modicum.admin import about, audit, calls, certificates, fitting, keys, money, routes, workloads
+from modicum.admin import about, audit, calls, certificates, fitting, inventory, keys, money, routes, workloads
 from modicum.admin.operation import LONGEST_REF, Operation
 from modicum.errors import MethodNotAllowedError, RequestError, UnknownEndpointError
 
+ROOMS = (about, audit, workloads, routes, certificates, inventory, keys, money, calls, fitting)
 OPERATIONS: tuple[Operation[Any, Any], ...] = tuple(
-    found for room in (about, audit, workloads, routes, certificates, keys, money, calls, fitting) for found in vars(room).values()
-    if isinstance(found, Operation)
-)  # fmt: skip
+    found for room in ROOMS for found in vars(room).values() if isinstance(found, Operation)
+)
 
 
 def find(method: str, raw_path: str) -> tuple[Operation[Any, Any], dict[str, str]]:

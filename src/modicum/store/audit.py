@@ -47,11 +47,16 @@ class Sought:
 
 def append(connection: Connection, actor: str, action: str, subject: str, detail: str) -> None:
     """Write the next line, in a transaction that holds the file for writing since before it read from it."""
-    last = connection.execute(select(audit.c.number, audit.c.link).order_by(audit.c.number.desc()).limit(1)).one_or_none()
-    number, before = (last.number, last.link) if last is not None else (0, chain.GENESIS)
+    number, before = head(connection)
     at = datetime.now(UTC).isoformat()
     line = chain.line(before, number=number + 1, at=at, actor=actor, action=action, subject=subject, detail=detail)
     connection.execute(insert(audit), row(line))
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """The number and the link of the last line; 0 and the genesis where there is none."""
+    last = connection.execute(select(audit.c.number, audit.c.link).order_by(audit.c.number.desc()).limit(1)).one_or_none()
+    return (last.number, last.link) if last is not None else (0, chain.GENESIS)
 
 
 def row(line: Line) -> dict[str, Any]:
