@@ -23,6 +23,7 @@ from modicum.config.sections import (
     StoreConfig,
     TelemetryConfig,
     UpstreamConfig,
+    WatchConfig,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "StoreConfig",
     "TelemetryConfig",
     "UpstreamConfig",
+    "WatchConfig",
     "hub",
     "load",
     "secret",
