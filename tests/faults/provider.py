@@ -119,6 +119,10 @@ class Exchange:
         self.writer.transport.abort()
         return False
 
+    async def respond(self, body: dict[str, Any]) -> None:
+        """This, as a plain answer."""
+        await self._whole(b"200 OK", json.dumps(body).encode(), {})
+
     async def _whole(self, status: bytes, body: bytes, headers: dict[str, str]) -> None:
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()).encode()
         head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n" % (status, len(body), lines)
