@@ -22,6 +22,7 @@ from modicum.report.exported import as_usage
 from modicum.report.figures import summarise
 from modicum.report.ladder import LadderSettings, with_ladders
 from modicum.report.look import traffic
+from modicum.report.measured import measured
 from modicum.report.period import EVER, Span
 from modicum.report.records import Report, ShadowCounts
 from modicum.report.retire import merged
@@ -81,6 +82,7 @@ def gather(
     settings = LadderSettings.of(config)
     report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=settings)
     report = replace(report, retiring=merged(report.retiring), units=unit_figures(config, scope=scope, since=since, until=until))
+    report = replace(report, measured=measured(config, scope=scope, since=since, until=until))
     if estimates:
         report = with_sampling(report, estimates, settings)
     if against is not None:

@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from modicum.report import asked, charts, judged, lead, panels, said, words
+from modicum.report import asked, charts, judged, lead, panels, said, saved, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Side
 from modicum.report.quality import Gap, gaps
@@ -105,6 +105,9 @@ def _shown(report: Report) -> dict[str, Any]:
         "traffic_said": asked.said(report),
         "conversations_said": asked.conversations_said(report),
         "clock": None if clock is None else {"pieces": charts.hours(clock.counts), "counts": clock.counts, "summary": clock.summary},
+        "saved": saved.saved(report)[:MOST_LINES],
+        "saved_total": saved.total(report.measured),
+        "saved_note": saved.NOTE,
         "units": judged.judged(report)[:MOST_LINES],
         "unit_targets": judged.targets(report),
         "units_note": judged.NOTE,
@@ -191,6 +194,7 @@ def _contents(report: Report, certified: bool) -> list[tuple[str, str]]:
         ("instead", "What could take it over", bool(report.ladders) or certified or untried),
         ("traffic", "How models are asked", report.traffic is not None),
         ("conversations", "Conversations", report.traffic is not None and bool(report.traffic.conversations)),
+        ("measured", "What was saved", bool(report.measured.routes)),
         ("units", "What a good answer costs", bool(report.units)),
         ("prices", "Prices", True),
         ("data", "Data", not report.declared),

@@ -10,6 +10,7 @@ from typing import Literal
 from modicum.report.budget import Budget
 from modicum.report.currency import DOLLARS, Currency
 from modicum.report.history import Comparison, ScopeSpend, Trend
+from modicum.report.measured import Measured
 from modicum.report.month import WHOLE, Edges
 from modicum.report.rungs import Baselines, Ladder, RetiringModel, Shares, Worth
 from modicum.report.traffic import Traffic
@@ -297,5 +298,7 @@ class Report:
     """What providers' exports tell of that no recorded call covers, in sentences."""
     units: tuple[UnitFigures, ...] = ()
     """What good answers cost, of the calls that feedback speaks of."""
+    measured: Measured = Measured()
+    """What live routes saved so far."""
     declared: bool = False
     """Every figure is what somebody said, at list prices; nothing was recorded."""

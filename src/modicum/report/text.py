@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import asked, judged, lead, said, screen, words
+from modicum.report import asked, judged, lead, said, saved, screen, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Comparison
 from modicum.report.ladder import text as ladder
@@ -43,6 +43,7 @@ def render(report: Report, *, width: int = 120, colour: bool = False) -> str:
         for line in report.workloads:
             if line.sentence and line.state in IN_FORCE:
                 _certified(console, line)
+        _saved(console, report)
         _judged(console, report)
         _staying(console, report)
         _unpriced(console, report)
@@ -217,6 +218,26 @@ def _certified(console: Console, line: WorkloadFigures) -> None:
     said += [f"{name}: {value}." for name, value in words.live(line)]
     for sentence in said:
         console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+    console.print()
+
+
+def _saved(console: Console, report: Report) -> None:
+    """What live routes saved, measured."""
+    rows = saved.saved(report)
+    if not rows:
+        return
+    console.print(Text("What was saved", style="bold"))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("workload", overflow="fold")
+    for head in ("calls", "kept", "assumed", "measured", "95 %", "taken off", "differ", "resolved"):
+        table.add_column(head, justify="right")
+    for row in rows[:MOST_ROWS]:
+        name = Text(isolate(words.visible(row.name, LONGEST_NAME)))
+        table.add_row(name, row.calls, row.kept, row.assumed, row.measured, row.interval, row.beside, row.differed, row.resolved)
+    console.print(table)
+    for line in (saved.total(report.measured), saved.NOTE):
+        if line:
+            console.print(Text(line))
     console.print()
 
 

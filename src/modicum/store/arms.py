@@ -17,8 +17,8 @@ from modicum.store.usage import figures
 from modicum.types import Decision
 
 _COLUMNS = (
-    "scope", "workload_id", "call_id", "response_id", "conversation_id", "started_us", "status", "cost_usd", "input_tokens", "output_tokens",
-    "input_chars", "decision",
+    "scope", "workload_id", "call_id", "response_id", "conversation_id", "started_us", "status", "cost_usd", "input_tokens",
+    "output_tokens", "input_chars", "decision",
 )  # fmt: skip
 _ROUTELESS = ("observe", "bypass", "not_recognised", "no_route", "no_workloads")
 _decode = msgspec.json.Decoder(Decision).decode
