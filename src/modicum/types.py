@@ -93,7 +93,7 @@ Reason = Literal[
     "control",  # the coin kept this conversation with the incumbent
     "canary",  # the route answers a share of the conversations, and this one is not of it
     "unwatched",  # nobody watches the route, and this conversation was given back to the incumbent
-    "cached",  # it is under way in the incumbent's prompt cache, which is worth more than the other model saves
+    "under_way",  # the conversation was with the incumbent when the route took a step, or is in its prompt cache; it stays for a while
     "not_recognised",  # no workload has this template
     "no_route",  # recognised, but nothing is switched on
     "not_covered",  # the certificate did not see such requests (detail says what)

@@ -164,6 +164,7 @@ def choose(day: Day, asked: Asked, draft: Draft) -> Choice:
         observe=config.serve.observe,
         control_share=config.route.control_share,
         settle_minutes=config.route.settle_minutes,
+        kept=day.heartbeat.kept,
         alarm=day.alarm,
     )
 

@@ -17,6 +17,7 @@ from modicum.errors import UntranslatableError, UpstreamError
 from modicum.gateway import shadow
 from modicum.gateway.apart import apart
 from modicum.gateway.draft import Draft
+from modicum.gateway.heartbeat import BUSY
 from modicum.types import Endpoint
 from modicum.wire import caching, talk
 from modicum.wire.dialects import dialect, suit
@@ -86,6 +87,8 @@ async def ask(day: Day, asked: Asked, draft: Draft, target: Target) -> Answering
                 last.answer.close()
                 last = None
             answer = found.answer
+            if answer.status in BUSY and draft.choice is not None and draft.choice.stage is not None:
+                day.heartbeat.busy()
             if answer.status < 400 or not attempts.retryable(answer.status, answer.header("x-should-retry")):
                 attempts.answered(deployment)
                 return found

@@ -13,6 +13,7 @@ from modicum.errors import ModicumError
 from modicum.gateway.alarm import Alarm, name
 from modicum.gateway.draft import Draft
 from modicum.gateway.exchange import Header, text
+from modicum.gateway.heartbeat import Heartbeat
 from modicum.gateway.live import Live
 from modicum.gateway.office import Office
 from modicum.gateway.record import Recorder, Writer
@@ -32,6 +33,7 @@ class Day:
     setting: Setting
     client: Client
     live: Live
+    heartbeat: Heartbeat
     till: Till
     telemetry: Telemetry
     recorder: Recorder
@@ -62,6 +64,7 @@ class Day:
             setting=setting,
             client=client,
             live=live,
+            heartbeat=Heartbeat(config.home, alarm),
             till=till,
             telemetry=telemetry,
             recorder=recorder,
@@ -70,9 +73,10 @@ class Day:
         )
 
     def start(self) -> None:
-        """Watch the snapshot and the keys, sync the records and tidy the home, in the running loop."""
+        """Watch the snapshot, the watcher and the keys, sync the records and tidy the home, in the running loop."""
         tidying = tidy(self.config.home, self.config.store.keep_days, self.alarm)
-        works = (self.live.watch(), self.till.watch(), self.recorder.sync(), self.telemetry.watch(), tidying)
+        beats = self.heartbeat.watch(lambda: self.config, lambda: self.live.now.scopes.values())
+        works = (self.live.watch(), beats, self.till.watch(), self.recorder.sync(), self.telemetry.watch(), tidying)
         self.tasks = [asyncio.create_task(work) for work in works]
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ class Choice:
     stage: Stage | None = None
     """The live route of its workload, where there is one."""
     propensity: float | None = None
-    """Of the arm that the coin chose, where there is a route."""
+    """Of the side that the coin chose, where there is a route."""
     compare: bool = False
     """The stage's answer is to be compared with the incumbent's."""
     deferred: bool = False
@@ -62,6 +62,7 @@ class Asked:
     """It runs on this machine and has no price: no budget is charged for it."""
 
 
+_Arm = Arm | Literal["shadow", "under_way"]
 NOT_RECOGNISED = Choice(reason="not_recognised")
 NO_WORKLOADS = Choice(reason="no_workloads")
 
@@ -111,22 +112,21 @@ def decide(
 
 def _arm(
     route: Route, request: dict[str, Any], parts: chat.Segments, now: datetime, control_share: float, settle_minutes: float, kept: float
-) -> tuple[Arm | Literal["shadow"], float]:
-    """On which arm the coin puts the request, and the chance of that. In shadow there is one alone."""
-    state, share = route.state, _answered(route.state, route.share)
-    # A conversation that was under way when the route took a step forward stays where it was for a while.
-    if (held := route.before) is not None and parts.turns > 1 and abs(now - route.changed_at) < timedelta(minutes=settle_minutes):
-        before = _answered(held.state, held.share)
-        state, share = (held.state, before) if before < share else (state, share)
-    if state not in ANSWERING:
+) -> tuple[_Arm, float]:
+    """On which arm the coin puts the request, and the chance of its side (`toss`). In shadow there is one alone."""
+    if route.state not in ANSWERING:
         return "shadow", 1.0
-    return toss(
-        conversation(request, parts),
-        salt=route.route_id,
-        control=control_share if route.control_share is None else route.control_share,
-        share=share,
-        kept=kept,
-    )
+    talk, share = conversation(request, parts), _answered(route.state, route.share)
+    control = control_share if route.control_share is None else route.control_share
+    arm, propensity = toss(talk, salt=route.route_id, control=control, share=share, kept=kept)
+    # What the route gained by its last step forward are new conversations, for a while: those under way are not moved. They have a reason
+    # of their own, for what has a history is no fair sample.
+    if arm == "route" and (held := route.before) is not None and parts.turns > 1:
+        before = _answered(held.state, held.share)
+        settles = before < share and abs(now - route.changed_at) < timedelta(minutes=settle_minutes)
+        if settles and toss(talk, salt=route.route_id, control=control, share=before)[0] != "route":
+            return "under_way", propensity
+    return arm, propensity
 
 
 def _answered(state: RouteState, share: float) -> float:
@@ -140,13 +140,13 @@ def _ask(
     question: Question,
     parts: chat.Segments,
     now: datetime,
-    arm: Arm | Literal["shadow"],
+    arm: _Arm,
     propensity: float,
     rests: str,
 ) -> Choice:
     live = stage.live
     expired = now >= live.expires_at
-    if arm == "unwatched":
+    if arm == "unwatched" or arm == "under_way":
         return Choice(reason=arm, recognised=recognised, stage=stage, propensity=propensity)
     outside = uncovered(live.cover, recognised, question.chat, parts, view_version=question.view_version)
     known = outside is None or outside.version_alone

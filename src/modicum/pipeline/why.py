@@ -13,7 +13,7 @@ MEANING = {
     "control": "the coin kept this conversation with the incumbent",
     "canary": "the route answers a share of the conversations, and the coin left this one out",
     "unwatched": "nobody watches the route, and this conversation was given back to the incumbent",
-    "cached": "the conversation is in the incumbent's prompt cache, which is worth more than the other model saves",
+    "under_way": "the conversation is under way with the incumbent, and stays there for a while",
     "not_recognised": "no known workload has this template",
     "no_route": "its workload has no route that is switched on",
     "not_covered": "the certificate does not speak of such a request",

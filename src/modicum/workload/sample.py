@@ -9,7 +9,7 @@ from modicum.types import Call, Recognised, Sample, Workload
 from modicum.wire import chat
 from modicum.workload.read import read
 
-_INDEPENDENT = frozenset({"shadow", "observe", "control", "canary", "not_recognised", "no_route", "expired"})
+_INDEPENDENT = frozenset({"shadow", "observe", "control", "canary", "unwatched", "not_recognised", "no_route", "expired"})
 """Reasons for which the incumbent answered whatever the request said."""
 
 
