@@ -88,6 +88,10 @@ def switch(config: Config, ref: str, state: RouteState, *, actor: str, note: str
         route = find_route(control, ref) if state not in LIVE else proposal(control, ref)
         if route.state == state:
             break
+        if state == "paused" and route.state == "proposed":
+            raise RouteError(
+                f"{route.route_id} is proposed: nobody gets its answers", hint=f"`modicum route retire {route.route_id}` puts it away"
+            )
         if state in LIVE:
             check(config, control, route, state)
         if control.take(_walk(config, control, route, state, actor, note)):

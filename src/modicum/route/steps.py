@@ -139,6 +139,11 @@ def moved(route: Route, to: Step, *, at: datetime, actor: str, share: float = 0.
     return dataclasses.replace(changed, share=share) if to == "canary" else changed
 
 
+def shared(route: Route) -> float:
+    """The share of conversations that a route may answer, of those that are not control."""
+    return 1.0 if route.state == "on" else route.share if route.state == "canary" else 0.0
+
+
 def said(state: Step) -> str:
     """A state as it is said in a sentence."""
     return state.replace("_", " ")
