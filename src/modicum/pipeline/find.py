@@ -16,6 +16,7 @@ from modicum.pipeline.switching import find_workload, publish
 from modicum.pipeline.viewed import Views
 from modicum.store import feedback
 from modicum.store.answers import Answers
+from modicum.store.audit import Sought
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Call, OperatorDecision, Workload
@@ -92,7 +93,7 @@ def _state(calls: Calls) -> str:
 
 
 def _last_state(control: Control) -> str | None:
-    return next((entry.subject for entry in reversed(control.audit()) if entry.action == FOUND), None)
+    return next((entry.subject for entry in control.audited(Sought(action=FOUND), 1)), None)
 
 
 def decide(

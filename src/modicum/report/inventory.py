@@ -140,13 +140,12 @@ def specialists(home: Path, routes: Sequence[Route], *, audited: Mapping[str, La
     control, artefacts = Control(home), Artefacts(home / "artefacts")
     workloads = {one.workload_id: one for one in control.workloads()}
     owned = owners(control.decisions())
-    certificates = {one.certificate_id: one for one in control.certificates()}
     tiers = _tiers(control.verdicts())
     deeds = control.audited(Sought(subjects=frozenset(route.route_id for route in routes)))[::-1]
     found = []
     for route in routes:
         workload, said = workloads.get(route.workload_id), owned.get(route.workload_id, NOBODY)
-        certificate = certificates[route.certificate_id]
+        certificate = control.certificate(route.certificate_id)
         proposed, switched_on = _deeds(route, deeds)
         found.append(
             Specialist(

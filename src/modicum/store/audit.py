@@ -17,6 +17,9 @@ from modicum.store.chain import Line
 from modicum.store.schema import audit
 
 
+_LAST = select(audit.c.number, audit.c.link).order_by(audit.c.number.desc()).limit(1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One line of the audit log, as it is shown."""
@@ -55,7 +58,7 @@ def append(connection: Connection, actor: str, action: str, subject: str, detail
 
 def head(connection: Connection) -> tuple[int, str]:
     """The number and the link of the last line; 0 and the genesis where there is none."""
-    last = connection.execute(select(audit.c.number, audit.c.link).order_by(audit.c.number.desc()).limit(1)).one_or_none()
+    last = connection.execute(_LAST).one_or_none()
     return (last.number, last.link) if last is not None else (0, chain.GENESIS)
 
 

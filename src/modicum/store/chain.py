@@ -175,8 +175,10 @@ class Walk:
         elif self._before is not None and line.link != bind(self._before, line.number, line.at, line.actor, line.action, line.commitment):
             self.fault(line.number, "does not follow from the line before it: one of the two is not as it was written")
         self._before, self._last = line.link, line.number
-        if line.is_erased:
+        if line.is_erased and len(self._changed) < MOST_NAMED:
             self._changed[line.number] = line.text
+        elif line.is_erased:
+            self.fault(line.number, f"its text is not what was written, as of {MOST_NAMED:,} lines before it")
         elif line.action == ERASED:
             self._hear(line)
 
