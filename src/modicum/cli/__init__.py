@@ -24,6 +24,7 @@ COMMANDS = {
     "certificate": ("modicum.cli.certificate", "List, show and verify certificates."),
     "artefact": ("modicum.cli.artefact", "Show, verify, export and import small models."),
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
+    "watch": ("modicum.cli.watch", "Look after live routes: test what was promised, send back what breaks it, bring on what holds."),
     "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
     "top": ("modicum.cli.top", "What the gateway does now, live: who answers, how fast, at what cost, how routes stand."),
     "keys": ("modicum.cli.keys", "Create, list and revoke virtual keys with limits and budgets."),

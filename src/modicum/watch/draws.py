@@ -1,0 +1,188 @@
+"""A record of the gateway -> what the watcher makes of it. Nothing of a call's words is kept: only digests, to tell requests apart.
+
+A draw is a call for which chance alone decided that both sides are known: the incumbent answered, and what the stage says was compared.
+Its reason is shadow, canary or control. Where the incumbent gave no answer (an error, a caller that left) there is nothing to compare with,
+and where the stage failed it said nothing: neither is a draw. A stage that would have deferred, or that the request lies outside of what
+is certified, counts as a draw that loses nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from modicum.errors import InputError
+from modicum.store.codec import Record, from_us
+from modicum.types import Contract, Decision, Reason, quick
+from modicum.wire import canon, chat
+from modicum.workload import read
+
+DRAWN = frozenset(("shadow", "canary", "control"))
+NOT_COMPARED = "not compared"
+"""How the detail of a record begins where a comparison was wanted and did not come about."""
+_WORD = re.compile(r"\w+")
+Outcome = Literal["deferred", "agreed", "differs"]
+Contracts = Callable[[str], Contract | None]
+"""Workload id -> how its answers are read; None where what was said need not be known."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toss:
+    """What the watcher takes of one record."""
+
+    started_us: int
+    call_id: str
+    route_id: str | None
+    workload_id: str | None
+    reason: Reason
+    names: tuple[str, ...] = ()
+    """Digests of the call's id and of its response's: what labels name."""
+    outcome: Outcome | None = None
+    """None: it is no draw."""
+    compared: bool = False
+    """The stage said something that was held against the incumbent's answer."""
+    answered: bool = False
+    """The stage's answer was given to the caller."""
+    failed: str = ""
+    """Why the stage failed at it; empty where it did not."""
+    chance: float = 0.0
+    """That it became a draw."""
+    keys: tuple[str, ...] = ()
+    """Digests of what makes it the same request as another one: its text, its conversation."""
+    user: str = ""
+    """Digest of the end user."""
+    said: str = ""
+    told: str | None = None
+    """Digests of what the stage and the incumbent said, where they differ; told is empty where it cannot be read, None where unknown."""
+    stage_ms: float | None = None
+    cost_usd: float | None = None
+    """What the incumbent took."""
+    version_id: str | None = None
+    confidence: float | None = None
+    covered: bool = True
+    seconds: float = 0.0
+    """That the call took."""
+
+    @property
+    def at(self) -> datetime:
+        return from_us(self.started_us)
+
+
+def wanted(head: bytes) -> bool:
+    """Could the record with this first line be of a route? Cheap: most records are not decoded."""
+    return b'"route_id":"' in head or b'"reason":"failed"' in head
+
+
+def toss(record: Record, contracts: Contracts) -> Toss | None:
+    """What the record says of a live route; None where it says nothing of one."""
+    head, decision = record.head, record.head.decision
+    if decision is None or head.origin != "live":
+        return None
+    if decision.route_id is None and not (decision.reason == "failed" and decision.workload_id is not None):
+        return None
+    outcome = _outcome(head.status, head.error, decision)
+    said, told = "", None
+    if outcome == "differs" or (outcome == "agreed" and decision.value is not None):
+        contract = contracts(decision.workload_id or "")
+        if contract is not None:
+            said = label_key(decision.value or "")
+            told = _told(record, contract) if outcome == "differs" else said
+    drawn = outcome is not None
+    return Toss(
+        started_us=head.started_us,
+        call_id=head.call_id,
+        route_id=decision.route_id,
+        workload_id=decision.workload_id,
+        reason=decision.reason,
+        names=tuple(key(name) for name in (head.call_id, head.response_id) if name) if said else (),
+        outcome=outcome,
+        compared=decision.would_answer is not None and decision.reason in DRAWN,
+        answered=decision.reason in ("answered", "degraded"),
+        failed=_failed(decision),
+        chance=decision.propensity if decision.propensity is not None and decision.reason in DRAWN else 0.0,
+        keys=_keys(record) if drawn else (),
+        user=key(head.user_id) if drawn and head.user_id else "",
+        said=said,
+        told=told,
+        stage_ms=decision.stage_ms,
+        cost_usd=float(head.cost_usd) if head.cost_usd is not None and decision.reason not in ("answered", "degraded") else None,
+        version_id=decision.version_id,
+        confidence=decision.confidence,
+        covered=decision.would_answer is not None or decision.reason in ("answered", "degraded"),
+        seconds=(head.duration_ms or 0.0) / 1000,
+    )
+
+
+def key(text: str) -> str:
+    """Eight characters that stand for a text: one in 2^48 stands for another too."""
+    return base64.b64encode(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()).decode()
+
+
+def label_key(value: str) -> str:
+    """The same for an answer, as equality sees it."""
+    from modicum.evaluate.labels import comparable  # loads arrays, which only promises about quality need
+
+    return key(comparable(value))
+
+
+def _outcome(status: int, error: str | None, decision: Decision) -> Outcome | None:
+    if decision.reason not in DRAWN or status >= 400 or error is not None:
+        return None
+    if decision.would_answer is None:
+        return None if decision.stage_failed or decision.detail.startswith(NOT_COMPARED) else "deferred"
+    if not decision.would_answer:
+        return "deferred"
+    return "agreed" if decision.agreed else "differs"
+
+
+def _failed(decision: Decision) -> str:
+    if decision.reason == "failed" or decision.stage_failed:
+        return decision.detail or "it failed"
+    return ""
+
+
+def _keys(record: Record) -> tuple[str, ...]:
+    """What makes two requests the same one to the promise: the text, whatever its case, spaces and punctuation; the conversation."""
+    found = []
+    if record.request is not None and (text := _text(record)):
+        found.append(key(f"text\0{text}"))
+    if record.head.conversation_id:
+        found.append(key(f"talk\0{record.head.conversation_id}"))
+    return tuple(found)
+
+
+def _text(record: Record) -> str:
+    try:
+        request = canon.chat_request(record.head.endpoint, chat.loads(record.request or b""))
+        messages = (request or {}).get("messages")
+    except InputError:
+        return ""
+    said = [_words(message) for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    return "\n".join(said)
+
+
+def _words(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"text": content}]
+    said = [part.get("text") for part in parts if isinstance(part, dict)]
+    text = " ".join(one for one in said if isinstance(one, str))
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold())) or " ".join(text.split())
+
+
+def _told(record: Record, contract: Contract) -> str | None:
+    """Digest of what the incumbent said; empty where it cannot be read, None where it was not kept."""
+    if record.response is None:
+        return None
+    try:
+        response = canon.chat_response(record.head.endpoint, chat.loads(record.response))
+        value = None if response is None else read(contract, chat.answer(response))
+    except InputError:
+        value = None
+    return "" if value is None else label_key(value)

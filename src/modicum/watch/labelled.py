@@ -1,0 +1,39 @@
+"""What people and systems said is right, as digests: of a call's name -> of the right value. Read anew where feedback came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modicum.store import feedback
+from modicum.types import Feedback, Workload
+from modicum.watch.draws import key, label_key
+from modicum.watch.waiting import Labels
+
+
+class Labelled:
+    """The labels of a home that a certificate would take: of a person or a system, and a value of the workload's contract."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._version = ""
+        self._rows: dict[str, list[Feedback]] = {}
+        self._labels: dict[str, Labels] = {}
+
+    def of(self, workload: Workload) -> Labels:
+        """The labels that speak of calls of this workload, and of others of its scope that have such values."""
+        if (version := feedback.version(self._home)) != self._version:
+            self._version, self._rows, self._labels = version, {}, {}
+            for row in feedback.read(self._home):
+                if row.label is not None and row.call and row.source != "model":
+                    self._rows.setdefault(row.scope, []).append(row)
+        if workload.workload_id not in self._labels:
+            self._labels[workload.workload_id] = self._read(workload)
+        return self._labels[workload.workload_id]
+
+    def _read(self, workload: Workload) -> Labels:
+        if not (rows := self._rows.get(workload.scope)):
+            return {}
+        from modicum.evaluate.told import Told  # loads arrays, which only promises about quality need
+
+        wanted = Told.of(rows).wanted(workload.contract)
+        return {key(name): label_key(label.gold) for name, label in wanted.items() if label.gold is not None}

@@ -1,0 +1,216 @@
+"""One look: read what is new, judge each route, take the steps that follow, write all of it at once, tell the day."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from modicum.config import Config
+from modicum.pipeline.switching import check, proposer, publish
+from modicum.route.steps import ANSWERING, LIVE, Rights
+from modicum.store.codec import Record
+from modicum.store.control import Control
+from modicum.store.routes import Step
+from modicum.store.watches import Look
+from modicum.types import Certificate, Contract, Notice, Route, RouteState, Watch, Workload
+from modicum.watch import judge, steer, tail
+from modicum.watch.draws import Toss, toss
+from modicum.watch.labelled import Labelled
+from modicum.watch.promise import promised
+from modicum.watch.stage import Stages
+from modicum.watch.tail import Found, Mark, Tail
+
+BOOKMARK = "watch"
+WRITE_S = 60.0
+"""What is known of a route is written anew so often though nothing was drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one look came to."""
+
+    live: int = 0
+    """Routes that are looked after."""
+    seen: int = 0
+    """New records of theirs."""
+    whole: bool = True
+    """Nothing is left over that could have been read now."""
+    written: bool = True
+    """False: somebody changed a route meanwhile; nothing was changed here, and all of it is looked at anew."""
+    notices: tuple[Notice, ...] = ()
+    unread: str = ""
+
+
+class Rounds:
+    """Looks at one home, one after the other."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._control = Control(config.home)
+        self._tail: Tail | None = None
+        self._written: str | None = None
+        """The bookmark as it was last written."""
+        self._told = False
+        """The day knows all steps."""
+        self._stages = Stages(config.home)
+        self._labelled = Labelled(config.home)
+        self._certificates: dict[str, Certificate] = {}
+        self._workloads: dict[str, Workload] = {}
+
+    def close(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
+
+    def look(self, now: datetime, *, watched: bool = True, jumped_s: float = 0.0) -> Round:
+        """Look once. `watched`: nobody was away before this look. `jumped_s`: how far the clock was set since the last one.
+
+        Raises ModicumError where the home cannot be read or written: the next look begins where this one did.
+        """
+        self._publish()
+        routes = self._control.routes()
+        live = [route for route in routes if route.state in LIVE]
+        began = self._control.bookmark(BOOKMARK)
+        self._learn(live)
+        found = self._read(live, began, now)
+        watched = watched and (found is None or found.whole)
+        tosses = _by_route(found.tosses if found is not None else [], live)
+        known = {watch.route_id: watch for watch in self._control.watches()} if live else {}
+        watches, steps, notices = list[Watch](), list[Step](), list[Notice]()
+        for route in live:
+            changed, steered = self._judge(route, known.get(route.route_id), tosses[route.route_id], now, watched, jumped_s, live)
+            watches += [steered.watch] if changed else []
+            steps += [steered.step] if steered.step is not None else []
+            notices += steered.notices
+        for step in self._first(routes, now, watched):
+            steps.append(step)
+            notices += steer.told(step, self._name(step.now), now)
+        ended = None if found is None else msgspec.json.encode(found.mark).decode()
+        if found is not None and began is not None and not (watches or steps or found.tosses):
+            ended = began  # nothing was counted: whoever begins there again finds the same
+        look = Look(watches=tuple(watches), steps=tuple(steps), notices=tuple(notices), began=began, ended=ended)
+        if look != Look(began=began, ended=began) and not self._control.put_look(BOOKMARK, look):
+            return Round(live=len(live), whole=False, written=False)
+        self._written = ended
+        if self._tail is not None:
+            self._tail.keep()
+        if steps:
+            self._told = False
+            self._publish()
+        seen, unread = (len(found.tosses), found.unread) if found is not None else (0, "")
+        return Round(live=len(live), seen=seen, whole=found is None or found.whole, notices=look.notices, unread=unread)
+
+    def _publish(self) -> None:
+        """Whatever was killed or failed between a step and this: the day hears of it."""
+        if not self._told:
+            publish(self._config)
+            self._told = True
+
+    def _learn(self, live: Sequence[Route]) -> None:
+        self._workloads = {workload.workload_id: workload for workload in self._control.workloads()} if live else {}
+        for route in live:
+            self._certificate(route)
+
+    def _certificate(self, route: Route) -> Certificate:
+        if route.certificate_id not in self._certificates:
+            self._certificates[route.certificate_id] = self._control.certificate(route.certificate_id)
+        return self._certificates[route.certificate_id]
+
+    def _name(self, route: Route) -> str:
+        return self._certificate(route).workload_name
+
+    def _read(self, live: Sequence[Route], began: str | None, now: datetime) -> Found | None:
+        """New records; None while no route is live."""
+        if not live:
+            self.close()
+            return None
+        if self._tail is None or began is None or began != self._written:
+            self.close()
+            mark = _decoded(began) or tail.begin(self._config.home, min(route.changed_at for route in live))
+            self._tail = Tail(self._config.home, mark, self._toss, order_s=self._config.watch.order_s)
+            self._written = began
+        return self._tail.look(now)
+
+    def _toss(self, record: Record) -> Toss | None:
+        return toss(record, self._contract)
+
+    def _contract(self, workload_id: str) -> Contract | None:
+        """How answers are read, where it must be known what was said: for promises about quality."""
+        workload = self._workloads.get(workload_id)
+        quality = any(one.workload_id == workload_id and one.kind != "A" for one in self._certificates.values())
+        return workload.contract if workload is not None and quality else None
+
+    def _judge(
+        self, route: Route, known: Watch | None, tosses: list[Toss], now: datetime, watched: bool, jumped_s: float, live: Sequence[Route]
+    ) -> tuple[bool, steer.Steered]:
+        """What follows for a route, and whether it must be written."""
+        settings, certificate = self._config.watch, self._certificate(route)
+        promise = promised(certificate, settings.slack)
+        watch, book = judge.opened(known, route, promise, now)
+        book.skew_s += jumped_s
+        workload = self._workloads.get(route.workload_id)
+        labels = self._labelled.of(workload) if promise.kind != "A" and workload is not None and (tosses or book.queue) else {}
+        watch = judge.see(watch, book, route, tosses, promise, settings, labels, now)
+        facts = self._facts(route, now, watched, failing=book.failing > 0, answering=sum(one.state in ANSWERING for one in live))
+        steered = steer.steer(route, watch, book, facts, settings, self._config.route, self._checked(route))
+        changed = (
+            known is None
+            or bool(tosses or steered.step or steered.notices or jumped_s)
+            or (known.since, known.waiting, known.audits) != (watch.since, watch.waiting, watch.audits)
+            or abs((now - known.at).total_seconds()) >= WRITE_S
+        )
+        return changed, dataclasses.replace(steered, watch=judge.kept(steered.watch, book))
+
+    def _first(self, routes: Sequence[Route], now: datetime, watched: bool) -> list[Step]:
+        """Proposed routes that a watcher may put into shadow: the newest of a workload that has no live one."""
+        found = []
+        newest: dict[str, Route] = {}
+        for route in routes:
+            if route.state == "proposed" and not any(one.workload_id == route.workload_id and one.state in LIVE for one in routes):
+                before = newest.get(route.workload_id)
+                if before is None or self._certificate(before).created_at < self._certificate(route).created_at:
+                    newest[route.workload_id] = route
+        for route in newest.values():
+            if self._config.watch.automatic or route.automatic:
+                facts = self._facts(route, now, watched, failing=False, answering=0)
+                if (step := steer.first(route, facts, self._config.watch, self._checked(route))) is not None:
+                    found.append(step)
+        return found
+
+    def _facts(self, route: Route, now: datetime, watched: bool, *, failing: bool, answering: int) -> steer.Facts:
+        settings = self._config
+        return steer.Facts(
+            now=now,
+            name=self._name(route),
+            certificate=self._certificate(route),
+            rights=Rights(automatic=settings.watch.automatic or route.automatic, approver=settings.policy.approver, heartbeat=watched),
+            damage=self._stages.damage(route.artefact_digest, failing=failing),
+            proposer=proposer(self._control, route) if settings.policy.approver else route.proposed_by,
+            answering=answering,
+        )
+
+    def _checked(self, route: Route) -> Callable[[RouteState], None]:
+        return lambda state: check(self._config, self._control, route, state)
+
+
+def _by_route(tosses: Sequence[Toss], live: Sequence[Route]) -> dict[str, list[Toss]]:
+    """Those of live routes. What failed before a stage was there is its workload's."""
+    found: dict[str, list[Toss]] = {route.route_id: [] for route in live}
+    of_workload = {route.workload_id: route.route_id for route in live}
+    for one in tosses:
+        route_id = one.route_id if one.route_id is not None else of_workload.get(one.workload_id or "")
+        if route_id in found:
+            found[route_id].append(one)
+    return found
+
+
+def _decoded(mark: str | None) -> Mark | None:
+    """A bookmark, None where there is none or another version wrote it."""
+    try:
+        return None if mark is None else msgspec.json.decode(mark, type=Mark)
+    except msgspec.MsgspecError:
+        return None

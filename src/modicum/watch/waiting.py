@@ -1,0 +1,91 @@
+"""Draws that wait for a label, and those behind them: what B and C say of quality takes somebody who knows.
+
+B: a draw on which both sides differ waits until a label says which is right, and counts as lost where none came in time. C: the same, for
+whether the answer is right. Draws are counted in the order in which they were tossed, so what comes behind one that waits, waits too; of
+those only the number is kept. A label is one that a certificate takes: a person's or a system's, a value that the contract knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from modicum.watch.draws import Toss
+
+MOST_WAITING = 2_000
+"""Where more wait, the oldest counts as lost at once."""
+
+Labels = Mapping[str, str]
+"""Digest of a call's name -> digest of the right value."""
+
+
+class Run(msgspec.Struct, array_like=True, tag="run"):
+    """Draws in a row that lost nothing."""
+
+    at_us: int
+    """Of the first."""
+    deferred: int = 0
+    agreed: int = 0
+
+
+class Open(msgspec.Struct, array_like=True, tag="open"):
+    """A draw that waits."""
+
+    at_us: int
+    names: tuple[str, ...]
+    said: str
+    told: str | None
+
+
+class Settled(msgspec.Struct):
+    """Draws that count now, all alike."""
+
+    at_us: int
+    lost: float
+    answered: bool
+    times: int = 1
+
+
+def wait(queue: list[Run | Open], toss: Toss, lost: float | None, since_us: int) -> None:
+    """Put a draw at the end. `lost` None: it waits. Draws of before and of after `since_us` stand in different runs."""
+    if lost is None:
+        queue.append(Open(toss.started_us, toss.names, toss.said, toss.told))
+        return
+    last = queue[-1] if queue else None
+    if not isinstance(last, Run) or (last.at_us < since_us <= toss.started_us):
+        last = Run(toss.started_us)
+        queue.append(last)
+    if toss.outcome == "deferred":
+        last.deferred += 1
+    else:
+        last.agreed += 1
+
+
+def settle(queue: list[Run | Open], kind: str, labels: Labels, until_us: int) -> Iterator[Settled]:
+    """Take from the front what counts now: draws that a label speaks of, and those tossed before `until_us`, which none did."""
+    waits = sum(isinstance(one, Open) for one in queue)
+    while queue:
+        first = queue[0]
+        if isinstance(first, Run):
+            if first.deferred:
+                yield Settled(first.at_us, 0.0, False, first.deferred)
+            if first.agreed:
+                yield Settled(first.at_us, 0.0, True, first.agreed)
+        else:
+            lost = loss(kind, labels, first.names, first.said, first.told)
+            if lost is None and first.at_us > until_us and waits <= MOST_WAITING:
+                return
+            waits -= 1
+            yield Settled(first.at_us, 1.0 if lost is None else lost, True)
+        queue.pop(0)
+
+
+def loss(kind: str, labels: Labels, names: tuple[str, ...], said: str, told: str | None) -> float | None:
+    """What a label makes of a draw; None where there is none. What the incumbent said is taken for right where it is not known."""
+    right = next((labels[name] for name in names if name in labels), None)
+    if right is None:
+        return None
+    if kind == "C":
+        return float(said != right)
+    return float(said != right) - float(told != right if told is not None else said == right)
