@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.watch_traffic import Log
 from modicum.config import Config, load
@@ -41,8 +42,9 @@ class Terms:
     """Comparisons in shadow, and as many in canary."""
     control_share: float = 0.1
     workers: int = 2
-    look_every_s: float = 0.1
-    order_s: float = 0.3
+    run: Literal["child", "alone"] = "child"
+    look_every_s: float = 0.05
+    order_s: float = 0.1
 
     def toml(self, upstream: str = "http://127.0.0.1:9/v1") -> str:
         """The configuration."""
@@ -59,6 +61,7 @@ control_share = {self.control_share}
 settle_minutes = 0
 
 [watch]
+run = "{self.run}"
 automatic = true
 look_every_s = {self.look_every_s}
 order_s = {self.order_s}
@@ -134,36 +137,43 @@ class Gateway:
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, 0
         self._process: subprocess.Popen[str] | None = None
+        self._watcher: subprocess.Popen[str] | None = None
 
-    def start(self, workers: int) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODICUM_", "OPENAI_", "OTEL_"))}
-        command = [sys.executable, "-m", "modicum", "serve", "--config", str(self.home / "modicum.toml"), "--home", str(self.home)]
-        with (self.home.parent / "stderr.txt").open("a") as errors:
-            self._process = subprocess.Popen(
-                [*command, "--workers", str(workers), "--listen", f"127.0.0.1:{self.port}"],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**kept, "OMP_NUM_THREADS": "1"},
-            )
+    def start(self, terms: Terms) -> None:
+        self._process = self._begin("serve", "--workers", str(terms.workers), "--listen", f"127.0.0.1:{self.port}")
+        if terms.run == "alone":
+            self._watcher = self._begin("watch")
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line.startswith("Listening on"):
             raise SystemExit(f"the gateway did not begin: {self.errors()[-2000:]}")
         self.port = int(line.partition("http://127.0.0.1:")[2].partition("/")[0])
 
+    def _begin(self, *command: str) -> subprocess.Popen[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODICUM_", "OPENAI_", "OTEL_"))}
+        where = ("--config", str(self.home / "modicum.toml"), "--home", str(self.home))
+        with (self.home.parent / "stderr.txt").open("a") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "modicum", *command, *where],
+                stdout=subprocess.PIPE if command[0] == "serve" else errors,
+                stderr=errors,
+                text=True,
+                env={**kept, "OMP_NUM_THREADS": "1"},
+            )
+
     def stop(self) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._process = None
+        for process in (self._process, self._watcher):
+            if process is None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+            if process.stdout is not None:
+                process.stdout.close()
+        self._process = self._watcher = None
 
     def errors(self) -> str:
         return (self.home.parent / "stderr.txt").read_text()
@@ -183,7 +193,7 @@ def running(prepared: Prepared, folder: Path, terms: Terms, upstream: str) -> It
     settle(folder / "home", terms.toml(upstream))
     gateway = Gateway(folder / "home")
     try:
-        gateway.start(terms.workers)
+        gateway.start(terms)
         yield gateway, Control(folder / "home")
     finally:
         gateway.stop()

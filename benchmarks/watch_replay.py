@@ -7,23 +7,25 @@ machine replays them.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks.watch_home import PRICES, Prepared, Terms, damage, kill_one, running
 from benchmarks.watch_traffic import Asked, Change, Log, World, meaning
 from benchmarks.watch_wire import Callers, Provider, Reply
+from modicum.route.steps import ANSWERING, LIVE
 from modicum.types import Route
 
-ANSWERING = ("canary", "on")
+BOOKMARK = "watch"
 COMPARED = ("shadow", "control", "canary")
 LATE_S = 0.25
 MOST_WAIT_S = 6.0
 """For the watcher, after one lot."""
+FIRST_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +36,11 @@ class Length:
     """At most, until all routes are on."""
     settled: int = 300
     """Between coming on and the change."""
-    after: int = 1200
+    after: int = 3000
     """At most, behind the change."""
-    rest: int = 60
+    rest: int = 90
     """After the last route went back."""
-    lot: int = 12
+    lot: int = 30
     """Asked between two looks."""
 
 
@@ -62,15 +64,12 @@ class Course:
     """Answers of the route that were wrong where the incumbent would have been right."""
     saved_usd: float = 0.0
     """What the incumbent would have cost for what the route answered."""
-    on_calls: int = 0
-    """While callers got its answers, before the change."""
     changed: dict[str, float] = field(default_factory=dict)
     """The counts at the change."""
     back: dict[str, float] = field(default_factory=dict)
     """The counts at the step back."""
-    why: str = ""
-    late_answers: int = 0
-    """Its answers to calls that were asked after the step back was on record."""
+    late_s: float = 0.0
+    """Seconds from the step back to the route's last answer."""
 
     def see(self, one: Asked, reply: Reply) -> None:
         self.calls += 1
@@ -81,7 +80,8 @@ class Course:
         said, meant = meaning(reply.says, self.labels), meaning(one.says, self.labels)
         self.differing += said != meant
         self.wrong += said != one.gold and meant == one.gold
-        self.late_answers += bool(self.back)
+        if self.back:
+            self.late_s = max(self.late_s, reply.ended_us / 1e6 - self.back["on_record"])
         usage, (a, b) = one.response["usage"], PRICES[one.request["model"]]
         self.saved_usd += (usage["prompt_tokens"] * float(a) + usage["completion_tokens"] * float(b)) / 1e6
 
@@ -114,6 +114,8 @@ class Replay:
         }
         self.provider = Provider()
         self.failed = self.slow_looks = 0
+        self._asked_us: int | None = None
+        """When the last call of the present lot ended that the watcher is to see."""
         self._began = time.monotonic()
 
     async def run(self, folder: Path, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -142,8 +144,8 @@ class Replay:
         }
 
     async def _walk(self, progress: Callable[[str], None]) -> None:
-        many = len(self.names)
-        length = self.length
+        many, length = len(self.names), self.length
+        await self._in_shadow()
         if not await self._until(length.rise * many, lambda: all(one.state == "on" for one in self.courses.values()), progress):
             progress(f"not all came on: {', '.join(f'{one.workload} {one.state}' for one in self.courses.values())}")
         await self._until(length.settled * many, lambda: False, progress)
@@ -177,26 +179,36 @@ class Replay:
 
         def seen(number: int, reply: Reply) -> None:
             self.failed += reply.status != 200
+            if reply.route_id and self.courses[lot[number].workload].state in LIVE:
+                self._asked_us = max(self._asked_us or 0, reply.ended_us)
             self.courses[lot[number].workload].see(lot[number], reply)
 
         await self.callers.ask([one.request for one in lot], seen)
         await self._looked()
 
     async def _looked(self) -> None:
-        """Wait until the watcher has seen all that was asked, and note what it did."""
-        since = datetime.now(UTC) + timedelta(seconds=self.terms.order_s)
+        """Wait until the watcher has seen all that was asked of live routes, and note what it did."""
         until = time.monotonic() + MOST_WAIT_S
         while True:
-            routes = {route.workload_id: route for route in self._newest()}
-            self._note(routes)
-            live = {route.route_id for route in routes.values() if route.state in ("proposed", "shadow", *ANSWERING)}
-            looks = {watch.route_id: watch.at for watch in self.control.watches()}
-            if all(route_id in looks and looks[route_id] >= since for route_id in live):
-                return
+            mark = self.control.bookmark(BOOKMARK)
+            self._note({route.workload_id: route for route in self._newest()})
+            if self._asked_us is None or (mark is not None and json.loads(mark)["until_us"] >= self._asked_us):
+                break
+            if not any(one.state in LIVE for one in self.courses.values()):
+                break
             if time.monotonic() > until:
                 self.slow_looks += 1
-                return
-            await asyncio.sleep(0.03)
+                break
+            await asyncio.sleep(0.02)
+        self._asked_us = None
+
+    async def _in_shadow(self) -> None:
+        """Wait until the watcher has put every route into shadow: nobody else does."""
+        until = time.monotonic() + FIRST_S
+        while any(one.state not in LIVE for one in self.courses.values()) and time.monotonic() < until:
+            self._note({route.workload_id: route for route in self._newest()})
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.0)  # workers look five times a second
 
     def _newest(self) -> list[Route]:
         """The route of each workload that callers could get answers from, else the one that changed last."""
@@ -208,7 +220,7 @@ class Replay:
             if route is None or (route.route_id, route.state) == (course.route_id, course.state):
                 continue
             if course.state in ANSWERING and route.state not in ANSWERING and not course.back:
-                course.back = course.counts(self._now())
+                course.back = {**course.counts(self._now()), "on_record": route.changed_at.timestamp()}
             course.route_id, course.state = route.route_id, route.state
             course.steps.append((route.state, course.calls, round(self._now(), 2)))
 

@@ -20,7 +20,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         f"{sum(row['failed'] for row in rows)} calls without an answer",
         "",
         "| planted | routes | went back | calls of the workload until then | audits until then | answers meanwhile "
-        "| worse than the incumbent's | more that differ than promised | answers after the step back |",
+        "| worse than the incumbent's | more that differ than promised | its last answer after the step back |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for change, what in CHANGES.items():
@@ -58,7 +58,7 @@ def _planted(what: str, some: Sequence[dict[str, Any]]) -> str:
         _spread(since("answered")),
         _spread(since("wrong")),
         _spread(more),
-        f"{sum(one['late_answers'] for one in some)}",
+        f"{max((one['late_s'] for one, _ in gone), default=0.0):.2f} s",
     )
     return f"| {' | '.join(cells)} |"
 

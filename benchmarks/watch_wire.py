@@ -90,8 +90,8 @@ class Reply:
     reason: str
     route_id: str
     says: str
-    at: float
-    """On the steady clock, when it was whole."""
+    ended_us: int
+    """Since 1970."""
     took_s: float
 
 
@@ -123,20 +123,20 @@ class Callers:
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in said[1:])}
             told = await reader.readexactly(int(headers["content-length"]))
         except (OSError, asyncio.IncompleteReadError, LookupError):
-            return Reply(status=0, reason="", route_id="", says="", at=time.monotonic(), took_s=time.monotonic() - began)
+            return Reply(status=0, reason="", route_id="", says="", ended_us=time.time_ns() // 1000, took_s=time.monotonic() - began)
         if headers.get("connection") == "close":
             writer.close()
         else:
             self._idle.append((reader, writer))
-        status, now = int(said[0].split(" ")[1]), time.monotonic()
+        status, ended_us = int(said[0].split(" ")[1]), time.time_ns() // 1000
         says = str(json.loads(told)["choices"][0]["message"]["content"] or "") if status == 200 else ""
         return Reply(
             status=status,
             reason=headers.get("x-modicum-reason", ""),
             route_id=headers.get("x-modicum-route", ""),
             says=says,
-            at=now,
-            took_s=now - began,
+            ended_us=ended_us,
+            took_s=time.monotonic() - began,
         )
 
     def close(self) -> None:
