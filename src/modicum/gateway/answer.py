@@ -23,6 +23,7 @@ from modicum.gateway.exchange import JSON, Asked, Reply
 from modicum.gateway.forward import hand_on
 from modicum.gateway.keep import pass_on
 from modicum.gateway.speak import Question
+from modicum.gateway.warm import left
 from modicum.gateway.worst import worst
 from modicum.types import Endpoint, Key
 from modicum.wire import canon
@@ -170,9 +171,13 @@ def choose(day: Day, asked: Asked, draft: Draft) -> Choice:
 
 
 async def consulted(day: Day, draft: Draft) -> None:
-    """Ask the other model that is the route's stage. What it may not answer goes on as if it had never been asked."""
+    """Ask the other model that is the route's stage, unless the incumbent's cache is worth more. What it may not answer goes on as if it
+    had never been asked."""
     from modicum.gateway.consult import consult  # few have such a stage
 
+    if draft.choice is not None and day.warm.keeps(draft, draft.setting.till):
+        draft.choice = left(draft.choice)
+        return
     assert draft.choice is not None and draft.choice.stage is not None
     draft.consulted, other = True, draft.choice.stage.other
     began = time.perf_counter()
@@ -199,6 +204,8 @@ async def forward(day: Day, asked: Asked, draft: Draft, target: Target, reply: R
         await speak(day, draft, reply)
     else:
         await hand_on(day, draft, found, reply)
+        if draft.choice is not None and draft.choice.stage is not None and draft.choice.stage.other is not None:
+            day.warm.note(draft)
 
 
 def degraded(day: Day, draft: Draft) -> bool:

@@ -21,6 +21,7 @@ from modicum.gateway.setting import Setting
 from modicum.gateway.telemetry import Telemetry
 from modicum.gateway.tidy import tidy
 from modicum.gateway.till import Till
+from modicum.gateway.warm import Warm
 
 NOT_RELOADED = ("listen", "workers", "max_connections", "header_timeout_s")
 """Of [serve]: what holds until the process ends."""
@@ -42,6 +43,8 @@ class Day:
     """Others than this machine can reach the listener."""
     office: Office = field(default_factory=Office)
     """The way to the admin API's process."""
+    warm: Warm = field(default_factory=Warm)
+    """Conversations that incumbents have in their prompt caches."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
