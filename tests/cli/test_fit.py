@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,18 @@ from modicum.admin.fitting import Fitted
 from modicum.cli.fit import _fate, _show, share_of
 from modicum.cli.options import print_table
 from modicum.types import Tier, TierName, Verdict
+from tests.cli.test_import_and_erase import Modicum
+from tests.pipeline import traffic
 
 
 def tier(name: TierName, size: int, coverage: float, **more: Any) -> Tier:
     return Tier(name=name, size_bytes=size, cpu_ms=0.1, agreement=0.9, agreement_interval=(0.88, 0.92), coverage=coverage, **more)
+
+
+@pytest.fixture
+def modicum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Modicum:
+    monkeypatch.chdir(tmp_path)
+    return Modicum(tmp_path / "home", monkeypatch, capsys)
 
 
 def test_each_candidate_has_its_fate() -> None:
@@ -38,6 +48,36 @@ def test_free_text_has_a_way_on_and_every_candidate_is_shown(capsys: pytest.Capt
     assert "topics: tried, by estimate" in printed and "not worth its size" in printed
     (row,) = (line for line in printed.splitlines() if line.lstrip().startswith("tickets") and "linear" in line)
     assert "1.2" in row and "90.0%\u00a0(88–92)" in row
+
+
+def test_what_was_not_made_has_a_row_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    left = Tier(
+        name="encoder", size_bytes=None, cpu_ms=None, agreement=None, coverage=None, why="not made: it has 45 bytes, 40 are allowed"
+    )
+    verdict = Verdict(workload_id="w_2", verdict="refused", reason="why", tiers=(tier("linear", 1_200_000, 0.4, chosen=True), left))
+    _show((Fitted(workload="tickets", verdict=verdict),), Decimal("0.1"), {})
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("encoder"))
+    assert "not made: it has 45 bytes, 40 are allowed" in row and " 0" not in row.split("not made")[0], "unknown is not 0"
+
+
+def test_labels_of_no_call_are_counted_and_said(tmp_path: Path, modicum: Modicum) -> None:
+    rows = [row for row, _ in traffic.sorted_messages(60)]
+    traffic.write(tmp_path / "log.jsonl", rows)
+    assert modicum("import", "log.jsonl")[0] == 0
+    known, gold = str(rows[0]["response"]["id"]), tmp_path / "gold.jsonl"
+
+    def given(*lines: dict[str, str]) -> tuple[int, str, str]:
+        gold.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return modicum("fit", "--dry-run", "--gold", "gold.jsonl", "--format", "json")
+
+    code, out, err = given({"id": known, "gold": "lost"}, {"id": "nobody-1", "gold": "lost"}, {"id": "nobody-2", "verdict": "a"})
+    assert code == 0 and json.loads(out)[0]["calls"] == 60, "the warning is no part of what programs read"
+    assert "2 of 3 labels name no call of these workloads and are not used; the first: nobody-1" in err
+    assert given({"id": known, "gold": "lost"})[2] == ""
+    code, _, err = given({"id": "nobody-1", "gold": "lost"}, {"id": "nobody-2", "gold": "lost"})
+    assert code == 2 and "none of 2 labels names a call of these workloads; the first: nobody-1" in err
+    code, _, err = given({"id": known, "label": "lost"})
+    assert code == 2 and "none of 1 lines of labels has a 'gold' or a 'verdict'" in err
 
 
 def test_a_name_is_not_broken_where_the_screen_is_narrow(capsys: pytest.CaptureFixture[str]) -> None:

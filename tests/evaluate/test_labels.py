@@ -66,6 +66,12 @@ def test_a_bad_line_is_named(line: str | bytes) -> None:
         read_labels(['{"id": "ok", "gold": "x"}', line])
 
 
+def test_a_file_without_answers_is_none() -> None:
+    with pytest.raises(LogFormatError, match="none of 2 lines"):
+        read_labels(['{"id": "a", "label": "x"}', '{"id": "b"}'])
+    assert read_labels(['{"id": "a", "gold": null}', '{"id": "b"}']) == {}, "one that nobody filled in yet"
+
+
 def test_gold_that_is_not_a_string_is_read_as_json() -> None:
     assert read_labels(['{"id": "a", "gold": {"b": 1, "a": "é"}}', "", '{"id": "c", "gold": 3}']) == {
         "a": Label(gold='{"a":"é","b":1}'),

@@ -14,11 +14,13 @@ from modicum.config import Config
 from modicum.errors import InputError
 from modicum.evaluate.labels import Label, read_labels
 from modicum.pipeline.find import find
+from modicum.pipeline.gold import Matched, match
 from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.night import Foresight, Night
 from modicum.pipeline.night import fit as walk
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.wish import Wish
+from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Verdict, Workload
 
@@ -79,6 +81,19 @@ def plan(desk: Desk, asked: Fit) -> tuple[Foresight, ...]:
     return tuple(night.foresee(workload) for workload in chosen)
 
 
+class Labels(Takes, frozen=True, kw_only=True):
+    """Labels that are to be given with a fit."""
+
+    workloads: Annotated[tuple[Ref, ...], Meta(max_length=1000, description="Empty: all that are not ignored.")] = ()
+    labels: Annotated[tuple[LabelGiven, ...], Meta(max_length=MOST_LABELS)] = ()
+
+
+@operation("POST", "/fit/labels", role="admin", long=True)
+def labels(desk: Desk, asked: Labels) -> Matched:
+    """Say how many of these labels speak of a call of the workloads, before a fit takes them; it leaves the others out."""
+    return match(Calls(desk.config.home), _workloads(desk, asked.workloads), (one.id for one in asked.labels))
+
+
 @operation("GET", "/verdicts", role="admin")
 def verdicts(desk: Desk, asked: Paged) -> Page[Verdict]:
     """List what the last fit found for each workload."""
@@ -92,11 +107,8 @@ def given(lines: Any) -> tuple[LabelGiven, ...]:
 
 def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
     config = desk.config
-    workloads = find(config, progress=desk.progress, only_if_needed=True)
-    control = Control(config.home)
-    chosen = [find_workload(control, ref) for ref in asked.workloads] or [
-        w for w in sorted(workloads, key=lambda w: (-w.calls, w.workload_id)) if not w.ignored
-    ]
+    control, chosen = Control(config.home), _workloads(desk, asked.workloads)
+    match(Calls(config.home), chosen, (one.id for one in asked.labels))
     wish = Wish(
         fit=_settings(config, asked),
         control_share=config.route.control_share,
@@ -113,6 +125,15 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
         if not any(alone.protected(workload) for workload in chosen):
             raise InputError(f"no workload has the label '{label}'", hint="`modicum workloads show WORKLOAD` lists the labels")
     return chosen, wish
+
+
+def _workloads(desk: Desk, refs: tuple[str, ...]) -> list[Workload]:
+    """Those that are named, or all that are not ignored, the largest first."""
+    found = find(desk.config, progress=desk.progress, only_if_needed=True)
+    control = Control(desk.config.home)
+    return [find_workload(control, ref) for ref in refs] or [
+        w for w in sorted(found, key=lambda w: (-w.calls, w.workload_id)) if not w.ignored
+    ]
 
 
 def _settings(config: Config, asked: Fit) -> Any:

@@ -12,7 +12,7 @@ import click
 from modicum.admin import fitting, workloads
 from modicum.admin.fitting import Fit, Fitted, LabelGiven, given
 from modicum.admin.reach import Reach, pages
-from modicum.cli.options import Config, at_home, print_json, print_table, reached
+from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
 from modicum.cli.progress import bar
 from modicum.pipeline.effort import dollars
 from modicum.pipeline.night import Foresight
@@ -20,9 +20,9 @@ from modicum.pipeline.switching import as_what
 from modicum.types import Certificate, Tier
 
 DIGITS = len("cert-") + 8
+"""Of a certificate's id; `modicum certificate show` takes it so, or the workload's name."""
 NONE = "–"
 """A figure of what was not made."""
-"""Of a certificate's id; `modicum certificate show` takes it so, or the workload's name."""
 
 
 @click.command(
@@ -106,6 +106,11 @@ def command(
         labels=_labels(gold),
         partial=partial,
     )
+    if asked.labels:
+        with bar("matching labels") as progress:
+            matched = way.do(fitting.labels, fitting.Labels(workloads=refs, labels=asked.labels), progress)
+        if matched.warning:
+            click.echo(printable(f"Warning: {matched.warning}"), err=True)
     if dry_run:
         with bar("looking ahead") as progress:
             plans = way.do(fitting.plan, asked, progress)

@@ -35,9 +35,11 @@ def read_labels(lines: Iterable[str | bytes]) -> dict[str, Label]:
     """JSON lines `{"id", "gold"}` or `{"id", "verdict": "a" | "b" | "both" | "neither"}` by response id (or call id); the last one counts.
 
     Other keys are ignored, so a filled-in request file reads too; a line without gold and verdict (null) is one not answered yet.
-    `gold` may be a string, or JSON of another type (an object, a number). Raises LogFormatError with the line's number.
+    `gold` may be a string, or JSON of another type (an object, a number). Raises LogFormatError with the line's number, and where no line
+    has either of the two.
     """
     labels: dict[str, Label] = {}
+    lines_read = lines_asking = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -47,6 +49,7 @@ def read_labels(lines: Iterable[str | bytes]) -> dict[str, Label]:
             raise LogFormatError(f"line {number} of the labels is not JSON: {error}") from None
         if not isinstance(row, dict) or not isinstance(row.get("id"), str):
             raise LogFormatError(f"line {number} of the labels has no id", hint='{"id": "chatcmpl-…", "gold": "refund"}')
+        lines_read, lines_asking = lines_read + 1, lines_asking + ("gold" in row or "verdict" in row)
         gold, verdict = row.get("gold"), row.get("verdict")
         if verdict not in (None, "a", "b", "both", "neither"):
             raise LogFormatError(f"line {number} of the labels: verdict {verdict!r} is none of a, b, both, neither")
@@ -54,6 +57,10 @@ def read_labels(lines: Iterable[str | bytes]) -> dict[str, Label]:
             labels[row["id"]] = Label(gold=gold if isinstance(gold, str) else _canonical(gold))
         elif verdict is not None:
             labels[row["id"]] = Label(verdict=verdict)
+    if lines_read and not lines_asking:
+        raise LogFormatError(
+            f"none of {lines_read:,} lines of labels has a 'gold' or a 'verdict'", hint='{"id": "chatcmpl-…", "gold": "refund"}'
+        )
     return labels
 
 
