@@ -16,10 +16,12 @@ from modicum.cli.options import Config, actor, common, existing, print_json, pri
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, UpstreamError
 from modicum.pipeline.adapters import MOST_CALLS, find_adapter, make, training_pairs
-from modicum.pipeline.candidate import find_candidate
+from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.switching import find_workload
+from modicum.report.words import count
 from modicum.store.control import Control
 from modicum.train.adapter import Recipe
+from modicum.types import Workload
 
 USUAL = Recipe()
 
@@ -113,12 +115,14 @@ def fit(
 @click.option("--base", required=True, metavar="MODEL", help="The name under which the base is served.")
 @click.option("--number", type=click.IntRange(0), default=0, help="llama.cpp: which of its --lora files, from 0.")
 @click.option("--calls", type=click.IntRange(1, 200), default=5, show_default=True, help="Requests to ask, three times each.")
+@click.option("--yes", is_flag=True, help="Send without asking.")
 @common
-def probe(name: str, provider: str, engine: Engine, base: str, number: int, calls: int, config: Config, as_json: bool) -> None:
+def probe(name: str, provider: str, engine: Engine, base: str, number: int, calls: int, yes: bool, config: Config, as_json: bool) -> None:
     """Ask a server the base, the adapter NAME and the base again, one after the other.
 
     The base must answer the same before and after, and the adapter as it was trained to. Requests that it learnt from are asked; they go
-    where `[policy] may_receive` lets them. Exit code 1: the server mixes them up, or does not apply the adapter.
+    where `[policy] may_receive` lets them, and before they leave this machine it says where to, and asks. Exit code 1: the server mixes
+    them up, or does not apply the adapter.
     """
     home = existing(config)
     _, workload_name = find_adapter(home, name)
@@ -126,9 +130,13 @@ def probe(name: str, provider: str, engine: Engine, base: str, number: int, call
     way = Way(engine=engine, base=base, name=name, number=number)
     candidate = find_candidate(config, f"{provider}/{way.model(adapted=True)}")
     if not candidate.may_receive(config.policy.may_receive, workload.scope):
-        raise ConfigError(f"no calls may be sent to {candidate.host}", hint=f'[policy]\n  may_receive = ["{provider}"]')
+        raise ConfigError(
+            f"calls of scope '{workload.scope}' may not be sent to {candidate.host} ({provider})",
+            hint=f'[policy]\n  may_receive = ["{provider}"]',
+        )
     _, pairs = training_pairs(config, workload, most=calls)
     requests = [({"messages": [dict(one) for one in pair.messages], "max_tokens": 256}, pair.answer) for pair in pairs]
+    _consent(candidate, workload, len(requests), yes=yes, shown=not as_json)
 
     async def run() -> Probed:
         client = Client()
@@ -145,8 +153,21 @@ def probe(name: str, provider: str, engine: Engine, base: str, number: int, call
         counted = {"rounds": len(found.rounds), "steady": found.steady, "changed": found.changed, "as_trained": found.as_trained}
         print_json({**counted, "fault": found.fault, "answers": msgspec.to_builtins(found.rounds)})
     else:
-        count = len(found.rounds)
-        click.echo(f"base the same before and after: {found.steady} of {count}; adapter as trained: {found.as_trained} of {count}")
+        rounds = len(found.rounds)
+        click.echo(f"base the same before and after: {found.steady} of {rounds}; adapter as trained: {found.as_trained} of {rounds}")
         click.echo(printable(f"It does not hold: {found.fault}." if found.fault else "It holds."))
     if found.fault:
         sys.exit(1)
+
+
+def _consent(candidate: Candidate, workload: Workload, requests: int, *, yes: bool, shown: bool) -> None:
+    """Say where recorded requests go, and ask before they leave this machine. Raises click.UsageError where nobody can be asked."""
+    where = "this machine" if candidate.here else candidate.host
+    if shown:
+        named = f"{candidate.deployment.provider} at {where} ({candidate.url})"
+        click.echo(printable(f"{named}: {count(requests, 'request')} of {workload.name}, redacted, three times each."))
+    if candidate.here or yes:
+        return
+    if not (shown and sys.stdin.isatty()):
+        raise click.UsageError(f"{requests:,} recorded requests would be sent to {candidate.host}: say --yes where nobody can be asked")
+    click.confirm(f"Send {requests:,} recorded requests to {candidate.host}?", abort=True, err=True)

@@ -1,0 +1,56 @@
+"""`modicum adapter probe`: where recorded requests go is said, and asked, before one of them leaves this machine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from modicum.artefact import Artefacts
+from tests.cli.test_import_and_erase import Modicum
+from tests.pipeline import traffic
+from tests.pipeline.test_adapters import kept
+
+PROVIDERS = """
+[providers.far]
+kind = "openai_compatible"
+url = "https://models.invalid/v1"
+
+[providers.near]
+kind = "openai_compatible"
+url = "http://127.0.0.1:9/v1"
+"""
+
+
+@pytest.fixture
+def modicum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Modicum:
+    monkeypatch.chdir(tmp_path)
+    return Modicum(tmp_path / "home", monkeypatch, capsys)
+
+
+def settle(folder: Path, allowed: str = "") -> None:
+    (folder / "modicum.toml").write_text(PROVIDERS + f"[policy]\nmay_receive = [{allowed}]\n")
+
+
+def probed(modicum: Modicum, *words: str, at: str = "far") -> tuple[int, str, str]:
+    return modicum("adapter", "probe", "shop-1", "--at", at, "--engine", "vllm", "--base", "base", *words)
+
+
+def test_it_asks_before_requests_leave_this_machine(tmp_path: Path, modicum: Modicum) -> None:
+    traffic.write(tmp_path / "log.jsonl", [row for row, _ in traffic.sorted_messages(240)])
+    assert modicum("import", "log.jsonl")[0] == 0 and modicum("workloads", "list")[0] == 0
+    kept(tmp_path / "home", "shop-1", datetime(2026, 1, 1, tzinfo=UTC))
+    assert Artefacts(tmp_path / "home" / "artefacts").digests()
+    settle(tmp_path)
+    code, out, err = probed(modicum, "--yes")
+    assert code == 2 and out == "" and "may not be sent to models.invalid (far)" in err and "may_receive" in err
+    settle(tmp_path, '"far"')
+    code, out, err = probed(modicum, "--calls", "3")
+    assert code == 2 and "far at models.invalid (https://models.invalid/v1): 3 requests of shop, redacted, three times each." in out
+    assert "3 recorded requests would be sent to models.invalid: say --yes" in err
+    assert probed(modicum, "--format", "json")[0] == 2, "a script says --yes"
+    code, _, err = probed(modicum, "--yes")
+    assert code == 2 and "say --yes" not in err and "far at https://models.invalid/v1" in err, "it was let through, and nobody is there"
+    code, out, err = probed(modicum, at="near")
+    assert code == 2 and "near at this machine" in out and "near at http://127.0.0.1:9/v1" in err, "nothing leaves: nobody is asked"
