@@ -114,15 +114,24 @@ def test_a_change_carries_the_key_and_counts(served: Served, tmp_path: Path) -> 
     assert "ignored" in there("workloads", "ignore", "parcels")
     assert "ignored" not in there("workloads", "ignore", "parcels", "--undo")
     assert "Nothing has changed yet" in there("fit", "parcels", "--margin", MARGIN)
-    assert "is shadow" in there("route", "shadow", "parcels", "--note", "to see")
+    assert "is in shadow" in there("route", "shadow", "parcels", "--note", "to see")
     assert "5% of its conversations" in there("route", "on", "parcels")
-    assert "is off" in there("route", "off", "parcels")
+    assert "is paused" in there("route", "off", "parcels")
     assert workload.workload_id in there("workloads")
     file = tmp_path / "bank.cert"
     there("certificate", "show", control.certificates()[0].certificate_id, "--out", str(file))
     assert run("certificate", "verify", str(file))[0] == 0
     made = [(entry.actor, entry.action) for entry in control.audit()[-40:] if entry.actor == "key:chief"]
-    for action in ("key.create", "key.revoke", "workload.name", "workload.ignore", "route.shadow", "route.on", "route.off"):
+    for action in (
+        "key.create",
+        "key.revoke",
+        "workload.name",
+        "workload.ignore",
+        "route.shadow",
+        "route.canary",
+        "route.on",
+        "route.paused",
+    ):
         assert ("key:chief", action) in made
     assert control.routes()[0].changed_by == "key:chief"
 

@@ -17,6 +17,7 @@ from modicum.errors import RouteError
 from modicum.pipeline import promoting, switching
 from modicum.store import beat, snapshot
 from modicum.store.control import Control
+from modicum.store.watches import Look
 from modicum.types import Before, RouteState, Watch
 from tests.report.records import certificate, route, workload
 
@@ -46,8 +47,6 @@ def seen(config: Config, ref: str, **fields: object) -> None:
     control = Control(config.home)
     its = control.route(ref)
     watch = Watch(route_id=ref, at=datetime.now(UTC), since=its.changed_at, **fields)  # type: ignore[arg-type]
-    from modicum.store.watches import Look
-
     assert control.put_look("a test", Look(watches=(watch,)))
     beat.write(config.home)
 
@@ -107,7 +106,7 @@ def test_rolled_back_is_for_good(config: Config) -> None:
     assert told(config) == {}
     for state in ("shadow", "on", "paused"):
         with pytest.raises(RouteError, match="r-1 is rolled back") as refused:
-            switching.switch(config, "r-1", state, actor="ada")  # type: ignore[arg-type]
+            switching.switch(config, "r-1", state, actor="ada")
         assert "newer calls" in refused.value.hint
 
 
@@ -131,7 +130,7 @@ def test_one_step_of_a_program(config: Config) -> None:
     assert steps_of(config, "r-1") == ["proposed", "shadow", "canary"]
 
 
-def test_an_older_compile_is_never_written_over_a_newer(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_compile_is_never_written_over_a_newer(config: Config) -> None:
     with multiprocessing.get_context("fork").Pool(4) as pool:
         for round_ in range(4):
             to: RouteState = "shadow" if round_ % 2 == 0 else "paused"

@@ -4,14 +4,45 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from modicum.route.steps import AFTER, ANSWERING, FORWARD, LIVE, Conditions, Rights, Seen, Step, back, forward, lacking, may_follow
+from modicum.config import WatchConfig
+from modicum.errors import RouteError
+from modicum.route.steps import (
+    AFTER,
+    ANSWERING,
+    FORWARD,
+    LIVE,
+    Conditions,
+    Rights,
+    Seen,
+    back,
+    conditions,
+    forward,
+    lacking,
+    may_follow,
+    moved,
+    shared,
+    way,
+)
+from modicum.types import Before, Route
+from modicum.types import RouteState as Step
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 GOOD = Seen(now=NOW, since=NOW - timedelta(hours=5), expires_at=NOW + timedelta(days=30), audits=500, asked=500, proposed_by="fit")
 AUTOMATIC = Rights(automatic=True)
+ROUTE = Route(
+    route_id="r",
+    workload_id="w",
+    scope="default",
+    artefact_digest="sha256:ab",
+    certificate_id="c",
+    state="proposed",
+    changed_at=NOW,
+    changed_by="fit",
+)
 
 
 @pytest.mark.parametrize(("state", "wanted"), FORWARD.items())
@@ -60,6 +91,56 @@ def test_back_needs_no_permission() -> None:
 def test_what_was_rolled_back_does_not_come_again() -> None:
     assert AFTER["rolled_back"] == ("retired",)
     assert not any(may_follow("retired", state) for state in AFTER)
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted", "steps"),
+    [
+        ("proposed", "on", ("shadow", "canary", "on")),
+        ("paused", "canary", ("shadow", "canary")),
+        ("paused", "shadow", ("shadow",)),
+        ("on", "shadow", ("shadow",)),
+        ("canary", "on", ("on",)),
+        ("on", "on", ()),
+        ("proposed", "paused", ()),
+        ("rolled_back", "on", ()),
+        ("retired", "shadow", ()),
+    ],
+)
+def test_the_way_is_walked_whole(state: Step, wanted: Step, steps: tuple[Step, ...]) -> None:
+    assert way(state, wanted) == steps
+
+
+@given(state=st.sampled_from(sorted(AFTER)), wanted=st.sampled_from(sorted(AFTER)))
+def test_every_way_is_made_of_steps(state: Step, wanted: Step) -> None:
+    at, steps = state, way(state, wanted)
+    for step in steps:
+        assert may_follow(at, step)
+        at = step
+    assert not steps or at == wanted
+    assert steps or wanted not in AFTER[state]
+
+
+def test_what_held_before_is_kept_for_who_was_under_way() -> None:
+    shadow = moved(ROUTE, "shadow", at=NOW, actor="mia")
+    assert shadow.before is None, "callers see nothing of it"
+    canary = moved(shadow, "canary", at=NOW + timedelta(hours=1), actor="mia", share=0.3)
+    assert (canary.share, canary.before, canary.changed_by) == (0.3, Before(state="shadow", share=0.1), "mia")
+    on = moved(canary, "on", at=NOW + timedelta(hours=2), actor="mia")
+    assert (on.before, shared(on)) == (Before(state="canary", share=0.3), 1.0)
+    at_once = moved(canary, "on", at=canary.changed_at, actor="mia")
+    assert at_once.before == Before(state="shadow", share=0.1), "of steps at one time, what held before the first"
+    back = moved(on, "canary", at=NOW + timedelta(hours=3), actor="mia", share=0.05)
+    assert (back.before, shared(back)) == (None, 0.05), "back is at once"
+    assert shared(moved(back, "rolled_back", at=NOW, actor="mia")) == 0.0
+    with pytest.raises(RouteError, match="r is proposed, and on does not follow that"):
+        moved(ROUTE, "on", at=NOW, actor="mia")
+
+
+def test_each_state_has_its_conditions() -> None:
+    settings = WatchConfig(shadow_audits=10, shadow_hours=2.0, canary_audits=20, canary_hours=3.0, max_p95_ms=9.0)
+    assert conditions(settings, "shadow") == Conditions(audits=10, hours=2.0, max_p95_ms=9.0)
+    assert conditions(settings, "canary") == Conditions(audits=20, hours=3.0, max_p95_ms=9.0)
 
 
 class Life(RuleBasedStateMachine):

@@ -13,6 +13,7 @@ import pytest
 from modicum.errors import NotFoundError, StoreError
 from modicum.store import schema, snapshot
 from modicum.store.control import Control
+from modicum.store.routes import Step
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.types import (
     Attempt,
@@ -206,6 +207,28 @@ def test_every_change_of_a_route_is_on_record(tmp_path: Path) -> None:
         ("fit", "route.proposed", "new -> proposed"),
         ("ada", "route.shadow", "proposed -> shadow: looks good"),
         ("ada", "note", "hello"),
+    ]
+
+
+def test_steps_are_taken_all_or_none(tmp_path: Path) -> None:
+    control = Control(tmp_path)
+    control.put_route(ROUTE)
+    shadow = dataclasses.replace(ROUTE, state="shadow", changed_by="ada")
+    canary = dataclasses.replace(shadow, state="canary", changed_by="ada")
+    walked = [Step(was=ROUTE, now=shadow, action="route.shadow", why=""), Step(was=shadow, now=canary, action="route.canary", why="go")]
+    stranger = dataclasses.replace(ROUTE, route_id="r9")
+    assert not control.take([*walked, Step(was=stranger, now=stranger, action="route.shadow", why="")])
+    assert not control.take(walked[1:]), "it is not in shadow"
+    assert (control.route("r1"), len(control.audit())) == (ROUTE, 1)
+    assert control.take(walked)
+    assert not control.take(walked), "somebody took them before"
+    approved = dataclasses.replace(canary, approved_by="bob")
+    assert control.take([Step(was=canary, now=approved, action="route.approved", why="seen", actor="bob")])
+    assert control.route("r1") == approved
+    assert [(entry.actor, entry.action, entry.detail) for entry in control.audit()[1:]] == [
+        ("ada", "route.shadow", "proposed -> shadow"),
+        ("ada", "route.canary", "shadow -> canary: go"),
+        ("bob", "route.approved", "seen"),
     ]
 
 
