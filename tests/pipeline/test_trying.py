@@ -299,7 +299,7 @@ def test_records_are_compared_whole_and_held_to_their_schema(tmp_path: Path, ser
     plain = planned(config, "own/json", constrain=False)
     assert plain.bill.known == 0 and plain.attempt is None, "asked in other words it is another candidate"
     held = planned(config, "own/json", constrain=False, wish=dataclasses.replace(WISH, protect=("lost",)))
-    assert held.rule.protected_labels == ('{"topic":"lost"}',), "a label within a record is protected like any other"
+    assert held.rule.protected_labels == ('{"topic":"lost"}', "lost"), "a label within a record is protected like any other"
 
 
 @pytest.fixture(scope="module")

@@ -108,9 +108,28 @@ def test_many_cases_are_drawn_from() -> None:
 def test_too_little_is_refused() -> None:
     with pytest.raises(NotEnoughDataError, match="49 requests"):
         fit(outcomes(49, 7), used_slots=USED, reads_answer=False, seed=0)
-    always = [dataclasses.replace(case, small=1.0) for case in outcomes(80, 8)]
-    with pytest.raises(NotEnoughDataError, match="always right"):
-        fit(always, used_slots=USED, reads_answer=False, seed=0)
+    alike = [dataclasses.replace(case, small=case.large) for case in outcomes(80, 8)]
+    with pytest.raises(NotEnoughDataError, match="worth the same"):
+        fit(alike, used_slots=USED, reads_answer=False, seed=0)
+
+
+def test_where_one_of_them_is_always_right_the_other_s_outcomes_are_enough() -> None:
+    learn, test = ([dataclasses.replace(case, large=1.0) for case in outcomes(n, seed)] for n, seed in ((300, 8), (200, 9)))
+    trained = fit(learn, used_slots=USED, reads_answer=True, seed=0)
+    scorer = Scorer(in_memory(trained.files))
+    sure = np.array([scorer.confidence(case.slots, case.answer) for case in test])
+    right = np.array([case.small for case in test])
+    assert trained.foretells and sure[right > 0].mean() > sure[right == 0].mean() + 0.1
+    assert abs(trained.confidences.mean() - sure.mean()) < 0.05 and np.corrcoef(trained.gains, trained.confidences)[0, 1] < -0.95
+
+
+def test_noise_foretells_nothing() -> None:
+    rng = np.random.default_rng(1)
+    found = 0
+    for seed in range(8):
+        noise = [dataclasses.replace(case, small=float(rng.random() < 0.7), large=1.0) for case in outcomes(80, 20 + seed)]
+        found += fit(noise, used_slots=USED, reads_answer=True, seed=0).foretells
+    assert found <= 2
 
 
 @pytest.mark.parametrize("fault", ["kind", "words", "version", "odds", "weights", "tensor"])

@@ -1,16 +1,19 @@
 """Another model as a candidate: what its artefact says. It has no weights here; the digest pins what is asked, and how.
 
 A certificate of such an artefact speaks of the deployment that it names. What answers under that name may change at its provider, so the
-name that the answers themselves gave when it was tried stands here too.
+name that the answers themselves gave when it was tried stands here too. A scorer may lie beside it, that reads each answer and says how
+sure one may be of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from modicum.artefact import Artefact
+from modicum.backends.scorer import BESIDE_FILE, WEIGHTS_FILE, Scorer
 from modicum.backends.specialist import SPECIALIST_FILE, read
 from modicum.errors import ArtefactError
 
@@ -18,10 +21,10 @@ KIND = "model"
 READABLE, UNREADABLE = 1.0, -1.0
 """Its confidence: it has none of its own, but an answer that the contract cannot read is known to be none."""
 ACCEPT_ABOVE = 0.0
-"""The threshold that accepts every answer which can be read."""
+"""The threshold that accepts every answer which can be read, whatever a scorer says of it."""
 
 
-class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """The JSON of an artefact of this kind."""
 
     kind: str = KIND
@@ -42,19 +45,34 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """It was asked with requests as they came; else with what the redactor leaves of them."""
     labels: list[str] = []  # msgspec copies it
     """All that can be read from its answers; empty where that is no list."""
+    scored: bool = False
+    """A scorer lies beside it, and says how sure one may be of each answer. A program that knows of none refuses such an artefact."""
 
     @property
     def name(self) -> str:
         """`provider/model`"""
         return f"{self.provider}/{self.model}"
 
+    @property
+    def scorer(self) -> Scorer | None:
+        """The scorer of a stage that was read by `model_of`."""
+        found: Scorer | None = self.__dict__.get("_scorer")  # beside the fields: it is no part of the record
+        return found
+
+    def confidence(self, slots: Sequence[tuple[str, str]], value: str | None) -> float:
+        """How sure one may be of its answer to a request; None: it could not be read."""
+        if value is None:
+            return UNREADABLE
+        return READABLE if self.scorer is None else self.scorer.confidence(slots, value)
+
     def is_asked_as(self, other: ModelStage) -> bool:
         """The same model, asked in the same words."""
         return _asked(self) == _asked(other)
 
-    def files(self) -> dict[str, bytes]:
-        """For `Artefacts.write`."""
-        return {SPECIALIST_FILE: msgspec.json.encode(self, order="sorted")}
+    def files(self, scorer: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+        """For `Artefacts.write`; `scorer`: its files, as they are named beside a model."""
+        record = msgspec.structs.replace(self, scored=bool(scorer))
+        return {SPECIALIST_FILE: msgspec.json.encode(record, order="sorted"), **(scorer or {})}
 
 
 def _asked(one: ModelStage) -> tuple[Any, ...]:
@@ -66,7 +84,14 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 def model_of(artefact: Artefact) -> ModelStage | None:
-    """The model that an artefact stands for; None where it is of another kind. Raises ArtefactError where it is damaged."""
+    """The model that an artefact stands for, with its scorer; None where it is of another kind. Raises ArtefactError where it is damaged."""
     if SPECIALIST_FILE not in artefact.files:
         raise ArtefactError(f"artefact {artefact.digest} has no {SPECIALIST_FILE}")
-    return read(artefact, SPECIALIST_FILE, ModelStage) if read(artefact, SPECIALIST_FILE, _Kind).kind == KIND else None
+    if read(artefact, SPECIALIST_FILE, _Kind).kind != KIND:
+        return None
+    stage = read(artefact, SPECIALIST_FILE, ModelStage)
+    if stage.scored != ({BESIDE_FILE, WEIGHTS_FILE} <= artefact.files.keys()):
+        raise ArtefactError(f"artefact {artefact.digest}: its scorer is missing, or nothing says that it has one")
+    if stage.scored:
+        stage.__dict__["_scorer"] = Scorer(artefact, BESIDE_FILE)
+    return stage

@@ -24,6 +24,10 @@ from modicum.backends.traits import OF_A_TEXT, OF_AN_ANSWER, TRAITS_VERSION, of_
 from modicum.errors import ArtefactError
 
 WEIGHTS_FILE = "scorer.safetensors"
+BESIDE_FILE = "scorer.json"
+"""Its JSON half where it lies beside a model."""
+MOST_BYTES = 16 << 20
+"""Of either half: four times what the most features take."""
 KNOTS = 65
 """Places of each trait that are kept of the training calls."""
 MOST_FEATURES = 200_000
@@ -60,11 +64,14 @@ class Outlook:
 class Scorer:
     """A scorer, loaded and checked. Raises ArtefactError where the artefact holds none."""
 
-    def __init__(self, artefact: Artefact) -> None:
+    def __init__(self, artefact: Artefact, file: str = SPECIALIST_FILE) -> None:
         self.digest = artefact.digest
-        body = read(artefact, SPECIALIST_FILE, ScorerBody)
+        for name in (file, WEIGHTS_FILE):
+            if len(artefact.files.get(name, b"")) > MOST_BYTES:
+                raise ArtefactError(f"{name} of {artefact.digest}: larger than {MOST_BYTES >> 20} MiB")
+        body = read(artefact, file, ScorerBody)
         if wrong := _fault(body):
-            raise ArtefactError(f"{SPECIALIST_FILE} of {artefact.digest}: {wrong}")
+            raise ArtefactError(f"{file} of {artefact.digest}: {wrong}")
         self.reads_answer = body.reads_answer
         self.used_slots = tuple(body.used_slots)
         traits = len(OF_A_TEXT) + (len(OF_A_TEXT) + len(OF_AN_ANSWER) if body.reads_answer else 0)
@@ -80,15 +87,14 @@ class Scorer:
 
     def outlook(self, slots: Sequence[tuple[str, str]], answer: str = "") -> Outlook:
         """Of one request, and of the small model's answer to it where this scorer reads answers. Never raises."""
-        small, large = self.scores(slots, answer).tolist()
-        return Outlook(small=_chance(small, *self._odds[0]), large=_chance(large, *self._odds[1]))
+        return outlook_of(self.scores(slots, answer).tolist(), self._odds)
 
     def confidence(self, slots: Sequence[tuple[str, str]], answer: str = "") -> float:
         """How sure one may be of the small model's answer, 0 to 1: what a rule's `accept_above` is compared with.
 
         Falls with what the large model would be worth, so that where both fail nothing is spent.
         """
-        return round((1 - self.outlook(slots, answer).gain) / 2, 12)
+        return sureness(self.outlook(slots, answer))
 
     def scores(self, slots: Sequence[tuple[str, str]], answer: str = "") -> Floats:
         """Before calibration, (2,): the small model's, the large model's."""
@@ -115,6 +121,17 @@ class _Words:
         for rows, repeats in self._lookup.count(text):
             total += unit_values(repeats, self._rarity.take(rows)) @ self._weights.take(rows, 0)
         return total
+
+
+def sureness(outlook: Outlook) -> float:
+    """0 to 1; a half where neither model is worth more. Rounded to twelve decimals, below which machines differ."""
+    return round((1 - outlook.gain) / 2, 12)
+
+
+def outlook_of(scores: Sequence[float], odds: Sequence[tuple[float, float]]) -> Outlook:
+    """Scores of both models as chances; `odds`: slope and offset of each."""
+    small, large = (_chance(score, *one) for score, one in zip(scores, odds, strict=True))
+    return Outlook(small=small, large=large)
 
 
 def places(traits: Floats, knots: Floats) -> Floats:

@@ -14,13 +14,14 @@ import click
 from modicum.catalog.cards import Cards
 from modicum.cli.options import Config, actor, common, existing, print_json, print_table
 from modicum.cli.progress import bar
-from modicum.errors import ConfigError, NotFoundError
+from modicum.errors import ConfigError, InputError, NotFoundError
 from modicum.evaluate.labels import read_labels
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.errand import Errand
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.label_wants import ready, ready_judged
+from modicum.pipeline.outlines import is_open
 from modicum.pipeline.planner import Planner
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.trial import Tried
@@ -38,7 +39,11 @@ from modicum.types import Workload
 @click.argument("refs", metavar="[WORKLOAD]...", nargs=-1)
 @click.option("--replace", "replaced", metavar="MODEL", help="Only workloads that this model answers today.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Most dollars to spend.")
-@click.option("--calls", type=click.IntRange(20), help="Most calls to ask, of each workload. [default: 1,000; of texts 200]")
+@click.option(
+    "--calls",
+    type=click.IntRange(20),
+    help="Most calls to ask, of each workload. [default: 1,000; of texts 200; where a scorer pays, 400 old ones more]",
+)
 @click.option(
     "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Most of the requests that may differ or be worse."
 )
@@ -46,7 +51,12 @@ from modicum.types import Workload
     "--gold", type=click.Path(exists=True, dir_okay=False, path_type=Path), help='Labels: {"id", "gold"} or {"id", "verdict"} a line.'
 )
 @click.option("--partial", is_flag=True, help="Test with the labels there are; missing ones count as the worst case.")
-@click.option("--protect", multiple=True, metavar="LABEL", help="Always send this label to the incumbent; may be repeated.")
+@click.option(
+    "--protect",
+    multiple=True,
+    metavar="VALUE",
+    help="Always send this label, or a record that holds this value (`return`, `kind=return`), to the incumbent; may be repeated.",
+)
 @click.option("--whole", is_flag=True, help="Send bodies that were kept whole as they are, not redacted.")
 @click.option("--no-schema", is_flag=True, help="Do not hold JSON answers to the schema that the workload's answers have.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
@@ -88,6 +98,7 @@ def command(
     wish = Wish(
         fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, judged=judged, partial=partial, actor=actor()
     )
+    _protectable(wish, chosen)
     planner = Planner(
         config,
         candidate,
@@ -119,7 +130,7 @@ def command(
     if as_json:
         print_json({"model": candidate.deployment.name, "spent_usd": trial.inquiry.purse.spent_usd, "workloads": found})
         return
-    _show(found, texts={e.workload.workload_id for e in errands if e.texts})
+    _show(found, candidate.deployment.name, texts={e.workload.workload_id for e in errands if e.texts})
     if replaced is not None:
         _retirement(config, replaced, found)
     if trial.inquiry.purse.spent_usd:
@@ -144,6 +155,14 @@ def _chosen(
         answering = sorted({w.incumbents[0] for w in chosen if w.incumbents})
         raise NotFoundError(f"'{replaced}' answers none of these workloads", hint=f"they are answered by {', '.join(answering[:5])}")
     return of_it, frozenset(names)
+
+
+def _protectable(wish: Wish, chosen: Sequence[Workload]) -> None:
+    """Raise InputError where a value to protect is none that any answer could be known by."""
+    for value in wish.protect:
+        alone = dataclasses.replace(wish, protect=(value,))
+        if not any(alone.protected(workload) or is_open(workload.contract) for workload in chosen):
+            raise InputError(f"no workload has the label '{value}'", hint="`modicum workloads show WORKLOAD` lists the labels")
 
 
 def _allowed(candidate: Candidate, errands: Sequence[Errand]) -> None:
@@ -181,6 +200,9 @@ def _announce(candidate: Candidate, errands: Sequence[Errand], budget: float, *,
     if kinds:
         listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
         click.echo(f"{'Sent as they are where bodies were kept whole' if whole else 'Taken out before anything is sent'}: {listed}.")
+    lessons = sum(len(set(e.learn) - set(e.pilot)) for e in asked if not e.texts)
+    if lessons:
+        click.echo(f"Up to {lessons:,} of these are old calls, asked only where a scorer of its answers would pay.")
     known = [e.bill.estimate_usd for e in asked]
     if any(one is None for one in known):
         click.echo('Its price is not known, so no budget can hold it: `[prices."MODEL"]` names one, --calls limits the calls.')
@@ -207,28 +229,29 @@ def _consent(candidate: Candidate, errands: Sequence[Errand], *, yes: bool, show
     click.confirm(f"Send {count:,} recorded calls to {candidate.host}?", abort=True, err=True)
 
 
-def _show(found: Sequence[Tried], texts: set[str]) -> None:
+def _show(found: Sequence[Tried], model: str, texts: set[str]) -> None:
     rows = []
     for one in found:
-        told = one.measured
-        rows.append(
-            (
-                one.workload,
-                one.verdict if one.needs_calls is None else f"{one.verdict}, needs {one.needs_calls:,}",
-                f"{told.calls:,}" if told is not None else "",
-                _quality(one, text=one.workload_id in texts),
-                f"{told.answered:.0%}" if told is not None else "",
-                _dollars(one.incumbent_usd_month),
-                _dollars(one.candidate_usd_month),
-                _saving(one),
-                f"{told.p50_ms:,.0f} / {told.p95_ms:,.0f}"
-                if told is not None and told.p50_ms is not None and told.p95_ms is not None
-                else "",
-                ", ".join(one.cannot),
-            )
+        told, quality = one.measured, _quality(one, text=one.workload_id in texts)
+        verdict = one.verdict if one.needs_calls is None else f"{one.verdict}, needs {one.needs_calls:,}"
+        count = f"{told.calls:,}" if told is not None else ""
+        readable = f"{told.answered:.0%}" if told is not None else ""
+        times = (
+            f"{told.p50_ms:,.0f} / {told.p95_ms:,.0f}" if told is not None and told.p50_ms is not None and told.p95_ms is not None else ""
         )
-    head = ("workload", "verdict", "asked", "agrees", "readable", "now a month", "then", "saves", "p50 / p95 ms", "cannot")
-    print_table(head, rows, right=(2, 4, 5, 6, 7, 8), whole=(0,))
+        cannot = ", ".join(one.cannot)
+        now, then, saves = _dollars(one.incumbent_usd_month), _dollars(one.candidate_usd_month), _saving(one)
+        if one.alone is None:
+            rows.append((one.workload, model, verdict, count, quality, readable, readable, now, then, saves, times, cannot))
+            continue
+        alone, judged = f"{one.alone.coverage:.0%}", one.judged is not None
+        rows.append((one.workload, model, one.alone.verdict, count, "" if judged else quality, readable, alone, now, "", "", times, cannot))
+        coverage = "" if one.coverage is None else f"{one.coverage:.0%}"
+        rows.append(
+            (one.workload, f"{model} + scorer", verdict, count, quality if judged else "", "", coverage, now, then, saves, times, "")
+        )
+    head = ("workload", "by", "verdict", "asked", "agrees", "readable", "answers", "now a month", "then", "saves", "p50 / p95 ms", "cannot")
+    print_table(head, rows, right=(3, 5, 6, 7, 8, 9, 10), whole=(0,))
     print_table(("workload", "because"), [(one.workload, one.reason) for one in found], whole=(0,))
     if asked := [one for one in found if one.request_file]:
         print_table(

@@ -53,6 +53,25 @@ class Look:
         return self.p_values[max(self.passed - 1, 0)] if self.p_values else 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """One threshold's tests. It passes where all of them do."""
+
+    margin: float
+    """p-value of the margin."""
+    floor: float
+    """p-value of the floor on what is answered; C has no other test."""
+    covers: bool = True
+    """Enough is answered."""
+
+    @property
+    def p_value(self) -> float:
+        return max(self.margin, self.floor) if self.covers else 1.0
+
+
+UNCOVERED = Tested(margin=1.0, floor=1.0, covers=False)
+
+
 def level_of(attempt: Attempt) -> float:
     """What each of the attempt's kinds may spend."""
     return attempt.delta / len(attempt.kinds)
@@ -88,7 +107,22 @@ def look_c(attempt: Attempt, table: Table, wrong: Array) -> Look:
 
 
 def p_values_a(attempt: Attempt, table: Table) -> Iterator[float]:
-    """A's p-value at each of the attempt's thresholds: the larger of two exact binomial tails; 1 below the floor on coverage.
+    """A's p-value at each of the attempt's thresholds: the larger of two exact binomial tails; 1 below the floor on coverage."""
+    return (tested.p_value for tested in tests_a(attempt, table))
+
+
+def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]:
+    """B's p-value at each of the attempt's thresholds, as `tests_b` has it."""
+    return (tested.p_value for tested in tests_b(attempt, table, excess))
+
+
+def p_values_c(attempt: Attempt, table: Table, wrong: Array) -> Iterator[float]:
+    """C's p-value at each of the attempt's thresholds, as `tests_c` has it."""
+    return (tested.p_value for tested in tests_c(attempt, table, wrong))
+
+
+def tests_a(attempt: Attempt, table: Table) -> Iterator[Tested]:
+    """A's tests at each of the attempt's thresholds: exact binomial tails.
 
     The margin is tested for the rule as declared, on all rows: who answers less cannot differ more often.
     """
@@ -97,21 +131,22 @@ def p_values_a(attempt: Attempt, table: Table) -> Iterator[float]:
     for threshold in attempt.thresholds:
         answered = narrowing.answered(threshold)
         if answered.sum() < attempt.min_coverage * len(table):
-            yield 1.0
+            yield UNCOVERED
             continue
         errors, narrow_errors = int((table.accepted(threshold) & differs).sum()), int((answered & differs).sum())
-        p = lower_tail(errors, len(table), attempt.margin)
-        yield max(p, lower_tail(narrow_errors, len(narrowing.left_answered(threshold).rows), attempt.max_selective))
+        margin = lower_tail(errors, len(table), attempt.margin)
+        left = len(narrowing.left_answered(threshold).rows)
+        yield Tested(margin=margin, floor=lower_tail(narrow_errors, left, attempt.max_selective))
 
 
-def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]:
-    """B's p-value at each of the attempt's thresholds. Rows must be in random order (`tabulate` with a seed).
+def tests_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[Tested]:
+    """B's tests at each of the attempt's thresholds. Rows must be in random order (`tabulate` with a seed).
 
     Ends where the labels wanted so far exceed `max_label_share` of the groups; that depends on no label, and to stop early never makes a
     false claim.
     """
     if attempt.max_labels:
-        yield from _sampled_p_values(attempt, table, excess)
+        yield from _sampled_tests(attempt, table, excess)
         return
     narrowing = Narrowing(attempt, table)
     everything = narrowing.left()
@@ -125,16 +160,16 @@ def p_values_b(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]
         if (table.accepted(threshold) & differs).sum() > attempt.max_label_share * len(table):
             return
         if answered.sum() < attempt.min_coverage * len(table):
-            yield 1.0
+            yield UNCOVERED
             continue
         narrow_loss = np.where(answered, loss, 0.0)
         marginal = _excess_p_value(narrow_loss, everything, attempt.margin, level, miss=miss)
         selective = _excess_p_value(narrow_loss, narrowing.left_answered(threshold), attempt.max_selective, level, few=FEW)
-        yield max(marginal, selective)
+        yield Tested(margin=marginal, floor=selective)
 
 
-def _sampled_p_values(attempt: Attempt, table: Table, excess: Array) -> Iterator[float]:
-    """B's p-value at each threshold where only a random sample of what differs was labelled.
+def _sampled_tests(attempt: Attempt, table: Table, excess: Array) -> Iterator[Tested]:
+    """B's tests at each threshold where only a random sample of what differs was labelled.
 
     The mean loss is P(answered and differs) times the mean loss of those. The first gets an exact upper limit from all rows left, which
     may miss with a tenth of the level, added to p; the second is tested on the labelled ones by the exact paired test.
@@ -148,15 +183,16 @@ def _sampled_p_values(attempt: Attempt, table: Table, excess: Array) -> Iterator
     for threshold in attempt.thresholds:
         answered = narrowing.answered(threshold)
         if answered.sum() < attempt.min_coverage * len(table):
-            yield 1.0
+            yield UNCOVERED
             continue
         differing = int((answered & differs).sum())
         seen = loss[answered & differs & drawn]
         rows = len(narrowing.left_answered(threshold).rows)
-        yield max(
+        marginal, selective = (
             _share_p_value(seen, upper_limit(differing, n, 1 - miss), bound) + miss
             for n, bound in ((everything, attempt.margin), (rows, attempt.max_selective))
         )
+        yield Tested(margin=marginal, floor=selective)
 
 
 def _share_p_value(seen: Array, share: float, bound: float) -> float:
@@ -177,8 +213,8 @@ def sampled_rows(attempt: Attempt, table: Table) -> NDArray[np.int64]:
     return np.nonzero(table.accepted(loosest) & table.differs)[0][: attempt.max_labels]
 
 
-def p_values_c(attempt: Attempt, table: Table, wrong: Array) -> Iterator[float]:
-    """C's p-value at each of the attempt's thresholds: the exact binomial tail of the wrong among the answered rows that were left.
+def tests_c(attempt: Attempt, table: Table, wrong: Array) -> Iterator[Tested]:
+    """C's test at each of the attempt's thresholds: the exact binomial tail of the wrong among the answered rows that were left.
 
     Ends where the labels wanted exceed `max_label_share` of the groups, as B does.
     """
@@ -189,10 +225,10 @@ def p_values_c(attempt: Attempt, table: Table, wrong: Array) -> Iterator[float]:
         if table.accepted(threshold).sum() > attempt.max_label_share * len(table):
             return
         if answered.sum() < attempt.min_coverage * len(table):
-            yield 1.0
+            yield UNCOVERED
             continue
         left = narrowing.left_answered(threshold).rows
-        yield lower_tail(int((answered & judged.differs).sum()), len(left), attempt.margin)
+        yield Tested(margin=0.0, floor=lower_tail(int((answered & judged.differs).sum()), len(left), attempt.margin))
 
 
 def _excess_p_value(loss: Array, reduced: Reduced, bound: float, level: float, *, miss: float = 0.0, few: int | None = None) -> float:

@@ -1,7 +1,7 @@
 """Another model against the incumbent: its answers as predictions, what they show before a window is opened, what was measured.
 
 A model has no confidence: it answers whatever it is asked. What the contract cannot read of it is known to be no answer, so it is left to
-the incumbent and counts against what is answered. Answers that are no list of labels (records, tool calls, texts) are compared where they
+the incumbent and counts against what is answered; so is what a scorer, where there is one, is not sure enough of. Answers that are no list of labels (records, tool calls, texts) are compared where they
 stand and enter tables as "the same" or "another", so that evidence holds no text.
 """
 
@@ -96,15 +96,18 @@ def _curve(coverage: float, differing: float, groups: int) -> Curve:
     return Curve(thresholds=0.0 * one, coverage=coverage * one, disagreement=differing * one, up=half, down=half, groups=groups)
 
 
-def is_worse(table: Table, excess: NDArray[np.float64], terms: Terms) -> bool:
-    """By the labels there are (`excess` as `look_b` takes it), it is worse by more than the margin, at 95 % confidence."""
-    loss = np.where(table.accepted(0.0), np.nan_to_num(excess), 0.0)
+def is_worse(table: Table, excess: NDArray[np.float64], terms: Terms, threshold: float = 0.0) -> bool:
+    """By the labels there are (`excess` as `look_b` takes it), it is worse by more than the margin, at 95 % confidence.
+
+    `threshold`: where it starts to answer; 0: with all that can be read of it.
+    """
+    loss = np.where(table.accepted(threshold), np.nan_to_num(excess), 0.0)
     return mean_interval(loss, np.ones(len(table)), 0.95)[0] > terms.margin
 
 
-def certainly_differs(table: Table, terms: Terms) -> bool:
+def certainly_differs(table: Table, terms: Terms, threshold: float = 0.0) -> bool:
     """More of its answers differ than the terms allow, at 95 % confidence."""
-    answered = table.accepted(0.0)
+    answered = table.accepted(threshold)
     n, answers, differing = len(table), int(answered.sum()), int((answered & table.differs).sum())
     return lower_limit(differing, n, 0.975) > terms.margin or lower_limit(differing, answers, 0.975) > terms.max_selective  # 95 % for both
 
@@ -217,6 +220,23 @@ def net_costs(samples: Sequence[Sample], replies: Sequence[Reply]) -> list[Decim
         None if sample.cost_usd is None or reply.cost_usd is None else sample.cost_usd - reply.cost_usd * stretch
         for sample, reply in zip(samples, replies, strict=True)
     ]
+
+
+def charge(table: Table, rule: Rule, took: Mapping[str, tuple[Decimal | None, Decimal | None]]) -> Table:
+    """The table with what each row saves where this rule answers: the answers that it throws away are paid by those that it gives.
+
+    `took`: by call id what the incumbent's answer cost and the candidate's; what is not there stays as it is.
+    """
+    accepted = table.accepted(rule.accept_above)
+    own = [took.get(call_id, (None, None))[1] for call_id in table.call_ids]
+    spent = sum((cost for cost in own if cost is not None), Decimal(0))
+    useful = sum((cost for cost, answers in zip(own, accepted.tolist(), strict=True) if cost is not None and answers), Decimal(0))
+    stretch = spent / useful if useful else Decimal(1)
+    costs = []
+    for call_id, before in zip(table.call_ids, table.costs, strict=True):
+        large, small = took.get(call_id, (None, None))
+        costs.append(before if call_id not in took else None if large is None or small is None else large - small * stretch)
+    return dataclasses.replace(table, costs=tuple(costs))
 
 
 def _mean(costs: Sequence[Decimal | None]) -> Decimal | None:

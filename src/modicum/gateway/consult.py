@@ -1,12 +1,13 @@
 """Ask the other model that is a live route's stage, and judge what it says as a specialist's answer is judged.
 
 It is asked as it was when it was tried: the same deployment at the same address, the same words, redacted or whole, held to the same
-schema. Whatever stands against its answer (it cannot be read, it was refused or cut off, it came too late or from another revision)
-leaves the call to the incumbent. Nothing here raises but a caller's leaving.
+schema. Whatever stands against its answer (it cannot be read, it was refused or cut off, the scorer beside it is not sure enough of it, it
+came too late or from another revision) leaves the call to the incumbent. Nothing here raises but a caller's leaving.
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ import msgspec
 from modicum import workload
 from modicum.backends.asking import Told, ask
 from modicum.backends.destination import host_of, may_receive
-from modicum.backends.model import READABLE, UNREADABLE, ModelStage
+from modicum.backends.model import UNREADABLE, ModelStage
 from modicum.errors import BudgetError, InputError, ModicumError, UntranslatableError, UpstreamUnavailableError
 from modicum.gateway.alarm import name
 from modicum.gateway.decide import Asked, Choice
@@ -29,6 +30,7 @@ from modicum.store.ledger_rows import COMPARING
 from modicum.types import UNKNOWN_USAGE, Key, Prediction, Recognised, Usage, new_call_id
 from modicum.wire import chat
 from modicum.wire.tokens import most_tokens
+from modicum.workload.holding import held
 
 if TYPE_CHECKING:
     from modicum.backends.upstreams import Target
@@ -76,13 +78,13 @@ async def consult(day: Day, draft: Draft, choice: Choice) -> Choice:
         elif not (part.unpaid or day.till.can_pay(draft.key, stage.other.provider, stage.other.model)):
             raise _Unable(f"the key has a budget, and no price is known for {stage.other.name}")
         told = await _asked(draft, stage.other, target, part)
-        said = _said(stage, recognised, question, told)
+        said = await _said(stage, recognised, question, told)
         answers = said.reason == "answered" and not choice.deferred
         found = dataclasses.replace(choice, prediction=said.prediction, would_answer=answers, asks=False, asked=part.told())
         if choice.compare:
             return found
         written = write(stage, question, said, usage=_counted(told.usage)) if answers else None
-        detail = said.detail or ("its answer cannot be read" if said.reason == "below_threshold" else "")
+        detail = said.detail or (_below(said.prediction) if said.reason == "below_threshold" else "")
         return dataclasses.replace(found, reason=said.reason, detail=detail, written=written)
     except _Unable as why:
         return _left(choice, str(why), part)
@@ -161,7 +163,7 @@ async def _asked(draft: Draft, other: ModelStage, target: Target, part: _Part) -
     return told
 
 
-def _said(stage: Stage, recognised: Recognised, question: Question, told: Told) -> Said:
+async def _said(stage: Stage, recognised: Recognised, question: Question, told: Told) -> Said:
     """What its answer means, by the contract, and whether it may be given. Raises _Unable for another revision."""
     other, contract = stage.other, stage.workload.contract
     assert other is not None
@@ -179,8 +181,18 @@ def _said(stage: Stage, recognised: Recognised, question: Question, told: Told) 
         pass
     if value is None:
         return Said(prediction=Prediction(value="", confidence=UNREADABLE), reason="below_threshold")
+    if other.scorer is not None:  # it takes milliseconds where texts are long, and others do not wait for it
+        sure = await asyncio.to_thread(other.confidence, recognised.slots, value)
+    else:
+        sure = other.confidence(recognised.slots, value)
+    named = held(contract, value, stage.live.rule.protected_labels)
+    prediction = Prediction(value=value, confidence=sure, runner_up=named, runner_up_probability=1.0 if named else 0.0)
     counted = told.usage.output_tokens if contract.kind == "text" else None
-    return judge(stage, question, Prediction(value=value, confidence=READABLE), output_tokens=counted)
+    return judge(stage, question, prediction, output_tokens=counted)
+
+
+def _below(prediction: Prediction) -> str:
+    return "its answer cannot be read" if prediction.confidence == UNREADABLE else "its scorer is not sure enough of the answer"
 
 
 def _counted(usage: Usage) -> Usage | None:

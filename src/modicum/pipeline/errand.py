@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from modicum.backends.model import ModelStage
+from modicum.backends.scorer import Scorer
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.tune import Terms
+from modicum.pipeline.outcomes import Known
 from modicum.pipeline.purse import Bill
+from modicum.pipeline.scoring import Scored
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.window import Window
 from modicum.pipeline.wish import Wish
@@ -54,6 +58,18 @@ class Errand:
     """Where there is nothing to ask."""
     before: Verdict | None = None
     """What an earlier window of the same candidate led to."""
+    learn: tuple[str, ...] = ()
+    """Old calls that a scorer may learn from, one a group: asked where that pays."""
+    group_of: Mapping[str, int] = field(default_factory=dict)
+    """Of pilot and `learn`."""
+    known: Known = Known()
+    """What is known of how good the answers to old calls are."""
+    scorer: Scorer | None = None
+    """Judges the candidate's answers; None: every answer that can be read counts alike."""
+    scored: Scored | None = None
+    """How that scorer was taught, where this run did it."""
+    note: str = ""
+    """Why there is no scorer, where one was thought of."""
 
     @property
     def listed(self) -> bool:
@@ -70,9 +86,9 @@ class Errand:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """Calls of pilot and window, each once."""
+        """All calls that it may be asked about, each once."""
         window = () if self.opening is None else tuple(s.call_id for s in self.opening.window.samples)
-        return tuple(dict.fromkeys((*self.pilot, *window)))
+        return tuple(dict.fromkeys((*self.pilot, *self.learn, *window)))
 
 
 def is_listed(contract: Contract) -> bool:

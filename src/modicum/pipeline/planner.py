@@ -25,17 +25,20 @@ from modicum.pipeline.adapters import learnt_until
 from modicum.pipeline.candidate import Candidate
 from modicum.pipeline.errand import Errand, Opening, is_listed, plan_of
 from modicum.pipeline.inquiry import Inquiry
+from modicum.pipeline.outcomes import gather_outcomes
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.purse import Bill, Purse
 from modicum.pipeline.samples import gather, recogniser_of
+from modicum.pipeline.scoring import LEARN
 from modicum.pipeline.trial import TrialVerdict, settled
 from modicum.pipeline.viewed import Views
 from modicum.pipeline.window import Window, unpack
 from modicum.pipeline.wish import Wish
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.types import DAYS_A_MONTH, Attempt, Contract, Rule, Sample, Workload
+from modicum.train.router import FEWEST
+from modicum.types import DAYS_A_MONTH, Attempt, Contract, Rule, Sample, Verdict, Workload
 from modicum.workload.parts import outline
 
 PILOT = 40
@@ -122,7 +125,7 @@ class Planner:
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         own = [attempt for attempt in attempts if self._is_own(attempt, stage)]
         last = own[-1] if own else None
-        before = self.control.verdict(last.fingerprint) if last is not None else None
+        before = self._last_word(last) if last is not None else None
         expired = before is not None and before.certificate is not None and before.certificate.expires_at <= datetime.now(UTC)
         days = max((max(s.at for s in samples) - min(s.at for s in samples)).total_seconds() / 86_400, 1.0)
         month = (len(samples) if self._replacing else workload.calls) / days * DAYS_A_MONTH
@@ -137,22 +140,26 @@ class Planner:
             pilot=(),
             opening=None,
             attempt=None,
-            rule=Rule(accept_above=ACCEPT_ABOVE, protected_labels=wish.protected_among(_answers(workload.contract, samples))),
+            rule=Rule(accept_above=ACCEPT_ABOVE, protected_labels=_protected(wish, workload.contract, samples)),
             calls_month=month,
             bill=Bill(calls=0),
             before=None if expired else before,
+            known=gather_outcomes(self.config.home, self.control, workload, own, samples, wish.labels),
         )
         kept = self.control.window(plan_of(last)) if last is not None else None
         stands = before is None or (before.certificate is not None and not expired)
-        if last is not None and kept is not None and (stands or wish.labels or wish.judged):
-            errand = _taken_up(errand, last, unpack(kept))
+        over = last is not None and not stands and self.control.looked_with(last.attempt_id) is not None
+        if last is not None and kept is not None and not over and (stands or wish.labels or wish.judged):
+            errand = self._taken_up(errand, last, kept)
         else:
             ends = [attempt.window_to for attempt in attempts]
             unknown_for = workload.name if self.candidate.card is None else ""
             if (learnt := learnt_until(self.artefacts, stage.model, unknown_for=unknown_for)) is not None:
                 ends.append(learnt)  # an adapter of ours, or one that may be: what it learnt proves nothing
             until = max(ends, default=None)
-            errand = self._fresh(errand, samples, until)
+            fresh = self._fresh(errand, samples, until)
+            nothing_new = over and fresh.opening is None and last is not None and kept is not None
+            errand = self._taken_up(errand, last, kept) if nothing_new else fresh  # type: ignore[arg-type]
         asked = set(errand.asked)
         errand = dataclasses.replace(errand, samples={s.call_id: s for s in samples if s.call_id in asked})
         bill = self.inquiry.bill(workload, stage, errand.asked)
@@ -163,6 +170,18 @@ class Planner:
             schema=self._constrain and workload.contract.kind == "object",
         )
         return dataclasses.replace(errand, bill=bill, cannot=cannot)
+
+    def _last_word(self, attempt: Attempt) -> Verdict | None:
+        """What an attempt came to, with labels where they came later."""
+        looked = self.control.looked_with(attempt.attempt_id)
+        with_labels = self.control.verdict(f"{attempt.attempt_id}-B-{looked}") if looked else None
+        return with_labels or self.control.verdict(attempt.fingerprint)
+
+    def _taken_up(self, errand: Errand, attempt: Attempt, window: bytes) -> Errand:
+        """What was declared, with the scorer that was."""
+        stage = model_of(self.artefacts.read(attempt.artefact_digest))
+        taken = _taken_up(errand, attempt, unpack(window))
+        return dataclasses.replace(taken, scorer=stage.scorer if stage is not None else None)
 
     def _answered(self, sample: Sample) -> bool:
         """The candidate itself is this call's incumbent, as far as the log says."""
@@ -187,6 +206,7 @@ class Planner:
             return dataclasses.replace(errand, pilot=tuple(s.call_id for s in newest), supply=supply)
         most = max((self._most or (TEXTS if errand.texts else WINDOW)) - pilot_most, 1)
         pilot = tuple(samples[i].call_id for i in parts.tune[-pilot_most:])
+        learn = self._lesson(errand, samples, groups, parts, pilot, left=most - len(parts.certify))
         rule = errand.rule
         if errand.listed:
             told = [samples[i].value for i in parts.tune]
@@ -197,12 +217,39 @@ class Planner:
                 known=errand.workload.contract.labels,
             )
             rule = dataclasses.replace(rule, deferred_labels=rare)
-        opening = self._opening(errand, samples, groups, parts, most)
-        return dataclasses.replace(errand, pilot=pilot, rule=rule, opening=opening, supply=opening.window.supply)
+        opening = self._opening(errand, samples, groups, parts, most, spare=errand.texts and len(learn) < FEWEST)
+        group_of = {samples[i].call_id: groups.of[i] for i in parts.train}
+        return dataclasses.replace(
+            errand, pilot=pilot, learn=learn, group_of=group_of, rule=rule, opening=opening, supply=opening.window.supply
+        )
 
-    def _opening(self, errand: Errand, samples: tuple[Sample, ...], groups: Groups, parts: Split, most: int) -> Opening:
-        """The newest `most` groups of the part that may certify. Reads no answer of the candidate's, and no answer at all to choose."""
-        certify, weights = parts.certify[-most:], parts.weights[-most:]
+    def _lesson(
+        self, errand: Errand, samples: tuple[Sample, ...], groups: Groups, parts: Split, pilot: tuple[str, ...], *, left: int
+    ) -> tuple[str, ...]:
+        """Old calls for a scorer, the newest of each group first come: of texts those of which somebody said something.
+
+        `left`: how many calls `--calls` leaves; what was answered before takes none of them.
+        """
+        rows = parts.train if errand.texts else parts.tune
+        known = [i for i in reversed(rows) if not errand.texts or errand.known.speaks_of(samples[i].call_id)]
+        named = list({groups.of[i]: samples[i].call_id for i in reversed(known)}.values())[::-1]
+        free = self.inquiry.known(errand.stage, named).keys() | set(pilot)
+        room = LEARN if self._most is None else max(left, 0)
+        costly = [name for name in named if name not in free][:room]
+        wanted = set(costly) | free
+        return tuple(name for name in named if name in wanted)
+
+    def _opening(
+        self, errand: Errand, samples: tuple[Sample, ...], groups: Groups, parts: Split, most: int, *, spare: bool = False
+    ) -> Opening:
+        """The newest `most` groups of the part that may certify. Reads no answer of the candidate's, and no answer at all to choose.
+
+        `spare`: as many newer groups stay unopened, for an attempt that learns from this one's labels.
+        """
+        ends = {groups.of[i]: samples[i].at for i in parts.certify_calls}
+        order = sorted(range(len(parts.certify)), key=lambda row: (ends[groups.of[parts.certify[row]]], row))
+        rows = sorted(order[-2 * most :][:most]) if spare else range(max(len(parts.certify) - most, 0), len(parts.certify))
+        certify, weights = tuple(parts.certify[row] for row in rows), tuple(parts.weights[row] for row in rows)
         chosen = {groups.of[i] for i in certify}
         calls = tuple(i for i in parts.certify_calls if groups.of[i] in chosen)
         parts = dataclasses.replace(parts, certify=certify, weights=weights, certify_calls=calls)
@@ -247,6 +294,12 @@ def _answers(contract: Contract, samples: tuple[Sample, ...]) -> tuple[str, ...]
     if not is_open(contract):
         return contract.labels
     return tuple(sorted({outline(contract, s.value) for s in samples if s.value is not None}))
+
+
+def _protected(wish: Wish, contract: Contract, samples: tuple[Sample, ...]) -> tuple[str, ...]:
+    """What the rule never answers: listed values; of open answers the outlines that were seen, and whatever else holds what is named."""
+    seen = wish.protected_among(_answers(contract, samples))
+    return tuple(dict.fromkeys((*seen, *wish.protect))) if is_open(contract) else seen
 
 
 def _taken_up(errand: Errand, attempt: Attempt, window: Window) -> Errand:

@@ -1,7 +1,8 @@
 """`modicum try`: another model over held-out recorded calls, proven as a specialist is.
 
     plan     which calls each workload would be asked about, what that sends where and costs     sends nothing
-    run      a pilot on old calls; if that leaves hope, the attempt is written, the newest calls are asked, and looked at once
+    run      a pilot on old calls; where enough is known of old answers, a scorer that says which of them may stand; if that leaves hope,
+             the attempt is written, the newest calls are asked, and looked at once
 
 Everything is kept as it comes: the answers, and the window that an attempt opened. A run that was stopped goes on where it was.
 """
@@ -13,31 +14,34 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
-from modicum.artefact.about import About, Base
+from modicum.artefact.about import About, Base, Training, digest_of
 from modicum.backends.model import ACCEPT_ABOVE, model_of
 from modicum.errors import ArtefactError
 from modicum.evaluate import trials
-from modicum.evaluate.labels import excess_losses
+from modicum.evaluate.limits import Bound, limit_before
 from modicum.evaluate.refuse import Refusal, refuse_unopened
 from modicum.evaluate.table import tabulate
 from modicum.evaluate.trials import Reply
+from modicum.pipeline.entered import entered, whole
 from modicum.pipeline.errand import Errand, plan_of
 from modicum.pipeline.inquiry import Progress, reply_of
 from modicum.pipeline.look import Looking
-from modicum.pipeline.outlines import is_open, outlined
+from modicum.pipeline.opened import Answers, Shown, show
 from modicum.pipeline.planner import Planner
 from modicum.pipeline.prepare import SEED
+from modicum.pipeline.scoring import Lesson, pays, teach, too_few
 from modicum.pipeline.trial import TrialVerdict, Tried, conclude
 from modicum.pipeline.window import pack
 from modicum.pipeline.wish import Wish
 from modicum.store.answers import Answered
 from modicum.store.home import replace
-from modicum.types import Attempt, Prediction, Route, Sample, Verdict
+from modicum.train.router import FEWEST
+from modicum.types import Attempt, Route, Sample, Verdict
 from modicum.version import __version__
-from modicum.workload.parts import outline
 
 DIFFERS = "it says something else more often than the margin allows; who is right there, only labels can say"
 SILENT = "it gave no answer that can be read"
@@ -61,13 +65,15 @@ class Trial:
             pilot = self.inquiry.ask(errand.workload, errand.stage, errand.pilot, lambda share: progress(0.1 * share))
             if self.inquiry.stopped:
                 return self._unfinished(errand)
-            errand = self._named(errand, pilot)
-            if (refused := self._refused(errand, pilot)) is not None:
+            errand = self._taught(self._named(errand, pilot), pilot, lambda share: progress(0.1 + 0.2 * share))
+            if self.inquiry.stopped:
+                return self._unfinished(errand)
+            if errand.scored is None and (refused := self._refused(errand, pilot)) is not None:
                 return refused
             errand = self._declare(errand)
         assert errand.opening is not None and errand.attempt is not None
         wanted = [s.call_id for s in errand.opening.window.samples]
-        rows = self.inquiry.ask(errand.workload, errand.stage, wanted, lambda share: progress(0.1 + 0.9 * share))
+        rows = self.inquiry.ask(errand.workload, errand.stage, wanted, lambda share: progress(0.3 + 0.7 * share))
         if self.inquiry.stopped or self._lacks(wanted, rows):
             return self._unfinished(errand)
         return self._look(errand, rows)
@@ -83,11 +89,39 @@ class Trial:
         revision = names.pop() if len(names) == 1 else ""
         return dataclasses.replace(errand, stage=msgspec.structs.replace(errand.stage, revision=revision))
 
+    def _taught(self, errand: Errand, pilot: dict[str, Answered], progress: Progress) -> Errand:
+        """With a scorer, where one can be taught and pays; else with the reason why there is none."""
+        if errand.opening is None:
+            return errand
+        names = list(dict.fromkeys((*errand.learn, *errand.pilot)))
+        if not errand.texts:
+            told, said = entered(errand, *self._lesson(errand, errand.pilot, pilot))
+            if not pays(said, told, errand.terms):
+                return errand
+        if len(errand.learn) < FEWEST:
+            return dataclasses.replace(errand, note=too_few(len(errand.learn)))
+        rows = self.inquiry.ask(errand.workload, errand.stage, names, progress)
+        if self.inquiry.stopped:
+            return errand
+        samples, replies = self._lesson(errand, names, rows)
+        told, said = entered(errand, samples, replies)
+        groups = [errand.group_of.get(sample.call_id, -1 - row) for row, sample in enumerate(samples)]
+        lesson = Lesson(samples=samples, replies=replies, told=told, said=said, groups=groups)
+        window = len(errand.opening.window.samples)
+        found = teach(lesson, errand.workload.contract, errand.known, errand.rule, errand.terms, window=window, seed=SEED)
+        if isinstance(found, str):
+            return dataclasses.replace(errand, note=found)
+        return dataclasses.replace(errand, scored=found, rule=found.rule)
+
+    def _lesson(self, errand: Errand, names: Sequence[str], rows: Mapping[str, Answered]) -> tuple[list[Sample], list[Reply]]:
+        samples = [errand.samples[call_id] for call_id in names if call_id in errand.samples]
+        return samples, [reply_of(errand.workload, sample, rows.get(sample.call_id)) for sample in samples]
+
     def _refused(self, errand: Errand, pilot: dict[str, Answered]) -> Tried | None:
         """The end of a trial whose window is not worth opening."""
         samples = [errand.samples[call_id] for call_id in errand.pilot]
         replies = [reply_of(errand.workload, sample, pilot.get(sample.call_id)) for sample in samples]
-        told, said = _entered(errand, samples, replies)
+        told, said = entered(errand, samples, replies)
         rule = dataclasses.replace(errand.rule, deferred_labels=())
         table = tabulate(told, said, rule)
         terms = errand.terms
@@ -97,6 +131,7 @@ class Trial:
         if errand.before is not None:
             return self._concluded(errand, errand.before, pilot)
         plan = trials.pilot_plan(table, rule, texts=errand.texts)
+        bound = limit_before(table, terms, plan, texts=errand.texts)
         refusal = refuse_unopened(plan, terms, errand.supply)
         if plan is None:
             return self._row(errand, "cannot", dataclasses.replace(refusal, reason=SILENT), pilot)
@@ -107,18 +142,22 @@ class Trial:
             judged = "judgements of people" if errand.texts else "requests"
             carries = f"{refusal.reason.partition(';')[0]}; {groups:,} {judged} could carry a margin of {margin:.0%} (--margin {margin:g})"
             refusal = dataclasses.replace(refusal, reason=carries, margin_reachable=margin)
-        return self._row(errand, "unproven", refusal, pilot)
+        return self._row(errand, "unproven", refusal, pilot, bound=bound)
 
     def _declare(self, errand: Errand) -> Errand:
         """Write the attempt and its window down: from here on what is tested can no longer be chosen."""
         assert errand.opening is not None
+        scored = errand.scored
         about = About(
             workload=errand.workload.name,
-            trainer="none: another model",
+            trainer="none: another model" if scored is None else "none: another model, and a scorer of its answers",
             code_version=__version__,
             bases=(Base(name=errand.stage.name, revision=errand.stage.revision),),
+            training=None if scored is None else _training([errand.samples[call_id] for call_id in scored.learnt]),
+            settings={} if scored is None else {"scorer": scored.trained.about},
         )
-        digest = self.artefacts.write(errand.stage.files(), about.said())
+        files = errand.stage.files(None if scored is None else scored.trained.beside())
+        digest = self.artefacts.write(files, about.said(), learnt_from=() if scored is None else scored.learnt)
         terms = errand.terms
         said = (digest, errand.workload.workload_id, errand.number, [s.call_id for s in errand.opening.window.samples])
         fingerprint = f"try-{hashlib.sha256(msgspec.json.encode(said)).hexdigest()}"
@@ -133,7 +172,7 @@ class Trial:
             delta=terms.delta,
             artefact_digest=digest,
             rule=errand.rule,
-            thresholds=(ACCEPT_ABOVE,),
+            thresholds=(ACCEPT_ABOVE,) if scored is None else scored.thresholds,
             window_from=errand.opening.starts,
             window_to=errand.opening.ends,
             groups=len(errand.opening.window.samples),
@@ -146,16 +185,18 @@ class Trial:
         )
         self.control.keep_window(plan_of(attempt), pack(errand.opening.window))
         self.control.add_attempt(attempt, errand.opening.opened)
-        return dataclasses.replace(errand, attempt=attempt)
+        written = model_of(self.artefacts.read(digest))
+        scorer = None if written is None else written.scorer
+        return dataclasses.replace(errand, attempt=attempt, scorer=scorer, before=None)  # what an earlier window led to is no word on it
 
     def _look(self, errand: Errand, rows: dict[str, Answered]) -> Tried:
         """The one look, or the labels for it."""
         assert errand.opening is not None and errand.attempt is not None
         plain, attempt = errand.opening.window, errand.attempt
-        held = [_whole(errand, sample) for sample in plain.samples]
+        held = [whole(errand, sample) for sample in plain.samples]
         replies = [reply_of(errand.workload, sample, rows.get(sample.call_id)) for sample in held]
         net = trials.net_costs(held, replies)
-        told, said = _entered(errand, held, replies)
+        told, said = entered(errand, held, replies)
         window = dataclasses.replace(
             plain,
             samples=tuple(dataclasses.replace(s, slots=(), cost_usd=cost) for s, cost in zip(told, net, strict=True)),
@@ -166,7 +207,8 @@ class Trial:
         if not errand.listed:
             labels = trials.as_verdicts(labels, answers, attempt.attempt_id, texts=errand.texts)
         wish = dataclasses.replace(errand.wish, labels=labels)
-        looking = self._looking(wish)
+        took = {s.call_id: (s.cost_usd, reply.cost_usd) for s, reply in zip(held, replies, strict=True)}
+        looking = self._looking(wish, None if errand.scorer is None else took)
         known = errand.before
         if known is None:
             known = looking.opened(errand.workload, {s.call_id: s for s in held}, attempt, window)
@@ -175,13 +217,9 @@ class Trial:
             known = looking.with_labels(errand.workload, [attempt]) or known
         if known.request_file is not None and not errand.listed:
             self._fill(known.request_file, answers, attempt.attempt_id)
-        worse = False
-        if labels and known.certificate is None:
-            table = window.table(attempt)
-            worse = trials.is_worse(table, excess_losses(table, window.known(labels), attempt.attempt_id), errand.terms)
-        return self._concluded(errand, known, rows, worse=worse)
+        return self._concluded(errand, known, rows, show(self.control, errand, known, answers))
 
-    def _looking(self, wish: Wish) -> Looking:
+    def _looking(self, wish: Wish, took: Mapping[str, tuple[Decimal | None, Decimal | None]] | None = None) -> Looking:
         return Looking(
             self.config.home,
             self.control,
@@ -189,6 +227,7 @@ class Trial:
             view_version=self.views.version,
             proposer=f"try {self.candidate.asked}",
             supersedes=self._is_a_model,
+            charge=lambda table, rule: table if took is None else trials.charge(table, rule, took),
         )
 
     def _is_a_model(self, route: Route) -> bool:
@@ -197,7 +236,7 @@ class Trial:
             return model_of(self.artefacts.read(route.artefact_digest)) is not None
         return True
 
-    def _fill(self, path: str, answers: dict[str, tuple[str, str | None, str | None]], attempt_id: str) -> None:
+    def _fill(self, path: str, answers: Answers, attempt_id: str) -> None:
         """Put the answers themselves into a request file whose table held none."""
         file = self.config.home / "requests" / path.rpartition("/")[2]
         requests = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
@@ -205,15 +244,18 @@ class Trial:
         filled = trials.with_texts(requests, texts, attempt_id)
         replace(file, b"".join(msgspec.json.encode(request) + b"\n" for request in filled))
 
-    def _concluded(self, errand: Errand, verdict: Verdict, rows: Mapping[str, Answered], *, worse: bool = False) -> Tried:
+    def _concluded(self, errand: Errand, verdict: Verdict, rows: Mapping[str, Answered], shown: Shown | None = None) -> Tried:
         if verdict.certificate is not None:
-            return self._row(errand, "certified", verdict, rows)
+            return self._row(errand, "certified", verdict, rows, shown=shown)
         samples, replies = self._read(errand, rows)
         if not any(reply.value for reply in replies):
             return self._row(errand, "cannot", SILENT, rows)
-        told, said = _entered(errand, samples, replies)
+        if shown is not None:
+            return self._row(errand, shown.word, verdict, rows, shown=shown)
+        told, said = entered(errand, samples, replies)
         differs = not errand.texts and trials.certainly_differs(tabulate(told, said, errand.rule), errand.terms)
-        return self._row(errand, "worse" if worse else "differs" if differs else "unproven", verdict, rows)
+        bound = Bound(limit="labels", reason="", needs_labels=verdict.needs_labels) if verdict.needs_labels else None
+        return self._row(errand, "differs" if differs else "unproven", verdict, rows, bound=bound)
 
     def _unfinished(self, errand: Errand) -> Tried:
         rows = self.inquiry.known(errand.stage, errand.asked)
@@ -221,10 +263,31 @@ class Trial:
         there = f"{len(rows):,} of {len(errand.asked):,} calls are answered and kept: run it again to go on"
         return self._row(errand, "unproven", f"{why}; {there}", rows)
 
-    def _row(self, errand: Errand, word: TrialVerdict, why: Verdict | Refusal | str, rows: Mapping[str, Answered]) -> Tried:
+    def _row(
+        self,
+        errand: Errand,
+        word: TrialVerdict,
+        why: Verdict | Refusal | str,
+        rows: Mapping[str, Answered],
+        *,
+        shown: Shown | None = None,
+        bound: Bound | None = None,
+    ) -> Tried:
         samples, replies = self._read(errand, rows)
         measured = trials.measure(samples, replies, comparable_answers=not errand.texts)
-        return conclude(errand.workload, word, why, measured, calls_month=errand.calls_month, cannot=errand.cannot)
+        notes = ("" if word == "certified" else errand.note, "" if shown is None else shown.note)
+        return conclude(
+            errand.workload,
+            word,
+            why,
+            measured,
+            calls_month=errand.calls_month,
+            cannot=errand.cannot,
+            bound=bound if shown is None else shown.bound,
+            alone=None if shown is None else shown.alone,
+            coverage=None if shown is None or shown.alone is None else shown.coverage,
+            note="; ".join(filter(None, notes)),
+        )
 
     def _read(self, errand: Errand, rows: Mapping[str, Answered]) -> tuple[list[Sample], list[Reply]]:
         """All that was asked of this errand so far and is still here, as the contract reads it."""
@@ -232,24 +295,6 @@ class Trial:
         return samples, [reply_of(errand.workload, sample, rows[sample.call_id]) for sample in samples]
 
 
-def _entered(errand: Errand, samples: Sequence[Sample], replies: Sequence[Reply]) -> tuple[list[Sample], list[Prediction]]:
-    """Samples and answers as they enter tables: open ones by their outline, as `fit` certifies and the day protects them."""
-    contract = errand.workload.contract
-    told, said = trials.predictions(samples, [reply.value for reply in replies], listed=errand.listed)
-    if not is_open(contract):
-        return told, said
-    for number, (sample, reply) in enumerate(zip(samples, replies, strict=True)):
-        if reply.value is None:
-            value = None if sample.value is None else outline(contract, sample.value)
-            told[number] = dataclasses.replace(sample, value=value)
-        else:
-            ((told[number],), (said[number],)) = outlined(contract, (sample,), (dataclasses.replace(said[number], value=reply.value),))
-    return told, said
-
-
-def _whole(errand: Errand, sample: Sample) -> Sample:
-    """A sample of a window with what was left out of it, where its call is still here. A value from a list stays as it was declared."""
-    known = errand.samples.get(sample.call_id)
-    if known is None:
-        return sample
-    return dataclasses.replace(sample, slots=known.slots, value=sample.value if errand.listed else known.value)
+def _training(learnt: Sequence[Sample]) -> Training:
+    times = [sample.at for sample in learnt]
+    return Training(calls=len(learnt), digest=digest_of(s.call_id for s in learnt), first_at=min(times), last_at=max(times))

@@ -38,18 +38,26 @@ def explain(call: Call, control: Control) -> list[str]:
     return [
         f"Answered by {decision.answered_by} on {call.started_at:%Y-%m-%d %H:%M:%S} UTC.",
         f"Because {MEANING[decision.reason]}" + (f": {decision.detail}." if decision.detail else "."),
-        f"Workload: {name or 'none'}" + (f", route {decision.route_id}." if decision.route_id else "."),
+        f"Workload: {name or 'none'}" + (f", route {decision.route_id}{_chance(decision)}." if decision.route_id else "."),
         _confidence(decision),
         _promise(decision, control),
     ]
+
+
+def _chance(decision: Decision) -> str:
+    """How likely it was that the coin would put the call where it is: with the route, or with the incumbent."""
+    if decision.propensity is None or decision.propensity == 1.0:
+        return ""
+    return f"; the coin put it where it is with a chance of {decision.propensity:.3g}"
 
 
 def _confidence(decision: Decision) -> str:
     if decision.stage_model is not None:
         return _other(decision)
     if decision.confidence is None:
-        return "The specialist was not asked."
-    said = f"The specialist said {decision.value!r} with confidence {decision.confidence:.3f}"
+        return "The specialist could not answer." if decision.stage_failed else "The specialist was not asked."
+    took = "" if decision.stage_ms is None else f" in {decision.stage_ms:,.1f} ms"
+    said = f"The specialist said {decision.value!r}{took} with confidence {decision.confidence:.3f}"
     said += f" (it answers from {decision.threshold:.3f})" if decision.threshold is not None else ""
     if decision.agreed is not None:
         said += "; the incumbent agreed" if decision.agreed else "; the incumbent said something else"
@@ -63,6 +71,8 @@ def _other(decision: Decision) -> str:
     said = f"{decision.stage_model} was asked{took}, {cost}"
     if decision.value:
         said += f", and said {decision.value[:200]!r}"
+        if decision.confidence is not None and decision.threshold:
+            said += f" with confidence {decision.confidence:.3f} (it answers from {decision.threshold:.3f})"
     elif decision.confidence is not None:
         said += ", and its answer could not be read"
     if decision.agreed is not None:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from modicum.backends.features import FEATURES_VERSION
-from modicum.backends.scorer import KNOTS, WEIGHTS_FILE, ScorerBody, places, text_of
+from modicum.backends.scorer import BESIDE_FILE, KNOTS, WEIGHTS_FILE, ScorerBody, outlook_of, places, sureness, text_of
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.backends.traits import TRAITS_VERSION, of_answer, of_request
 from modicum.errors import NotEnoughDataError
@@ -27,12 +27,14 @@ from modicum.train.machine import matrix
 from modicum.train.prune import repeated
 
 FEWEST = 50
-"""Cases; and of either model a right and a wrong answer."""
+"""Cases; and some of them with more to one model's answer than to the other's."""
 MOST = 3_000
 """Cases learnt from: the work grows with their cube. More are drawn from by the seed."""
 SHARES = (0.0, 0.5, 1.0, 2.0)
 """What words of one side may count, against traits."""
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
+SURELY = 2.0
+"""Standard errors by which it must err less than who says the same of every case: more than the best of its settings does by luck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +52,24 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedScorer:
-    """The files of a scorer, and for each case learnt from the gain foretold by a model that did not see its group."""
+    """The files of a scorer, and for each case learnt from what one foretells that did not see its group."""
 
     files: dict[str, bytes]
     about: dict[str, Any]
     learnt: Ints
     gains: Floats
+    """Before calibration."""
+    confidences: Floats
+    """As `Scorer.confidence` would give them."""
+
+    @property
+    def foretells(self) -> bool:
+        """Of cases that it did not see it says more than who says the same of each."""
+        return bool(self.about["better_by"] >= SURELY)
+
+    def beside(self) -> dict[str, bytes]:
+        """The same files under the names that they have beside a model's."""
+        return {BESIDE_FILE if name == SPECIALIST_FILE else name: data for name, data in self.files.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +85,13 @@ class _Side:
 def fit(cases: Sequence[Case], *, used_slots: Sequence[str], reads_answer: bool, seed: int, most: int = MOST) -> TrainedScorer:
     """A scorer that reads the request, and with `reads_answer` the small model's answer too; of more than `most` cases, so many are drawn.
 
-    Raises NotEnoughDataError where there are too few cases, or one of the models is always or never right.
+    Raises NotEnoughDataError where there are too few cases, or asking the large model is worth the same in all of them.
     """
     outcomes = np.array([(case.small, case.large) for case in cases], dtype=np.float64).reshape(-1, 2)
-    if len(cases) < FEWEST or (outcomes.std(axis=0) == 0).any():
-        raise NotEnoughDataError(
-            f"{len(cases)} requests with the outcome of both models, or one of them is always right or wrong",
-            hint=f"at least {FEWEST} are needed",
-        )
+    if len(cases) < FEWEST:
+        raise NotEnoughDataError(f"{len(cases)} requests with the outcome of both models", hint=f"at least {FEWEST} are needed")
+    if (outcomes[:, 1] - outcomes[:, 0]).std() == 0:
+        raise NotEnoughDataError(f"asking the large model is worth the same for all of {len(cases)} requests: nothing tells them apart")
     learnt = np.arange(len(cases))
     if len(cases) > most:
         learnt = np.sort(np.random.default_rng(seed).choice(len(cases), most, replace=False))
@@ -120,6 +133,7 @@ def fit(cases: Sequence[Case], *, used_slots: Sequence[str], reads_answer: bool,
 
     files = {SPECIALIST_FILE: msgspec.json.encode(body), WEIGHTS_FILE: save(tensors)}
     gains = found.left_out[:, 1] - found.left_out[:, 0]
+    sure = np.array([sureness(outlook_of(row, (body.small, body.large))) for row in found.left_out.tolist()])
     about = {
         "trainer": "router",
         "reads_answer": reads_answer,
@@ -129,10 +143,11 @@ def fit(cases: Sequence[Case], *, used_slots: Sequence[str], reads_answer: bool,
         "penalty": found.penalty,
         "error": round(found.error, 4),
         "error_of_the_mean": round(float((outcomes[:, 1] - outcomes[:, 0]).var()), 4),
+        "better_by": round(_better_by(outcomes[:, 1] - outcomes[:, 0], gains), 2),
         "seed": seed,
         "size_bytes": sum(map(len, files.values())),
     }
-    return TrainedScorer(files=files, about=about, learnt=learnt, gains=gains)
+    return TrainedScorer(files=files, about=about, learnt=learnt, gains=gains, confidences=sure)
 
 
 def _side(texts: Sequence[str], name: str, groups: Sequence[int]) -> _Side:
@@ -187,6 +202,15 @@ def _rows_of(groups: Sequence[int]) -> list[Ints]:
     for row, group in enumerate(groups):
         held.setdefault(group, []).append(row)
     return [np.array(rows, dtype=np.int64) for rows in held.values()]
+
+
+def _better_by(true: Floats, foretold: Floats) -> float:
+    """By how many standard errors the squared errors are smaller than those of the mean of all the others."""
+    n = len(true)
+    others = (true.sum() - true) / (n - 1)
+    won = (true - others) ** 2 - (true - foretold) ** 2
+    spread = float(won.std(ddof=1))
+    return float(won.mean()) / spread * float(np.sqrt(n)) if spread > 0 else 0.0
 
 
 def _odds(scores: Floats, outcomes: Floats) -> tuple[float, float]:

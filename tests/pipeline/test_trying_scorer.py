@@ -1,0 +1,171 @@
+"""A scorer in a trial: taught on what people said of an earlier window, certified on newer calls, applied as it was certified."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from modicum.artefact import Artefacts, about_of
+from modicum.backends.model import model_of
+from modicum.config import Config, FitConfig, StoreConfig
+from modicum.evaluate.evidence import certificate_file, rows_of, verify
+from modicum.evaluate.labels import Label
+from modicum.pipeline.provenance import to_refit
+from modicum.pipeline.trial import Tried
+from modicum.pipeline.wish import Wish
+from modicum.store.calls import Calls
+from modicum.store.control import Control
+from tests.pipeline import traffic
+from tests.pipeline.model_server import ModelServer, sorts
+from tests.pipeline.test_trying import WISH, filled, planned, settings, tried
+
+HARD = "Tuesday"
+"""Where the request has this word the small model's text is the worse one."""
+TEXTS = dataclasses.replace(WISH, fit=FitConfig(margin=0.15))
+
+
+def verse(request: dict[str, Any]) -> str:
+    return f"A verse on {request['messages'][1]['content'][9:40]}"
+
+
+def said_of(found: Tried) -> dict[str, Label]:
+    """What people say of the pairs that are asked about: they like both, but for the hard ones."""
+    assert found.request_file is not None, found
+    labels = {}
+    for line in Path(found.request_file).read_bytes().splitlines():
+        row = msgspec.json.decode(line)
+        hard = HARD in " ".join(row["slots"].values())
+        labels[row["id"]] = Label(verdict=("b" if row["a"].startswith("A verse on") else "a") if hard else "both")
+    return labels
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as running:
+        running.answers["poet"] = verse
+        yield running
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory, server: ModelServer) -> tuple[Config, list[Tried], dict[str, Label]]:
+    """A home where the model alone was tried, judged and found worse, and what was said of it."""
+    folder = tmp_path_factory.mktemp("heard")
+    (folder / "log").mkdir()
+    config = settings(filled(folder / "log", list(traffic.poems(520))), folder, server)
+    first = tried(config, "own/poet", TEXTS)
+    labels = said_of(first)
+    return config, [first, tried(config, "own/poet", dataclasses.replace(TEXTS, labels=labels))], labels
+
+
+@pytest.fixture(scope="module")
+def scored(heard: tuple[Config, list[Tried], dict[str, Label]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, list[Tried]]:
+    """The same home after the next trial, with a scorer, and its labels."""
+    before, _, labels = heard
+    folder = tmp_path_factory.mktemp("scored")
+    shutil.copytree(before.home, folder / "home")
+    config = dataclasses.replace(before, store=StoreConfig(home=folder / "home"))
+    third = tried(config, "own/poet", dataclasses.replace(TEXTS, labels=labels))
+    labels = labels | said_of(third)
+    return config, [third, tried(config, "own/poet", dataclasses.replace(TEXTS, labels=labels))]
+
+
+def test_without_outcomes_it_does_as_before_and_says_what_is_missing(heard: tuple[Config, list[Tried], dict[str, Label]]) -> None:
+    _, (first, second), labels = heard
+    assert first.verdict == "unproven" and first.limit == "labels" and first.needs_labels == len(labels) == 190, first
+    assert "0 old answers" in first.reason and "at least 50 are needed (50 more)" in first.reason and first.alone is None
+    assert second.verdict == "worse" and "the margin: of the requests" in second.reason, second
+    assert "can teach a scorer" in second.reason
+
+
+def test_a_scorer_certifies_what_the_model_alone_does_not(scored: tuple[Config, list[Tried]]) -> None:
+    config, (third, fourth) = scored
+    assert third.verdict == "unproven" and third.limit == "labels" and third.alone is not None
+    assert third.needs_labels is not None and third.needs_labels < 0.9 * 170, "only what it would answer is asked for"
+    assert (fourth.verdict, fourth.kind) == ("certified", "B"), fourth.reason
+    assert fourth.coverage is not None and 0.4 < fourth.coverage < 0.8
+    assert fourth.alone is not None and fourth.alone.coverage == 1.0 and fourth.alone.verdict != "certified"
+    control = Control(config.home)
+    (certificate,) = control.certificates()
+    assert certificate.attempt_number == 2 and certificate.rule.accept_above > 0
+    evidence = control.evidence(certificate.certificate_id)
+    assert verify(certificate_file(certificate, evidence)).holds and b"verse" not in evidence and HARD.encode() not in evidence
+    (route,) = control.routes()
+    assert route.state == "proposed" and route.artefact_digest == certificate.artefact_digest
+
+
+def test_what_it_learnt_from_is_older_than_what_certifies(scored: tuple[Config, list[Tried]]) -> None:
+    config, _ = scored
+    control, artefacts = Control(config.home), Artefacts(config.home / "artefacts")
+    (certificate,) = control.certificates()
+    learnt = artefacts.learnt_from(certificate.artefact_digest)
+    about = about_of(artefacts.read(certificate.artefact_digest).about)
+    assert about.training is not None and about.training.calls == len(learnt) >= 150
+    assert about.training.last_at is not None and about.training.last_at < certificate.window_from
+    one, two = control.attempts(certificate.workload_id)
+    assert one.window_to < two.window_from and two.created_at < certificate.created_at
+    assert two.thresholds == tuple(sorted(two.thresholds, reverse=True)) and two.rule.accept_above == two.thresholds[0]
+
+
+def test_by_day_it_is_as_sure_as_it_was_by_night(scored: tuple[Config, list[Tried]]) -> None:
+    config, (_, fourth) = scored
+    control = Control(config.home)
+    (certificate,) = control.certificates()
+    stage = model_of(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
+    assert stage is not None and stage.scorer is not None and stage.revision == "poet-2026-01"
+    rows = rows_of(certificate_file(certificate, control.evidence(certificate.certificate_id)))
+    (workload,) = control.workloads()
+    by_hand = []
+    for call in Calls(config.home).scan():
+        request = msgspec.json.decode(call.request or b"")
+        text = request["messages"][1]["content"].removeprefix("Message: ")
+        by_hand.append(stage.confidence((("user.0", text),), verse(request)))
+    assert {row.score for row in rows} <= set(by_hand), "the same confidence, to the last digit"
+    hard = [sure for sure, call in zip(by_hand, Calls(config.home).scan(), strict=True) if HARD.encode() in (call.request or b"")]
+    assert sum(sure >= certificate.rule.accept_above for sure in hard) < 0.2 * len(hard)
+    assert workload.contract.kind == "text" and fourth.route_id
+
+
+def test_erasing_what_it_learnt_from_lists_it(scored: tuple[Config, list[Tried]], tmp_path: Path) -> None:
+    shutil.copytree(scored[0].home, tmp_path / "home")
+    config = dataclasses.replace(scored[0], store=StoreConfig(home=tmp_path / "home"))
+    (certificate,) = Control(config.home).certificates()
+    learnt = sorted(Artefacts(config.home / "artefacts").learnt_from(certificate.artefact_digest))
+    assert to_refit(config.home) == ()
+    Calls(config.home).erase(call_id=learnt[0])
+    (stale,) = to_refit(config.home)
+    assert stale.digest == certificate.artefact_digest and stale.erased == 1
+
+
+def test_with_nothing_newer_the_last_word_stands(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    config = settings(filled(tmp_path / "log", list(traffic.poems(220))), tmp_path, server)
+    wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.2))
+    judged = dataclasses.replace(wish, labels=said_of(tried(config, "own/poet", wish)))
+    words = [tried(config, "own/poet", judged) for _ in range(2)]
+    assert {(one.verdict, one.reason) for one in words} == {("worse", words[0].reason)}
+    assert len(Control(config.home).attempts(words[0].workload_id)) == 1
+
+
+def doubtful(request: dict[str, Any]) -> str:
+    """Sorts messages, but does not know what to make of those that name a Tuesday."""
+    return "praise" if "Tuesday" in request["messages"][-1]["content"] else sorts(request)
+
+
+def test_labels_get_a_scorer_where_the_model_alone_differs_too_often(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    server.answers["doubtful"] = doubtful
+    config = settings(filled(tmp_path / "log", [row for row, _ in traffic.sorted_messages(900)]), tmp_path, server)
+    wish: Wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.05, max_selective=0.1))
+    before = len(server.requests)
+    found = tried(config, "own/doubtful", wish)
+    assert found.verdict == "certified" and found.kind == "A", found.reason
+    assert found.coverage is not None and 0.3 < found.coverage < 0.9 and found.alone is not None and found.alone.verdict == "differs"
+    assert len(server.requests) - before <= planned(config, "own/doubtful", wish=wish).bill.calls + 400
+    (certificate,) = Control(config.home).certificates()
+    assert verify(certificate_file(certificate, Control(config.home).evidence(certificate.certificate_id))).holds
