@@ -14,6 +14,7 @@ from modicum.admin.reach import Reach
 from modicum.admin.told import ToldCall
 from modicum.cli.options import Config, at_home, common, existing, print_json, print_table, printable, reached
 from modicum.store.calls import Calls
+from modicum.types import Decision
 
 
 @click.group()
@@ -44,6 +45,7 @@ def show(call_id: str, way: Reach, config: Config, as_json: bool) -> None:
             ("status", f"{call.status} {call.error or call.finish_reason or ''}"),
             ("tokens", f"{_known(usage.input_tokens)} in, {_known(usage.output_tokens)} out"),
             ("took", "unknown" if call.duration_ms is None else f"{call.duration_ms:,.0f} ms"),
+            *_decided(call.decision),
         ],
     )
     for name, body in (("request", told.request), ("response", told.response)):
@@ -81,6 +83,13 @@ def _pretty(body: bytes) -> str:
     except (msgspec.DecodeError, RecursionError):
         return msgspec.json.format(body, indent=2).decode()
     return text
+
+
+def _decided(decision: Decision | None) -> list[tuple[str, str]]:
+    if decision is None:
+        return []
+    chance = "" if decision.propensity is None else f", by a chance of {decision.propensity:.3g}"
+    return [("answered by", decision.answered_by), ("because", decision.reason + chance), ("route", decision.route_id or "none")]
 
 
 def _known(count: int | None) -> str:
