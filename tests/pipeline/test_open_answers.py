@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from modicum.admin import fitting
+from modicum.admin.operation import Desk
 from modicum.config import Config, FitConfig, StoreConfig
+from modicum.errors import InputError
 from modicum.evaluate.evidence import certificate_file, verify
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
@@ -21,7 +24,7 @@ from modicum.pipeline.outlines import OTHERWISE, outlined
 from modicum.pipeline.switching import switch
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
-from modicum.types import Contract, Prediction, Verdict, Workload
+from modicum.types import Contract, Field, Prediction, Verdict, Workload
 from tests.pipeline import traffic
 from tests.train.orders import CITIES, CONTRACT, FIRST, as_samples, orders
 
@@ -112,6 +115,34 @@ def test_a_protected_value_of_a_record_always_goes_to_the_incumbent(tmp_path: Pa
     assert certificate is not None and certificate.rule.protected_labels
     assert all('"return"' in label for label in certificate.rule.protected_labels)
     assert all(row.answered == 0 for row in certificate.label_table if '"return"' in row.label)
+
+
+def test_what_can_be_protected_is_what_an_outline_shows(
+    read: tuple[Config, Workload, Verdict], called: tuple[Config, Workload, Verdict]
+) -> None:
+    def protects(contract: Contract, value: str) -> bool:
+        return dataclasses.replace(WISH, protect=(value,)).protects(contract)
+
+    record, tool = read[1].contract, called[1].contract
+    for value in ("return", "kind=return", "express=true", '{"kind":"return"}', '{ "express": true, "kind": "order" }'):
+        assert protects(record, value), value
+    for value in ("refund", "return=kind", "kind", CITIES[0], '{"kind":"refund"}', '{"city":"Rome"}', "{}", "[1]", ""):
+        assert not protects(record, value), value
+    assert protects(tool, "order") and not protects(tool, "cancel")
+    nested = Contract(kind="object", fields=(Field(path=("order", "kind"), kind="label", labels=("sale", "return")),))
+    assert protects(nested, "return") and protects(nested, "order.kind=return") and protects(nested, '{"order.kind":"return"}')
+    seen = ('{"order.kind":"return"}', '{"order.kind":"sale"}')
+    for value in ("return", "order.kind=return", seen[0]):
+        assert dataclasses.replace(WISH, protect=(value,)).protected_among(seen) == seen[:1], value
+
+
+def test_fit_takes_a_value_of_a_record(read: tuple[Config, Workload, Verdict]) -> None:
+    config, workload, _ = read
+    desk = Desk(config=config, actor="tester")
+    (planned,) = fitting.plan.does(desk, fitting.Fit(workloads=(workload.name,), protect=("kind=return",)))
+    assert planned.calls == 800
+    with pytest.raises(InputError, match="no workload has the label 'refund'"):
+        fitting.plan.does(desk, fitting.Fit(workloads=(workload.name,), protect=("refund",)))
 
 
 def test_answers_that_differ_in_what_is_copied_keep_differing() -> None:

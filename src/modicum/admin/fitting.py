@@ -122,8 +122,11 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
     )
     for label in wish.protect:
         alone = dataclasses.replace(wish, protect=(label,))
-        if not any(alone.protected(workload) for workload in chosen):
-            raise InputError(f"no workload has the label '{label}'", hint="`modicum workloads show WORKLOAD` lists the labels")
+        if not any(alone.protects(workload.contract) for workload in chosen):
+            raise InputError(
+                f"no workload has the label '{label}'",
+                hint="`modicum workloads show WORKLOAD` lists them; of a record: a value of a field with a fixed list, VALUE or FIELD=VALUE",
+            )
     return chosen, wish
 
 

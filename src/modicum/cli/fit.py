@@ -47,7 +47,12 @@ NONE = "–"
 @click.option("--max-latency-ms", type=click.FloatRange(0, min_open=True), help="Most CPU time of an answer, mean.")
 @click.option("--max-size-mb", type=click.FloatRange(0, min_open=True), help="Largest candidate.")
 @click.option("--min-quality", type=click.FloatRange(0, 1), help="Least share on which a candidate must say what the incumbent said.")
-@click.option("--protect", multiple=True, metavar="LABEL", help="Always send this label to the incumbent; may be repeated.")
+@click.option(
+    "--protect",
+    multiple=True,
+    metavar="VALUE",
+    help="Always send this label, tool, or a record whose field says this (`return`, `kind=return`), to the incumbent; may be repeated.",
+)
 @click.option("--partial", is_flag=True, help="Test with the labels there are; missing ones count as the worst case.")
 @click.option(
     "--self-agreement",

@@ -10,7 +10,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from modicum.types import Contract, Prediction, Sample
-from modicum.workload.parts import outline
+from modicum.workload import record
+from modicum.workload.parts import outline, tools
 
 OTHERWISE = " (otherwise)"
 """Behind the outline of an incumbent's answer that differs from the specialist's in open fields only."""
@@ -29,6 +30,32 @@ def outlined(
 def is_open(contract: Contract) -> bool:
     """True where answers are not from a list of values."""
     return not contract.labels and contract.kind in ("object", "tool")
+
+
+def names_in_outlines(contract: Contract) -> frozenset[str]:
+    """What a person may call the values that an outline of such answers can show: tools, or VALUE and FIELD=VALUE of closed fields."""
+    if contract.kind == "tool":
+        return frozenset(tools(contract))
+    shown = [field for field in contract.fields if field.kind in ("label", "boolean") and field.path[-1:] != ("[]",)]
+    return frozenset(
+        name for field in shown for value in (field.labels if field.kind == "label" else (True, False)) for name in named(field.path, value)
+    )
+
+
+def named(path: Sequence[str], leaf: record.Leaf) -> tuple[str, ...]:
+    """The names of one value of a record: as JSON or a person writes it, alone and behind its field."""
+    if leaf is None:
+        return ()
+    text = leaf if isinstance(leaf, str) else record.canonical(leaf)
+    return text, f"{'.'.join(step for step in path if step != '[]')}={text}"
+
+
+def fits_outline(contract: Contract, text: str) -> bool:
+    """Is this text a whole outline, as the table by label of a certificate prints it?"""
+    found, names = record.parse(text), names_in_outlines(contract)
+    if not isinstance(found, dict) or contract.kind != "object":
+        return False
+    return bool(found) and all(name in names for path, leaf in record.leaves(found) for name in named(path, leaf)[1:] or ("",))
 
 
 def _outlined(contract: Contract, sample: Sample, told: Prediction) -> tuple[Sample, Prediction]:

@@ -13,9 +13,11 @@ from modicum.config import FitConfig
 from modicum.evaluate.judged import Judged
 from modicum.evaluate.labels import Label
 from modicum.evaluate.tune import Terms
+from modicum.pipeline.outlines import fits_outline, is_open, named, names_in_outlines
 from modicum.stats.sequence import spending
-from modicum.types import Attempt, PromiseKind, Sample, Workload
+from modicum.types import Attempt, Contract, PromiseKind, Sample, Workload
 from modicum.version import __version__
+from modicum.workload import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +63,11 @@ class Wish:
         labelled = bool(self.labels) and any(s.response_id in self.labels or s.call_id in self.labels for s in samples)
         return ("B",) if labelled else ("A", "B")
 
-    def protected(self, workload: Workload) -> tuple[str, ...]:
-        """The answers that a protected label names: itself, or the records that hold it."""
-        return self.protected_among(workload.contract.labels)
+    def protects(self, contract: Contract) -> bool:
+        """Does a protected label name an answer of this contract: one of its list, or a value that an open answer is known by?"""
+        if not is_open(contract):
+            return bool(self.protected_among(contract.labels))
+        return any(label in names_in_outlines(contract) or fits_outline(contract, label) for label in self.protect)
 
     def protected_among(self, answers: Iterable[str]) -> tuple[str, ...]:
         """Those of these answers, or outlines of such, that a protected label names."""
@@ -102,10 +106,7 @@ class Wish:
         return hashlib.sha256(msgspec.json.encode(entered)).hexdigest()
 
 
-def _names(label: str) -> set[str]:
-    """What a person could call an answer: itself, and for a record the values of its fields."""
-    try:
-        record = msgspec.json.decode(label)
-    except msgspec.DecodeError:
-        return {label}
-    return {label, *(str(value) for value in record.values())} if isinstance(record, dict) else {label}
+def _names(answer: str) -> set[str]:
+    """What a person could call an answer: itself, and for a record the values of its fields, with or without the field (`kind=return`)."""
+    found = record.parse(answer)
+    return {answer} | ({name for path, leaf in record.leaves(found) for name in named(path, leaf)} if isinstance(found, dict) else set())
