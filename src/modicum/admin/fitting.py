@@ -125,7 +125,7 @@ def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
         if not any(alone.protects(workload.contract) for workload in chosen):
             raise InputError(
                 f"no workload has the label '{label}'",
-                hint="`modicum workloads show WORKLOAD` lists them; of a record: a value of a field with a fixed list, VALUE or FIELD=VALUE",
+                hint="`modicum workloads show WORKLOAD` lists them; of a record VALUE or FIELD=VALUE, where the list is fixed",
             )
     return chosen, wish
 
