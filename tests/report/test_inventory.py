@@ -203,7 +203,9 @@ def test_the_command_prints_every_form(home: Path, tmp_path: Path) -> None:
 
 
 def test_what_the_watcher_knows_is_shown(home: Path) -> None:
-    watch = Watch(route_id="r1", at=LATER, since=NOW, audits=37, last_audit_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
+    watch = Watch(
+        route_id="r1", at=LATER, since=NOW, audits=37, last_audit_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC), broken="too many differ"
+    )
     assert Control(home).put_look("x", Look(watches=(watch,)))
     text = CliRunner().invoke(cli, ["inventory", "--home", str(home), "--markdown"]).stdout
-    assert "2026-11-20 09:30 UTC, 37 audits in this state" in text
+    assert "2026-11-20 09:30 UTC, 37 audits in this state; THE PROMISE IS BROKEN: too many differ" in text

@@ -37,7 +37,7 @@ def list_(desk: Desk, asked: Wanted) -> InventoryPage:
     """List every specialist in service, proposed, paused or rolled back: made of what, promised what, owned and let by whom."""
     control, now = Control(desk.config.home), datetime.now(UTC)
     page = paged(inventory.listed(control, scope=asked.scope, everything=asked.everything), asked, lambda route: route.route_id)
-    audited = {one.route_id: LastAudit(at=one.last_audit_at, audits=one.audits) for one in control.watches()}
+    audited = {one.route_id: LastAudit(at=one.last_audit_at, audits=one.audits, broken=one.broken) for one in control.watches()}
     lines, head = control.audit_head()
     return InventoryPage(
         items=inventory.specialists(desk.config.home, page.items, audited=audited, now=now),

@@ -36,6 +36,8 @@ class LastAudit:
 
     at: datetime | None
     audits: int
+    broken: str = ""
+    """Which test says that the promise does not hold any more; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,10 @@ def last_audit(one: Specialist, *, short: bool = False) -> str:
     if one.last_audit is None or one.last_audit.at is None:
         return NOT_YET
     at = f"{one.last_audit.at:%Y-%m-%d %H:%M}"
-    return at if short else f"{at} UTC, {words.count(one.last_audit.audits, 'audit')} in this state"
+    if short:
+        return f"{at}, BROKEN" if one.last_audit.broken else at
+    broken = f"; THE PROMISE IS BROKEN: {one.last_audit.broken}" if one.last_audit.broken else ""
+    return f"{at} UTC, {words.count(one.last_audit.audits, 'audit')} in this state{broken}"
 
 
 def sheet(found: Iterable[Specialist]) -> Sheet:
@@ -91,7 +94,7 @@ def sheet(found: Iterable[Specialist]) -> Sheet:
         *("kind", "tier", "other_model", "size_bytes", "base_models", "base_licences"),
         *("trained_on_calls", "trained_from", "trained_to", "answers_of", "answers_of_providers", "erased_since"),
         *("certificate_id", "promise", "promise_kind", "margin", "max_selective", "confidence", "coverage", "distinct_requests"),
-        *("window_from", "window_to", "incumbents", "proved_at", "expires_at", "expired", "last_audit_at", "audits"),
+        *("window_from", "window_to", "incumbents", "proved_at", "expires_at", "expired", "last_audit_at", "audits", "broken"),
         *("proposed_by", "proposed_at", "approved_by", "switched_on_by", "switched_on_at", "artefact_digest", "artefact_fault"),
     )
     return Sheet(name="inventory", head=head, rows=tuple(map(_cells, found)))
@@ -109,7 +112,7 @@ def _cells(one: Specialist) -> Row:
         *(promised.certificate_id, promised.sentence, promised.kind, promised.margin, promised.max_selective, promised.confidence),
         *(promised.coverage, promised.groups, promised.window_from, promised.window_to, "; ".join(promised.incumbents)),
         *(promised.created_at, promised.expires_at, "yes" if promised.is_expired else "no"),
-        *(audit.at if audit else None, audit.audits if audit else None),
+        *((audit.at, audit.audits, audit.broken or None) if audit else (None, None, None)),
         *(one.proposed.by if one.proposed else None, one.proposed.at if one.proposed else None, one.approved_by),
         *(one.switched_on.by if one.switched_on else None, one.switched_on.at if one.switched_on else None),
         *(one.artefact_digest, made.fault or None),
