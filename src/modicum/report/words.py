@@ -8,17 +8,20 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from modicum.report.currency import written
-from modicum.report.records import WorkloadFigures
 from modicum.types import DAYS_A_MONTH, Saving
+
+if TYPE_CHECKING:
+    from modicum.report.records import WorkloadFigures  # which are made of what speaks by these words
 
 UNKNOWN = "unknown"
 STATES = {
     "on": "on",
+    "canary": "in canary",
     "shadow": "in shadow",
     "proposed": "proposed",
-    "canary": "in canary",
     "paused": "paused",
     "rolled_back": "rolled back",
     "retired": "retired",
@@ -171,6 +174,11 @@ def why(line: WorkloadFigures) -> str:
         return ""
     if line.state == "paused":
         return "A certified small model was switched off by a person."
+    if line.state == "retired":
+        return "A certified small model was put away; `modicum fit` looks for another."
+    if line.state == "rolled_back":
+        since = f" Since then: {sentence(line.verdict.reason)}" if line.verdict is not None and line.verdict.verdict == "refused" else ""
+        return f"A small model was sent back, by an alarm or a person; `modicum fit` looks for another that newer calls carry.{since}"
     if line.state == "expired" and line.expires_at is not None:
         day = line.expires_at.date()
         return f"Its certificate expired on {span(day, day)}; `modicum fit` looks for a new one."
