@@ -20,7 +20,7 @@ from modicum.config import Config
 from modicum.gateway.families import FAMILIES, OWN, TOLD
 from modicum.gateway.prometheus import beside
 from modicum.gateway.telemetry import Telemetry
-from modicum.store import snapshot, watched
+from modicum.store import beat, snapshot, watched
 from modicum.store.codec import record
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.store.watched import Watched, WatchedRoute
@@ -198,6 +198,7 @@ def everything(home: Path) -> bytes:
         lost=0.0, level=0.1, suspicion=0.0, waiting=0, warnings=0, last_audit_at=AT,
     )  # fmt: skip
     watched.write(home, Watched(at=AT, routes=(seen,), notices={"alarm": 0, "moved": 1}, undelivered={"webhook": 0}))
+    beat.write(home)
     with opened(home) as telemetry:
         telemetry.in_flight(+1)
         audited = decided("control", would_answer=True, agreed=True)

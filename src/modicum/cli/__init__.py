@@ -26,6 +26,7 @@ COMMANDS = {
     "route": ("modicum.cli.route", "Switch a proposed route to shadow, on or off."),
     "watch": ("modicum.cli.watch", "Look after live routes: test what was promised, send back what breaks it, bring on what holds."),
     "serve": ("modicum.cli.serve", "Stand in front of a provider: record calls, answer what is switched on."),
+    "notices": ("modicum.cli.notices", "List what the watcher told of; test whether it gets to a webhook or to Slack."),
     "top": ("modicum.cli.top", "What the gateway does now, live: who answers, how fast, at what cost, how routes stand."),
     "keys": ("modicum.cli.keys", "Create, list and revoke virtual keys with limits and budgets."),
     "spend": ("modicum.cli.spend", "What the calls cost by key, scope, model, provider, workload or day."),

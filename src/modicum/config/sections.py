@@ -299,6 +299,8 @@ class WatchConfig:
     """Hours between two runs that store, find and fit anew; 0: never."""
     webhook_url_env: str = "MODICUM_WEBHOOK_URL"
     """The environment variable that may hold a URL to which changes and alarms are posted as JSON."""
+    webhook_secret_env: str = "MODICUM_WEBHOOK_SECRET"
+    """The environment variable that may hold what these posts are signed with; `whsec_` and base64, or any text."""
     slack_url_env: str = "MODICUM_SLACK_URL"
     """The same for one of Slack's incoming webhooks, or what takes its shape."""
 

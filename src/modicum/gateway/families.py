@@ -86,6 +86,7 @@ TOLD = (
     Family("modicum_route_waiting", "gauge", "Comparisons that wait for a label.", _OF_ROUTE),
     Family("modicum_route_warnings", "gauge", "Early signs that stand, without a guarantee.", _OF_ROUTE),
     Family("modicum_route_last_audit_timestamp_seconds", "gauge", "When the last comparison came, since 1970.", _OF_ROUTE),
+    Family("modicum_watch_beat_timestamp_seconds", "gauge", "The last sign of life of the watcher, since 1970."),
     Family("modicum_watch_looked_timestamp_seconds", "gauge", "When the watcher last wrote down what it saw, since 1970."),
     Family("modicum_watch_notices_total", "counter", "What somebody should hear of, by kind.", ("kind",)),
     Family("modicum_watch_notices_undelivered", "gauge", "Notices that a receiver which is configured has not taken yet.", ("receiver",)),

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modicum.errors import StoreError
-from modicum.store import snapshot, watched
+from modicum.store import beat, snapshot, watched
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.store.watched import Watched, WatchedRoute
 
@@ -74,6 +74,8 @@ class Standing:
         seen = {one.route_id: one for one in self._watched.routes} if self._watched is not None else {}
         for route_id in sorted({*live, *seen})[:MOST_ROUTES]:
             yield from self._of_route(route_id, live.get(route_id), seen.get(route_id))
+        if (beaten := beat.read(self.home)) is not None:
+            yield Told("modicum_watch_beat_timestamp_seconds", (), beaten.timestamp())
         if self._watched is not None:
             yield Told("modicum_watch_looked_timestamp_seconds", (), self._watched.at.timestamp())
             for kind, number in sorted(self._watched.notices.items()):

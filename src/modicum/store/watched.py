@@ -46,7 +46,9 @@ class Watched:
     at: datetime
     routes: tuple[WatchedRoute, ...] = ()
     notices: Mapping[str, int] = field(default_factory=dict)
-    """How many there ever were, by kind."""
+    """How many there ever were, by kind,"""
+    last_notice: int = 0
+    """... up to this one."""
     undelivered: Mapping[str, int] = field(default_factory=dict)
     """By receiver, of those that are configured."""
 
