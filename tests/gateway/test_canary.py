@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from modicum.gateway.shadow import predict
 from modicum.gateway.speak import Question
 from modicum.types import Before, Decision, Reason
 from modicum.view import Redactor
-from tests.gateway.rig import Upstream, gateway
+from tests.gateway.rig import Gateway, Upstream, gateway
 from tests.gateway.routed import OPEN, SYSTEM, UP, headline, publish
 
 CONTROL = 0.1
@@ -203,6 +205,36 @@ def test_a_canary_that_is_moved_on_is_so_on_every_worker(tmp_path: Path) -> None
             publish(home, state, share=1.0, control_share=0.0)  # type: ignore[arg-type]
             assert served.wait_for_snapshot(3) < 2.0
             assert {served.post(headline(UP))[0].headers["x-modicum-reason"] for _ in range(9)} == {reason}
+
+
+def test_a_rollback_reaches_every_worker_while_they_are_busy(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    publish(home, "on", control_share=0.0)
+    answered: list[float] = []
+    stopped = threading.Event()
+
+    def ask_on(served: Gateway) -> None:
+        while not stopped.is_set():
+            if served.post(headline(UP))[0].headers["x-modicum-reason"] == "answered":
+                answered.append(time.monotonic())
+
+    with Upstream() as upstream, gateway(home, upstream.url, "--workers", "2") as served:
+        callers = [threading.Thread(target=ask_on, args=(served,)) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        try:
+            until = time.monotonic() + 20
+            while len(answered) < 50:
+                assert time.monotonic() < until, served.errors()
+                time.sleep(0.02)
+            rolled_back = time.monotonic()
+            publish(home, "rolled_back")
+            time.sleep(3.0)
+        finally:
+            stopped.set()
+            for caller in callers:
+                caller.join()
+    assert max(answered) - rolled_back < 2.0
 
 
 def test_a_decision_of_before_has_no_propensity() -> None:
