@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import threading
 import time
@@ -18,7 +19,7 @@ from modicum.gateway.decide import Choice, decide
 from modicum.gateway.live import Live
 from modicum.gateway.shadow import predict
 from modicum.gateway.speak import Question
-from modicum.types import Before, Decision, Reason
+from modicum.types import Before, Decision, Reason, RouteState
 from modicum.view import Redactor
 from tests.gateway.rig import Gateway, Upstream, gateway
 from tests.gateway.routed import OPEN, SYSTEM, UP, headline, publish
@@ -165,6 +166,30 @@ def test_another_version_of_the_prompt_is_compared_at_once_and_never_sent(door: 
     assert choice.would_answer is False, "the route would defer, whatever its stage says"
     publish(tmp_path, "on", versions=("v1", "v2"), control_share=1.0)
     assert (choice := door.ask(reworded())).reason == "control" and choice.compare and choice.would_answer is False
+
+
+class Broken:
+    """A specialist that cannot answer."""
+
+    heavy = False
+
+    def predict(self, slots: object) -> object:
+        raise OSError("gone")
+
+
+@pytest.mark.parametrize(("state", "reasons"), [("shadow", {"shadow"}), ("canary", {"control", "canary", "failed"})])
+def test_a_stage_that_fails_is_recorded_whatever_the_reason(door: Door, tmp_path: Path, state: RouteState, reasons: set[str]) -> None:
+    publish(tmp_path, state, share=0.5)
+    door.live.now = door.live.load()
+    serving = door.live.now.of("default")
+    stage = dataclasses.replace(serving.stages["w1"], specialist=Broken())  # type: ignore[arg-type]
+    world = dataclasses.replace(serving, stages={"w1": stage})
+    door.live.now = dataclasses.replace(door.live.now, scopes={"default": world})
+    found = [door.ask(headline(UP)) for _ in range(100)]
+    assert {choice.reason for choice in found} == reasons
+    assert all(choice.stage_failed and choice.would_answer is None and choice.stage_ms is None for choice in found)
+    assert not any(choice.compare or choice.written for choice in found)
+    assert all(choice.propensity for choice in found) and "route r1" in door.alarms.getvalue()
 
 
 def test_an_expired_canary_answers_and_compares_nothing(door: Door, tmp_path: Path) -> None:
