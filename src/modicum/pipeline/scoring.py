@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modicum.backends.model import ACCEPT_ABOVE
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.refuse import is_worth_a_look
 from modicum.evaluate.table import tabulate
 from modicum.evaluate.trials import Reply
-from modicum.evaluate.tune import Plan, Terms, chance_b, plan_thresholds
+from modicum.evaluate.tune import NEARLY, Plan, Terms, chance_a, chance_b, plan_thresholds
 from modicum.pipeline.outcomes import Known
 from modicum.train import router
 from modicum.train.router import FEWEST, Case, TrainedScorer
@@ -41,9 +42,9 @@ class Scored:
     learnt: tuple[str, ...]
     """The calls that it learnt from."""
     expected_coverage: float
-    alone: float | None
+    alone: float
     """What the model would do without it, by the same calls: how much more of the requests get a worse answer."""
-    scored: float | None
+    scored: float
     """The same with it, at the start of the sequence."""
 
 
@@ -117,9 +118,10 @@ def _planned(
     if plan is None or not is_worth_a_look(plan):
         chance = 0.0 if plan is None else max(plan.chance.values())
         return f"no scorer: one that learnt from {len(rows):,} old answers would have a chance of {chance:.0%} on {window:,} calls"
-    thresholds = _declared(plan, terms, window, texts=texts)
-    if len(thresholds) == 1 and thresholds[0] == ACCEPT_ABOVE:
+    likely = (chance_a if terms.kinds[0] == "A" else chance_b)(plan.curve, terms, window, terms.level)
+    if likely[-1] >= likely.max() - NEARLY:  # at the loosest that was seen the scorer says no more than that an answer can be read
         return "no scorer: without one it is as likely to pass"
+    thresholds = _declared(plan, likely, texts=texts)
     accepted = table.accepted(thresholds[0])
     return Scored(
         trained=trained,
@@ -132,14 +134,12 @@ def _planned(
     )
 
 
-def _declared(plan: Plan, terms: Terms, window: int, *, texts: bool) -> tuple[float, ...]:
+def _declared(plan: Plan, likely: NDArray[np.float64], *, texts: bool) -> tuple[float, ...]:
     """From the start to ever looser ones; the last is the model alone, where it is worth judging."""
     loosest = float(plan.curve.thresholds[-1])
     thresholds = plan.thresholds
     if texts:
-        likely = chance_b(plan.curve, terms, window, terms.level)
         worth = {float(t) for t, chance in zip(plan.curve.thresholds, likely, strict=True) if chance >= LEAST_CHANCE}
         last = max((place for place, t in enumerate(thresholds) if t in worth), default=0)
         thresholds = thresholds[: last + 1]
-    # At the loosest that was seen all old answers were accepted: there the scorer says no more than that an answer can be read.
     return tuple(ACCEPT_ABOVE if t == loosest else t for t in thresholds)
