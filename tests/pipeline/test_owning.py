@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from modicum.cli import cli
 from modicum.config import Config, load
 from modicum.errors import InputError, NotFoundError
-from modicum.pipeline import owning
+from modicum.pipeline import auditing, owning
 from modicum.report.owners import NOBODY, Owned, owners
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -56,6 +56,8 @@ def test_an_erasure_reaches_them(config: Config) -> None:
     owning.own(config, "w1", owner="Zqxjkcanary", purpose="for Zqxjkcanary alone", actor="ada")
     assert erase(config.home, user_id="u1").calls == 1
     assert said(config) == Owned(owner="[erased]", purpose="for [erased] alone")
+    chain = auditing.verify_home(config.home)
+    assert chain.holds and chain.erased == 2, "the lines that said so lost the word too, and the record says that they did"
     assert all(b"Zqxjkcanary" not in file.read_bytes() for file in config.home.rglob("*") if file.is_file())
 
 

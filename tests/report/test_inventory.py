@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modicum.artefact import About, Artefacts, Base, Teacher, Training, digest_of
+from modicum.backends.model import ModelStage
 from modicum.cli import cli
 from modicum.config import load
 from modicum.pipeline import owning
@@ -109,6 +110,22 @@ def test_what_is_not_known_is_said_to_be_unknown(home: Path) -> None:
     assert words["Last audit"] == "not yet" and "CANNOT BE USED" in words["Artefact"] and words["Expires"].endswith("(expired)")
     row = inventory_forms.row(one)
     assert len(row) == len(inventory_forms.HEAD) and "DAMAGED OR MISSING" in row and "nobody" in row
+
+
+def test_another_model_has_no_weights_and_no_training_here(home: Path) -> None:
+    stage = ModelStage(provider="openai", provider_kind="openai", url="https://api.openai.com/v1", model="gpt-5-nano")
+    digest = Artefacts(home / "artefacts").write(stage.files(), About(workload="w1").said())
+    (one,) = found(home, [dataclasses.replace(ROUTE, artefact_digest=digest)])
+    assert (one.made.kind, one.made.model, one.made.size_bytes) == ("model", "openai/gpt-5-nano", None)
+    words = dict(inventory_forms.facts(one))
+    assert words["Kind"] == "another model: openai/gpt-5-nano" and words["Learnt from"] == "nothing here"
+
+
+def test_a_damaged_artefact_hides_no_other(home: Path) -> None:
+    for blob in (home / "artefacts" / "blobs").iterdir():
+        blob.write_bytes(b"damaged")
+    one = found(home)[0]
+    assert "damaged" in one.made.fault and one.promised.sentence == CERTIFICATE.sentence and one.made.trained_on is None
 
 
 def test_a_route_of_an_older_record_is_told_by_the_audit_log(home: Path) -> None:
