@@ -16,7 +16,6 @@ from modicum.store import chain
 from modicum.store.chain import Line
 from modicum.store.schema import audit
 
-
 _LAST = select(audit.c.number, audit.c.link).order_by(audit.c.number.desc()).limit(1)
 
 
