@@ -19,7 +19,8 @@ from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
 from modicum.report import document, page, saved, text
 from modicum.report.gather import gather
-from modicum.report.measured import KEPT, MeasuredSaving, measured, saving, together
+from modicum.report.measured import KEPT, measured, saving, together
+from modicum.report.sides import MeasuredSaving
 from modicum.route.coin import toss
 from modicum.store import feedback
 from modicum.store.arms import ArmRow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modicum.stats.arms import FEWEST, counterfactual
+from modicum.stats.arms import FEWEST, _student, counterfactual
 
 
 def _world(random: np.random.Generator, conversations: int, share: float, noise: float) -> tuple[np.ndarray, ...]:
@@ -61,3 +61,9 @@ def test_requests_of_one_length_and_calls_for_nothing() -> None:
     assert same is not None and same.mean == pytest.approx(2.0) and same.low == pytest.approx(2.0)
     free = counterfactual(np.zeros(40), np.ones(40), many, None, 5)
     assert free is not None and free.mean == 0 and free.low is None
+
+
+@pytest.mark.parametrize(("freedom", "t"), [(1.0, 12.7062), (4.5, 2.65891), (30.0, 2.0423), (1e6, 1.95997)])
+def test_quantiles_of_student_s_t(freedom: float, t: float) -> None:
+    """From printed tables; that of 4.5 from scipy 1.14."""
+    assert _student(0.95, freedom) == pytest.approx(t, rel=2e-5)

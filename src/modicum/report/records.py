@@ -10,18 +10,18 @@ from typing import Literal
 from modicum.report.budget import Budget
 from modicum.report.currency import DOLLARS, Currency
 from modicum.report.history import Comparison, ScopeSpend, Trend
-from modicum.report.measured import Measured
 from modicum.report.month import WHOLE, Edges
 from modicum.report.rungs import Baselines, Ladder, RetiringModel, Shares, Worth
+from modicum.report.sides import Measured
 from modicum.report.traffic import Traffic
 from modicum.report.units import UnitFigures
 from modicum.types import Certificate, ContractKind, Price, Saving, TaskKind, Verdict
 
 State = Literal[
     "on",  # a specialist answers
+    "canary",  # a specialist answers a share of the conversations
     "shadow",  # a specialist is compared, its answers are never sent
     "proposed",  # certified, waiting for a person
-    "canary",  # a specialist answers a share of the conversations
     "paused",  # certified once, switched off by a person
     "rolled_back",  # sent back by an alarm or a person
     "retired",  # replaced
@@ -35,6 +35,8 @@ State = Literal[
 ]
 IN_FORCE = ("on", "canary", "shadow", "proposed")
 """States with a certificate that holds."""
+STOPPED = ("paused", "rolled_back", "retired", "expired")
+"""States that had one, and nothing answers by it."""
 
 
 def _as_much_more(high: Decimal | None, spend: Decimal | None, baseline: Decimal | None) -> Decimal | None:
@@ -134,6 +136,8 @@ class WorkloadFigures:
     """What a month would cost if the incumbents answered every call, those of the specialist too."""
     incumbents: tuple[ModelSpend, ...]
     state: State
+    answering: float = 0.0
+    """Share of the conversations that a specialist answers, of those that are not control: 1 once it is on, in canary its share."""
     cache_read_share: float | None = None
     """Share of the incumbents' input tokens that came from the provider's cache; None where no call said that any did."""
     route_id: str | None = None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from modicum.report import words
-from modicum.report.measured import Measured, MeasuredSaving
 from modicum.report.records import Report
+from modicum.report.sides import Measured, MeasuredSaving
 from modicum.stats.arms import FEWEST
 
 NOTE = (

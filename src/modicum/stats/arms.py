@@ -8,11 +8,13 @@ is the jackknife's over conversations (Tukey 1958), on the logarithm of the mean
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+
+from modicum.stats.binomial import beta_quantile
 
 Array = NDArray[np.float64]
 FEWEST = 10
@@ -68,8 +70,14 @@ def counterfactual(
     variance += float((left**2).sum()) / float((weights**2).sum()) / m / mean**2
     size = float(sums[:, 0].sum()) ** 2 / float((sums[:, 0] ** 2).sum())
     freedom = max(min(clusters, size) - 1 - straight, 1.0)
-    half = float(student.ppf(0.5 + confidence / 2, freedom)) * variance**0.5
+    half = _student(confidence, freedom) * variance**0.5
     return Counterfactual(mean=mean, low=mean * np.exp(-half), high=mean * np.exp(half), conversations=clusters)
+
+
+def _student(confidence: float, freedom: float) -> float:
+    """The t with P(|T| <= t) = confidence: T² / (T² + freedom) is Beta(1/2, freedom / 2)."""
+    share = beta_quantile(confidence, 0.5, freedom / 2)
+    return math.sqrt(freedom * share / (1 - share))
 
 
 def _varies(sums: Array) -> bool:

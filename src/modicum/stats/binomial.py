@@ -95,15 +95,15 @@ def clopper_pearson(k: float, n: float, confidence: float) -> tuple[float, float
 
 def upper_limit(k: float, n: float, confidence: float) -> float:
     """One-sided upper limit: holds the rate with probability >= confidence. 1.0 where n is 0."""
-    return 1.0 if n <= 0 or k >= n else _beta_quantile(confidence, k + 1, n - k)
+    return 1.0 if n <= 0 or k >= n else beta_quantile(confidence, k + 1, n - k)
 
 
 def lower_limit(k: float, n: float, confidence: float) -> float:
     """One-sided lower limit. 0.0 where n or k is 0."""
-    return 0.0 if n <= 0 or k <= 0 else _beta_quantile(1 - confidence, k, n - k + 1)
+    return 0.0 if n <= 0 or k <= 0 else beta_quantile(1 - confidence, k, n - k + 1)
 
 
-def _beta_quantile(q: float, a: float, b: float) -> float:
+def beta_quantile(q: float, a: float, b: float) -> float:
     """The x with I_x(a, b) = q: Newton's steps where they stay inside the bracket, halvings where they do not."""
     low, high, x = 0.0, 1.0, a / (a + b)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
