@@ -76,15 +76,18 @@ def live_route(state: Any, **more: Any) -> LiveRoute:
 
 def test_every_outcome_of_an_audit_is_counted_and_a_call_that_was_not_drawn_is_none(tmp_path: Path) -> None:
     with opened(tmp_path) as telemetry:
-        for reason, would, agreed in (
-            ("shadow", True, True), ("control", True, False), ("canary", True, None), ("control", False, None), ("shadow", None, None),
-            ("below_threshold", False, True), ("not_covered", None, None),
+        for reason, would, agreed, more in (
+            ("shadow", True, True, {}), ("control", True, False, {}), ("canary", True, None, {}), ("control", False, None, {}),
+            ("shadow", None, None, {"detail": "another model"}), ("shadow", None, None, {"detail": "not compared: late"}),
+            ("control", None, None, {"detail": "not compared: ValueError", "stage_failed": True}),
+            ("below_threshold", False, True, {}), ("not_covered", None, None, {}), ("shadow", True, True, {"route_id": None}),
         ):  # fmt: skip
-            telemetry.observe(record(called(decision=decided(reason, would_answer=would, agreed=agreed))), overhead_ms=0.1)
-        telemetry.observe(record(called(decision=decided("shadow", would_answer=True, agreed=True, route_id=None))), overhead_ms=0.1)
+            telemetry.observe(record(called(decision=decided(reason, would_answer=would, agreed=agreed, **more))), overhead_ms=0.1)
+        broken = called(decision=decided("control", would_answer=True), status=502, error="upstream_failed")
+        telemetry.observe(record(broken), overhead_ms=0.1)
         found = told(telemetry)
-    for outcome in ("agreed", "differed", "unread", "deferred", "not_compared"):
-        assert at(found, "modicum_audits_total", outcome=outcome) == 1, outcome
+    outcomes = {dict(labels)["outcome"]: value for (name, labels), value in found.items() if name == "modicum_audits_total"}
+    assert outcomes == {"agreed": 1, "differed": 1, "unread": 1, "deferred": 2, "not_compared": 1, "failed": 1}
     assert at(found, "modicum_workload_requests_total", reason="below_threshold") == 1
 
 
@@ -201,7 +204,7 @@ def everything(home: Path) -> bytes:
     beat.write(home)
     with opened(home) as telemetry:
         telemetry.in_flight(+1)
-        audited = decided("control", would_answer=True, agreed=True)
+        audited = decided("control", would_answer=True, agreed=True, stage_ms=0.3)
         telemetry.observe(record(called(streamed=True, time_to_first_chunk_ms=9.0, decision=audited)), overhead_ms=0.1)
         telemetry.observe(record(called(cost_usd=None)), overhead_ms=0.1)
         telemetry.alarm("store")

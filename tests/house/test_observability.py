@@ -28,7 +28,7 @@ EXPRESSIONS = [(rule["alert"], rule["expr"]) for rule in RULES] + [
 KNOWN_VALUES: dict[str, frozenset[str]] = {
     "reason": frozenset(get_args(Reason)),
     "state": frozenset(get_args(RouteState)),
-    "outcome": frozenset(("agreed", "differed", "unread", "deferred", "not_compared", "answered", "failed")),
+    "outcome": frozenset(("agreed", "differed", "unread", "deferred", "not_compared", "failed", "answered")),
     "answered_by": frozenset(("specialist", "provider", "nobody")),
     "arm": frozenset(("drawn", "deferred", "stage")),
     "kind": frozenset((*get_args(NoticeKind), "telemetry", "tidy")),

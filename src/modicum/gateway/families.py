@@ -13,6 +13,9 @@ SHORT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 WIDE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0)
 """For answers of ours and of providers side by side."""
 
+STAGE = (0.0001, 0.00025, *WIDE)
+"""For stages alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -59,6 +62,10 @@ FAMILIES = (
     Family(
         "modicum_workload_duration_seconds", "histogram", "From the head of a request of a workload to the last byte of its reply.",
         (*_OF_WORKLOAD, "answered_by"), WIDE,
+    ),
+    Family(
+        "modicum_stage_duration_seconds", "histogram", "What a route's stage took itself, whether or not its answer was given.",
+        _OF_WORKLOAD, STAGE,
     ),
     Family(
         "modicum_workload_cost_usd_total", "counter",

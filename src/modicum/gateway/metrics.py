@@ -13,7 +13,7 @@ from typing import Literal
 
 from modicum.config import Config
 from modicum.gateway.counts import Counts
-from modicum.gateway.families import COUNTED, SECONDS, SHORT, WIDE
+from modicum.gateway.families import COUNTED, SECONDS, SHORT, STAGE, WIDE
 from modicum.gateway.prometheus import escaped, render
 from modicum.gateway.standing import Standing
 from modicum.store.codec import Head
@@ -28,6 +28,7 @@ MOST_SERIES = 1024
 LONGEST_LABEL = 100
 DRAWN = frozenset(("shadow", "control", "canary"))
 """Reasons that chance alone gave: what the stage says of such a call is an audit."""
+Outcome = Literal["agreed", "differed", "unread", "deferred", "not_compared", "failed"]
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _KIND = re.compile(r"[a-z_]{1,24}")
 _OUR_FAILURES = frozenset(("upstream_failed", "upstream_timeout", "upstream_unavailable"))
@@ -44,6 +45,7 @@ class _Of:
     stage_cost: int
     stage_priced: int
     audits: int
+    stage: int
 
 
 @dataclass(slots=True)
@@ -202,13 +204,12 @@ class Metrics:
 
     def _of_workload(self, call: Head, decision: Decision, workload_id: str) -> None:
         """Count a call for its workload."""
-        numbers, by = self._numbers, who(call)
-        drawn = decision.reason in DRAWN and decision.route_id is not None
+        numbers, by, found = self._numbers, who(call), outcome(call, decision)
         asked = decision.stage_model is not None
-        key = (workload_id, call.scope, decision.reason, decision.would_answer, decision.agreed, drawn, asked, by, call.status < 400)
+        key = (workload_id, call.scope, decision.reason, decision.would_answer, found, asked, by, call.status < 400)
         at = self._of.get(key)
         if at is None:
-            at = self._of[key] = self._new_of(call, decision, workload_id, by, drawn=drawn)
+            at = self._of[key] = self._new_of(call, decision, workload_id, by, found)
         numbers[at.requests] += 1
         if call.duration_ms is not None:
             _count(numbers, at.duration, WIDE, call.duration_ms / 1000)
@@ -218,13 +219,15 @@ class Metrics:
         if decision.stage_cost_usd is not None and by != "specialist":
             numbers[at.stage_cost] += float(decision.stage_cost_usd)
             numbers[at.stage_priced] += 1
+        if decision.stage_ms is not None:
+            _count(numbers, at.stage, STAGE, decision.stage_ms / 1000)
         numbers[at.audits] += 1
 
-    def _new_of(self, call: Head, decision: Decision, workload_id: str, by: str, *, drawn: bool) -> _Of:
+    def _new_of(self, call: Head, decision: Decision, workload_id: str, by: str, found: Outcome | None) -> _Of:
         if len(self._of) >= MOST_SERIES:
             self._of.clear()
         place = f'scope="{escaped(call.scope[:LONGEST_LABEL])}",workload="{escaped(_among(self._workloads, workload_id, MOST_WORKLOADS))}"'
-        arm = "stage" if by == "specialist" else "drawn" if drawn and decision.would_answer else "deferred"
+        arm = "stage" if by == "specialist" else "drawn" if found and decision.would_answer else "deferred"
         return _Of(
             requests=self._at("modicum_workload_requests_total", f'{place},reason="{decision.reason}"'),
             duration=self._at("modicum_workload_duration_seconds", f'{place},answered_by="{by}"') if call.status < 400 else self._spare,
@@ -232,7 +235,8 @@ class Metrics:
             priced=self._at("modicum_workload_priced_calls_total", f'{place},arm="{arm}"'),
             stage_cost=self._at("modicum_workload_cost_usd_total", f'{place},arm="stage"') if decision.stage_model else self._spare,
             stage_priced=self._at("modicum_workload_priced_calls_total", f'{place},arm="stage"') if decision.stage_model else self._spare,
-            audits=self._at("modicum_audits_total", f'{place},outcome="{outcome(decision)}"') if drawn else self._spare,
+            audits=self._at("modicum_audits_total", f'{place},outcome="{found}"') if found else self._spare,
+            stage=self._at("modicum_stage_duration_seconds", place),
         )
 
     def _aside(self, decision: Decision) -> None:
@@ -275,10 +279,15 @@ def who(call: Call | Head) -> Literal["specialist", "provider", "nobody"]:
     return "provider"
 
 
-def outcome(decision: Decision) -> Literal["not_compared", "deferred", "agreed", "differed", "unread"]:
-    """What an audit found."""
+def outcome(call: Head, decision: Decision) -> Outcome | None:
+    """What an audit found; None where chance alone did not put the call before the incumbent, or that gave no answer. What lies outside of
+    a certificate is deferred: it loses nothing."""
+    if decision.reason not in DRAWN or decision.route_id is None or call.status >= 400 or call.error is not None:
+        return None
+    if decision.stage_failed:
+        return "failed"
     if decision.would_answer is None:
-        return "not_compared"
+        return "not_compared" if decision.detail.startswith("not compared") else "deferred"
     if not decision.would_answer:
         return "deferred"
     return "unread" if decision.agreed is None else "agreed" if decision.agreed else "differed"

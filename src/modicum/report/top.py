@@ -190,6 +190,8 @@ def _line(key: tuple[str, str], route: tuple[str, str] | None, now: Samples, cou
     would = sum(outcomes.get(one, 0.0) for one in _SPOKE)
     compared = sum(audits.get(one, 0.0) for one in _SPOKE)
     ours, theirs = _spread(counts, key, "specialist"), _spread(counts, key, "provider")
+    if not ours:  # in shadow nobody waits for it: what it took itself is all there is
+        ours = _buckets((labels, n) for labels, n in counts.get("modicum_stage_duration_seconds_bucket", {}).items() if _of(labels) == key)
     state, route_id = route if route is not None else (None, None)
     known = sum(_by(counts, "modicum_workload_priced_calls_total", key, "arm").values()) > 0
     baseline: float | None = sum(cost.get(arm, 0.0) for arm in ("drawn", "deferred"))
