@@ -7,10 +7,11 @@ import dataclasses
 import functools
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -21,6 +22,12 @@ from modicum.errors import ConfigError, StoreError
 from modicum.route.steps import LIVE
 from modicum.store import home, snapshot
 from modicum.store.keys import Keys, environment_key
+from modicum.store.watchable import stamp as watchable_since
+from modicum.store.watchable import watchable
+
+if TYPE_CHECKING:
+    from modicum.gateway.beside import Beside
+    from modicum.gateway.log import Log
 
 EXAMPLES = """\b
 Examples:
@@ -94,7 +101,7 @@ def command(config: Config, as_json: bool, given: dict[str, Any]) -> None:
     byte. A route that is switched on, or off, is so within a second. SIGTERM lets replies under way finish, SIGHUP reads the
     configuration again.
     """
-    serve(config, as_json=as_json, reread=_reread(config, given))
+    serve(config, as_json=as_json, reread=_reread(config, given), watcher=_watcher(config))
 
 
 def _reread(config: Config, given: dict[str, Any]) -> Callable[[], Config]:
@@ -102,8 +109,7 @@ def _reread(config: Config, given: dict[str, Any]) -> Callable[[], Config]:
 
     A file that is gone or empty where there was one is refused: it is being written just now, and its defaults would send calls elsewhere.
     """
-    context = click.get_current_context()
-    named = context.params.get("config_path") or (context.parent.params.get("config_path") if context.parent else None)
+    named = _named()
     path = Path(named).absolute() if named is not None else None
     file = path or Path("modicum.toml").absolute()
     began_with = _is_written(file)
@@ -123,7 +129,25 @@ def _is_written(file: Path) -> bool:
         return False
 
 
-def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config] | None = None) -> None:
+def _watcher(config: Config) -> list[str]:
+    """The command of the watcher that is started beside the workers; it reads the same settings."""
+    named = _named()
+    return [
+        *(sys.executable, "-m", "modicum", "watch", "--child", "--home", str(config.home.absolute())),
+        *(["--config", str(Path(named).absolute())] if named is not None else []),
+        *(["--format", "json"] if config.telemetry.log == "json" else []),
+    ]
+
+
+def _named() -> Any:
+    """The file of settings that the command line names."""
+    context = click.get_current_context()
+    return context.params.get("config_path") or (context.parent.params.get("config_path") if context.parent else None)
+
+
+def serve(
+    config: Config, *, as_json: bool = False, reread: Callable[[], Config] | None = None, watcher: Sequence[str] | None = None
+) -> None:
     """Check the settings, say where it listens, and serve until a signal comes."""
     use_one_thread()
     from modicum.backends.client import Client  # not at start-up: these load arrays, the HTTP client and the server
@@ -146,7 +170,6 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
     bound = server.bind(config.serve.listen, keyed=keyed)
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     about = announcement(config, models=upstreams.names(), keyed=keyed)
-    opening = server.gateway(config, reread)
     log = Log(config.telemetry.log)
 
     def announce() -> None:
@@ -154,7 +177,33 @@ def serve(config: Config, *, as_json: bool = False, reread: Callable[[], Config]
         if config.telemetry.log == "json":
             log.started(url=about["url"], upstream=about["upstream"], workers=config.serve.workers, observe=about["observe"])
 
-    server.run(opening, bound, config.serve, announce=announce, held=held, log=log)
+    beside = _beside(config, watcher, log)
+    opening = server.gateway(config, _with(reread, beside))
+    server.run(opening, bound, config.serve, announce=announce, held=held, log=log, beside=beside)
+
+
+def _beside(config: Config, watcher: Sequence[str] | None, log: Log) -> Beside | None:
+    """Keeps a watcher running, once a route is live; None where somebody else watches, or nobody is to."""
+    if watcher is None or config.watch.run != "child":
+        return None
+    from modicum.gateway.beside import Beside
+
+    automatic = config.watch.automatic
+    return Beside(
+        watcher, wanted=lambda: watchable(config.home, automatic=automatic), changed=lambda: watchable_since(config.home), log=log
+    )
+
+
+def _with(reread: Callable[[], Config] | None, beside: Beside | None) -> Callable[[], Config] | None:
+    """Rereads, and lets the watcher do so too."""
+    if reread is None or beside is None:
+        return reread
+
+    def both() -> Config:
+        beside.reload()
+        return reread()
+
+    return both
 
 
 def _compile_prices(home: Path) -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from modicum.cli.options import Config, common, existing, print_json, printable
-from modicum.errors import StoreBusyError
+from modicum.config import load
+from modicum.errors import ModicumError, StoreBusyError
+
+if TYPE_CHECKING:
+    from modicum.watch.run import Heard, Watcher
 
 EXAMPLES = """\b
 Examples:
@@ -31,33 +37,54 @@ def command(once: bool, child: bool, config: Config, as_json: bool) -> None:
 
     Reads what the gateway records, draw by draw, in the order in which calls came. A route whose promise is broken goes back to the
     incumbent at once. Forward it goes only where [watch] automatic or `modicum route auto` says so. One process to a home looks, others
-    wait to take over; it may be stopped or killed at any moment. One line tells of each change.
+    wait to take over; it may be stopped or killed at any moment. One line tells of each change. SIGHUP reads the configuration again.
     """
-    from modicum.watch.run import Heard, Watcher  # not at start-up: the control records are slow to load
+    from modicum.watch.run import Watcher  # not at start-up: the control records are slow to load
 
     existing(config)
+    if once:
+        _once(Watcher(config, lambda heard: None), as_json)
+        return
     if child:
         os.nice(NICE)
+    _run(config, _reread(config), as_json, child=child)
 
+
+def _run(config: Config, reread: Callable[[], Config], as_json: bool, *, child: bool) -> None:
+    from modicum.watch.run import Watcher
+
+    ended, woken = threading.Event(), threading.Event()
+
+    def end() -> None:
+        ended.set()
+        woken.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end())
+    signal.signal(signal.SIGHUP, lambda *_: woken.set())
+    if child:
+        threading.Thread(target=_orphaned, args=(end,), daemon=True).start()
+    while not ended.is_set():
+        woken.clear()
+        if not ended.is_set():
+            Watcher(config, _teller(as_json)).until(woken)
+        try:
+            config = reread() if not ended.is_set() else config
+        except ModicumError as error:
+            click.echo(printable(f"{error.message}; what held before holds on"), err=True)
+
+
+def _teller(as_json: bool) -> Callable[[Heard], None]:
     def tell(heard: Heard) -> None:
-        if as_json and not once:
+        if as_json:
             click.echo(msgspec.json.encode({"at": heard.at, "what": heard.what, "text": heard.text}))
-        elif not once:
+        else:
             click.echo(printable(f"{heard.at:%Y-%m-%d %H:%M:%S} {heard.what}: {heard.text}"))
 
-    watcher = Watcher(config, tell)
-    if once:
-        _once(watcher, as_json)
-        return
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    if child:
-        threading.Thread(target=_orphaned, args=(stopped,), daemon=True).start()
-    watcher.until(stopped)
+    return tell
 
 
-def _once(watcher: Any, as_json: bool) -> None:
+def _once(watcher: Watcher, as_json: bool) -> None:
     if not watcher.take():
         raise StoreBusyError("another process watches this home", hint="it does what --once would do")
     try:
@@ -65,19 +92,26 @@ def _once(watcher: Any, as_json: bool) -> None:
     finally:
         watcher.close()
     notices = [notice for one in rounds for notice in one.notices]
-    seen, live = sum(one.seen for one in rounds), rounds[-1].live
+    seen, live, unread = sum(one.seen for one in rounds), rounds[-1].live, rounds[-1].unread
     if as_json:
-        print_json({"live": live, "records": seen, "notices": notices, "unread": rounds[-1].unread})
+        print_json({"live": live, "records": seen, "notices": notices, "unread": unread})
         return
     click.echo(f"{live} live route{'' if live == 1 else 's'}, {seen:,} new record{'' if seen == 1 else 's'}")
     for notice in notices:
         click.echo(printable(f"{notice.kind}: {notice.text}"))
-    if rounds[-1].unread:
-        click.echo(printable(rounds[-1].unread), err=True)
+    if unread:
+        click.echo(printable(unread), err=True)
 
 
-def _orphaned(stopped: threading.Event) -> None:
+def _reread(config: Config) -> Callable[[], Config]:
+    """Reads the configuration as this command did."""
+    context = click.get_current_context()
+    named = context.params.get("config_path") or (context.parent.params.get("config_path") if context.parent else None)
+    return lambda: load(None if named is None else Path(named), flags={"store.home": config.home})
+
+
+def _orphaned(end: Callable[[], None]) -> None:
     """Wait until whoever started this is gone."""
     while os.read(0, 1):
         pass
-    stopped.set()
+    end()

@@ -22,6 +22,7 @@ from modicum.config import Config, ServeConfig
 from modicum.errors import ConfigError
 from modicum.gateway import admit
 from modicum.gateway.app import application
+from modicum.gateway.beside import LOOK_S, Beside
 from modicum.gateway.day import Day
 from modicum.gateway.exchange import App
 from modicum.gateway.front import BACKLOG, serve
@@ -88,12 +89,19 @@ def gateway(config: Config, reread: Callable[[], Config] | None = None) -> Openi
 
 
 def run(
-    opening: Opening, bound: socket.socket, limits: ServeConfig, *, announce: Callable[[], None], held: int = -1, log: Log | None = None
+    opening: Opening,
+    bound: socket.socket,
+    limits: ServeConfig,
+    *,
+    announce: Callable[[], None],
+    held: int = -1,
+    log: Log | None = None,
+    beside: Beside | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and return when replies under way are finished or `drain_s` is over.
 
     `announce` is called when such a signal will be obeyed and connections are accepted. `held`: a descriptor that this process
-    keeps for itself, its workers not. `log` hears of workers that end.
+    keeps for itself, its workers not. `log` hears of workers that end. `beside` is kept running meanwhile.
     """
     stop = _Stop()
     for number in _ENDING:
@@ -101,10 +109,14 @@ def run(
     signal.signal(signal.SIGHUP, stop.reread)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))  # it may have been kept waiting while we began
     announce()
-    if limits.workers > 1:
-        _supervise(opening, bound, limits, stop, held, log or Log())
-    else:
-        _work(opening, bound, limits, stop)
+    try:
+        if limits.workers > 1:
+            _supervise(opening, bound, limits, stop, held, log or Log(), beside)
+        else:
+            _work(opening, bound, limits, stop, beside=beside)
+    finally:
+        if beside is not None:
+            beside.close()
 
 
 class _Stop:
@@ -120,7 +132,9 @@ class _Stop:
         self.reload = True
 
 
-def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, parent: int | None = None) -> None:
+def _work(
+    opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, parent: int | None = None, beside: Beside | None = None
+) -> None:
     """One worker. `parent` is the end of a pipe that closes when the parent goes."""
 
     async def work() -> None:
@@ -139,9 +153,12 @@ def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _St
             gc.collect()
             gc.freeze()
             gc.set_threshold(*COLLECT)
+            keeping = None if beside is None else asyncio.create_task(_keep(beside))
             try:
                 await serve(app, bound, limits, stopped)
             finally:
+                if keeping is not None:
+                    keeping.cancel()
                 if parent is not None:
                     loop.remove_reader(parent)
                 for number in _ENDING:  # a second signal must not end what is still to be written
@@ -152,6 +169,12 @@ def _work(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _St
         runner.run(work())
 
 
+async def _keep(beside: Beside) -> None:
+    while True:
+        await asyncio.sleep(LOOK_S)
+        await asyncio.to_thread(beside.tick)
+
+
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
@@ -160,7 +183,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, held: int, log: Log) -> None:
+def _supervise(
+    opening: Opening, bound: socket.socket, limits: ServeConfig, stop: _Stop, held: int, log: Log, beside: Beside | None
+) -> None:
     """Keep `limits.workers` workers alive until a signal, then let them drain."""
     alive_read, alive_write = os.pipe()
     workers: dict[int, float] = {}
@@ -201,6 +226,10 @@ def _supervise(opening: Opening, bound: socket.socket, limits: ServeConfig, stop
             stop.reload, reloaded = False, True
             for pid in workers:
                 _kill(pid, signal.SIGHUP)
+            if beside is not None:
+                beside.reload()
+        if beside is not None:
+            beside.tick()
         time.sleep(0.05)
     bound.close()
     for pid in workers:

@@ -81,7 +81,9 @@ def see(
     watch: Watch, book: Book, route: Route, tosses: Iterable[Toss], promise: Promise, settings: WatchConfig, labels: Labels, now: datetime
 ) -> Watch:
     """The watch after these records, in order; `book` is changed. Labels: digest of a call's name -> of the right value."""
-    since_us = to_us(route.changed_at)
+    if since(book, route) > now:  # whoever took the step had a clock that was set back since
+        book.skew_s = (now - route.changed_at).total_seconds()
+    since_us = to_us(since(book, route))
     calls, failed, drawn_at = watch.calls, watch.failed, watch.last_audit_at
     for toss in tosses:
         if toss.started_us >= since_us:
