@@ -219,7 +219,7 @@ def test_a_step_is_taken_when_its_conditions_hold(tmp_path: Path) -> None:
 def test_force_says_why_and_goes_not_past_what_is_firm(tmp_path: Path) -> None:
     config = at(tmp_path)
     switching.switch(config, "r-1", "shadow", actor="ada")
-    with pytest.raises(RouteError, match="says why"):
+    with pytest.raises(RouteError, match="wants a reason"):
         promoting.promote(config, "r-1", actor="ada", force=True)
     canary, _, went = promoting.promote(config, "r-1", actor="ada", force=True, note="tested elsewhere")
     assert went and canary.state == "canary"

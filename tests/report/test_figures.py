@@ -49,6 +49,22 @@ def test_a_proposed_route_saves_coverage_less_the_control_share() -> None:
     assert it.totals.answerable_share == pytest.approx(0.475)
 
 
+def test_a_canary_saves_its_share_and_could_save_the_rest() -> None:
+    whole = report(days(30), certificates=[certificate()], routes=[route(state="on")])
+    part = report(days(30), certificates=[certificate()], routes=[route(state="canary", share=0.2)])
+    expired = report(days(30), certificates=[certificate(expires_at=NOW)], routes=[route(state="canary", share=0.2)])
+    assert [it.workloads[0].answering for it in (whole, part, expired)] == [1.0, 0.2, 0.0]
+    on, proposed, all_of_it = whole.totals.saving_on, part.totals.saving_proposed, part.totals.saving
+    begun = part.totals.saving_on
+    assert on is not None and proposed is not None and all_of_it is not None and begun is not None
+    assert on.usd_month is not None and all_of_it.usd_month == on.usd_month
+    assert close(begun.usd_month, float(on.usd_month) * 0.2) and close(proposed.usd_month, float(on.usd_month) * 0.8)
+    assert begun.low_usd_month is not None and on.low_usd_month is not None
+    assert close(begun.low_usd_month, float(on.low_usd_month) * 0.2)
+    assert part.headline.startswith("Small models save $") and "more" in part.headline
+    assert "in canary" in text.render(part)
+
+
 def test_only_what_the_certificate_covers_is_saved() -> None:
     usage = days(30) + days(30, request_model="middle", response_model="middle")
     (line,) = report(usage, verdicts=[certified()]).workloads
@@ -181,7 +197,11 @@ def test_states() -> None:
 
     assert state(routes=[route(state="on")], certificates=[certificate()]) == "on"
     assert state(routes=[route(state="shadow")], certificates=[certificate()]) == "shadow"
-    assert state(routes=[route(state="off")], certificates=[certificate()]) == "off"
+    for one in ("canary", "paused", "rolled_back", "retired"):
+        assert state(routes=[route(state=one)], certificates=[certificate()]) == one
+    refused = Verdict(workload_id="w1", verdict="refused", reason="too few newer calls", code="too_few_calls")
+    assert state(routes=[route(state="retired")], certificates=[certificate()], verdicts=[refused]) == "refused"
+    assert state(routes=[route(state="rolled_back")], certificates=[certificate()], verdicts=[refused]) == "rolled_back"
     assert state(routes=[route(state="on")], certificates=[certificate(expires_at=NOW - timedelta(days=1))]) == "expired"
     assert state(workloads=[workload(ignored=True)], verdicts=[certified()]) == "ignored"
     assert state(workloads=[workload(routable=False)]) == "unsuited"

@@ -38,10 +38,12 @@ def test_unknown_is_said_with_the_way_to_set_it() -> None:
     assert 'Unknown cost: 100 calls to ours (no price: [prices."ours"] in modicum.toml sets it)' in shown
 
 
-def test_live_and_off() -> None:
+def test_live_paused_and_rolled_back() -> None:
     usage = days(5) + days(5, specialist=True, response_model="modicum/x", reasons=(("answered", 100),), duration_p50_ms=0.3)
     on = text.render(report(usage, routes=[route(state="on")], certificates=[certificate()]))
     assert "live: 500 of 500 calls answered by the specialist in 0.3 ms against 700 ms (medians)." in on
     assert "saved so far: $6.00." in on
-    off = text.render(report(days(5), routes=[route(state="off")], certificates=[certificate()]))
+    off = text.render(report(days(5), routes=[route(state="paused")], certificates=[certificate()]))
     assert "switched off by a person" in off
+    back = text.render(report(days(5), routes=[route(state="rolled_back")], certificates=[certificate()]))
+    assert "rolled back" in back and "sent back, by an alarm or a person" in back and "1 certified once and stopped" in back

@@ -11,6 +11,7 @@ from modicum.cli.options import print_table, printable
 from modicum.pipeline.promoting import Condition, Event, Outlook
 from modicum.report.words import STATES, percent
 from modicum.route.steps import LIVE
+from modicum.types import RouteState
 
 HEAD = ("route", "workload", "state", "share", "covers", "audits", "lost / level", "suspicion", "since", "by", "")
 BAR = 20
@@ -64,13 +65,13 @@ def seen_so_far(found: RouteShown) -> None:
         return
     if outlook.conditions:
         print_table(
-            (f"before {STATES[outlook.next].removeprefix('in ')}", "seen", "wanted", ""),
+            (f"before {_step(outlook.next)}", "seen", "wanted", ""),
             [(one.what, one.seen, one.wanted, _bar(one)) for one in outlook.conditions],
             right=(1, 2),
         )
     step = f"`modicum route promote {route.route_id}`"
     if outlook.lacking:
-        click.echo(printable(f"Missing for {STATES[outlook.next]}: {'; '.join(outlook.lacking)}."))
+        click.echo(printable(f"Missing for {_step(outlook.next)}: {'; '.join(outlook.lacking)}."))
     elif outlook.automatic and route.state in LIVE:
         click.echo(f"Nothing is missing: the watcher takes it on, or {step} does.")
     else:
@@ -83,6 +84,10 @@ def event(one: Event) -> tuple[str, ...]:
     was = STATES.get(one.was, one.was.replace("_", " "))
     step = f"{was} -> {what}" if was else what
     return (f"{one.at:%Y-%m-%d %H:%M:%S}", one.route_id, str(one.attempt or ""), step, one.actor, one.why)
+
+
+def _step(state: RouteState) -> str:
+    return STATES[state].removeprefix("in ")
 
 
 def _marks(one: RouteRow) -> list[str]:

@@ -117,7 +117,7 @@ def promote(config: Config, ref: str, *, actor: str, note: str = "", force: bool
             f"{route.route_id} is {said(route.state)}, and nothing follows that", hint=f"`modicum route show {route.route_id}`"
         )
     if force and not note:
-        raise RouteError("to go on without the conditions says why", hint='--force --note "..."')
+        raise RouteError("going on without the conditions wants a reason", hint='--force --note "..."')
     found = outlook(config, control, route, control.certificate(route.certificate_id))
     if found.firm and force:
         raise RouteError(f"{route.route_id} must not go on: {'; '.join(found.firm)}")

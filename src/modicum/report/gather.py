@@ -31,6 +31,7 @@ from modicum.report.seen import scaled
 from modicum.report.spend import respelled, with_cost
 from modicum.report.units import unit_figures
 from modicum.report.unseen import handed_out
+from modicum.route.steps import LIVE
 from modicum.store.calls import Calls, UsageRow
 from modicum.store.control import Control
 from modicum.types import Route
@@ -101,7 +102,7 @@ def gather(
 def _routes(config: Config, routes: Iterable[Route]) -> tuple[list[Route], frozenset[str]]:
     """Those that count, and the artefacts that stand for another model (`modicum try`).
 
-    Of routes to another model only those in shadow or on do: what one of them takes is known when it has answered.
+    Of routes to another model only live ones do: what one of them takes is known when it has answered.
     """
     artefacts = Artefacts(config.home / "artefacts")
     others = set()
@@ -109,7 +110,7 @@ def _routes(config: Config, routes: Iterable[Route]) -> tuple[list[Route], froze
         with suppress(ArtefactError):  # one that is damaged or gone is told of elsewhere
             if model_of(artefacts.read(digest)) is not None:
                 others.add(digest)
-    return [one for one in routes if one.artefact_digest not in others or one.state in ("shadow", "on")], frozenset(others)
+    return [one for one in routes if one.artefact_digest not in others or one.state in LIVE], frozenset(others)
 
 
 def _moments(span: Span) -> tuple[datetime | None, datetime | None]:

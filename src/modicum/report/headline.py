@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from modicum.discover.blocks import LEAST_CALLS
 from modicum.report import words
-from modicum.report.records import IN_FORCE, HeadlineFigure, Totals, WorkloadFigures
+from modicum.report.records import IN_FORCE, STOPPED, HeadlineFigure, Totals, WorkloadFigures
 from modicum.report.said import doubt
 
 Three = tuple[HeadlineFigure, HeadlineFigure, HeadlineFigure]
@@ -70,6 +70,7 @@ def _told(totals: Totals) -> float | None:
 
 def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure) -> tuple[str, Three]:
     on = [line for line in in_force if line.state == "on"]
+    answering = [line for line in in_force if line.answering]
     what = totals.saving
     known = what is not None and what.usd_month is not None
     share = words.percent(totals.answerable_share)
@@ -80,7 +81,7 @@ def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: Headl
         sentence = doubt(totals) or f"Nothing here is worth changing: {words.saving(what)} of {bill} a month could be saved."
     elif len(on) == len(in_force):
         sentence = f"Small models answer {share} of these calls and save {words.saving(what)} of {bill} a month."
-    elif on:
+    elif answering:
         sentence = (
             f"Small models save {words.saving(totals.saving_on)} a month, and could save {words.saving(totals.saving_proposed)} more."
         )
@@ -93,7 +94,7 @@ def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: Headl
             value=words.saving(what),
             note=("95 % interval" if what is not None and what.low_usd_month is not None else "too few days for an interval")
             + (f"; without {words.count(totals.saving_unknown, 'workload')} of unknown price" if totals.saving_unknown else "")
-            + (f"; {words.saving(totals.saving_on)} of it is on" if on and len(on) < len(in_force) else "")
+            + (f"; {words.saving(totals.saving_on)} of it is on" if answering and len(on) < len(in_force) else "")
             if known
             else "no price is known",
         ),
@@ -136,6 +137,7 @@ def _untried(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
 
 def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFigure, *, blind: bool) -> tuple[str, Three]:
     refused = sum(1 for line in lines if line.state == "refused")
+    stopped = sum(1 for line in lines if line.state in STOPPED)
     unread = sum(1 for line in lines if line.state == "needs_reading")
     if totals.calls and totals.refused_calls == totals.calls:
         sentence = doubt(totals)
@@ -150,19 +152,23 @@ def _nothing(lines: Sequence[WorkloadFigures], totals: Totals, spend: HeadlineFi
             f"No workload was found in {'this one call' if totals.calls == 1 else f'these {totals.calls:,} calls'}:"
             f" one needs at least {LEAST_CALLS} calls with the same prompt around what changes."
         )
+    elif stopped and not refused:
+        what = "A small model that was certified answers" if stopped == 1 else f"{stopped:,} small models that were certified answer"
+        sentence = doubt(totals) or f"{what} nothing now: paused, sent back, put away, or past its proof."
     elif unread and not refused:
         it = "answers of one workload say" if unread == 1 else f"answers of {unread:,} workloads say"
         sentence = f"The {it} more than what is read from them: what may be left out is yours to say before it is tried."
     else:
         why = ": no small model could be proven good enough." if refused else " now."
         sentence = doubt(totals) or f"Nothing here is worth changing{why}"
+    tried = [f"{number} {how}" for number, how in ((refused, "tried and refused"), (stopped, "certified once and stopped")) if number]
     figures = (
         spend,
         HeadlineFigure(label="saving a month, net", value="none", note="nothing is certified" if lines else "nothing was tried"),
         HeadlineFigure(
             label="workloads (kinds of call) found",
             value=f"{totals.workloads:,}",
-            note=(f"{refused} tried and refused" if refused else "none tried") + _more(lines),
+            note=(", ".join(tried) or "none tried") + _more(lines),
         ),
     )
     return sentence, figures

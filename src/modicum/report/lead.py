@@ -144,6 +144,9 @@ def _could(one: Dearest) -> str:
     saved = words.saving(rung.saving)
     if one.line.state == "on" and rung.kind == "specialist":
         return f"A small model answers {words.percent(one.line.coverage_calls)} of its calls and saves {saved} a month."
+    if one.line.state == "canary" and rung.kind == "specialist":
+        begun = words.percent((one.line.coverage_calls or 0.0) * one.line.answering)
+        return f"A small model in canary answers {begun} of its calls; on for all it could save {saved} a month."
     name = f"A{one.where[1:]}" if rung.kind == "specialist" else one.where
     if is_untried(rung):
         return f"{name} would save {saved} a month if it does the work well enough."

@@ -14,6 +14,7 @@ from modicum.report.records import LiveFigures, ShadowCounts, TemplateText, Work
 from modicum.report.saving import Projection, a_month, month_of, without_specialist
 from modicum.report.spend import Spend, median_ms, spend, spend_by_model
 from modicum.report.standing import Standing
+from modicum.route.steps import ANSWERING, shared
 from modicum.types import Pattern, Version, Workload
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def line(
         spend_high_usd_month=high,
         incumbents=spend_by_model(rows, catalogue, stages=False),
         state=its.state,
+        answering=shared(its.route) if its.route is not None and its.state in ANSWERING else 0.0,
         cache_read_share=_cache_read_share(rows),
         route_id=its.route.route_id if its.route else None,
         certificate_id=certificate.certificate_id if certificate else None,

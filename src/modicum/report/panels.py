@@ -43,9 +43,12 @@ OBSTACLES: dict[ObstacleKind, str] = {
 
 STATES_SAY: dict[State, str] = {
     "on": "a small model answers what it is sure of",
+    "canary": "a small model answers a share of the conversations, and is compared in the others",
     "shadow": "a small model is compared, its answers are not sent",
     "proposed": "a small model is proven good enough; a person has to switch it on",
-    "paused": "a proven small model was switched off by a person",
+    "paused": "a proven small model was switched off by a person, who may switch it on again",
+    "rolled_back": "a small model was sent back, by an alarm or a person; another proof, on newer calls, has to come first",
+    "retired": "a proven small model was put away, or replaced",
     "expired": "the proof is too old to answer under",
     "refused": "a small model was tried and could not be proven good enough",
     "not_tried": "the answers are short and fixed: `modicum fit` finds out whether a small model is good enough",

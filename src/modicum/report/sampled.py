@@ -8,7 +8,7 @@ anything is worth changing is asked again with the wider limits.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -34,9 +34,9 @@ def with_sampling(report: Report, estimates: Sequence[Scaled], settings: LadderS
     )
     totals = replace(
         report.totals,
-        saving=_together(report.totals.saving, lines, IN_FORCE, off),
-        saving_on=_together(report.totals.saving_on, lines, ("on",), off),
-        saving_proposed=_together(report.totals.saving_proposed, lines, ("shadow", "proposed"), off),
+        saving=_together(report.totals.saving, lines, lambda line: 1.0, off),
+        saving_on=_together(report.totals.saving_on, lines, lambda line: line.answering, off),
+        saving_proposed=_together(report.totals.saving_proposed, lines, lambda line: 1 - line.answering, off),
     )
     asked = worth(ladders, lines, totals, settings) if report.worth is not None else None
     return replace(report, workloads=lines, ladders=ladders, totals=totals, worth=asked)
@@ -95,10 +95,11 @@ def _wider(saving: Saving | None, below: float, above: float) -> Saving | None:
 
 
 def _together(
-    saving: Saving | None, lines: Sequence[WorkloadFigures], states: Sequence[str], off: dict[str, tuple[float, float]]
+    saving: Saving | None, lines: Sequence[WorkloadFigures], part: Callable[[WorkloadFigures], float], off: dict[str, tuple[float, float]]
 ) -> Saving | None:
-    """The sum of several, off by what its parts are off: each by itself, so their squares add up."""
-    its = [(line.saving.usd_month or Decimal(0), off.get(line.workload_id)) for line in lines if line.saving and line.state in states]
+    """The sum of a part of each, off by what its parts are off: each by itself, so their squares add up."""
+    in_force = [line for line in lines if line.saving and line.state in IN_FORCE]
+    its = [(float(line.saving.usd_month or 0) * part(line), off.get(line.workload_id)) for line in in_force if line.saving]
     whole = sum((float(value) for value, _ in its), 0.0)
     if not whole:
         return saving

@@ -116,6 +116,13 @@ def _taken(rows: Sequence[UsageRow]) -> Decimal | None:
     return (sum((row.cost_usd for row in answered), Decimal(0)) + sum((row.stage_usd for row in rows), Decimal(0))) / calls
 
 
+def scaled(part: Projection, share: float) -> Projection:
+    """What a share of it saves."""
+    usd_month = part.net.usd_month
+    net = replace(part.net, usd_month=None if usd_month is None else usd(float(usd_month) * share))
+    return part if share == 1 else replace(part, net=net, draws=None if part.draws is None else part.draws * share)
+
+
 def together(parts: Iterable[Projection], days: int, *, baseline: str) -> Saving | None:
     """The sum of several savings; None where none of them is known. `days`: the fewest that any of them was observed."""
     found = [(part.net.usd_month, part.draws, part.calls) for part in parts if part.net.usd_month is not None and part.draws is not None]

@@ -43,13 +43,14 @@ def standing(
     certificate = certificates.get(route.certificate_id) if route is not None else None
     if certificate is None and route is not None and verdict is not None and verdict.certificate is not None:
         certificate = verdict.certificate if verdict.certificate.certificate_id == route.certificate_id else None
+    refused = verdict is not None and verdict.verdict == "refused"
     state: State
     code = reason = ""
     if workload.ignored:
         state = "ignored"
-    elif route is not None and certificate is not None:
+    elif route is not None and certificate is not None and not (route.state == "retired" and refused):
         state = "expired" if certificate.expires_at <= now and route.state in IN_FORCE else route.state
-    elif verdict is not None and verdict.verdict == "refused":
+    elif verdict is not None and refused:
         state, code, reason = "refused", verdict.code, verdict.reason
     elif why := unsuited(workload):
         state, code, reason = "unsuited", why, NOT_YET.get(why, why)
@@ -79,7 +80,7 @@ def unread(workload: Workload) -> str:
 
 
 def best_routes(routes: Iterable[Route]) -> dict[str, Route]:
-    """The route that counts for each workload: on before shadow before proposed before off, then the newest."""
+    """The route that counts for each workload: on before canary, shadow, proposed, paused, rolled back and retired, then the newest."""
     best: dict[str, Route] = {}
     for route in sorted(routes, key=lambda r: (-STATE_ORDER[r.state], r.changed_at)):
         best[route.workload_id] = route

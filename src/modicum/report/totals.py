@@ -16,7 +16,7 @@ from modicum.report import words
 from modicum.report.month import DAYS_A_MONTH, DRAWS, Month, interval, spread_of
 from modicum.report.part_days import part_days, spend_over
 from modicum.report.records import IN_FORCE, Period, Totals, WorkloadFigures
-from modicum.report.saving import Projection, a_month, capped, dollars_by_day, together, usd
+from modicum.report.saving import Projection, a_month, capped, dollars_by_day, scaled, together, usd
 from modicum.report.spend import spend
 from modicum.types import Saving
 
@@ -95,16 +95,16 @@ def promised(
     answered = sum(line.calls * (line.coverage_calls or 0.0) for line in in_force) * (1 - control_share)
     against = f"{words.money(totals.baseline_usd_month)} a month that all calls would cost without small models"
 
-    def saving(lines: Iterable[WorkloadFigures]) -> Saving | None:
-        found = together([projections[line.workload_id] for line in lines], fewest, baseline=against)
+    def saving(parts: Iterable[tuple[WorkloadFigures, float]]) -> Saving | None:
+        found = together([scaled(projections[line.workload_id], part) for line, part in parts if part], fewest, baseline=against)
         return capped(found, totals.baseline_high_usd_month)
 
     return replace(
         totals,
         certified=len(in_force),
-        saving_on=saving(line for line in in_force if line.state == "on"),
-        saving_proposed=saving(line for line in in_force if line.state != "on"),
-        saving=saving(in_force),
+        saving_on=saving((line, line.answering) for line in in_force),
+        saving_proposed=saving((line, 1 - line.answering) for line in in_force),
+        saving=saving((line, 1.0) for line in in_force),
         saving_unknown=sum(1 for line in in_force if line.saving is None or line.saving.usd_month is None),
         answerable_share=answered / totals.calls if totals.calls and in_force else None,
         expected_wrong_certificates=round(sum(1 - line.certificate.confidence for line in in_force if line.certificate), 6),

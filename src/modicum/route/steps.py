@@ -128,9 +128,8 @@ def moved(route: Route, to: Step, *, at: datetime, actor: str, share: float = 0.
     Raises RouteError where no such step follows.
     """
     if not may_follow(route.state, to):
-        raise RouteError(
-            f"route {route.route_id} is {said(route.state)}, and {said(to)} does not follow that", hint=_REMEDY.get(route.state, "")
-        )
+        hint = "`modicum route retire` puts it away" if to in ENDED and may_follow(route.state, "retired") else _REMEDY.get(route.state, "")
+        raise RouteError(f"route {route.route_id} is {said(route.state)}, and {said(to)} does not follow that", hint=hint)
     before = None
     if to in ANSWERING and FORWARD.get(route.state) == to:
         with_it = route.before is not None and route.changed_at == at

@@ -10,10 +10,12 @@ from modicum.report import words
 from modicum.report.ladder.case import Case
 from modicum.report.ladder.net import Change, after, cheaper, less, saved
 from modicum.report.month import Coverage
-from modicum.report.records import IN_FORCE
+from modicum.report.records import IN_FORCE, STOPPED
 from modicum.report.rungs import Evidence, Obstacle, Rung
 from modicum.stats.binomial import fewest_draws
 
+TRIED = ("refused", *STOPPED)
+"""States in which a small model was measured, and none answers."""
 CERTIFY_SHARE = 0.35
 """Of a workload's calls, the newest, that `fit` keeps to prove on."""
 
@@ -66,10 +68,11 @@ def _certified(case: Case) -> Rung:
     share = certificate.coverage_calls * (1 - settings.control_share)
     saving = less(line.saving, case, answered=case.bill.calls_month * share)
     # What it took to prove it is spent; a person's look at it in shadow is still to come.
-    once = Decimal(0) if line.state == "on" else settings.one_off_usd(small=True)
+    once = Decimal(0) if line.answering else settings.one_off_usd(small=True)
     steps = {
         "proposed": (f"`modicum route on {line.route_id}`, first in shadow",),
-        "shadow": ("its answers in shadow looked at, then `modicum route on`",),
+        "shadow": ("its answers in shadow looked at, then `modicum route promote`",),
+        "canary": (f"audits of the {words.percent(line.answering)} of the conversations that it answers, then `modicum route promote`",),
     }
     seen = line.live.shadow if line.live is not None else None
     beside = ""
@@ -101,7 +104,7 @@ def _uncertified(case: Case) -> Rung:
     """Tried and refused, or not tried: what it would answer, and so what it would save, nobody knows."""
     line, settings = case.line, case.settings
     verdict = line.verdict
-    evidence: Evidence = "measured" if line.state in ("refused", "expired", "paused") else "none"
+    evidence: Evidence = "measured" if line.state in TRIED else "none"
     stands: list[Obstacle] = []
     least = math.ceil(fewest_draws(settings.margin, (1 - settings.confidence) / 2) / CERTIFY_SHARE)
     needs: tuple[str, ...] = (f"`modicum fit {line.workload_id}`: at least {least:,} calls, there are {line.calls:,}",)
@@ -114,10 +117,10 @@ def _uncertified(case: Case) -> Rung:
         proof = "Not tried."
         stands.append(Obstacle(kind="data", text=line.reason))
         needs = (f"`modicum workloads set {line.workload_id} --read label` (or json), then `modicum fit`",)
-    elif line.state in ("paused", "expired"):
+    elif line.state in TRIED:
         proof = words.why(line)
         stands.append(Obstacle(kind="data", text="nothing certified is in force"))
-        needs = (f"`modicum fit {line.workload_id}`",) if line.state == "expired" else ("a person switches it on again",)
+        needs = ("a person switches it on again",) if line.state == "paused" else (f"`modicum fit {line.workload_id}`",)
     else:
         proof = "Not tried."
         if line.calls < least:
