@@ -90,7 +90,8 @@ def _head(pen: _Pen, shown: Frame, place: str) -> list[str]:
     stale = shown.watched_s is not None and shown.watched_s > STALE_S
     watcher = "no watcher" if shown.watched_s is None else f"watcher looked {_time(shown.watched_s)} ago"
     words = {"alarm": "alarm", "warning": "warning", "moved": "step"}
-    heard = "".join(f", {_count(int(n), words.get(kind, kind))}" for kind, n in sorted(shown.noticed.items()) if n)
+    heard = ", ".join(_count(int(n), words.get(kind, kind)) for kind, n in sorted(shown.noticed.items()) if n)
+    heard = f" (so far {heard})" if heard else ""
     lines = [
         pen.text(first, BOLD),
         pen.text(answers),
@@ -99,7 +100,7 @@ def _head(pen: _Pen, shown: Frame, place: str) -> list[str]:
             f"all answers p50 {_ms(shown.p50_ms)}, p95 {_ms(shown.p95_ms)}; the gateway's part of it p95 {_ms(shown.overhead_p95_ms)}"
         ),
         pen.text(spent),
-        pen.text(f"{alarms}{dropped}; {watcher}{heard}", RED if trouble or shown.dropped else YELLOW if stale else ""),
+        pen.text(f"gateway: {alarms}{dropped}; {watcher}{heard}", RED if trouble or shown.dropped else YELLOW if stale else ""),
     ]
     return [*lines, ""]
 
