@@ -30,8 +30,8 @@ CACHED_1H_S = 3600.0
 """... or where it was written for an hour."""
 MOST = 10_000
 """Conversations that are remembered."""
-_WITH_THE_INCUMBENT = frozenset(("shadow", "canary", "unwatched", "under_way"))
-"""Reasons of conversations that the incumbent has whole. The route leaves single requests of others to it; control is never moved."""
+_WITH_THE_INCUMBENT = frozenset(("shadow", "control", "canary", "unwatched", "under_way"))
+"""Reasons of conversations that the incumbent has whole. Of the route's own it sees single requests."""
 
 
 @dataclass(frozen=True, slots=True)
