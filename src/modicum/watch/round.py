@@ -50,7 +50,7 @@ class Rounds:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._control = Control(config.home)
+        self.control = Control(config.home)
         self._tail: Tail | None = None
         self._written: str | None = None
         """The bookmark as it was last written."""
@@ -72,14 +72,14 @@ class Rounds:
         Raises ModicumError where the home cannot be read or written: the next look begins where this one did.
         """
         self._publish()
-        routes = self._control.routes()
+        routes = self.control.routes()
         live = [route for route in routes if route.state in LIVE]
-        began = self._control.bookmark(BOOKMARK)
+        began = self.control.bookmark(BOOKMARK)
         self._learn(live)
         found = self._read(live, began, now)
         watched = watched and (found is None or found.whole)
         tosses = _by_route(found.tosses if found is not None else [], live)
-        known = {watch.route_id: watch for watch in self._control.watches()} if live else {}
+        known = {watch.route_id: watch for watch in self.control.watches()} if live else {}
         watches, steps, notices = list[Watch](), list[Step](), list[Notice]()
         for route in live:
             changed, steered = self._judge(route, known.get(route.route_id), tosses[route.route_id], now, watched, jumped_s, live)
@@ -93,7 +93,7 @@ class Rounds:
         if found is not None and began is not None and not (watches or steps or found.tosses):
             ended = began  # nothing was counted: whoever begins there again finds the same
         look = Look(watches=tuple(watches), steps=tuple(steps), notices=tuple(notices), began=began, ended=ended)
-        if look != Look(began=began, ended=began) and not self._control.put_look(BOOKMARK, look):
+        if look != Look(began=began, ended=began) and not self.control.put_look(BOOKMARK, look):
             return Round(live=len(live), whole=False, written=False)
         self._written = ended
         if self._tail is not None:
@@ -111,13 +111,13 @@ class Rounds:
             self._told = True
 
     def _learn(self, live: Sequence[Route]) -> None:
-        self._workloads = {workload.workload_id: workload for workload in self._control.workloads()} if live else {}
+        self._workloads = {workload.workload_id: workload for workload in self.control.workloads()} if live else {}
         for route in live:
             self._certificate(route)
 
     def _certificate(self, route: Route) -> Certificate:
         if route.certificate_id not in self._certificates:
-            self._certificates[route.certificate_id] = self._control.certificate(route.certificate_id)
+            self._certificates[route.certificate_id] = self.control.certificate(route.certificate_id)
         return self._certificates[route.certificate_id]
 
     def _name(self, route: Route) -> str:
@@ -189,12 +189,12 @@ class Rounds:
             certificate=self._certificate(route),
             rights=Rights(automatic=settings.watch.automatic or route.automatic, approver=settings.policy.approver, heartbeat=watched),
             damage=self._stages.damage(route.artefact_digest, failing=failing),
-            proposer=proposer(self._control, route) if settings.policy.approver else route.proposed_by,
+            proposer=proposer(self.control, route) if settings.policy.approver else route.proposed_by,
             answering=answering,
         )
 
     def _checked(self, route: Route) -> Callable[[RouteState], None]:
-        return lambda state: check(self._config, self._control, route, state)
+        return lambda state: check(self._config, self.control, route, state)
 
 
 def _by_route(tosses: Sequence[Toss], live: Sequence[Route]) -> dict[str, list[Toss]]:

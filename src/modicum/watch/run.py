@@ -18,6 +18,7 @@ from modicum.store import beat
 from modicum.store.home import prepare
 from modicum.types import Notice, new_call_id
 from modicum.watch.leader import Leader
+from modicum.watch.notify import Notifier
 from modicum.watch.round import Round, Rounds
 
 AWAY_S = 30.0
@@ -34,7 +35,7 @@ class Heard:
 
     at: datetime
     what: str
-    """leads, waits, moved, alarm, warning, failed, well, unread, done"""
+    """leads, waits, moved, alarm, warning, failed, well, unread, untold"""
     text: str = ""
     notice: Notice | None = None
 
@@ -56,6 +57,7 @@ class Watcher:
         self._clock = clock or Clock()
         self._leader = Leader(prepare(config.home))
         self._rounds: Rounds | None = None
+        self._notifier: Notifier | None = None
         self._last: tuple[datetime, float] | None = None
         """The wall's and the steady time of the last look that succeeded."""
         self._caught_up = False
@@ -71,6 +73,8 @@ class Watcher:
             return False
         if self._rounds is None:
             self._rounds = Rounds(self._config)
+            self._notifier = Notifier.open(self._config, self._rounds.control, tell=lambda text: self._say("untold", text))
+            self._notifier.deliver(self._clock.wall())
             away = beat.age(self._config.home, self._clock.wall())
             self._caught_up = away is not None and away <= timedelta(seconds=AWAY_S)
             self._say("leads", "watching")
@@ -94,6 +98,8 @@ class Watcher:
         self._caught_up = found.whole
         for notice in found.notices:
             self._tell_whom(Heard(at=now, what=notice.kind, text=notice.text, notice=notice))
+        if self._notifier is not None:
+            self._notifier.deliver(now)
         if found.unread != self._unread:
             self._unread = found.unread
             if found.unread:
@@ -136,6 +142,9 @@ class Watcher:
                 return rounds
 
     def close(self) -> None:
+        if self._notifier is not None:
+            self._notifier.close()
+            self._notifier = None
         if self._rounds is not None:
             self._rounds.close()
             self._rounds = None

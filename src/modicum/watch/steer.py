@@ -64,7 +64,7 @@ def steer(
         approved_by=route.approved_by,
         proposed_by=facts.proposer,
     )
-    wanted = conditions(route.state, settings)
+    wanted = steps.conditions(settings, route.state)
     lacking = steps.lacking(route.state, seen, wanted, facts.rights) if route.state in FORWARD else ()
     if quiet:
         lacking = (*lacking, f"nothing was compared in its last {book.quiet} calls")
@@ -90,17 +90,6 @@ def first(route: Route, facts: Facts, settings: WatchConfig, check: Callable[[Ro
     except ModicumError:
         return None
     return _stepped(route, move, facts.now, settings)
-
-
-def conditions(state: RouteState, settings: WatchConfig) -> Conditions:
-    """What a step must have shown before the next."""
-    shadow = state == "shadow"
-    return Conditions(
-        audits=settings.shadow_audits if shadow else settings.canary_audits,
-        hours=settings.shadow_hours if shadow else settings.canary_hours,
-        max_error_share=settings.max_error_share,
-        max_p95_ms=settings.max_p95_ms,
-    )
 
 
 def shared(route: Route, watch: Watch, book: Book, facts: Facts, settings: WatchConfig, coin: RouteConfig) -> Step | None:
