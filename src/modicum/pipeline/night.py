@@ -21,6 +21,7 @@ from modicum.evaluate.economics import unit_costs
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.evaluate.split import find_cut
 from modicum.evaluate.told import Gold, Told
+from modicum.pipeline import rollbacks
 from modicum.pipeline.again import known_agreement
 from modicum.pipeline.effort import Effort, dollars, estimate
 from modicum.pipeline.encoders import Named
@@ -85,6 +86,8 @@ class _Situation:
     """The verdict on exactly this, where there was one."""
     interrupted: Attempt | None
     """An attempt on exactly this that never came to its verdict: it is taken up again, not made anew."""
+    rolled_back: datetime | None = None
+    """When a route of it was last rolled back: older calls certify nothing any more."""
 
     @property
     def number(self) -> int:
@@ -93,7 +96,15 @@ class _Situation:
 
     @property
     def opened_until(self) -> datetime | None:
-        return max((attempt.window_to for attempt in self.attempts if attempt != self.interrupted), default=None)
+        """Only newer calls certify."""
+        ends = [attempt.window_to for attempt in self.attempts if attempt != self.interrupted]
+        return max(ends if self.rolled_back is None else [*ends, self.rolled_back], default=None)
+
+    @property
+    def ended(self) -> str:
+        """What happened at `opened_until`."""
+        back = self.rolled_back is not None and self.rolled_back == self.opened_until
+        return "when its route was rolled back" if back else "the end of the newest opened window"
 
 
 class Night:
@@ -124,11 +135,11 @@ class Night:
             fingerprint = f"unfit-{workload.workload_id}-{verdict.code}"
             return self.control.verdict(fingerprint) or self._remember(fingerprint, verdict)
         looking = self._looking(workload)
-        if verdict := looking.with_labels(workload, self.control.attempts(workload.workload_id)):
-            return verdict
+        if verdict := looking.with_labels(workload, self._open(workload)):
+            return rollbacks.stands(self.control, workload, verdict)
         situation = self._situation(workload)
         if situation.known:
-            return looking.last_word(situation.known)
+            return rollbacks.stands(self.control, workload, looking.last_word(situation.known))
         return self._remember(situation.fingerprint, self._prove(workload, situation, progress))
 
     def _costed(self, workload: Workload, verdict: Verdict) -> Verdict:
@@ -155,7 +166,7 @@ class Night:
         """What a fit would do now. Opens nothing and writes nothing."""
         if verdict := unfit(workload, judged_whole=self.wish.alpha is not None):
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=f"refuse: {verdict.reason}", calls=workload.calls)
-        if waiting := self._looking(workload).waiting(workload, self.control.attempts(workload.workload_id)):
+        if waiting := self._looking(workload).waiting(workload, self._open(workload)):
             attempt, window = waiting
             kind: PromiseKind = "C" if "C" in attempt.kinds else "B"
             return Foresight(
@@ -173,7 +184,7 @@ class Night:
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
         opened = situation.opened_until
         if opened is not None and not any(s.control and s.at > opened for s in situation.samples):
-            would = f"refuse: no call is newer than {opened:%Y-%m-%d %H:%M}, the end of the newest opened window"
+            would = f"refuse: no call is newer than {opened:%Y-%m-%d %H:%M}, {situation.ended}"
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
         kinds, refused = self._kinds(workload, situation.samples), unlearnable(workload)
         return Foresight(
@@ -216,9 +227,24 @@ class Night:
         gold = self._told(workload).gold(workload.contract, samples)
         fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=_of_old(gold, samples))
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
+        rolled_back = rollbacks.rolled_back_at(self.control, workload, attempts)
+        fingerprint = rollbacks.after(fingerprint, rolled_back)
         known = self.control.verdict(fingerprint)
         interrupted = None if known else next((attempt for attempt in attempts if attempt.fingerprint == fingerprint), None)
-        return _Situation(samples=samples, gold=gold, attempts=attempts, fingerprint=fingerprint, known=known, interrupted=interrupted)
+        return _Situation(
+            samples=samples,
+            gold=gold,
+            attempts=attempts,
+            fingerprint=fingerprint,
+            known=known,
+            interrupted=interrupted,
+            rolled_back=rolled_back,
+        )
+
+    def _open(self, workload: Workload) -> list[Attempt]:
+        """The attempts that labels may still complete: not those on calls from before a rollback."""
+        attempts = self.control.attempts(workload.workload_id)
+        return rollbacks.newer(attempts, rollbacks.rolled_back_at(self.control, workload, attempts))
 
     def _prove(self, workload: Workload, situation: _Situation, progress: Callable[[float], None]) -> Verdict:
         kinds = situation.interrupted.kinds if situation.interrupted else self._kinds(workload, situation.samples)
@@ -238,7 +264,10 @@ class Night:
                 secret=secret_of(evidence_key(self.home), workload.scope, workload.workload_id),
             )
         except NotEnoughDataError as error:
-            return unlearnable(workload) or refuse_for_lack(workload, error.message, terms, situation.samples, situation.opened_until)
+            why = error.message
+            if situation.rolled_back is not None and situation.rolled_back == situation.opened_until:
+                why = f"too few calls are newer than {situation.rolled_back:%Y-%m-%d %H:%M}, {situation.ended}"
+            return unlearnable(workload) or refuse_for_lack(workload, why, terms, situation.samples, situation.opened_until)
         if not situation.interrupted and (ready.plan is None or not is_worth_a_look(ready.plan)):
             return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)

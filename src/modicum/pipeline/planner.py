@@ -29,6 +29,7 @@ from modicum.pipeline.outcomes import gather_outcomes
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.purse import Bill, Purse
+from modicum.pipeline.rollbacks import newer, rolled_back_at
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.scoring import LEARN
 from modicum.pipeline.trial import TrialVerdict, settled
@@ -126,7 +127,9 @@ class Planner:
         own = [attempt for attempt in attempts if self._is_own(attempt, stage)]
         last = own[-1] if own else None
         before = self._last_word(last) if last is not None else None
-        expired = before is not None and before.certificate is not None and before.certificate.expires_at <= datetime.now(UTC)
+        rolled_back = rolled_back_at(self.control, workload, attempts)
+        stale = last is not None and last not in newer((last,), rolled_back)
+        expired = stale or (before is not None and before.certificate is not None and before.certificate.expires_at <= datetime.now(UTC))
         days = max((max(s.at for s in samples) - min(s.at for s in samples)).total_seconds() / 86_400, 1.0)
         month = (len(samples) if self._replacing else workload.calls) / days * DAYS_A_MONTH
         errand = Errand(
@@ -147,18 +150,18 @@ class Planner:
             known=gather_outcomes(self.config.home, self.control, workload, own, samples, wish.labels),
         )
         kept = self.control.window(plan_of(last)) if last is not None else None
-        stands = before is None or (before.certificate is not None and not expired)
+        stands = not stale and (before is None or (before.certificate is not None and not expired))
         over = last is not None and not stands and self.control.looked_with(last.attempt_id) is not None
-        if last is not None and kept is not None and not over and (stands or wish.labels or wish.judged):
+        if last is not None and kept is not None and not over and not stale and (stands or wish.labels or wish.judged):
             errand = self._taken_up(errand, last, kept)
         else:
-            ends = [attempt.window_to for attempt in attempts]
+            ends = [attempt.window_to for attempt in attempts] + ([rolled_back] if rolled_back is not None else [])
             unknown_for = workload.name if self.candidate.card is None else ""
             if (learnt := learnt_until(self.artefacts, stage.model, unknown_for=unknown_for)) is not None:
                 ends.append(learnt)  # an adapter of ours, or one that may be: what it learnt proves nothing
             until = max(ends, default=None)
             fresh = self._fresh(errand, samples, until)
-            nothing_new = over and fresh.opening is None and last is not None and kept is not None
+            nothing_new = over and not stale and fresh.opening is None and last is not None and kept is not None
             errand = self._taken_up(errand, last, kept) if nothing_new else fresh  # type: ignore[arg-type]
         asked = set(errand.asked)
         errand = dataclasses.replace(errand, samples={s.call_id: s for s in samples if s.call_id in asked})
