@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from modicum.config import Config, load
 from modicum.pipeline.auditing import verify_home
 from modicum.pipeline.switching import publish
 from modicum.route.steps import AFTER
+from modicum.store import beat
 from modicum.store import home as store_home
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -206,11 +206,12 @@ class Watched:
         )
         return int(found.stdout.split()[0]) if found.stdout else None
 
-    def kill_child(self) -> bool:
-        found = self.child()
-        if found is not None:
-            os.kill(found, signal.SIGKILL)
-        return found is not None
+    def leader(self) -> int | None:
+        """The watcher whose heartbeat was the last."""
+        try:
+            return int(json.loads(beat.path(self.made.home).read_bytes())["pid"])
+        except (OSError, ValueError, LookupError):
+            return None
 
     # ------------------------------------------------------------------------------------------------ what is checked
 
