@@ -7,11 +7,14 @@ import io
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modicum.config import Config, RouteConfig, StoreConfig
 from modicum.gateway.alarm import Alarm
@@ -190,6 +193,70 @@ def test_a_stage_that_fails_is_recorded_whatever_the_reason(door: Door, tmp_path
     assert all(choice.stage_failed and choice.would_answer is None and choice.stage_ms is None for choice in found)
     assert not any(choice.compare or choice.written for choice in found)
     assert all(choice.propensity for choice in found) and "route r1" in door.alarms.getvalue()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Door:
+    home = tmp_path_factory.mktemp("shared")
+    publish(home, max_turns=2)
+    found = Door(home)
+    found.live.now = found.live.load()
+    return found
+
+
+STATES: list[RouteState] = ["proposed", "shadow", "canary", "on", "paused", "rolled_back", "retired"]
+CHANCES = st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1)
+
+
+@settings(max_examples=300)
+@given(
+    state=st.sampled_from(STATES[1:4]),
+    share=CHANCES,
+    before=st.none() | st.builds(Before, state=st.sampled_from(STATES), share=CHANCES),
+    control=CHANCES,
+    kept=CHANCES,
+    ago_s=st.integers(-100_000, 100_000),
+    days_left=st.integers(-2, 2),
+    talk=st.integers(0, 50),
+    request=st.sampled_from([named, later]),
+)
+def test_callers_get_nothing_that_no_arm_allows(
+    shared: Door,
+    state: RouteState,
+    share: float,
+    before: Before | None,
+    control: float,
+    kept: float,
+    ago_s: int,
+    days_left: int,
+    talk: int,
+    request: Callable[[int], dict[str, Any]],
+) -> None:
+    """Whatever the snapshot says: an answer is given only by the route's own arm, and what is compared is never sent."""
+    now, world = datetime.now(UTC), shared.live.now
+    serving = world.of("default")
+    stage = serving.stages["w1"]
+    route = dataclasses.replace(
+        stage.live.route, state=state, share=share, before=before, control_share=control, changed_at=now - timedelta(seconds=ago_s)
+    )
+    live = dataclasses.replace(stage.live, route=route, expires_at=now + timedelta(days=days_left, seconds=5))
+    changed = dataclasses.replace(serving, stages={"w1": dataclasses.replace(stage, live=live)})
+    shared.live.now = dataclasses.replace(world, scopes={"default": changed})
+    try:
+        choice = shared.ask(request(talk), kept=kept)
+    finally:
+        shared.live.now = world
+    assert (choice.written is not None) == (choice.reason == "answered") and not (choice.written and choice.compare)
+    assert choice.propensity is not None and 0 <= choice.propensity <= 1 and not choice.stage_failed
+    if choice.reason == "answered":
+        assert state in ("canary", "on") and days_left >= 0 and kept > 0 and (share > 0 or state == "on") and control < 1
+        assert choice.propensity == pytest.approx((1 - control) * (share if state == "canary" else 1) * kept)
+    if choice.reason == "under_way":
+        assert request is later and before is not None and abs(ago_s) <= 3600
+    if choice.reason == "unwatched":
+        assert kept < 1 and not choice.compare
+    if state == "shadow":
+        assert choice.reason == ("shadow" if days_left >= 0 else "expired")
 
 
 def test_an_expired_canary_answers_and_compares_nothing(door: Door, tmp_path: Path) -> None:

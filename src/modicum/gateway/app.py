@@ -90,7 +90,8 @@ async def health(day: Day, asked: Asked, reply: Reply, *, ready: bool) -> None:
     scopes = scopes_for(day, asked)
     if scopes is not None:
         about["snapshot"] = day.live.now.version or None
-        about["routes"] = {stage.workload.name: stage.live.route.state for serving in scopes for stage in serving.stages.values()}
+        stages = [stage for serving in scopes for stage in serving.stages.values() if not stage.broken]
+        about["routes"] = {stage.workload.name: stage.live.route.state for stage in stages}
     await reply.whole(503 if failing else 200, msgspec.json.encode(about))
 
 

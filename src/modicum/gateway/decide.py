@@ -90,12 +90,10 @@ def decide(
         return Choice(reason="observe" if observe else "bypass", recognised=recognised)
     if recognised is None:
         return NOT_RECOGNISED
-    if broken := serving.broken.get(recognised.workload_id):
-        return Choice(reason="failed", detail=broken, recognised=recognised)
     stage = serving.stages.get(recognised.workload_id)
     if stage is None:
         return Choice(reason="no_route", recognised=recognised)
-    rests, propensity = stage.pace.rests(), None
+    rests, propensity = stage.broken or stage.pace.rests(), None
     try:
         # The coin comes before everything that looks at the request, so that what it keeps is a fair sample of the workload.
         parts, now = chat.segments(question.chat), datetime.now(UTC)

@@ -50,6 +50,8 @@ class Stage:
     model: str
     """What the caller is told: `modicum/<workload>@<first digits of the artefact's digest>`."""
     pace: Pace = field(default_factory=Pace)
+    broken: str = ""
+    """Why it cannot answer at all; empty where it can."""
 
     @property
     def answers(self) -> bool:
@@ -65,8 +67,6 @@ class Serving:
     recogniser: Recogniser | None = None
     stages: Mapping[str, Stage] = field(default_factory=dict)
     """By workload id."""
-    broken: Mapping[str, str] = field(default_factory=dict)
-    """Workload id -> why its route cannot answer."""
     heavy: bool = False
     """One of the stages takes milliseconds: what is decided here is decided in a thread."""
     models: tuple[tuple[str, str], ...] = ()
@@ -159,21 +159,15 @@ class Live:
             self._fail("recogniser", f"{name(error)}; everything of scope {scope!r} goes upstream")
             return Serving(version=read.version)
         stages: dict[str, Stage] = {}
-        broken: dict[str, str] = {}
         for live in read.routes:
             workload = workloads.get(live.route.workload_id)
             if workload is None or live.route.scope != scope or live.route.state not in LIVE:
                 continue
-            try:
-                stages[workload.workload_id] = self._stage(live, workload)
-            except Exception as error:
-                broken[workload.workload_id] = name(error)
-                self._fail(f"route {live.route.route_id}", f"{name(error)}; its calls go upstream")
+            stages[workload.workload_id] = self._stage(live, workload)
         return Serving(
             version=read.version,
             recogniser=recogniser,
             stages=MappingProxyType(stages),
-            broken=MappingProxyType(broken),
             heavy=any(stage.specialist.heavy for stage in stages.values() if stage.specialist is not None),
             models=tuple((one.other.provider, one.other.model) for one in stages.values() if one.other is not None),
             static=MappingProxyType(
@@ -190,22 +184,27 @@ class Live:
         return World()
 
     def _stage(self, live: LiveRoute, workload: Workload) -> Stage:
-        from modicum.backends.model import model_of  # these load arrays, which whoever only records can do without
-        from modicum.backends.specialist import load
-
-        digest = live.route.artefact_digest
+        digest, route_id, broken = live.route.artefact_digest, live.route.route_id, ""
         specialist, other = self._specialists.get(digest), None
         if specialist is None:
-            artefact = self._artefacts.read(digest)
-            other = model_of(artefact)
-            specialist = load(artefact) if other is None else None
+            try:
+                from modicum.backends.model import model_of  # these load arrays, which whoever only records can do without
+                from modicum.backends.specialist import load
+
+                artefact = self._artefacts.read(digest)
+                other = model_of(artefact)
+                specialist = load(artefact) if other is None else None
+            except Exception as error:
+                broken = name(error)
+                self._fail(f"route {route_id}", f"{broken}; its calls go upstream")
         return Stage(
             live=live,
             workload=workload,
             specialist=specialist,
             other=other,
             model=f"modicum/{workload.name}@{digest.rpartition(':')[2][:6]}",
-            pace=self._paces.get(live.route.route_id) or Pace(self._slow_s),
+            pace=self._paces.get(route_id) or Pace(self._slow_s),
+            broken=broken,
         )
 
     def _stamp(self) -> tuple[int, int, int] | None:
