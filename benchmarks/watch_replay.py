@@ -69,7 +69,7 @@ class Course:
     back: dict[str, float] = field(default_factory=dict)
     """The counts at the step back."""
     late_s: float = 0.0
-    """Seconds from the step back to the route's last answer."""
+    """Seconds from the step back until the last call was asked that the route still answered."""
 
     def see(self, one: Asked, reply: Reply) -> None:
         self.calls += 1
@@ -81,7 +81,7 @@ class Course:
         self.differing += said != meant
         self.wrong += said != one.gold and meant == one.gold
         if self.back:
-            self.late_s = max(self.late_s, reply.ended_us / 1e6 - self.back["on_record"])
+            self.late_s = max(self.late_s, reply.began_us / 1e6 - self.back["on_record"])
         usage, (a, b) = one.response["usage"], PRICES[one.request["model"]]
         self.saved_usd += (usage["prompt_tokens"] * float(a) + usage["completion_tokens"] * float(b)) / 1e6
 
@@ -115,7 +115,7 @@ class Replay:
         self.provider = Provider()
         self.failed = self.slow_looks = 0
         self._asked_us: int | None = None
-        """When the last call of the present lot ended that the watcher is to see."""
+        """When the last call of the present lot began that the watcher is to see."""
         self._began = time.monotonic()
 
     async def run(self, folder: Path, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class Replay:
         def seen(number: int, reply: Reply) -> None:
             self.failed += reply.status != 200
             if reply.route_id and self.courses[lot[number].workload].state in LIVE:
-                self._asked_us = max(self._asked_us or 0, reply.ended_us)
+                self._asked_us = max(self._asked_us or 0, reply.began_us)
             self.courses[lot[number].workload].see(lot[number], reply)
 
         await self.callers.ask([one.request for one in lot], seen)

@@ -22,7 +22,7 @@ Change = Literal["quiet", "swapped", "new intents", "edited", "drift", "damaged"
 CHANGES: Mapping[Change, str] = {
     "quiet": "nothing changes",
     "swapped": "two of the commonest labels exchange their meaning",
-    "new intents": "three calls in ten want what no call wanted before",
+    "new intents": "three calls of five want what no call wanted before",
     "edited": "the prompt gets another sentence",
     "drift": "the incumbent answers every fifth request otherwise",
     "damaged": "a byte of each specialist flips on the disk, and a worker is killed",
@@ -147,7 +147,7 @@ class World:
         match self.change:
             case "swapped":
                 return swapped(one, *self.log.labels[name][:2])
-            case "new intents" if name in self._new and self._dice.random() < 0.3:
+            case "new intents" if name in self._new and self._dice.random() < 0.6:
                 return next(self._new[name])
             case "flood" if name in self._new and self._dice.random() < 2 / 3:
                 return next(self._new[name]).asking(user="user-4711")
@@ -182,11 +182,12 @@ def swapped(one: Asked, first: str, second: str) -> Asked:
 
 
 def edited(one: Asked) -> Asked:
-    """The same call under a prompt with one more sentence."""
+    """The same call under a prompt with one more sentence in its instructions."""
     first, *rest = one.request["messages"]
     if first["role"] != "system":
         return one
-    return one.asking(messages=[{**first, "content": first["content"] + PROMPT_ADDED}, *rest])
+    instructions, line, material = first["content"].partition("\n")
+    return one.asking(messages=[{**first, "content": f"{instructions}{PROMPT_ADDED}{line}{material}"}, *rest])
 
 
 def spelled(says: str, label: str, other: str) -> str:

@@ -90,8 +90,8 @@ class Reply:
     reason: str
     route_id: str
     says: str
-    ended_us: int
-    """Since 1970."""
+    began_us: int
+    """Since 1970, when it was asked."""
     took_s: float
 
 
@@ -115,7 +115,7 @@ class Callers:
     async def _one(self, request: Mapping[str, Any]) -> Reply:
         body = json.dumps(request).encode()
         head = f"{HEAD}content-length: {len(body)}\r\n\r\n"
-        began = time.monotonic()
+        began, began_us = time.monotonic(), time.time_ns() // 1000
         try:
             reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
             writer.write(head.encode() + body)
@@ -123,19 +123,19 @@ class Callers:
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in said[1:])}
             told = await reader.readexactly(int(headers["content-length"]))
         except (OSError, asyncio.IncompleteReadError, LookupError):
-            return Reply(status=0, reason="", route_id="", says="", ended_us=time.time_ns() // 1000, took_s=time.monotonic() - began)
+            return Reply(status=0, reason="", route_id="", says="", began_us=began_us, took_s=time.monotonic() - began)
         if headers.get("connection") == "close":
             writer.close()
         else:
             self._idle.append((reader, writer))
-        status, ended_us = int(said[0].split(" ")[1]), time.time_ns() // 1000
+        status = int(said[0].split(" ")[1])
         says = str(json.loads(told)["choices"][0]["message"]["content"] or "") if status == 200 else ""
         return Reply(
             status=status,
             reason=headers.get("x-modicum-reason", ""),
             route_id=headers.get("x-modicum-route", ""),
             says=says,
-            ended_us=ended_us,
+            began_us=began_us,
             took_s=time.monotonic() - began,
         )
 
