@@ -237,6 +237,19 @@ def test_a_receiver_that_hangs_holds_up_neither_the_watcher_nor_another_receiver
         assert slow.notices() == [1, 2]
 
 
+def test_the_end_waits_for_what_is_on_its_way_but_not_for_ever(tmp_path: Path) -> None:
+    with hooked() as hook, hooked(3.0) as slow:
+        world = World(tmp_path, [hook_of(hook), hook_of(slow, "slack")])
+        world.round()
+        world.tell(20)
+        world.notifier.deliver(world.now)
+        began = time.monotonic()
+        world.notifier.close(wait_s=1.5)
+        assert len(hook.bodies) == 20 and time.monotonic() - began < 2.5
+        world.settle()
+        assert len(slow.bodies) == 1, "the rest is the next watcher's"
+
+
 def test_who_takes_over_goes_on_where_the_bookmark_is_and_repeats_at_most_what_was_not_marked(tmp_path: Path) -> None:
     with hooked() as hook:
         world = World(tmp_path, [hook_of(hook)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -101,12 +102,13 @@ class Notifier:
         last = self._control.last_notice()
         return {line.receiver.name: max(last - self._mark(line.receiver), 0) for line in self._lines}
 
-    def close(self, wait_s: float = 5.0) -> None:
-        """Let posts under way end, for so long at most. What was not taken is posted by the next watcher."""
-        self._stopped.set()
+    def close(self, wait_s: float = 3.0) -> None:
+        """Let what is on its way arrive, for so long at most. What was not taken is posted by the next watcher."""
+        until = time.monotonic() + wait_s
         for line in self._lines:
             if line.thread is not None:
-                line.thread.join(wait_s / max(len(self._lines), 1))
+                line.thread.join(max(until - time.monotonic(), 0.0))
+        self._stopped.set()
 
     def _begin(self) -> None:
         """A receiver that is new here begins with what comes next: it is not told of years."""
