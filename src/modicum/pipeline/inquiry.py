@@ -38,7 +38,7 @@ from modicum.view import Redactor
 from modicum.wire import chat, completion
 from modicum.workload import read
 
-__all__ = ["Bill", "Inquiry", "Progress", "Purse", "reply_of"]
+__all__ = ["Bill", "Inquiry", "Posed", "Progress", "Purse", "reply_of"]
 
 AT_ONCE = 8
 GIVES_UP_AFTER = 5
@@ -51,11 +51,15 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Posed:
+    """One request as it is about to be sent."""
+
     call: Call
     body: bytes
     request: dict[str, Any]
+    """The body, decoded."""
     most_usd: Decimal | None
+    """What it may cost; None where its price is unknown."""
 
 
 class Inquiry:
@@ -141,7 +145,7 @@ class Inquiry:
             known = self.known(stage, call_ids)
         return known
 
-    async def _all(self, stage: ModelStage, questions: list[_Question], progress: Progress) -> None:
+    async def _all(self, stage: ModelStage, questions: list[Posed], progress: Progress) -> None:
         key, client = self.key(stage), Client()
         upstreams = Upstreams.open(dataclasses.replace(self._config, retry=PATIENCE), client)
         waiting, total = list(reversed(questions)), len(questions)
@@ -185,7 +189,7 @@ class Inquiry:
         if interrupted:
             raise KeyboardInterrupt
 
-    async def _one(self, upstreams: Upstreams, stage: ModelStage, question: _Question) -> Answered | None:
+    async def _one(self, upstreams: Upstreams, stage: ModelStage, question: Posed) -> Answered | None:
         """None where it is no answer to this call: nobody answered, or what is wrong is not in the call."""
         try:
             told = await ask(
@@ -209,7 +213,7 @@ class Inquiry:
         self._failed = 0
         return self._row(question, told)
 
-    def _question(self, call: Call, *, whole: bool) -> _Question | None:
+    def _question(self, call: Call, *, whole: bool) -> Posed | None:
         viewed = call if whole else self._redactor.see_call(call)[0]
         if viewed.request is None:
             return None
@@ -225,9 +229,9 @@ class Inquiry:
             input_tokens=None if usage.input_tokens is None else usage.input_tokens * 13 // 10 + 16,
             output_tokens=limit if limit is not None else 4 * (usage.output_tokens or 0) + 256,
         )
-        return _Question(call=call, body=viewed.request, request=request, most_usd=cost(self._price(most), most))
+        return Posed(call=call, body=viewed.request, request=request, most_usd=cost(self._price(most), most))
 
-    def _row(self, question: _Question, told: Told) -> Answered:
+    def _row(self, question: Posed, told: Told) -> Answered:
         response = None if told.response is None else msgspec.json.encode(told.response)
         # In the names of the request that was sent, as the incumbent's own answer was redacted.
         seen, _ = self._redactor.see_call(but(question.call, request=question.body, response=response, view_version=None))
@@ -260,7 +264,7 @@ class Inquiry:
         return self._calls.scan(scope=workload.scope, workload_id=workload.workload_id, call_ids=call_ids)
 
 
-def _spent(row: Answered, question: _Question) -> Decimal | None:
+def _spent(row: Answered, question: Posed) -> Decimal | None:
     """What a call took from the purse; an answer without usage is taken to have cost the most that it could."""
     return question.most_usd if row.cost_usd is None and row.status < 400 else row.cost_usd
 

@@ -27,7 +27,7 @@ from modicum.config import Config
 from modicum.errors import InputError
 from modicum.evaluate.labels import Choice, Label
 from modicum.pipeline.candidate import Candidate
-from modicum.pipeline.inquiry import Bill, Inquiry, Purse, _Question
+from modicum.pipeline.inquiry import Bill, Inquiry, Posed, Purse
 from modicum.pipeline.label_wants import Question
 from modicum.pipeline.labelling import Desk, prompt_of
 from modicum.pipeline.window import unpack
@@ -169,11 +169,11 @@ class Judge(Inquiry):
         request = {"model": self._candidate.deployment.model, "messages": messages, "max_tokens": MOST_OUTPUT}
         return msgspec.json.encode(request), Counter(names.counts())
 
-    def _pose(self, question: Question, side: int) -> _Question:
+    def _pose(self, question: Question, side: int) -> Posed:
         body, _ = self._body(question, side)
         most = Usage(input_tokens=len(body) // CHARS_A_TOKEN + 16, output_tokens=MOST_OUTPUT)
         call = Call(call_id=self._calls_of[question.id], scope=self.desk.workload.scope, started_at=datetime.now(UTC), request=body)
-        return _Question(call=call, body=body, request=chat.loads(body), most_usd=cost(self._price(most), most))
+        return Posed(call=call, body=body, request=chat.loads(body), most_usd=cost(self._price(most), most))
 
 
 _AS_ASKED: dict[str, Choice] = {"first": "a", "second": "b", "both": "both", "neither": "neither"}
