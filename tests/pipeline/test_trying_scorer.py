@@ -16,11 +16,16 @@ from modicum.backends.model import model_of
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.evaluate.evidence import certificate_file, rows_of, verify
 from modicum.evaluate.labels import Label
+from modicum.pipeline.label_wants import asked
+from modicum.pipeline.labelling import Desk
+from modicum.pipeline.outcomes import gather_outcomes
 from modicum.pipeline.provenance import to_refit
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.wish import Wish
+from modicum.store import feedback
 from modicum.store.calls import Calls
 from modicum.store.control import Control
+from modicum.types import Feedback, Sample
 from tests.pipeline import traffic
 from tests.pipeline.model_server import ModelServer, sorts
 from tests.pipeline.test_trying import WISH, filled, planned, settings, tried
@@ -160,7 +165,7 @@ def doubtful(request: dict[str, Any]) -> str:
 def test_labels_get_a_scorer_where_the_model_alone_differs_too_often(tmp_path: Path, server: ModelServer) -> None:
     (tmp_path / "log").mkdir()
     server.answers["doubtful"] = doubtful
-    config = settings(filled(tmp_path / "log", [row for row, _ in traffic.sorted_messages(900)]), tmp_path, server)
+    config = settings(filled(tmp_path / "log", [row for row, _ in traffic.sorted_messages(600)]), tmp_path, server)
     wish: Wish = dataclasses.replace(WISH, fit=FitConfig(margin=0.05, max_selective=0.1))
     before = len(server.requests)
     found = tried(config, "own/doubtful", wish)
@@ -169,3 +174,81 @@ def test_labels_get_a_scorer_where_the_model_alone_differs_too_often(tmp_path: P
     assert len(server.requests) - before <= planned(config, "own/doubtful", wish=wish).bill.calls + 400
     (certificate,) = Control(config.home).certificates()
     assert verify(certificate_file(certificate, Control(config.home).evidence(certificate.certificate_id))).holds
+
+
+def test_gold_answers_of_old_texts_teach_at_once(tmp_path: Path, server: ModelServer) -> None:
+    """Where the right answer of old calls is known nobody has to judge first."""
+    (tmp_path / "log").mkdir()
+    rows, gold = list(traffic.poems(420)), {}
+    for row in rows:
+        text = row["request"]["messages"][1]["content"]
+        row["response"]["choices"][0]["message"]["content"] = gold[row["response"]["id"]] = f"Of {text[9:50]} the answer is given here."
+    server.answers["reader"] = lambda request: (
+        "I should think that nobody knows."
+        if HARD in (text := request["messages"][1]["content"])
+        else f"Of {text[9:50]} the answer is given here."
+    )
+    config = settings(filled(tmp_path / "log", rows), tmp_path, server)
+    wish = dataclasses.replace(TEXTS, labels={name: Label(gold=text) for name, text in gold.items()})
+    found = tried(config, "own/reader", wish)
+    assert (found.verdict, found.kind) == ("certified", "B"), found.reason
+    assert found.alone is not None and found.alone.verdict == "worse" and found.alone.excess is not None and found.alone.excess > 0.2
+    (attempt,) = Control(config.home).attempts(found.workload_id)
+    assert attempt.number == 1 and attempt.thresholds[-1] > 0
+
+
+def test_calls_limits_what_is_asked_to_learn_from(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "log").mkdir()
+    server.answers["doubtful"] = doubtful
+    config = settings(filled(tmp_path / "log", [row for row, _ in traffic.sorted_messages(300)]), tmp_path, server)
+    assert planned(config, "own/doubtful", calls=60).bill.calls <= 60
+    before = len(server.requests)
+    found = tried(config, "own/doubtful", dataclasses.replace(WISH, fit=FitConfig(margin=0.05)), calls=60)
+    assert len(server.requests) - before <= 60
+    assert found.limit == "margin" or found.verdict == "differs", found
+    assert "no scorer" in found.reason
+
+
+def test_a_judge_s_words_teach_and_people_s_count_before_them(heard: tuple[Config, list[Tried], dict[str, Label]], tmp_path: Path) -> None:
+    before, (first, _), labels = heard
+    shutil.copytree(before.home, tmp_path / "home")
+    control = Control(tmp_path / "home")
+    (workload,) = control.workloads()
+    (attempt,) = control.attempts(workload.workload_id)
+    (one,) = asked(tmp_path / "home", control, workload)
+    desk = Desk(tmp_path / "home", workload, one, "ann")
+    desk.audit("own/judge", 60)
+    names = [question.id for question in desk.questions]
+    desk.keep_judgements("own/judge", {name: labels[name] for name in names})
+    other = next(name for name in names if labels[name].verdict == "both")
+    desk.label(other, verdict="neither")
+    known = gather_outcomes(tmp_path / "home", control, workload, [attempt], (), {})
+    by_name = gather_outcomes(tmp_path / "home", control, workload, [attempt], (), labels)
+    assert len(known.pairs) == len(by_name.pairs) == first.needs_labels
+    assert set(known.pairs.values()) == {(0.0, 1.0), (1.0, 1.0), (0.0, 0.0)} and sum(p == (0.0, 0.0) for p in known.pairs.values()) == 1
+    differing = [call_id for call_id in known.pairs if known.pairs[call_id] != by_name.pairs[call_id]]
+    assert len(differing) <= 1 and not known.labels[attempt.attempt_id].keys() - {other}
+
+
+def test_feedback_on_old_calls_is_gold(heard: tuple[Config, list[Tried], dict[str, Label]], tmp_path: Path) -> None:
+    shutil.copytree(heard[0].home, tmp_path / "home")
+    control = Control(tmp_path / "home")
+    (workload,) = control.workloads()
+    call = next(iter(Calls(tmp_path / "home").scan()))
+    told = Feedback(
+        feedback_id="f1", scope=workload.scope, at=call.started_at, call=call.call_id, correction="A better verse.", source="person"
+    )
+    feedback.add(tmp_path / "home", [told])
+    one = Sample(
+        call_id=call.call_id,
+        response_id=call.response_id,
+        at=call.started_at,
+        slots=(),
+        value="Roses.",
+        version_id="v1",
+        incumbent="gpt-4o",
+    )
+    known = gather_outcomes(tmp_path / "home", control, workload, [], (one,), {})
+    assert known.gold == {call.call_id: "A better verse."} and known.speaks_of(call.call_id)
+    assert known.pair(workload.contract, one, "a better verse. ") == (1.0, 0.0)
+    assert known.pair(workload.contract, one, "Violets.") is None

@@ -161,7 +161,7 @@ def _protectable(wish: Wish, chosen: Sequence[Workload]) -> None:
     """Raise InputError where a value to protect is none that any answer could be known by."""
     for value in wish.protect:
         alone = dataclasses.replace(wish, protect=(value,))
-        if not any(alone.protected(workload) or is_open(workload.contract) for workload in chosen):
+        if not any(alone.protects(workload.contract) or is_open(workload.contract) for workload in chosen):
             raise InputError(f"no workload has the label '{value}'", hint="`modicum workloads show WORKLOAD` lists the labels")
 
 
@@ -245,7 +245,9 @@ def _show(found: Sequence[Tried], model: str, texts: set[str]) -> None:
             rows.append((one.workload, model, verdict, count, quality, readable, readable, now, then, saves, times, cannot))
             continue
         alone, judged = f"{one.alone.coverage:.0%}", one.judged is not None
-        rows.append((one.workload, model, one.alone.verdict, count, "" if judged else quality, readable, alone, now, "", "", times, cannot))
+        before = "" if one.alone.excess is None else f"about {_worse(one.alone.excess)}, by old answers"
+        agrees = before if judged or one.workload_id in texts else quality
+        rows.append((one.workload, model, one.alone.verdict, count, agrees, readable, alone, now, "", "", times, cannot))
         coverage = "" if one.coverage is None else f"{one.coverage:.0%}"
         rows.append(
             (one.workload, f"{model} + scorer", verdict, count, quality if judged else "", "", coverage, now, then, saves, times, "")
@@ -263,10 +265,14 @@ def _show(found: Sequence[Tried], model: str, texts: set[str]) -> None:
         click.echo("Proposed routes: " + ", ".join(f"{one.route_id} ({one.workload})" for one in found if one.route_id) + ".")
 
 
+def _worse(excess: float) -> str:
+    return f"{abs(excess):.1%} {'worse' if excess >= 0 else 'better'}"
+
+
 def _quality(one: Tried, *, text: bool) -> str:
     told = one.measured
     if one.judged is not None:
-        return f"{abs(one.judged):.1%} {'worse' if one.judged >= 0 else 'better'}, judged"
+        return f"{_worse(one.judged)}, judged"
     if text:
         return "to be judged"
     if told is None or told.agreement is None or told.agreement_interval is None:

@@ -59,7 +59,7 @@ def limit_of(attempt: Attempt, table: Table, excess: Array | None = None, judged
     if not tested.covers:
         return Bound(
             limit="coverage",
-            reason=f"coverage: it answers {_percent(accepted.mean())} of the requests, and a promise starts at {_percent(attempt.min_coverage)}",
+            reason=f"coverage: it answers {_percent(accepted.mean())} of the requests, promises start at {_percent(attempt.min_coverage)}",
         )
     if unsaid.any() and judged is None and excess is not None:
         kinder = next(tests_b(attempt, table, np.where(np.isnan(excess), 0.0, excess)), None)
@@ -79,7 +79,7 @@ def limit_before(table: Table, terms: Terms, plan: Plan | None, *, texts: bool) 
     if not answered.any() or answered.mean() < terms.min_coverage:
         return Bound(
             limit="coverage",
-            reason=f"coverage: it answered {int(answered.sum())} of {n}, and a promise starts at {_percent(terms.min_coverage)}",
+            reason=f"coverage: it answered {int(answered.sum())} of {n}, and promises start at {_percent(terms.min_coverage)}",
         )
     if texts:
         groups = None if plan is None else groups_for_power(plan.curve, terms, level=terms.level, power=POWER)

@@ -1,8 +1,9 @@
 """Another model against the incumbent: its answers as predictions, what they show before a window is opened, what was measured.
 
 A model has no confidence: it answers whatever it is asked. What the contract cannot read of it is known to be no answer, so it is left to
-the incumbent and counts against what is answered; so is what a scorer, where there is one, is not sure enough of. Answers that are no list of labels (records, tool calls, texts) are compared where they
-stand and enter tables as "the same" or "another", so that evidence holds no text.
+the incumbent and counts against what is answered; so is what a scorer, where there is one, is not sure enough of. Answers that are no list
+of labels (records, tool calls, texts) are compared where they stand and enter tables as "the same" or "another", so that evidence holds no
+text.
 """
 
 from __future__ import annotations

@@ -66,6 +66,8 @@ class Errand:
     """What is known of how good the answers to old calls are."""
     scorer: Scorer | None = None
     """Judges the candidate's answers; None: every answer that can be read counts alike."""
+    excess_alone: float | None = None
+    """What the candidate would do without it, by the old answers: how much more of the requests it would answer worse."""
     scored: Scored | None = None
     """How that scorer was taught, where this run did it."""
     note: str = ""

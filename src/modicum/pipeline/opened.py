@@ -1,4 +1,4 @@
-"""What a window that was opened says beside its verdict: of the rule that was tested, of the model without its scorer, what stood in the way.
+"""What an opened window says beside its verdict: of the rule that was tested, of the model without its scorer, and what stood in the way.
 
 Reads what was tested, after it was; decides nothing.
 """
@@ -64,7 +64,11 @@ def show(control: Control, errand: Errand, verdict: Verdict, answers: Answers) -
     alone = None
     if errand.scorer is not None:
         passed = certificate is not None and certificate.rule.accept_above <= ACCEPT_ABOVE
-        alone = Alone(verdict="certified" if passed else word(ACCEPT_ABOVE), coverage=float(table.accepted(ACCEPT_ABOVE).mean()))
+        alone = Alone(
+            verdict="certified" if passed else word(ACCEPT_ABOVE),
+            coverage=float(table.accepted(ACCEPT_ABOVE).mean()),
+            excess=errand.excess_alone,
+        )
     start = attempt.thresholds[0]
     return Shown(word=word(start), bound=bound, alone=alone, coverage=float(table.accepted(start).mean()), note=note)
 

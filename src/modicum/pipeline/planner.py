@@ -9,7 +9,7 @@ import dataclasses
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from modicum.artefact import Artefacts
+from modicum.artefact import Artefacts, about_of
 from modicum.backends.model import ACCEPT_ABOVE, ModelStage, model_of
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
@@ -182,9 +182,13 @@ class Planner:
 
     def _taken_up(self, errand: Errand, attempt: Attempt, window: bytes) -> Errand:
         """What was declared, with the scorer that was."""
-        stage = model_of(self.artefacts.read(attempt.artefact_digest))
-        taken = _taken_up(errand, attempt, unpack(window))
-        return dataclasses.replace(taken, scorer=stage.scorer if stage is not None else None)
+        artefact = self.artefacts.read(attempt.artefact_digest)
+        stage, told = model_of(artefact), about_of(artefact.about).settings.get("excess_alone")
+        return dataclasses.replace(
+            _taken_up(errand, attempt, unpack(window)),
+            scorer=stage.scorer if stage is not None else None,
+            excess_alone=told if isinstance(told, float) else None,
+        )
 
     def _answered(self, sample: Sample) -> bool:
         """The candidate itself is this call's incumbent, as far as the log says."""

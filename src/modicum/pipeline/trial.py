@@ -23,6 +23,8 @@ class Alone:
 
     verdict: TrialVerdict
     coverage: float
+    excess: float | None = None
+    """An estimate from the old answers that the scorer learnt from: how much more of the requests it would answer worse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ def conclude(
     alone: Alone | None = None,
     coverage: float | None = None,
     note: str = "",
+    texts: bool = False,
 ) -> Tried:
     """A row of what was measured. `why`: the judge's word, or a sentence of ours. `bound`: what stood in the way; `note`: what is to be
     said of a scorer; `coverage`: what a rule with one would answer, while there is no certificate."""
@@ -99,7 +102,8 @@ def conclude(
         saving = told.usd_month
         interval = None if told.low_usd_month is None or told.high_usd_month is None else (told.low_usd_month, told.high_usd_month)
     limit = "" if bound is None or certificate is not None else bound.reason
-    reason = "; ".join(part for part in (limit, why if isinstance(why, str) else why.reason, note) if part)
+    plain = "" if limit and texts else why if isinstance(why, str) else why.reason  # which speaks of what differs: of texts all do
+    reason = "; ".join(part for part in (limit, plain, note) if part)
     needs_labels = None if isinstance(why, str) else why.needs_labels
     if needs_labels is None and bound is not None:
         needs_labels = bound.needs_labels

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from decimal import Decimal
 
 import msgspec
 
-from modicum.artefact.about import About, Base, Training, digest_of
+from modicum.artefact.about import About, Base, Teacher, Training, digest_of
 from modicum.backends.model import ACCEPT_ABOVE, model_of
 from modicum.errors import ArtefactError
 from modicum.evaluate import trials
@@ -33,7 +34,7 @@ from modicum.pipeline.look import Looking
 from modicum.pipeline.opened import Answers, Shown, show
 from modicum.pipeline.planner import Planner
 from modicum.pipeline.prepare import SEED
-from modicum.pipeline.scoring import Lesson, pays, teach, too_few
+from modicum.pipeline.scoring import Lesson, Scored, pays, teach, too_few
 from modicum.pipeline.trial import TrialVerdict, Tried, conclude
 from modicum.pipeline.window import pack
 from modicum.pipeline.wish import Wish
@@ -153,8 +154,9 @@ class Trial:
             trainer="none: another model" if scored is None else "none: another model, and a scorer of its answers",
             code_version=__version__,
             bases=(Base(name=errand.stage.name, revision=errand.stage.revision),),
+            teachers=() if scored is None else _teachers(errand, scored),
             training=None if scored is None else _training([errand.samples[call_id] for call_id in scored.learnt]),
-            settings={} if scored is None else {"scorer": scored.trained.about},
+            settings={} if scored is None else {"scorer": scored.trained.about, "excess_alone": round(scored.alone, 4)},
         )
         files = errand.stage.files(None if scored is None else scored.trained.beside())
         digest = self.artefacts.write(files, about.said(), learnt_from=() if scored is None else scored.learnt)
@@ -187,7 +189,9 @@ class Trial:
         self.control.add_attempt(attempt, errand.opening.opened)
         written = model_of(self.artefacts.read(digest))
         scorer = None if written is None else written.scorer
-        return dataclasses.replace(errand, attempt=attempt, scorer=scorer, before=None)  # what an earlier window led to is no word on it
+        alone = None if scored is None else round(scored.alone, 4)
+        # What an earlier window led to is no word on this one.
+        return dataclasses.replace(errand, attempt=attempt, scorer=scorer, excess_alone=alone, before=None)
 
     def _look(self, errand: Errand, rows: dict[str, Answered]) -> Tried:
         """The one look, or the labels for it."""
@@ -287,12 +291,21 @@ class Trial:
             alone=None if shown is None else shown.alone,
             coverage=None if shown is None or shown.alone is None else shown.coverage,
             note="; ".join(filter(None, notes)),
+            texts=errand.texts and shown is not None,
         )
 
     def _read(self, errand: Errand, rows: Mapping[str, Answered]) -> tuple[list[Sample], list[Reply]]:
         """All that was asked of this errand so far and is still here, as the contract reads it."""
         samples = [errand.samples[call_id] for call_id in errand.asked if call_id in rows and call_id in errand.samples]
         return samples, [reply_of(errand.workload, sample, rows[sample.call_id]) for sample in samples]
+
+
+def _teachers(errand: Errand, scored: Scored) -> tuple[Teacher, ...]:
+    """Whose answers the scorer compared."""
+    scope, learnt = errand.workload.scope, [errand.samples[call_id] for call_id in scored.learnt]
+    answered = Counter((sample.incumbent, sample.provider or "") for sample in learnt)
+    answered[errand.stage.model, errand.stage.provider] += len(learnt)
+    return tuple(Teacher(model=model, provider=provider, scope=scope, calls=n) for (model, provider), n in sorted(answered.items()))
 
 
 def _training(learnt: Sequence[Sample]) -> Training:
