@@ -814,3 +814,5 @@ class Verdict:
     """The candidates, smallest first."""
     unit_costs: tuple[UnitCost, ...] = ()
     """Of the incumbent and of the route; empty where too few of the held-out requests have a gold answer."""
+    notes: tuple[str, ...] = ()
+    """What happened on the way that somebody should know."""

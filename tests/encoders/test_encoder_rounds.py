@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -112,6 +113,23 @@ def test_kept_rounds_are_whole_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "rounds" / "key.onnx").write_bytes(b"grapH")
     assert rounds.read("key") is None and rounds.read("other") is None
     rounds.forget()
+    assert not list((tmp_path / "rounds").iterdir())
+
+
+def test_a_fit_that_is_done_leaves_the_rounds_of_another_one(tmp_path: Path) -> None:
+    mine, others = (Rounds(folder=tmp_path / "rounds", artefacts=Artefacts(tmp_path / "artefacts")) for _ in range(2))
+    made = Round(graph=b"graph", head={"weights": np.ones((3, 2), np.float32)})
+    mine.write("mine", made)
+    others.write("theirs", made)
+    others.write("left", made)
+    for path in (tmp_path / "rounds").glob("left.*"):
+        os.utime(path, (1, 1))
+    mine.forget()
+    assert {path.name for path in (tmp_path / "rounds").iterdir()} == {"theirs.onnx", "theirs.json"}, (
+        "what nobody took up for weeks goes too"
+    )
+    assert others.read("theirs") is not None
+    others.forget()
     assert not list((tmp_path / "rounds").iterdir())
 
 

@@ -279,6 +279,48 @@ def test_what_was_declared_is_tested_though_the_clock_would_choose_another_today
     assert replay_evidence(config, data, verdict.certificate).holds, "its rows are what the declared artefact says"
 
 
+def test_an_artefact_that_is_gone_is_made_again_where_it_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=5)])
+    with monkeypatch.context() as broken:
+
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        broken.setattr("modicum.pipeline.look.certify.look_a", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    shutil.rmtree(config.home / "artefacts")
+    again = fit(config)
+    assert again.certificate is not None and again.certificate.attempt_number == 1 and again.notes == ()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_where_it_cannot_be_made_again_the_next_attempt_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: bool) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=5)])
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("modicum.pipeline.look.certify.look_a" if opened else "modicum.pipeline.night.Looking.first", stop)
+        broken.setattr("modicum.train.machine.C", 0.4)  # teaches otherwise than what comes later
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    (lost,) = Control(config.home).attempts(only(config).workload_id)
+    shutil.rmtree(config.home / "artefacts")
+    assert "is spent" in Night(config, WISH).foresee(only(config)).would
+    verdict = fit(config)
+    assert f"attempt 1 was interrupted, and what it declared ({lost.artefact_digest[:19]}) is gone" in verdict.notes[0]
+    if opened:
+        assert verdict.verdict == "refused" and "its window" in verdict.notes[0], "calls that were opened prove nothing a second time"
+        assert verdict.needs_calls is None or verdict.needs_calls > 0
+    else:
+        assert verdict.certificate is not None and verdict.certificate.attempt_number == 2
+        assert verdict.certificate.delta_spent < lost.delta / 2, "the first attempt's share stays spent"
+    assert len(Control(config.home).attempts(verdict.workload_id)) == (1 if opened else 2)
+    assert fit(config) == verdict, "with nothing changed the record answers"
+
+
 def test_answers_of_our_own_never_teach(tmp_path: Path) -> None:
     records = [row for row, _ in traffic.sorted_messages(80)]
     for row in records[:40]:

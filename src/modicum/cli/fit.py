@@ -188,6 +188,9 @@ def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal, unread: Mapping[str,
         )
     if refused:
         print_table(("refused", "because"), [(name, v.reason) for name, v in refused], whole=(0,))
+    for one in found:
+        for note in one.verdict.notes:
+            click.echo(printable(f"{one.workload}: {note}."))
     if asked := [(one.workload, one.verdict) for one in found if one.verdict.request_file]:
         print_table(
             ("labels would help", "how many", "give them"),

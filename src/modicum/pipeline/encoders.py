@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ SEED = 1
 RUNNING, TRAINING = ("onnxruntime", "tokenizers"), ("torch", "transformers", "onnx")
 """What running one takes, and exporting or fine-tuning one."""
 USUAL = Tolerance()
+KEPT_DAYS = 30
+"""For so long an interrupted fine-tuning can be taken up again."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -124,13 +127,16 @@ def open_tuner(base: Base, home: Path, artefacts: Artefacts, *, minutes: float) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """Rounds as files, KEY.onnx and KEY.json; whatever is damaged was never there."""
+    """Rounds as files, KEY.onnx and KEY.json; whatever is damaged was never there. Several fits may use one folder at once."""
 
     folder: Path
     artefacts: Artefacts
+    touched: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Keys that this fit asked for or wrote."""
 
     def read(self, key: str) -> Round | None:
         """What was kept under a key, whole, or nothing."""
+        self.touched.add(key)
         try:
             note = msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=_Round)
             graph = (self.folder / f"{key}.onnx").read_bytes()
@@ -141,6 +147,7 @@ class Rounds:
 
     def write(self, key: str, made: Round) -> None:
         """Keep it."""
+        self.touched.add(key)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         head = tensors.save({name: np.ascontiguousarray(one, np.float32) for name, one in made.head.items()})
         note = _Round(sha256=hashlib.sha256(made.graph + head).hexdigest(), head=head)
@@ -152,7 +159,11 @@ class Rounds:
         return self.artefacts.write(files, {**about, "precision": "fp32", "tuned": True})
 
     def forget(self) -> None:
-        """All is learnt: what it would have taken up again is of no use any more."""
+        """All is learnt: what this fit would have taken up again is of no use, nor what nobody took up for KEPT_DAYS. Another fit's
+        rounds stay; where two learn the same, the later one at worst learns again what the first had done."""
+        before = time.time() - KEPT_DAYS * 86_400
         for path in (*self.folder.glob("*.onnx"), *self.folder.glob("*.json")):
             with suppress(OSError):
-                path.unlink()
+                if path.stem in self.touched or path.stat().st_mtime < before:
+                    path.unlink()
+        self.touched.clear()

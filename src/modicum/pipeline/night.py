@@ -7,6 +7,7 @@ route, or why there is none.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from modicum.artefact import Artefacts
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.errors import NotEnoughDataError
+from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.evaluate.economics import unit_costs
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.evaluate.split import find_cut
@@ -88,6 +89,8 @@ class _Situation:
     """An attempt on exactly this that never came to its verdict: it is taken up again, not made anew."""
     rolled_back: datetime | None = None
     """When a route of it was last rolled back: older calls certify nothing any more."""
+    unopened: tuple[Attempt, ...] = ()
+    """Attempts that were given up before a call of their windows was read. They are spent, their windows are not."""
 
     @property
     def number(self) -> int:
@@ -97,7 +100,7 @@ class _Situation:
     @property
     def opened_until(self) -> datetime | None:
         """Only newer calls certify."""
-        ends = [attempt.window_to for attempt in self.attempts if attempt != self.interrupted]
+        ends = [one.window_to for one in self.attempts if one != self.interrupted and one not in self.unopened]
         return max(ends if self.rolled_back is None else [*ends, self.rolled_back], default=None)
 
     @property
@@ -110,8 +113,9 @@ class _Situation:
 class Night:
     """The stores and the wish that all workloads of one `fit` share."""
 
-    def __init__(self, config: Config, wish: Wish) -> None:
-        self.wish, self.config, self.home = wish, config, config.home
+    def __init__(self, config: Config, wish: Wish, *, until: datetime | None = None) -> None:
+        """`until`: newer calls are left out, so that what was interrupted is the same fit when it is taken up again."""
+        self.wish, self.config, self.home, self.until = wish, config, config.home, until
         self.label_usd = dollars("label_usd", config.report.label_usd)
         self.cpu_hour_usd = dollars("cpu_hour_usd", config.report.cpu_hour_usd)
         self.control, self.calls = Control(config.home), Calls(config.home)
@@ -190,7 +194,7 @@ class Night:
         return Foresight(
             workload_id=workload.workload_id,
             name=workload.name,
-            would=f"try an exact cache, else refuse: {refused.reason}" if refused else "train, then open the newest calls",
+            would=f"try an exact cache, else refuse: {refused.reason}" if refused else self._would(situation),
             calls=len(situation.samples),
             attempt_number=situation.number,
             kinds=kinds,
@@ -223,7 +227,9 @@ class Night:
     def _situation(self, workload: Workload) -> _Situation:
         if workload.scope not in self.recognisers:
             self.recognisers[workload.scope] = recogniser_of(self.control, workload.scope)
-        samples = gather(self.calls, workload, self.recognisers[workload.scope], self.catalogue, self.views).samples
+        gathered = gather(self.calls, workload, self.recognisers[workload.scope], self.catalogue, self.views, until=self.until).samples
+        # What a route escalated is no fair sample of the workload: it neither trains nor certifies.
+        samples = tuple(s for s in gathered if s.control)
         gold = self._told(workload).gold(workload.contract, samples)
         fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=_of_old(gold, samples))
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
@@ -248,6 +254,7 @@ class Night:
 
     def _prove(self, workload: Workload, situation: _Situation, progress: Callable[[float], None]) -> Verdict:
         kinds = situation.interrupted.kinds if situation.interrupted else self._kinds(workload, situation.samples)
+        there = situation.interrupted is not None and self._is_kept(situation.interrupted)
         terms = self.wish.terms(kinds, situation.number)
         try:
             ready = prepare(
@@ -258,7 +265,7 @@ class Night:
                 self.artefacts,
                 gold=situation.gold,
                 opened_until=situation.opened_until,
-                declared=situation.interrupted.artefact_digest if situation.interrupted else None,
+                declared=situation.interrupted.artefact_digest if situation.interrupted and there else None,
                 progress=progress,
                 vectors=self.encoder,
                 secret=secret_of(evidence_key(self.home), workload.scope, workload.workload_id),
@@ -268,6 +275,8 @@ class Night:
             if situation.rolled_back is not None and situation.rolled_back == situation.opened_until:
                 why = f"too few calls are newer than {situation.rolled_back:%Y-%m-%d %H:%M}, {situation.ended}"
             return unlearnable(workload) or refuse_for_lack(workload, why, terms, situation.samples, situation.opened_until)
+        if situation.interrupted and not there and ready.specialist.digest != situation.interrupted.artefact_digest:
+            return self._give_up(workload, situation, situation.interrupted, progress)
         if not situation.interrupted and (ready.plan is None or not is_worth_a_look(ready.plan)):
             return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)
@@ -276,6 +285,40 @@ class Night:
         looking = self._looking(workload, None if again is None else again.disagreement)
         verdict = looking.first(workload, situation.samples, attempt, ready)
         return dataclasses.replace(verdict, tiers=ready.tiers)
+
+    def _is_kept(self, attempt: Attempt) -> bool:
+        """Is the artefact that it declared there, and whole?"""
+        try:
+            self.artefacts.read(attempt.artefact_digest)
+        except ArtefactError:
+            return False
+        return True
+
+    def _would(self, situation: _Situation) -> str:
+        if situation.interrupted is None or self._is_kept(situation.interrupted):
+            return "train, then open the newest calls"
+        gone = f"attempt {situation.interrupted.number} was interrupted and its artefact is gone"
+        return f"train, then open the newest calls ({gone}: where it cannot be made again, that attempt is spent)"
+
+    def _give_up(self, workload: Workload, situation: _Situation, lost: Attempt, progress: Callable[[float], None]) -> Verdict:
+        """The attempt after one that cannot be taken up again, for its artefact is gone (erased) and the same calls teach another one.
+
+        What the lost one spent of delta is spent. Its window is not where none of its calls was read.
+        """
+        opened = self.control.window(lost.attempt_id) is not None
+        fingerprint = hashlib.sha256(f"{situation.fingerprint} {lost.attempt_id}".encode()).hexdigest()
+        fresh = dataclasses.replace(
+            situation,
+            fingerprint=fingerprint,
+            interrupted=next((attempt for attempt in situation.attempts if attempt.fingerprint == fingerprint), None),
+            unopened=situation.unopened if opened else (*situation.unopened, lost),
+        )
+        verdict = self.control.verdict(fingerprint) or self._remember(fingerprint, self._prove(workload, fresh, progress))
+        note = (
+            f"attempt {lost.number} was interrupted, and what it declared ({lost.artefact_digest[:19]}) is gone and cannot be made again: "
+            f"it is spent, {'with its window' if opened else 'and its window is tested by the next'}"
+        )
+        return dataclasses.replace(verdict, notes=(note, *verdict.notes))
 
     def _kinds(self, workload: Workload, samples: tuple[Sample, ...]) -> tuple[PromiseKind, ...]:
         """What is promised: of open answers agreement only, for they are compared as wholes and no label is asked for."""
