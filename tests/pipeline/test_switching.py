@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from modicum.cli.serve import tell_what_is_behind
 from modicum.config import Config, PolicyConfig, StoreConfig, WatchConfig
 from modicum.errors import RouteError
 from modicum.pipeline import promoting, switching
@@ -175,8 +176,8 @@ def test_killed_in_the_middle_leaves_what_was_or_what_is(config: Config, when: s
     if when == "publish":
         assert states(config) == {"r-1": "retired", "r-2": "on"}
         assert told(config) == {"r-1": "shadow"}, "nobody told the day"
-        switching.publish(config)
-        assert told(config) == {"r-2": "on"}
+        tell_what_is_behind(config.home)
+        assert told(config) == {"r-2": "on"}, "`serve` does, before it listens"
     else:
         assert states(config) == {"r-1": "shadow", "r-2": "proposed"} and told(config) == {"r-1": "shadow"}
 

@@ -11,6 +11,7 @@ import click
 from modicum.cli.options import Config, actor, common, existing, print_json, printable
 from modicum.errors import InputError, StoreError
 from modicum.pipeline.provenance import to_refit
+from modicum.pipeline.switching import publish
 from modicum.report.words import count
 from modicum.store.erase import erase, matching
 from modicum.store.home import prepare
@@ -50,6 +51,7 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
             raise StoreError(f"{count(found, 'call')} would be erased for good", hint="say --yes to do it")
         click.confirm(f"Erase {count(found, 'call')} for good?", abort=True, err=True)
     erased = [erase(home, actor=actor(), **one) for one in wanted]
+    publish(config)  # a gateway must not go on with a route to a model that was deleted
     calls, models = sum(one.calls for one in erased), sum(one.models for one in erased)
     routes = tuple(route for one in erased for route in one.routes)
     stale = to_refit(home)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from modicum.gateway.beside import Beside
     from modicum.gateway.log import Log
 
+PUBLISH_S = 30.0
 EXAMPLES = """\b
 Examples:
   modicum serve                                        before api.openai.com, with the key in OPENAI_API_KEY
@@ -160,7 +161,7 @@ def serve(
     admit.listener(config.serve.listen, keyed=keyed)
     home.prepare(config.home)
     held = home.begin_serving(config.home)
-    compiling = threading.Thread(target=_compile_prices, args=(config.home,), daemon=True)
+    compiling = threading.Thread(target=_compile, args=(config.home,), daemon=True)
     compiling.start()
     from modicum.gateway import server  # beside it, for this takes as long
     from modicum.gateway.log import Log
@@ -204,6 +205,28 @@ def _with(reread: Callable[[], Config] | None, beside: Beside | None) -> Callabl
         return reread()
 
     return both
+
+
+def _compile(home: Path) -> None:
+    tell_what_is_behind(home)
+    _compile_prices(home)
+
+
+def tell_what_is_behind(home: Path) -> None:
+    """Tell the workers of routes that somebody switched who was killed before that: in a process of its own, where it may be so."""
+    changed = max((_changed(home / name) for name in ("control.db", "control.db-wal")), default=0)
+    if changed > _changed(snapshot.path(home)):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            quiet = subprocess.DEVNULL
+            command = [sys.executable, "-m", "modicum.pipeline.published", str(home)]
+            subprocess.run(command, timeout=PUBLISH_S, check=False, stdin=quiet, stdout=quiet)
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _compile_prices(home: Path) -> None:
