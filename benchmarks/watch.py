@@ -88,10 +88,10 @@ def short(into: Path) -> list[dict[str, Any]]:
 
     log, key = into / "shop.jsonl", into / "shop.truth.jsonl"
     write(log, key)
-    terms = Terms(margin=0.02, audits=40, workers=1)
+    terms = Terms(margin=0.02, audits=40, control_share=0.3, workers=1)
     read_ = read(log, key, SHORT, share=0.7, kept_out=0)
     prepared = prepare(read_, key, SHORT, terms, into)
-    replay = Replay(read_, prepared, "swapped", 0, terms, Length(rise=300, settled=40, after=400, rest=40))
+    replay = Replay(read_, prepared, "swapped", 0, terms, Length(rise=600, settled=60, after=1500, rest=60))
     return [uvloop.run(replay.run(into / "replay", say))]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.watch_home import PRICES, Prepared, Terms, damage, kill_one, running
+from benchmarks.watch_saved import saved
 from benchmarks.watch_traffic import Asked, Change, Log, World, meaning
 from benchmarks.watch_wire import Callers, Provider, Reply
 from modicum.route.steps import ANSWERING, LIVE
@@ -38,6 +39,8 @@ class Length:
     """Between coming on and the change."""
     after: int = 3000
     """At most, behind the change."""
+    quiet: int = 1500
+    """In its place where nothing changes."""
     rest: int = 90
     """After the last route went back."""
     lot: int = 30
@@ -127,6 +130,7 @@ class Replay:
                 await self._walk(progress)
                 self.callers.close()
                 notices = self._notices()
+                found = saved(gateway.home, {one.route_id: one.saved_usd for one in self.courses.values()})
         finally:
             server.close()
         return {
@@ -140,7 +144,7 @@ class Replay:
             "slow_looks": self.slow_looks,
             "notices": notices,
             "refused": dict(self.prepared.refused),
-            "routes": [{**asdict(one), "labels": len(one.labels)} for one in self.courses.values()],
+            "routes": [{**asdict(one), "labels": len(one.labels), "saving": found.get(one.route_id)} for one in self.courses.values()],
         }
 
     async def _walk(self, progress: Callable[[str], None]) -> None:
@@ -156,7 +160,7 @@ class Replay:
                 length.after * many, lambda: not any(one.state in ANSWERING for one in self.courses.values()), progress
             )
         else:
-            await self._until(length.after * many, lambda: False, progress)
+            await self._until(length.quiet * many, lambda: False, progress)
         if done:
             await self._until(length.rest * many, lambda: False, progress)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.watch_saved import sentence
 from benchmarks.watch_traffic import CHANGES
 from modicum.stats.binomial import clopper_pearson
 
@@ -29,6 +30,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             parts.append(_planted(f"{change}: {what}", some))
     if quiet := [one for one in rose if one["changed"]]:
         parts += ["", _quiet(quiet)]
+    if told := sentence(rows):
+        parts += ["", told]
     return "\n".join(parts)
 
 
