@@ -226,3 +226,13 @@ def test_numbers_go_and_come_back(number: int) -> None:
     shape = protobuf.Message({1: protobuf.Field("n", "int"), 2: protobuf.Field("f", "fixed64")})
     signed = struct.unpack("<q", struct.pack("<Q", number))[0]
     assert protobuf.decode(shape, protobuf.encode(shape, {"n": signed, "f": number})) == {"n": signed, "f": number}
+
+
+def test_what_somebody_thought_of_a_call_is_no_call() -> None:
+    place = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "timeUnixNano": "1700000000000000000"}
+    score = {"key": "gen_ai.evaluation.score.value", "value": {"doubleValue": 1.0}}
+    events = [{**place, "eventName": name, "attributes": [score]} for name in ("gen_ai.evaluation.result", "gen_ai.choice")]
+    told = [{"resourceLogs": [{"scopeLogs": [{"scope": {"name": "an.evaluator"}, "logRecords": one}]}]} for one in (events[:1], events)]
+    assert list(otlp.spans_of_logs(msgspec.json.encode(told[0]))) == []
+    (span,) = otlp.spans_of_logs(msgspec.json.encode(told[1]))
+    assert [event.name for event in span.events] == ["gen_ai.choice"]

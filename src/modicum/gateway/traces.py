@@ -32,7 +32,6 @@ OPERATIONS: Mapping[Endpoint, str] = {
 }
 _CLIENT = 3
 _INFO = 9
-EVALUATION = "gen_ai.evaluation.result"
 AGREEMENT = "modicum.agreement"
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
@@ -159,7 +158,7 @@ def audit(call: Ended, now_ns: int) -> bytes | None:
         "traceId": place.trace_id,
         "spanId": place.span_id,
         "observedTimeUnixNano": now_ns,
-        "eventName": EVALUATION,
+        "eventName": otlp.EVALUATION,
     }
     return protobuf.encode(otlp.LOG, record) + otlp.packed(values, otlp.OF_LOG)
 

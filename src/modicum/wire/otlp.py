@@ -77,6 +77,8 @@ _SCOPE_METRICS = Message({1: Field("scope", "record", SCOPE), 2: Field("metrics"
 _RESOURCE_METRICS = Message({1: Field("resource", "record", RESOURCE), 2: Field("scopeMetrics", "record", _SCOPE_METRICS, repeated=True)})
 METRICS = Message({1: Field("resourceMetrics", "record", _RESOURCE_METRICS, repeated=True)})
 """ExportMetricsServiceRequest, as far as we write it: histograms."""
+EVALUATION = "gen_ai.evaluation.result"
+"""The event that says what somebody thought of a call; it is none."""
 OF_LOG = protobuf.varint(6 << 3 | 2)
 """The tag before an attribute of a log record."""
 LOG = Message(
@@ -150,7 +152,7 @@ def spans_of_logs(body: bytes) -> Iterator[Span]:
             for one in _records(of_scope.get("logRecords")):
                 values = _attributes(one.get("attributes"))
                 name = _text(one.get("eventName")) or _text(values.get("event.name"))
-                if not name.startswith("gen_ai."):
+                if not name.startswith("gen_ai.") or name == EVALUATION:
                     continue
                 if isinstance(said := _any(one.get("body"), MOST_DEPTH), dict):
                     values["body"] = said
