@@ -12,15 +12,11 @@ import pytest
 
 from modicum.errors import CertificateError
 from modicum.evaluate.certify import look_a, look_b, look_c, sampled_rows
-from modicum.evaluate.evidence import (
-    UNREADABLE,
-    certificate_file,
-    verify,
-    write_certificate,
-)
+from modicum.evaluate.evidence import UNREADABLE, certificate_file, write_certificate
 from modicum.evaluate.facts import Facts, cover_of, disagreement_in, expiry, repeat_disagreement
 from modicum.evaluate.groups import group_samples
 from modicum.evaluate.split import split_by_time
+from modicum.evaluate.verify import verify
 from modicum.stats.sequence import spending
 from modicum.types import Certificate, Cover, PromiseKind
 from tests.evaluate.samples import START, attempt, sample, traffic

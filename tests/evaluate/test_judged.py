@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from modicum.evaluate.certify import sampled_rows
-from modicum.evaluate.evidence import certificate_file, verify, write_certificate
+from modicum.evaluate.evidence import certificate_file, write_certificate
 from modicum.evaluate.judged import JudgedRows, is_audited, look_judged, reach, share_of, stand_ins
 from modicum.evaluate.table import Table
+from modicum.evaluate.verify import verify
 from modicum.stats.betting import betting_p_value
 from tests.evaluate.samples import attempt, traffic
 from tests.evaluate.test_evidence import facts

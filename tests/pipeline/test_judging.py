@@ -19,8 +19,9 @@ from modicum.catalog import Catalogue
 from modicum.cli import cli
 from modicum.config import Config, FitConfig, ProviderConfig, StoreConfig
 from modicum.errors import ConfigError, InputError
-from modicum.evaluate.evidence import certificate_file, verify
+from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
+from modicum.evaluate.verify import verify
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.candidate import find_candidate

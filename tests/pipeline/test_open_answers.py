@@ -14,7 +14,8 @@ from modicum.admin import fitting
 from modicum.admin.operation import Desk
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.errors import InputError
-from modicum.evaluate.evidence import certificate_file, verify
+from modicum.evaluate.evidence import certificate_file
+from modicum.evaluate.verify import verify
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.deep import replay_evidence

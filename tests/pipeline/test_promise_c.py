@@ -10,8 +10,9 @@ import pytest
 
 from modicum.cli.fit import share_of
 from modicum.config import FitConfig
-from modicum.evaluate.evidence import certificate_file, verify
+from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
+from modicum.evaluate.verify import verify
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from tests.pipeline import traffic

@@ -20,8 +20,9 @@ from modicum.artefact import Artefacts
 from modicum.backends.model import model_of
 from modicum.config import Config, FitConfig, PolicyConfig, ProviderConfig, StoreConfig
 from modicum.errors import ConfigError, RouteError
-from modicum.evaluate.evidence import certificate_file, verify
+from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
+from modicum.evaluate.verify import verify
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.candidate import find_candidate

@@ -14,8 +14,10 @@ import pytest
 from modicum.artefact import Artefacts, about_of
 from modicum.backends.model import model_of
 from modicum.config import Config, FitConfig, StoreConfig
-from modicum.evaluate.evidence import certificate_file, rows_of, verify
+from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
+from modicum.evaluate.rows import rows_of
+from modicum.evaluate.verify import verify
 from modicum.pipeline.label_wants import asked
 from modicum.pipeline.labelling import Desk
 from modicum.pipeline.outcomes import gather_outcomes

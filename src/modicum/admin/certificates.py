@@ -11,7 +11,8 @@ from msgspec import Meta
 from modicum.admin.operation import Desk, One, Page, Paged, operation, paged
 from modicum.config import Config
 from modicum.evaluate import evidence
-from modicum.evaluate.evidence import Check
+from modicum.evaluate import verify as verifying
+from modicum.evaluate.verify import Check
 from modicum.pipeline.deep import Replayed, replay_evidence
 from modicum.store.control import Control
 from modicum.types import Certificate
@@ -78,7 +79,7 @@ def read_file(config: Config, certificate_id: str) -> bytes:
 
 def verify_file(config: Config, data: bytes, *, deep: bool) -> Verified:
     """Verify what `read_file` gives; without `deep` no store is touched. Raises CertificateError."""
-    verification = evidence.verify(data)
+    verification = verifying.verify(data)
     again = replay_evidence(config, data, verification.certificate) if deep else None
     return Verified(
         certificate_id=verification.certificate.certificate_id,

@@ -9,7 +9,7 @@ from modicum.backends.priced import priced
 from modicum.backends.specialist import load, predict_at
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.evaluate.evidence import row_key, rows_of
+from modicum.evaluate.rows import row_key, rows_of
 from modicum.pipeline.outlines import outlined
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import find_workload
