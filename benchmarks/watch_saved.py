@@ -43,8 +43,8 @@ def sentence(rows: Sequence[dict[str, Any]]) -> str:
     told, true, assumed = (sum(one[name] or 0.0 for one in some) for name in ("measured", "true", "assumed"))
     return (
         f"Saving: the report's 95 % interval held the truth for {held} of {len(some)} routes ({held / len(some):.0%}; {low:.0%} to "
-        f"{high:.0%}). All together it measured ${told:.3f}, true is ${true:.3f} ({told / true - 1:+.1%}); assumed by the certificates ${assumed:.3f} "
-        f"({assumed / true - 1:+.1%}). {len(found) - len(some)} routes had too few kept calls for an interval."
+        f"{high:.0%}). All together it measured ${told:.3f}, true is ${true:.3f} ({told / true - 1:+.1%}); assumed by the certificates "
+        f"${assumed:.3f} ({assumed / true - 1:+.1%}). {len(found) - len(some)} routes had too few kept calls for an interval."
     )
 
 
