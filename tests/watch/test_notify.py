@@ -7,9 +7,12 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +29,7 @@ from modicum.config import Config, StoreConfig
 from modicum.errors import ConfigError
 from modicum.store import watched
 from modicum.store.control import Control
+from modicum.store.home import prepare
 from modicum.types import Notice, Route
 from modicum.watch import told
 from modicum.watch.notify import MOST_REFUSALS, Notifier, bookmark
@@ -363,3 +367,28 @@ def test_the_command_lists_the_newest_first_and_tests_the_way(tmp_path: Path, mo
         assert json.loads(hook.bodies[0])["test"] is True and "webhook-signature" in hook.heads[0]
     assert tested.return_value == 1 and "the webhook took it" in tested.output and "the slack answered 403" in tested.output
     assert SECRET not in tested.output and "canary-secret" not in tested.output
+
+
+def test_a_running_watcher_posts_what_it_finds_told_and_writes_its_figures(tmp_path: Path) -> None:
+    home = prepare(tmp_path / "home")
+    control = Control(home)
+    with hooked(b"503 Busy") as hook:
+        env = {**os.environ, "MODICUM_WEBHOOK_URL": hook.url, "MODICUM_WEBHOOK_SECRET": "canary-secret"}
+        command = [sys.executable, "-m", "modicum", "watch", "--home", str(home)]
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            until(lambda: watched.read(home) is not None)
+            control.tell([note("First."), note("Second.")])
+            until(lambda: hook.notices() == [1, 1, 2])
+            until(lambda: (seen := watched.read(home)) is not None and seen.undelivered == {"webhook": 0} and seen.notices["alarm"] == 2)
+        finally:
+            process.terminate()
+            said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0 and "the webhook answered 503" in said and SECRET not in said and "canary-secret" not in said
+
+
+def until(reached: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.02)
