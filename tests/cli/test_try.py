@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from modicum.cli import cli
 from modicum.config import Config, StoreConfig
-from modicum.errors import ConfigError, NotFoundError
+from modicum.errors import ConfigError, InputError, NotFoundError
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
@@ -117,6 +117,11 @@ def test_replacing_takes_only_what_the_model_answers(place: Place) -> None:
 def test_an_unknown_model_is_answered_with_the_providers_that_are_configured(place: Place) -> None:
     refused = place.run("nosuch/model").exception
     assert isinstance(refused, NotFoundError) and "PROVIDER/MODEL" in refused.hint and "own" in refused.hint
+
+
+def test_a_value_that_nothing_answers_cannot_be_protected(place: Place) -> None:
+    refused = place.run("own/good", "--protect", "nothing")
+    assert isinstance(refused.exception, InputError) and "nothing" in str(refused.exception) and place.server.requests == []
 
 
 def test_an_unknown_workload_is_answered_with_a_guess(place: Place) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from modicum.store.control import Control
 from modicum.types import Feedback, Sample
 from tests.pipeline import traffic
 from tests.pipeline.model_server import ModelServer, sorts
-from tests.pipeline.test_trying import WISH, filled, planned, settings, tried
+from tests.pipeline.test_trying import WISH, extracts, filled, planned, settings, tried
 
 HARD = "Tuesday"
 """Where the request has this word the small model's text is the worse one."""
@@ -254,3 +256,26 @@ def test_feedback_on_old_calls_is_gold(heard: tuple[Config, list[Tried], dict[st
     assert known.gold == {call.call_id: "A better verse."} and known.speaks_of(call.call_id)
     assert known.pair(workload.contract, one, "a better verse. ") == (1.0, 0.0)
     assert known.pair(workload.contract, one, "Violets.") is None
+
+
+def test_a_record_that_holds_a_protected_value_is_never_answered(tmp_path: Path, server: ModelServer) -> None:
+    """Also one of an open field, and one in a record that nobody gave before."""
+    (tmp_path / "log").mkdir()
+    rows = [row for row, _ in traffic.sorted_messages(260)]
+    for row in rows:
+        row["response"]["choices"][0]["message"]["content"] = json.dumps(extracts(row["request"]))
+    server.answers["json"] = lambda request: json.dumps(extracts(request))
+    config = settings(filled(tmp_path / "log", rows), tmp_path, server)
+    last = max(Counter(extracts(row["request"])["last_word"] for row in rows).items(), key=lambda pair: pair[1])[0]
+    wish = dataclasses.replace(WISH, protect=("lost", f"last_word={last}"))
+    found = tried(config, "own/json", wish)
+    assert found.verdict == "certified", found.reason
+    control = Control(config.home)
+    (certificate,) = control.certificates()
+    assert certificate.rule.protected_labels == ('{"topic":"lost"}', "lost", f"last_word={last}")
+    rows_there = rows_of(certificate_file(certificate, control.evidence(certificate.certificate_id)))
+    kept = [row for row in rows_there if '"lost"' in row.said or row.runner_up]
+    assert kept and not any(row.accepted for row in kept) and all(row.accepted for row in rows_there if row not in kept)
+    assert any('"lost"' not in row.said for row in kept), "a value of an open field, of which the evidence knows nothing else"
+    assert verify(certificate_file(certificate, control.evidence(certificate.certificate_id))).holds
+    assert tried(config, "own/json", wish).certificate_id == certificate.certificate_id
