@@ -164,6 +164,24 @@ def test_one_frame_where_the_output_is_no_terminal(tmp_path: Path) -> None:
     assert frame["requests"] == 100 and frame["lines"][0]["workload"] == "bank-intent" and frame["notices"][0]["text"] == "It rang."
 
 
+def test_lines_go_on_when_the_gateway_comes_back(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "modicum", "top", "--home", str(tmp_path), "--json", "--interval", "0.2"]
+    with world(tmp_path) as telemetry:
+        busy(telemetry)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None and process.stderr is not None
+        first = json.loads(process.stdout.readline())
+        assert first["whole_run"] and first["requests"] == 100
+    assert "no gateway runs" in process.stderr.readline()
+    with world(tmp_path) as telemetry:
+        while (later := json.loads(process.stdout.readline()))["requests"] != 0:
+            pass
+        assert later["workers"] == 1
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 130
+
+
 def test_where_no_gateway_runs_it_says_so(tmp_path: Path) -> None:
     found = run(tmp_path, "--once")
     assert found.exit_code != 0 and "no gateway runs" in str(found.exception)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from modicum.cli.options import ADMIN_KEY_ENV, Config, common, console
+from modicum.cli.options import ADMIN_KEY_ENV, Config, common, console, printable
 from modicum.cli.top_source import Here, Source, There
 from modicum.cli.top_text import KEYS, draw
 from modicum.errors import ModicumError
@@ -81,12 +81,20 @@ def command(config: Config, as_json: bool, url: str | None, key_env: str, interv
 
 
 def _print(watching: Watching, interval: float, *, once: bool) -> None:
+    """A line a frame. A gateway that goes away for a while ends no collection."""
+    watching.look()
     while True:
-        watching.look()
         click.echo(msgspec.json.encode(watching.frame()))
         if once:
             return
-        time.sleep(interval)
+        looked = False
+        while not looked:
+            time.sleep(interval)
+            try:
+                watching.look()
+                looked = True
+            except ModicumError as error:
+                click.echo(printable(f"modicum: {error.message}"), err=True)
 
 
 def _live(watching: Watching, interval: float) -> None:
@@ -107,7 +115,7 @@ def _live(watching: Watching, interval: float) -> None:
             columns, height = screen.size
             note = " ".join(part for part in (KEYS, "paused" if paused else "", problem) if part)
             if shown is None:
-                screen.show([problem[:columns], KEYS])
+                screen.show([printable(problem)[:columns], KEYS])
             else:
                 place, sort = watching.source.place, watching.sort
                 screen.show(draw(shown, width=columns, height=height, colour=colour, place=place, sort=sort, note=note))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ class Telemetry:
 
     async def render(self, scope: str | None = None) -> bytes:
         """Prometheus's text (`CONTENT_TYPE`), summed over all workers; of workloads, those of this scope where one is named."""
-        return self._metrics.render(scope)
+        return await asyncio.to_thread(self._metrics.render, scope)  # it reads files of every worker
 
     async def watch(self) -> None:
         """Send what was gathered to the collector every few seconds, until cancelled. Ends at once where none is named."""
