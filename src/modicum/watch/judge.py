@@ -83,7 +83,7 @@ def see(
     """The watch after these records, in order; `book` is changed. Labels: digest of a call's name -> of the right value."""
     if since(book, route) > now:  # whoever took the step had a clock that was set back since
         book.skew_s = (now - route.changed_at).total_seconds()
-    since_us = to_us(since(book, route))
+    since_us = to_us(min(since(book, route), route.changed_at))
     calls, failed, drawn_at = watch.calls, watch.failed, watch.last_audit_at
     for toss in tosses:
         if toss.started_us >= since_us:

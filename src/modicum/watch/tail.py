@@ -52,7 +52,7 @@ class Mark(msgspec.Struct):
     """The bookmark."""
 
     since_us: int
-    """Nothing that began before it is wanted."""
+    """Nothing of the table that began before it is wanted."""
     until_us: int
     """What began up to here was handed out as far as it was there."""
     commit: int = -1
@@ -114,12 +114,15 @@ class _Heap:
 
 
 def begin(home: Path, since: datetime) -> Mark:
-    """The bookmark of whoever wants only what began from this moment on. Segments and commits that are older are never read."""
+    """The bookmark of whoever wants what began from this moment on, and whatever is written from now on, whichever time a clock gives it.
+
+    Segments and commits that are older are never read.
+    """
     places = {}
     for segment in segments(home):
         with suppress(FileNotFoundError):
-            if segment.path.stat().st_mtime < since.timestamp():
-                places[segment.segment_id] = Place(segment.size_bytes, segment.size_bytes)
+            older = segment.path.stat().st_mtime < since.timestamp()
+            places[segment.segment_id] = Place(segment.size_bytes if older else 0, segment.size_bytes)
     return Mark(since_us=to_us(since), until_us=to_us(since) - 1, commit=last_before(home, since), places=places)
 
 
@@ -139,6 +142,8 @@ class Tail:
         self.mark = mark
         self._held = _Heap(self._most, mark.until_us)
         self._next: tuple[Mark, _Heap | None] | None = None
+        self._scanned = -1
+        """Commits of the table's log that were looked at since this began."""
 
     def close(self) -> None:
         """Let go of all files."""
@@ -157,13 +162,17 @@ class Tail:
         there = self._list()
         for segment_id, file in self._files.items():
             for offset, toss in self._frames(file):
-                if toss.started_us >= before.since_us and (offset >= file.read or toss.started_us > before.until_us):
+                if offset >= file.read or toss.started_us > before.until_us:
                     heap.add(toss, segment_id, offset)
             file.read = max(file.read, file.at)
-        came = entered(self._home, before.commit)
+        came = entered(self._home, max(before.commit, self._scanned))
         unread = ""
         if came.gap or came.segment_ids - self._files.keys():
             unread = self._table(heap, before)
+        self._scanned = came.commit if heap.latest_us is None else self._scanned
+        # What lies ahead of the clock was written before somebody set it back: there is nothing to wait for.
+        ahead = to_us(now + timedelta(seconds=SLACK_S))
+        wished = max(wished, max((-row[0] for row in heap.rows if -row[0] > ahead), default=wished))
         until = wished if heap.latest_us is None else max(min(wished, heap.latest_us - 1), before.until_us)
         whole = until == wished and not unread
         out = sorted((row for row in heap.rows if -row[0] <= until), key=lambda row: (-row[0], row[1]))
@@ -176,7 +185,8 @@ class Tail:
         mark = Mark(
             since_us=before.since_us,
             until_us=until,
-            commit=came.commit if until == wished and heap.latest_us is None else before.commit,
+            # What is held and lies in the table alone is found there again by whoever begins at this mark.
+            commit=came.commit if until == wished and heap.latest_us is None and starts.keys() <= there else before.commit,
             places={
                 segment_id: Place(max(starts.get(segment_id, file.at), file.start), file.at)
                 for segment_id, file in self._files.items()
