@@ -708,12 +708,12 @@ class Watch:
     """The tests' own records, to go on from."""
 
 
-NoticeKind = Literal["moved", "alarm", "warning"]
+NoticeKind = Literal["moved", "alarm", "warning", "learnt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something that somebody should hear of: a route took a step, a test rang, an early sign."""
+    """Something that somebody should hear of: a route took a step, a test rang, an early sign, something was learnt."""
 
     number: int
     at: datetime

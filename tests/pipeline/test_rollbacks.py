@@ -18,7 +18,7 @@ from modicum.pipeline.switching import switch
 from modicum.pipeline.wish import Wish
 from modicum.store.control import Control
 from modicum.types import Verdict
-from modicum.workload.sample import _INDEPENDENT
+from modicum.workload.sample import INDEPENDENT
 from tests.pipeline import traffic
 from tests.pipeline.test_night import home, only
 
@@ -85,5 +85,5 @@ def test_what_was_put_away_is_not_proposed_again(tmp_path: Path) -> None:
 
 
 def test_only_calls_that_the_coin_or_chance_left_with_the_incumbent_certify(rolled_back: tuple[Config, Verdict, datetime]) -> None:
-    assert {"shadow", "control", "canary", "unwatched"} <= _INDEPENDENT
-    assert not {"answered", "below_threshold", "protected_label", "degraded", "cached", "failed"} & _INDEPENDENT
+    assert {"shadow", "control", "canary", "unwatched"} <= INDEPENDENT
+    assert not {"answered", "below_threshold", "protected_label", "degraded", "cached", "failed"} & INDEPENDENT

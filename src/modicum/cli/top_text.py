@@ -89,7 +89,7 @@ def _head(pen: _Pen, shown: Frame, place: str) -> list[str]:
     dropped = f", {shown.dropped:,.0f} not recorded" if shown.dropped else ""
     stale = shown.watched_s is not None and shown.watched_s > STALE_S
     watcher = "no watcher" if shown.watched_s is None else f"watcher looked {_time(shown.watched_s)} ago"
-    words = {"alarm": "alarm", "warning": "warning", "moved": "step"}
+    words = {"alarm": "alarm", "warning": "warning", "moved": "step", "learnt": "lesson"}
     heard = ", ".join(_count(int(n), words.get(kind, kind)) for kind, n in sorted(shown.noticed.items()) if n)
     heard = f" (so far {heard})" if heard else ""
     lines = [
@@ -150,7 +150,7 @@ def _row(pen: _Pen, row: Line, columns: Sequence[Column], name_width: int, *, sc
 
 
 def _notices(pen: _Pen, notices: Sequence[Notice]) -> list[str]:
-    style = {"alarm": RED, "warning": YELLOW, "moved": ""}
+    style = {"alarm": RED, "warning": YELLOW, "moved": "", "learnt": ""}
     told = [
         pen.text(f"{one.at.astimezone():%d %b %H:%M} {one.kind:<7} {one.workload}: {' '.join(one.text.split())}", style[one.kind])
         for one in notices

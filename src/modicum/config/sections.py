@@ -297,6 +297,12 @@ class WatchConfig:
     """... little by little over so many minutes, so that its rate limits hold."""
     learn_every_h: float = 24.0
     """Hours between two runs that store, find and fit anew; 0: never."""
+    renew_days: float = 14.0
+    """A certificate that ends within so many days is renewed, so that a successor is there before."""
+    sentinels: int = 200
+    """Prompts that are asked of an incumbent again where it may have changed, and once a week,"""
+    sentinel_usd: float = 0.0
+    """... for so many dollars each time at most; 0: none is asked, for it costs money."""
     webhook_url_env: str = "MODICUM_WEBHOOK_URL"
     """The environment variable that may hold a URL to which changes and alarms are posted as JSON."""
     webhook_secret_env: str = "MODICUM_WEBHOOK_SECRET"

@@ -21,7 +21,7 @@ SCHEMA = "modicum.notice/1"
 MOST_CHARS = 2_000
 """Of a text to Slack."""
 _PREFIX = "whsec_"
-_WORDS = {"moved": "Step", "alarm": "Alarm", "warning": "Early sign"}
+_WORDS = {"moved": "Step", "alarm": "Alarm", "warning": "Early sign", "learnt": "Learnt"}
 
 
 def notice_id(notice: Notice) -> str:

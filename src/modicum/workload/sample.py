@@ -9,7 +9,7 @@ from modicum.types import Call, Recognised, Sample, Workload
 from modicum.wire import chat
 from modicum.workload.read import read
 
-_INDEPENDENT = frozenset({"shadow", "observe", "control", "canary", "unwatched", "not_recognised", "no_route", "expired"})
+INDEPENDENT = frozenset({"shadow", "observe", "control", "canary", "unwatched", "not_recognised", "no_route", "expired"})
 """Reasons for which the incumbent answered whatever the request said."""
 
 
@@ -40,5 +40,5 @@ def sample(workload: Workload, recognised: Recognised, call: Call, request: dict
         turns=segments.turns,
         cost_usd=call.cost_usd,
         duration_ms=call.duration_ms,
-        control=call.decision is None or call.decision.reason in _INDEPENDENT,
+        control=call.decision is None or call.decision.reason in INDEPENDENT,
     )
