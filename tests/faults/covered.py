@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SCOPE = (
-    *(f"F{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 16, 18)),
+    *(f"F{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 16, *range(18, 25))),
     *(f"W{number}" for number in range(1, 8)),
     *(f"S{number}" for number in (1, 2, 3, 4, 5, 7, 8, 10)),
 )
@@ -128,6 +128,7 @@ COVERED: dict[str, Row] = {
         "time-outs and limits go on, no id twice",
         (
             f"{F}test_clock.py::test_a_clock_that_jumps_changes_no_wait_no_limit_and_no_record",
+            f"{F}test_watcher.py::test_a_watcher_whose_clock_jumps_skips_no_step",
             "tests/store/test_ledger.py::test_clocks_that_jump_open_no_budget_and_no_minute_again",
         ),
     ),
@@ -154,6 +155,39 @@ COVERED: dict[str, Row] = {
             f"{F}test_specialist.py::test_an_artefact_that_is_not_what_it_says_answers_nothing",
             "tests/backends/test_linear.py::test_damaged_files_are_refused_or_still_predict",
         ),
+    ),
+    "F19": Row(
+        "a route is sent back by command, under load",
+        "no worker asks it for anything 2 s later",
+        (
+            f"{F}test_steps.py::test_a_rollback_by_command_reaches_every_worker_within_two_seconds",
+            "tests/gateway/test_canary.py::test_a_rollback_reaches_every_worker_while_they_are_busy",
+        ),
+    ),
+    "F20": Row(
+        "workers are killed while a route takes a step",
+        "those that take their place know the new step",
+        (f"{F}test_steps.py::test_a_worker_killed_while_a_route_takes_a_step_is_replaced_and_knows_it",),
+    ),
+    "F21": Row(
+        "the watcher is killed at any moment",
+        "it is started again; each step is taken once, none is skipped, no draw counts twice",
+        (f"{F}test_watcher.py::test_a_watcher_killed_at_any_moment_takes_each_step_once",),
+    ),
+    "F22": Row(
+        "two watchers at once",
+        "one leads, the other takes over where it ends",
+        (f"{F}test_watcher.py::test_of_two_watchers_one_leads",),
+    ),
+    "F23": Row(
+        "no watcher",
+        "after `return_after_minutes` the incumbent answers, little by little; back as soon as somebody watches",
+        (f"{F}test_watcher.py::test_without_a_watcher_the_incumbent_answers_again",),
+    ),
+    "F24": Row(
+        "the watcher's store is locked, or nothing can be written",
+        "no step meanwhile, none skipped; it goes on by itself",
+        (f"{F}test_watcher.py::test_a_watcher_whose_store_fails_takes_no_step_and_goes_on_when_it_can",),
     ),
     "W1": Row(
         "requests made from a schema of both dialects",
