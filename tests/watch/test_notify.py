@@ -30,7 +30,8 @@ from modicum.errors import ConfigError
 from modicum.store import watched
 from modicum.store.control import Control
 from modicum.store.home import prepare
-from modicum.types import Notice, Route
+from modicum.store.watches import Look
+from modicum.types import Notice, Route, Watch
 from modicum.watch import told
 from modicum.watch.notify import MOST_REFUSALS, Notifier, bookmark
 from modicum.watch.receiver import Receiver, receivers
@@ -324,11 +325,14 @@ def test_figures_are_written_for_those_who_look_from_outside(tmp_path: Path) -> 
         assert seen is not None and seen.notices == {"moved": 0, "alarm": 2, "warning": 0} and seen.undelivered == {"webhook": 2}
         (row,) = seen.routes
         assert (row.route_id, row.state, row.audits) == ("r-1", "proposed", None), "nothing watched it yet"
+        watch = Watch(route_id="r-1", at=AT, since=AT, audits=7, lost=1.0, level=0.05, suspicion=0.5, warnings=("drift",), last_audit_at=AT)
+        assert world.control.put_look("tail", Look(watches=(watch,)))
         world.round()
         world.tell()
         world.round()
         again = watched.read(tmp_path)
-        assert again is not None and again.notices["alarm"] == 3 and again.undelivered == {"webhook": 0} and again.at > seen.at
+        assert again is not None and (again.routes[0].audits, again.routes[0].suspicion, again.routes[0].warnings) == (7, 0.5, 1)
+        assert again.notices["alarm"] == 3 and again.undelivered == {"webhook": 0} and again.at > seen.at
 
 
 @pytest.mark.parametrize(

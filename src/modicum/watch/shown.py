@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -46,15 +47,24 @@ def _noticed(home: Path, control: Control) -> tuple[dict[str, int], int]:
 
 
 def _row(route: Route, name: str, watch: Watch | None) -> WatchedRoute:
-    share = {"canary": route.share, "on": 1.0}.get(route.state, 0.0)
-    about = WatchedRoute(
-        route_id=route.route_id, workload_id=route.workload_id, workload=name, scope=route.scope, state=route.state,
-        changed_at=route.changed_at, share=share,
-    )  # fmt: skip
+    row = WatchedRoute(
+        route_id=route.route_id,
+        workload_id=route.workload_id,
+        workload=name,
+        scope=route.scope,
+        state=route.state,
+        changed_at=route.changed_at,
+        share={"canary": route.share, "on": 1.0}.get(route.state, 0.0),
+    )
     if watch is None:
-        return about
-    return WatchedRoute(
-        route_id=about.route_id, workload_id=about.workload_id, workload=name, scope=about.scope, state=about.state,
-        changed_at=about.changed_at, share=share, audits=watch.audits, lost=watch.lost, level=watch.level, suspicion=watch.suspicion,
-        waiting=watch.waiting, warnings=len(watch.warnings), last_audit_at=watch.last_audit_at,
-    )  # fmt: skip
+        return row
+    return replace(
+        row,
+        audits=watch.audits,
+        lost=watch.lost,
+        level=watch.level,
+        suspicion=watch.suspicion,
+        waiting=watch.waiting,
+        warnings=len(watch.warnings),
+        last_audit_at=watch.last_audit_at,
+    )
