@@ -25,7 +25,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "disk-stays": (f"{F}test_disk.py", "-k", "any_change and (full or kill)"),
     "requests": (f"{F}test_fuzz.py", "-k", "documented"),
     "slow": (f"{F}test_slow.py",),
-    "watch": (f"{F}test_steps.py", f"{F}test_watcher.py"),
+    "watch": (f"{F}test_steps.py", f"{F}test_watcher.py", f"{F}test_simulation.py"),
     "bytes": (f"{F}test_fuzz.py", "-k", "damaged"),
     "hostile": tuple(f"{F}test_{name}.py" for name in ("authority", "bodies", "canaries", "covered", "hosts", "smuggling", "specialist")),
 }
