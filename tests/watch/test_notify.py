@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
@@ -31,7 +31,7 @@ from modicum.store import watched
 from modicum.store.control import Control
 from modicum.store.home import prepare
 from modicum.store.watches import Look
-from modicum.types import Notice, Route, Watch
+from modicum.types import Notice, NoticeKind, Route, Watch
 from modicum.watch import told
 from modicum.watch.notify import MOST_REFUSALS, Notifier, bookmark
 from modicum.watch.receiver import Receiver, receivers
@@ -305,6 +305,12 @@ def test_nothing_in_a_text_is_markup_for_slack(text: str, workload: str) -> None
     assert said.startswith("Alarm: ")
 
 
+@pytest.mark.parametrize("kind", get_args(NoticeKind))
+def test_every_kind_of_notice_has_a_word_for_people(kind: NoticeKind) -> None:
+    said = json.loads(told.slack(note(kind=kind)))["text"]
+    assert said.endswith(": bank-intent: It rang.") and said[0].isupper()
+
+
 def test_slack_reads_a_step_in_words() -> None:
     said = json.loads(told.slack(note("A <!channel> & B", kind="moved", was="on", now="rolled_back", scope="team")))
     assert said["text"] == "Step: team/bank-intent (on → rolled back): A &lt;!channel&gt; &amp; B"
@@ -322,7 +328,11 @@ def test_figures_are_written_for_those_who_look_from_outside(tmp_path: Path) -> 
         world.tell(2)
         world.round(1)
         seen = watched.read(tmp_path)
-        assert seen is not None and seen.notices == {"moved": 0, "alarm": 2, "warning": 0} and seen.undelivered == {"webhook": 2}
+        assert (
+            seen is not None
+            and seen.notices == {kind: 2 * (kind == "alarm") for kind in get_args(NoticeKind)}
+            and seen.undelivered == {"webhook": 2}
+        )
         (row,) = seen.routes
         assert (row.route_id, row.state, row.audits) == ("r-1", "proposed", None), "nothing watched it yet"
         watch = Watch(route_id="r-1", at=AT, since=AT, audits=7, lost=1.0, level=0.05, suspicion=0.5, warnings=("drift",), last_audit_at=AT)

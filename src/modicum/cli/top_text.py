@@ -152,7 +152,7 @@ def _row(pen: _Pen, row: Line, columns: Sequence[Column], name_width: int, *, sc
 def _notices(pen: _Pen, notices: Sequence[Notice]) -> list[str]:
     style = {"alarm": RED, "warning": YELLOW, "moved": "", "learnt": ""}
     told = [
-        pen.text(f"{one.at.astimezone():%d %b %H:%M} {one.kind:<7} {one.workload}: {' '.join(one.text.split())}", style[one.kind])
+        pen.text(f"{one.at.astimezone():%d %b %H:%M} {one.kind:<7} {one.workload}: {' '.join(one.text.split())}", style.get(one.kind, ""))
         for one in notices
     ]
     return ["", *told] if told else []

@@ -65,7 +65,7 @@ def slack(notice: Notice, *, test: bool = False) -> bytes:
     """The same for people: one line, in which nothing is a link, a mention or a command."""
     where = notice.workload if notice.scope == "default" else f"{notice.scope}/{notice.workload}"
     steps = f" ({_state(notice.was)} → {_state(notice.now)})" if notice.was and notice.now else ""
-    text = f"{'Test: ' if test else ''}{_WORDS[notice.kind]}: {where}{steps}: {notice.text}"
+    text = f"{'Test: ' if test else ''}{_WORDS.get(notice.kind, notice.kind)}: {where}{steps}: {notice.text}"
     return msgspec.json.encode({"text": _escaped(text), "unfurl_links": False, "unfurl_media": False})
 
 
