@@ -130,7 +130,7 @@ def test_workers_give_back_and_take_again(tmp_path: Path) -> None:
             seen |= set(found)
             assert time.monotonic() < until, (found, served.errors())
             time.sleep(0.05)
-        assert seen <= {"answered", "unwatched"} and served.errors().count("modicum alarm: unwatched") == 2
+        assert seen <= {"answered", "unwatched"} and 1 <= served.errors().count("modicum alarm: unwatched") <= 2
         for number in range(100):
             beat.write(home, run_id=str(number))
             if reasons(served, 8) == {"answered": 8}:
@@ -147,7 +147,7 @@ def test_a_provider_that_is_asked_too_much_stops_the_giving_back(tmp_path: Path)
     publish(home, control_share=0.0)
     env = {
         "MODICUM_WATCH__RETURN_AFTER_MINUTES": "0.01",
-        "MODICUM_WATCH__RETURN_OVER_MINUTES": "0.05",
+        "MODICUM_WATCH__RETURN_OVER_MINUTES": "0.1",
         "MODICUM_RETRY__TRIES": "1",
         "MODICUM_RETRY__BREAKER_FAILURES": "1000000",
     }
@@ -157,8 +157,9 @@ def test_a_provider_that_is_asked_too_much_stops_the_giving_back(tmp_path: Path)
         while "unwatched" not in reasons(served, 10):
             assert time.monotonic() < until, served.errors()
             time.sleep(0.05)
-        for _ in range(20):  # for longer than all would have taken
-            assert reasons(served, 10)["answered"] > 0
+        began = time.monotonic()
+        while time.monotonic() - began < 7:  # longer than all would have taken
+            assert reasons(served, 30)["answered"] > 0
             time.sleep(0.2)
 
 
