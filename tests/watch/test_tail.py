@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from modicum.store.calls import Calls
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call
-from modicum.watch.draws import toss
+from modicum.watch.draws import Keys, toss
 from modicum.watch.tail import Mark, Tail, begin
 from tests.watch.watched_home import START, call
 
@@ -24,7 +24,9 @@ ORDER_S = 30.0
 
 
 def tail(home: Path, mark: Mark | None = None, most: int = 1000) -> Tail:
-    return Tail(home, mark or begin(home, START), lambda record: toss(record, lambda workload: None), order_s=ORDER_S, most=most)
+    return Tail(
+        home, mark or begin(home, START), lambda record: toss(record, lambda workload: None, Keys(b"k")), order_s=ORDER_S, most=most
+    )
 
 
 def ids(one: Tail, now: datetime) -> list[str]:

@@ -53,7 +53,7 @@ class Toss:
     failed: str = ""
     """Why the stage failed at it; empty where it did not."""
     chance: float = 0.0
-    """That it became a draw."""
+    """That a call like it becomes a draw."""
     keys: tuple[str, ...] = ()
     """Digests of what makes it the same request as another one: its text, its conversation."""
     user: str = ""
@@ -75,12 +75,30 @@ class Toss:
         return from_us(self.started_us)
 
 
+class Keys:
+    """Digests under the home's own key: nobody who has not got it can try out what was said."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def of(self, text: str) -> str:
+        """Eight characters that stand for a text: one in 2^48 stands for another too."""
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6, key=self._secret)
+        return base64.b64encode(digest.digest()).decode()
+
+    def answer(self, value: str) -> str:
+        """The same for an answer, as equality sees it."""
+        from modicum.evaluate.labels import comparable  # loads arrays, which only promises about quality need
+
+        return self.of(comparable(value))
+
+
 def wanted(head: bytes) -> bool:
     """Could the record with this first line be of a route? Cheap: most records are not decoded."""
     return b'"route_id":"' in head or b'"reason":"failed"' in head
 
 
-def toss(record: Record, contracts: Contracts) -> Toss | None:
+def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
     """What the record says of a live route; None where it says nothing of one."""
     head, decision = record.head, record.head.decision
     if decision is None or head.origin != "live":
@@ -92,23 +110,23 @@ def toss(record: Record, contracts: Contracts) -> Toss | None:
     if outcome == "differs" or (outcome == "agreed" and decision.value is not None):
         contract = contracts(decision.workload_id or "")
         if contract is not None:
-            said = label_key(decision.value or "")
-            told = _told(record, contract) if outcome == "differs" else said
-    drawn = outcome is not None
+            said = keys.answer(decision.value or "")
+            told = _told(record, contract, keys) if outcome == "differs" else said
+    drawn, chance = outcome is not None, decision.propensity
     return Toss(
         started_us=head.started_us,
         call_id=head.call_id,
         route_id=decision.route_id,
         workload_id=decision.workload_id,
         reason=decision.reason,
-        names=tuple(key(name) for name in (head.call_id, head.response_id) if name) if said else (),
+        names=tuple(keys.of(name) for name in (head.call_id, head.response_id) if name) if said else (),
         outcome=outcome,
         compared=decision.would_answer is not None and decision.reason in DRAWN,
         answered=decision.reason in ("answered", "degraded"),
         failed=_failed(decision),
-        chance=decision.propensity if decision.propensity is not None and decision.reason in DRAWN else 0.0,
-        keys=_keys(record) if drawn else (),
-        user=key(head.user_id) if drawn and head.user_id else "",
+        chance=0.0 if chance is None else chance if decision.reason in DRAWN else 1.0 - chance,
+        keys=_keys(record, keys) if drawn else (),
+        user=keys.of(head.user_id) if drawn and head.user_id else "",
         said=said,
         told=told,
         stage_ms=decision.stage_ms,
@@ -118,18 +136,6 @@ def toss(record: Record, contracts: Contracts) -> Toss | None:
         covered=decision.would_answer is not None or decision.reason in ("answered", "degraded"),
         seconds=(head.duration_ms or 0.0) / 1000,
     )
-
-
-def key(text: str) -> str:
-    """Eight characters that stand for a text: one in 2^48 stands for another too."""
-    return base64.b64encode(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()).decode()
-
-
-def label_key(value: str) -> str:
-    """The same for an answer, as equality sees it."""
-    from modicum.evaluate.labels import comparable  # loads arrays, which only promises about quality need
-
-    return key(comparable(value))
 
 
 def _outcome(status: int, error: str | None, decision: Decision) -> Outcome | None:
@@ -148,13 +154,13 @@ def _failed(decision: Decision) -> str:
     return ""
 
 
-def _keys(record: Record) -> tuple[str, ...]:
+def _keys(record: Record, keys: Keys) -> tuple[str, ...]:
     """What makes two requests the same one to the promise: the text, whatever its case, spaces and punctuation; the conversation."""
     found = []
     if record.request is not None and (text := _text(record)):
-        found.append(key(f"text\0{text}"))
+        found.append(keys.of(f"text\0{text}"))
     if record.head.conversation_id:
-        found.append(key(f"talk\0{record.head.conversation_id}"))
+        found.append(keys.of(f"talk\0{record.head.conversation_id}"))
     return tuple(found)
 
 
@@ -176,7 +182,7 @@ def _words(message: dict[str, Any]) -> str:
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold())) or " ".join(text.split())
 
 
-def _told(record: Record, contract: Contract) -> str | None:
+def _told(record: Record, contract: Contract, keys: Keys) -> str | None:
     """Digest of what the incumbent said; empty where it cannot be read, None where it was not kept."""
     if record.response is None:
         return None
@@ -185,4 +191,4 @@ def _told(record: Record, contract: Contract) -> str | None:
         value = None if response is None else read(contract, chat.answer(response))
     except InputError:
         value = None
-    return "" if value is None else label_key(value)
+    return "" if value is None else keys.answer(value)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from modicum.store import feedback
+from modicum.store.key import evidence_key
 from modicum.types import Feedback, Workload
-from modicum.watch.draws import key, label_key
+from modicum.watch.draws import Keys
 from modicum.watch.waiting import Labels
 
 
 class Labelled:
     """The labels of a home that a certificate would take: of a person or a system, and a value of the workload's contract."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, keys: Keys | None = None) -> None:
+        self._home, self._keys = home, keys or Keys(evidence_key(home))
         self._version = ""
         self._rows: dict[str, list[Feedback]] = {}
         self._labels: dict[str, Labels] = {}
@@ -36,4 +37,4 @@ class Labelled:
         from modicum.evaluate.told import Told  # loads arrays, which only promises about quality need
 
         wanted = Told.of(rows).wanted(workload.contract)
-        return {key(name): label_key(label.gold) for name, label in wanted.items() if label.gold is not None}
+        return {self._keys.of(name): self._keys.answer(label.gold) for name, label in wanted.items() if label.gold is not None}

@@ -14,11 +14,12 @@ from modicum.pipeline.switching import check, proposer, publish
 from modicum.route.steps import ANSWERING, LIVE, Rights
 from modicum.store.codec import Record
 from modicum.store.control import Control
+from modicum.store.key import evidence_key
 from modicum.store.routes import Step
 from modicum.store.watches import Look
 from modicum.types import Certificate, Contract, Notice, Route, RouteState, Watch, Workload
 from modicum.watch import judge, steer, tail
-from modicum.watch.draws import Toss, toss
+from modicum.watch.draws import Keys, Toss, toss
 from modicum.watch.labelled import Labelled
 from modicum.watch.promise import promised
 from modicum.watch.stage import Stages
@@ -57,9 +58,13 @@ class Rounds:
         self._told = False
         """The day knows all steps."""
         self._stages = Stages(config.home)
-        self._labelled = Labelled(config.home)
+        self._keys = Keys(evidence_key(config.home))
+        self._labelled = Labelled(config.home, self._keys)
         self._certificates: dict[str, Certificate] = {}
         self._workloads: dict[str, Workload] = {}
+        self._learnt_at: datetime | None = None
+        self._known: dict[str, Watch] | None = None
+        """The watches as they are written; None where they must be read."""
 
     def close(self) -> None:
         if self._tail is not None:
@@ -75,11 +80,11 @@ class Rounds:
         routes = self.control.routes()
         live = [route for route in routes if route.state in LIVE]
         began = self.control.bookmark(BOOKMARK)
-        self._learn(live)
+        self._learn(live, now)
         found = self._read(live, began, now)
         watched = watched and (found is None or found.whole)
         tosses = _by_route(found.tosses if found is not None else [], live)
-        known = {watch.route_id: watch for watch in self.control.watches()} if live else {}
+        known = self._watches() if live else {}
         watches, steps, notices = list[Watch](), list[Step](), list[Notice]()
         for route in live:
             changed, steered = self._judge(route, known.get(route.route_id), tosses[route.route_id], now, watched, jumped_s, live)
@@ -93,8 +98,11 @@ class Rounds:
         if found is not None and began is not None and not (watches or steps or found.tosses):
             ended = began  # nothing was counted: whoever begins there again finds the same
         look = Look(watches=tuple(watches), steps=tuple(steps), notices=tuple(notices), began=began, ended=ended)
-        if look != Look(began=began, ended=began) and not self.control.put_look(BOOKMARK, look):
-            return Round(live=len(live), whole=False, written=False)
+        if look != Look(began=began, ended=began):
+            self._known = None
+            if not self.control.put_look(BOOKMARK, look):
+                return Round(live=len(live), whole=False, written=False)
+            self._known = {**known, **{watch.route_id: watch for watch in watches}} if live else None
         self._written = ended
         if self._tail is not None:
             self._tail.keep()
@@ -110,10 +118,19 @@ class Rounds:
             publish(self._config)
             self._told = True
 
-    def _learn(self, live: Sequence[Route]) -> None:
-        self._workloads = {workload.workload_id: workload for workload in self.control.workloads()} if live else {}
+    def _learn(self, live: Sequence[Route], now: datetime) -> None:
+        """What is known of the workloads and certificates of live routes. Workloads change when somebody looks for them anew."""
+        stale = self._learnt_at is None or abs((now - self._learnt_at).total_seconds()) >= WRITE_S
+        if live and (stale or any(route.workload_id not in self._workloads for route in live)):
+            self._workloads = {workload.workload_id: workload for workload in self.control.workloads()}
+            self._learnt_at = now
         for route in live:
             self._certificate(route)
+
+    def _watches(self) -> dict[str, Watch]:
+        if self._known is None:
+            self._known = {watch.route_id: watch for watch in self.control.watches()}
+        return self._known
 
     def _certificate(self, route: Route) -> Certificate:
         if route.certificate_id not in self._certificates:
@@ -130,13 +147,14 @@ class Rounds:
             return None
         if self._tail is None or began is None or began != self._written:
             self.close()
+            self._known = None
             mark = _decoded(began) or tail.begin(self._config.home, min(route.changed_at for route in live))
             self._tail = Tail(self._config.home, mark, self._toss, order_s=self._config.watch.order_s)
             self._written = began
         return self._tail.look(now)
 
     def _toss(self, record: Record) -> Toss | None:
-        return toss(record, self._contract)
+        return toss(record, self._contract, self._keys)
 
     def _contract(self, workload_id: str) -> Contract | None:
         """How answers are read, where it must be known what was said: for promises about quality."""

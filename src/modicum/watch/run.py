@@ -18,6 +18,7 @@ from modicum.store import beat
 from modicum.store.home import prepare
 from modicum.types import Notice, new_call_id
 from modicum.watch.leader import Leader
+from modicum.watch.learner import Learner
 from modicum.watch.notify import Notifier
 from modicum.watch.round import Round, Rounds
 
@@ -35,7 +36,7 @@ class Heard:
 
     at: datetime
     what: str
-    """leads, waits, moved, alarm, warning, failed, well, unread, untold"""
+    """leads, waits, moved, alarm, warning, failed, well, unread, untold, learns, learnt"""
     text: str = ""
     notice: Notice | None = None
 
@@ -58,6 +59,7 @@ class Watcher:
         self._leader = Leader(prepare(config.home))
         self._rounds: Rounds | None = None
         self._notifier: Notifier | None = None
+        self._learner: Learner | None = None
         self._last: tuple[datetime, float] | None = None
         """The wall's and the steady time of the last look that succeeded."""
         self._caught_up = False
@@ -75,6 +77,7 @@ class Watcher:
             self._rounds = Rounds(self._config)
             self._notifier = Notifier.open(self._config, self._rounds.control, tell=lambda text: self._say("untold", text))
             self._notifier.deliver(self._clock.wall())
+            self._learner = Learner(self._config, self._rounds.control, self._say)
             away = beat.age(self._config.home, self._clock.wall())
             self._caught_up = away is not None and away <= timedelta(seconds=AWAY_S)
             self._say("leads", "watching")
@@ -123,6 +126,8 @@ class Watcher:
                 if failing:
                     self._say("well", "the home can be used again")
                 failing = 0
+                if self._learner is not None:
+                    self._learner.tick(self._clock.wall(), found.notices)
                 if not found.whole or not found.written:
                     continue
                 stopped.wait(pause)
@@ -142,6 +147,9 @@ class Watcher:
                 return rounds
 
     def close(self) -> None:
+        if self._learner is not None:
+            self._learner.close()
+            self._learner = None
         if self._notifier is not None:
             self._notifier.close()
             self._notifier = None

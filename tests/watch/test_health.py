@@ -1,0 +1,183 @@
+"""What is seen of a route beside its promise: silence, failures, damage, money; and which draws count."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modicum.config import Config, RouteConfig, WatchConfig
+from modicum.store.control import Control
+from modicum.store.segments import SegmentWriter
+from modicum.types import Call, RouteState, Watch
+from modicum.watch import share
+from modicum.watch.judge import Book
+from modicum.watch.round import Round, Rounds
+from modicum.watch.times import Times
+from modicum.watch.unit import Seen, counts
+from tests.watch.watched_home import QUICK, START, call, made, route
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def looked(config: Config, calls: Sequence[Call], seconds: float) -> tuple[Round, Watch]:
+    writer = SegmentWriter(config.home)
+    for one in calls:
+        writer.append(one)
+    writer.close()
+    found = Rounds(config).look(at(seconds))
+    (watch,) = Control(config.home).watches()
+    return found, watch
+
+
+def failing(seconds: float, number: int, **changes: Any) -> Call:
+    made_up = call(at(seconds), f"f{number}", reason="failed", would_answer=None)
+    assert made_up.decision is not None
+    decision = dataclasses.replace(made_up.decision, detail="its artefact cannot be loaded", **changes)
+    return dataclasses.replace(made_up, decision=decision)
+
+
+def test_a_route_that_nobody_compares_is_told_of_once_a_day(tmp_path: Path) -> None:
+    config = made(tmp_path, "shadow", watch=dataclasses.replace(QUICK, silent_calls=50))
+    outside = [call(at(number), f"{number}", would_answer=None) for number in range(60)]
+    found, watch = looked(config, outside, 100)
+    assert [one.text for one in found.notices] == [
+        "direction: nothing was compared in its last 60 calls, so nobody knows whether its promise holds"
+    ]
+    assert "nothing was compared in its last 60 calls" in watch.lacking
+    assert looked(config, [call(at(101), "more", would_answer=None)], 140)[0].notices == ()
+
+
+def test_answers_alone_do_not_make_a_route_silent_before_chance_should_have_brought_draws(tmp_path: Path) -> None:
+    config = made(tmp_path, "on", watch=dataclasses.replace(QUICK, silent_calls=50))
+    answers = [call(at(number), f"{number}", reason="answered") for number in range(100)]
+    assert looked(config, answers, 200)[0].notices == ()
+    answers = [call(at(200 + number), f"{number}", reason="answered") for number in range(150)]
+    assert [one.kind for one in looked(config, answers, 500)[0].notices] == ["alarm"]
+
+
+@pytest.mark.parametrize(("state", "after"), [("on", "rolled_back"), ("canary", "rolled_back"), ("shadow", "shadow")])
+def test_a_stage_that_fails_again_and_again_is_damaged(tmp_path: Path, state: RouteState, after: RouteState) -> None:
+    config = made(tmp_path, state)
+    found, watch = looked(config, [failing(number, number) for number in range(25)], 100)
+    assert Control(tmp_path).route("r1").state == after
+    assert watch.failed == 25
+    assert "failed 25 times in a row: its artefact cannot be loaded" in found.notices[0].text
+
+
+def test_what_fails_before_a_stage_is_there_is_its_workload_s(tmp_path: Path) -> None:
+    config = made(tmp_path, "on")
+    looked(config, [failing(number, number, route_id=None) for number in range(25)], 100)
+    assert Control(tmp_path).route("r1").state == "rolled_back"
+
+
+def test_a_stage_that_fails_now_and_then_is_not_damaged_but_comes_no_further(tmp_path: Path) -> None:
+    config = made(tmp_path, "canary")
+    calls = [failing(n, n) if n % 10 == 0 else call(at(n), f"{n}", reason="canary") for n in range(100)]
+    _, watch = looked(config, calls, 200)
+    assert Control(tmp_path).route("r1").state == "canary"
+    assert "it failed at 10 of 100 requests" in watch.lacking
+
+
+def test_an_artefact_that_is_not_what_was_certified_sends_its_route_back(tmp_path: Path) -> None:
+    config = made(tmp_path, "on")
+    blob = next((tmp_path / "artefacts" / "blobs").iterdir())
+    rounds = Rounds(config)
+    rounds.look(at(1))
+    assert Control(tmp_path).route("r1").state == "on"
+    blob.write_bytes(b"[]")
+    found = rounds.look(at(2))
+    assert Control(tmp_path).route("r1").state == "rolled_back"
+    assert "is damaged" in found.notices[0].text
+
+
+def test_calls_that_the_incumbent_did_not_answer_are_no_draws(tmp_path: Path) -> None:
+    config = made(tmp_path, "on")
+    broken = [call(at(n), f"{n}", reason="control", agreed=None, status=503, error="upstream") for n in range(50)]
+    _, watch = looked(config, broken, 100)
+    assert (watch.audits, watch.calls) == (0, 50)
+    unread = [call(at(200 + n), f"u{n}", reason="control", agreed=None) for n in range(3)]
+    assert looked(config, unread, 300)[1].lost == 3
+
+
+def test_one_user_among_many_counts_no_more_than_a_tenth() -> None:
+    seen = Seen()
+    counted = 0
+    for number in range(400):
+        asked = call(at(number), f"{number}", user_id=f"user {number % 40}" if number % 2 else "flood")
+        counted += _counts(seen, asked) and asked.user_id == "flood"
+    assert counted <= 50
+    alone = Seen()
+    assert all(_counts(alone, call(at(number), f"{number}", user_id="one")) for number in range(300))
+
+
+def test_a_conversation_counts_once_and_again_after_a_day() -> None:
+    seen = Seen()
+    assert _counts(seen, call(at(0), "first", conversation_id="talk"))
+    assert not _counts(seen, call(at(60), "second", conversation_id="talk"))
+    assert not _counts(seen, call(at(70), "FIRST!"))
+    assert _counts(seen, call(at(90_000), "first"))
+
+
+def _counts(seen: Seen, one: Call) -> bool:
+    from modicum.store import codec
+    from modicum.watch.draws import Keys, toss
+
+    found = toss(codec.record(one), lambda workload: None, Keys(b"k"))
+    assert found is not None
+    return counts(seen, found)
+
+
+@pytest.mark.parametrize("ms", [0.3, 1.0, 47.0, 4_000.0])
+def test_durations_are_known_within_a_few_per_cent(ms: float) -> None:
+    times = Times()
+    for number in range(1, 101):
+        times.add(ms * number / 95)
+    found = times.quantile(0.95)
+    assert found is not None
+    assert abs(found / ms - 1) < 0.04
+    assert Times().quantile(0.95) is None
+
+
+SETTINGS, COIN = WatchConfig(), RouteConfig()
+
+
+def known(audits: int = 0, suspicion: float = 0.3, calls: int = 1000, answered: int | None = None) -> Watch:
+    answered = audits if answered is None else answered
+    return Watch(route_id="r1", at=START, since=START, audits=audits, answered=answered, calls=calls, suspicion=suspicion)
+
+
+def test_the_share_that_is_kept_shrinks_as_evidence_grows_and_rises_on_suspicion() -> None:
+    shares = [share.wanted(known(audits), Book(), SETTINGS, COIN, 1) for audits in (0, 500, 5_000, 50_000)]
+    assert shares[0] == pytest.approx(0.05)
+    assert shares[1] == pytest.approx(0.05 / 2**0.5)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] == SETTINGS.least_control
+    assert share.wanted(known(5_000, suspicion=0.95), Book(), SETTINGS, COIN, 1) == SETTINGS.most_control
+
+
+def test_the_share_is_held_below_what_may_be_spent_but_never_below_the_least() -> None:
+    book = Book(paid=100, paid_usd=1.0, first_us=1, last_us=86_400 * 10**6)
+    rich = known(100, suspicion=1.0, calls=100_000)
+    assert share.usd_day(rich, book) == pytest.approx(1000, rel=0.01)
+    assert share.wanted(rich, book, SETTINGS, COIN, 1) == pytest.approx(0.02, rel=0.01)
+    assert share.wanted(rich, book, SETTINGS, COIN, 4) == SETTINGS.least_control
+
+
+def test_a_new_share_is_written_with_its_reason_and_the_step_stays(tmp_path: Path) -> None:
+    config = made(tmp_path, "on")
+    drawn = [call(at(n), f"{n}", reason="control", cost_usd=Decimal("0.0001")) for n in range(700)]
+    looked(config, drawn, 800)
+    found = Control(tmp_path).route("r1")
+    assert found.control_share == pytest.approx(0.05 * (500 / 1200) ** 0.5, abs=1e-4)
+    assert (found.state, found.changed_at, found.changed_by) == ("on", route().changed_at, "ann")
+    line = Control(tmp_path).audit()[-1]
+    assert (line.actor, line.action) == ("watch", "route.control")
+    assert "after 700 audits" in line.detail
