@@ -114,13 +114,14 @@ def _table(pen: _Pen, rows: Sequence[Line], sort: Sort, *, most: int | None) -> 
             break
         left -= column.width + 1
         fitting.append(column)
-    name_width = 14 + left
+    scopes = len({row.scope for row in rows}) > 1
+    longest = max((cell_len(_name(row, scopes=scopes)) for row in rows), default=0)
+    name_width = min(14 + left, max(longest + 1, 14))
     head = _fit(f"by {sort}", name_width) + "".join(f" {column.head:>{column.width}}" for column in fitting)
     lines = [pen.paint(head, INVERSE)]
     if not rows:
         return [*lines, pen.text("  no call of a known workload yet: `modicum workloads` finds them", DIM)]
     shown = rows if most is None or len(rows) < most else rows[: max(most - 2, 0)]
-    scopes = len({row.scope for row in rows}) > 1
     lines += [_row(pen, row, fitting, name_width, scopes=scopes) for row in shown]
     if len(shown) < len(rows):
         lines.append(pen.text(f"  and {len(rows) - len(shown)} more", DIM))
@@ -141,12 +142,15 @@ def _row(pen: _Pen, row: Line, columns: Sequence[Column], name_width: int, *, sc
         "audits": "–" if row.audits is None else f"{row.audits:,.0f}",
         "suspicion": "–" if row.suspicion is None else f"{row.suspicion:.2f}" + ("!" if row.warnings else ""),
     }
-    name = _line(f"{row.scope}/{row.workload}" if scopes else row.workload)
-    text = _fit(name, name_width)
+    text = _fit(_name(row, scopes=scopes), name_width)
     for column in columns:
         cell = _fit(cells[column.head], column.width, right=True)
         text += " " + (pen.paint(cell, _STATE_COLOURS.get(row.state or "", "")) if column.head == "state" else cell)
     return text
+
+
+def _name(row: Line, *, scopes: bool) -> str:
+    return _line(f"{row.scope}/{row.workload}" if scopes else row.workload)
 
 
 def _notices(pen: _Pen, notices: Sequence[Notice]) -> list[str]:
