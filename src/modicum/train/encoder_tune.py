@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from modicum.errors import MissingExtraError
 from modicum.train.counts import Ints
+from modicum.train.descent import descend, padded
 from modicum.train.encoder_graph import Base
 
 BATCH = 32
@@ -24,7 +25,6 @@ FEWEST_EPOCHS, MOST_EPOCHS = 4, 20
 READ = 60_000
 """Texts that are read in all: few are gone through more often."""
 ENCODER_RATE, HEAD_RATE = 5e-5, 1e-3
-WARM_UP = 0.1
 SMOOTHING = 0.1
 SCALE = 20.0
 """Unit vectors' logits are multiplied by it, and by what is learnt from there on."""
@@ -92,39 +92,25 @@ def tune(
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weights.T / SCALE))
         head.bias.copy_(torch.from_numpy(bias))
-    steps = max(1, epochs * -(-len(ids) // BATCH))
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": [one for one in model.parameters() if one.requires_grad], "lr": ENCODER_RATE, "weight_decay": 0.01},
-            {"params": [*head.parameters(), scale], "lr": HEAD_RATE, "weight_decay": 0.0},
-        ],
-        fused=True,
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / (WARM_UP * steps + 1), (steps - step) / (steps * (1 - WARM_UP) + 1))
-    )
-    random = np.random.default_rng(seed)
-    done = 0
-    for _ in range(epochs):
-        for rows in batches([len(one) for one in ids], BATCH, random):
-            tokens, mask = padded([ids[row] for row in rows])
-            feed = {"input_ids": torch.from_numpy(tokens).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=halved):
-                hidden = model(**feed, return_dict=True).last_hidden_state.float()
-            if base.pooling == "cls":
-                pooled = hidden[:, 0]
-            else:
-                weight = feed["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-                pooled = (hidden * weight).sum(1) / weight.sum(1)
-            logits = scale * torch.nn.functional.linear(torch.nn.functional.normalize(pooled, dim=1), head.weight) + head.bias
-            loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[rows]).to(device), label_smoothing=SMOOTHING)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            optimiser.zero_grad(set_to_none=True)
-            done += 1
-            progress(done / steps)
+    parts = [
+        {"params": [one for one in model.parameters() if one.requires_grad], "lr": ENCODER_RATE, "weight_decay": 0.01},
+        {"params": [*head.parameters(), scale], "lr": HEAD_RATE, "weight_decay": 0.0},
+    ]
+
+    def loss_of(rows: Ints, _: np.random.Generator) -> Any:
+        tokens, mask = padded([ids[row] for row in rows])
+        feed = {"input_ids": torch.from_numpy(tokens).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=halved):
+            hidden = model(**feed, return_dict=True).last_hidden_state.float()
+        if base.pooling == "cls":
+            pooled = hidden[:, 0]
+        else:
+            weight = feed["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+            pooled = (hidden * weight).sum(1) / weight.sum(1)
+        logits = scale * torch.nn.functional.linear(torch.nn.functional.normalize(pooled, dim=1), head.weight) + head.bias
+        return torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[rows]).to(device), label_smoothing=SMOOTHING)
+
+    descend(model, parts, [len(one) for one in ids], loss_of, size=BATCH, epochs=epochs, seed=seed, progress=progress)
     model.cpu().eval()
     with torch.no_grad():
         return Tuned(
@@ -142,22 +128,3 @@ def tokenise(base: Base, texts: Sequence[str]) -> list[list[int]]:
     tokenizer.no_padding()
     tokenizer.enable_truncation(base.max_tokens)
     return [one.ids for one in tokenizer.encode_batch([base.prefix + text for text in texts])]
-
-
-def batches(lengths: Sequence[int], size: int, random: np.random.Generator) -> list[Ints]:
-    """Rows of each batch: drawn anew each time, texts of like length together."""
-    order = random.permutation(len(lengths))
-    pools = [order[at : at + 50 * size] for at in range(0, len(order), 50 * size)]
-    sorted_rows = [pool[np.argsort([lengths[row] for row in pool], kind="stable")] for pool in pools]
-    found = [rows[at : at + size] for rows in sorted_rows for at in range(0, len(rows), size)]
-    return [found[place] for place in random.permutation(len(found))]
-
-
-def padded(ids: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
-    """Tokens and the mask of those that there are, each (texts, longest)."""
-    longest = max(map(len, ids))
-    tokens, mask = np.zeros((len(ids), longest), np.int64), np.zeros((len(ids), longest), np.int64)
-    for row, one in enumerate(ids):
-        tokens[row, : len(one)] = one
-        mask[row, : len(one)] = 1
-    return tokens, mask

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.tagger import legal
-from modicum.train.encoder_tune import batches, is_halved, padded
+from modicum.train.descent import descend, padded
+from modicum.train.encoder_tune import is_halved
 
 BATCH = 64
 """Of many requests; of fewer it is as much smaller as makes STEPS of one pass, and the rates with it."""
 LEAST_BATCH = 16
 STEPS = 150
 ENCODER_RATE, HEAD_RATE, STEP_RATE = 2e-4, 2e-3, 2e-2
-WARM_UP = 0.1
 HIDDEN = 0.1
 """The share of the tokens that are left out."""
 SCALE = 20.0
@@ -95,30 +95,16 @@ def tune(
     heads = _heads(torch, model.config.hidden_size, layers, values).to(device)
     size = int(np.clip(len(lessons) // STEPS, LEAST_BATCH, BATCH))
     part = (size / BATCH) ** 0.5
-    total = max(1, epochs * -(-len(lessons) // size))
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": list(lower.rest), "lr": part * ENCODER_RATE, "weight_decay": 0.01},
-            {"params": [*heads["dense"].parameters(), *heads["closed"].parameters()], "lr": part * HEAD_RATE, "weight_decay": 0.01},
-            {"params": [*heads["steps"], *heads["starts"], *heads["scale"]], "lr": part * STEP_RATE, "weight_decay": 0.0},
-        ],
-        fused=True,
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / (WARM_UP * total + 1), (total - step) / (total * (1 - WARM_UP) + 1))
-    )
-    random = np.random.default_rng(seed)
-    done = 0
-    for _ in range(epochs):
-        for rows in batches([len(one.ids) for one in lessons], size, random):
-            loss = _loss(torch, lower, heads, rows, lessons, layers, random, device)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            optimiser.zero_grad(set_to_none=True)
-            done += 1
-            progress(done / total)
+    parts = [
+        {"params": list(lower.rest), "lr": part * ENCODER_RATE, "weight_decay": 0.01},
+        {"params": [*heads["dense"].parameters(), *heads["closed"].parameters()], "lr": part * HEAD_RATE, "weight_decay": 0.01},
+        {"params": [*heads["steps"], *heads["starts"], *heads["scale"]], "lr": part * STEP_RATE, "weight_decay": 0.0},
+    ]
+
+    def loss_of(rows: Ints, random: np.random.Generator) -> Any:
+        return _loss(torch, lower, heads, rows, lessons, layers, random, device)
+
+    descend(model, parts, [len(one.ids) for one in lessons], loss_of, size=size, epochs=epochs, seed=seed, progress=progress)
     lower.put_back()
     model.cpu()
     heads.cpu()
