@@ -14,8 +14,8 @@ FILE = "watch.lock"
 class Leader:
     """The right to look, held until `close` or the end of the process."""
 
-    def __init__(self, home: Path) -> None:
-        self._path = home / FILE
+    def __init__(self, home: Path, file: str = FILE) -> None:
+        self._path = home / file
         self._fd = -1
 
     def take(self) -> bool:

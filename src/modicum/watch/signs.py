@@ -1,0 +1,104 @@
+"""Signs that it is time to learn: calls that nobody recognises, prompts that no certificate knows, counted as records come in.
+
+Only the first line of each new record is looked at, and nothing of a call is kept but two counts. Signs decide when something is looked at
+again; no promise rests on them, and what a restart forgets the schedule makes up for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modicum.stats.binomial import lower_limit, upper_limit
+from modicum.store import codec
+from modicum.store.segments import segments
+
+LATELY = 2_000
+"""Calls of which a share is told; older ones count for less and less."""
+LEAST = 100
+"""Calls before a share says anything."""
+RISE = 0.02
+"""A share that rose by less is not worth a look."""
+SURE = 0.999
+UNCERTIFIED = 200
+"""Calls of a version that no certificate knows, before they are a sign for the first time; twice as many for the next one."""
+MOST = 20_000
+"""Records of one look."""
+_HEAD_BYTES = 1 << 13
+_ANOTHER_VERSION = b"this version of the prompt"
+_REASON = re.compile(rb'"reason":"([a-z_]+)"')
+
+
+@dataclass(slots=True)
+class Signs:
+    """What new records of one home say."""
+
+    home: Path
+    calls: float = 0
+    unknown: float = 0
+    """Of them, those that no workload has."""
+    uncertified: int = 0
+    base: float | None = None
+    """The share of unknown ones that is known and looked at; None before there was one."""
+    _wanted: int = UNCERTIFIED
+    _read: dict[str, int] = field(default_factory=dict)
+    _begun: bool = False
+
+    def look(self) -> None:
+        """Count what is new since the last look; what was there before the first one is not new."""
+        there, left = dict[str, int](), MOST
+        for segment in segments(self.home):
+            if segment.state == "zst":
+                continue
+            at = self._read.get(segment.segment_id, 0 if self._begun else segment.size_bytes)
+            with suppress(FileNotFoundError):
+                at, left = self._segment(segment.path, at, left)
+            there[segment.segment_id] = at
+        self._read, self._begun = there, True
+        if self.base is None and self.calls >= LEAST:
+            self.base = self.unknown / self.calls
+        elif self.base is not None and self.calls >= LEAST:
+            self.base = min(self.base, upper_limit(round(self.unknown), round(self.calls), SURE))
+
+    def found(self) -> tuple[str, ...]:
+        """What speaks for a look now, as sentences."""
+        why = []
+        if self.base is not None and self.calls >= LEAST:
+            share = self.unknown / self.calls
+            if lower_limit(round(self.unknown), round(self.calls), SURE) > self.base + RISE:
+                why.append(f"{share:.0%} of the calls are not recognised, {self.base:.0%} were")
+        if self.uncertified >= self._wanted:
+            why.append(f"{self.uncertified:,} calls came with a version of a prompt that no certificate knows")
+        return tuple(why)
+
+    def looked(self) -> None:
+        """What was found led to a look: only more of it is a sign again."""
+        if self.calls >= LEAST:
+            self.base = self.unknown / self.calls
+        if self.uncertified >= self._wanted:
+            self._wanted = 2 * self.uncertified
+        self.calls = self.unknown = 0
+
+    def _segment(self, path: Path, at: int, left: int) -> tuple[int, int]:
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            while left and at + codec.FRAME.size <= size:
+                length, _ = codec.FRAME.unpack(os.pread(file.fileno(), codec.FRAME.size, at))
+                end = at + codec.FRAME.size + length
+                if not 0 < length <= codec.LONGEST or end > size:
+                    break
+                self._count(os.pread(file.fileno(), min(length, _HEAD_BYTES), at + codec.FRAME.size).partition(b"\n")[0])
+                at, left = end, left - 1
+        return at, left
+
+    def _count(self, head: bytes) -> None:
+        if (said := _REASON.search(head)) is None:
+            return  # imported, or recorded alone
+        self.calls += 1
+        self.unknown += said[1] == b"not_recognised"
+        self.uncertified += said[1] == b"not_covered" and _ANOTHER_VERSION in head
+        if self.calls >= LATELY:
+            self.calls, self.unknown = self.calls / 2, self.unknown / 2

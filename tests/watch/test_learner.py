@@ -1,0 +1,191 @@
+"""When learning is due: the schedule, signs in what is recorded, and the process that is started and ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from modicum.store.control import Control
+from modicum.store.segments import SegmentWriter
+from modicum.types import Decision, Reason
+from modicum.watch import learn
+from modicum.watch.due import Known, Learnt, due
+from modicum.watch.learner import PAUSE_S, Learner
+from modicum.watch.signs import UNCERTIFIED, Signs
+from modicum.watch.words import notice
+from tests.watch.watched_home import START, call, certificate, made, route, workload
+
+NOTHING = (sys.executable, "-c", "import sys; sys.stdin.buffer.readline()")
+FAILS = (sys.executable, "-c", "import sys; sys.stdin.buffer.readline(); sys.exit(1)")
+SOON = START + timedelta(days=13)
+WAITS = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
+
+
+def recorded(home: Path, number: int, reason: Reason, *, detail: str = "") -> None:
+    writer = SegmentWriter(home)
+    for one in range(number):
+        found = call(START, f"request {one}")
+        decision = Decision(answered_by="gpt-4", reason=reason, detail=detail, workload_id=None if reason == "not_recognised" else "w1")
+        writer.append(dataclasses.replace(found, decision=decision))
+    writer.close()
+
+
+def test_a_share_that_rose_is_a_sign_once(tmp_path: Path) -> None:
+    made(tmp_path)
+    signs = Signs(tmp_path)
+    signs.look()
+    recorded(tmp_path, 400, "no_route")
+    recorded(tmp_path, 40, "not_recognised")
+    signs.look()
+    assert signs.base == pytest.approx(40 / 440) and signs.found() == ()
+    recorded(tmp_path, 200, "not_recognised")
+    signs.look()
+    (why,) = signs.found()
+    assert why == "38% of the calls are not recognised, 9% were"
+    signs.looked()
+    recorded(tmp_path, 120, "not_recognised")
+    recorded(tmp_path, 200, "no_route")
+    signs.look()
+    assert signs.found() == (), "that is known"
+    recorded(tmp_path, 900, "not_recognised")
+    signs.look()
+    assert len(signs.found()) == 1
+
+
+def test_calls_of_an_uncertified_version_are_a_sign_that_takes_twice_as_many_each_time(tmp_path: Path) -> None:
+    made(tmp_path)
+    signs = Signs(tmp_path)
+    signs.look()
+    for number, expected in ((UNCERTIFIED - 1, False), (1, True)):
+        recorded(tmp_path, number, "not_covered", detail="this version of the prompt was not certified")
+        signs.look()
+        assert bool(signs.found()) is expected
+    signs.looked()
+    recorded(tmp_path, UNCERTIFIED - 1, "not_covered", detail="this version of the prompt was not certified")
+    recorded(tmp_path, 500, "not_covered", detail="900 characters, certified up to 800")
+    signs.look()
+    assert signs.found() == ()
+
+
+def test_the_schedule_begins_when_somebody_first_watches(tmp_path: Path) -> None:
+    config = made(tmp_path)
+    told: list[tuple[str, str]] = []
+    learner = Learner(config, Control(tmp_path), lambda what, text: told.append((what, text)), command=NOTHING)
+    learner.tick(START)
+    learner.tick(START + timedelta(hours=23))
+    assert learner.pid is None
+    learner.tick(START + timedelta(hours=24))
+    assert learner.pid is not None
+    wait_for(learner, START + timedelta(hours=24, seconds=6))
+    assert [what for what, _ in told] == ["learns", "learnt"]
+    learner.close()
+
+
+def test_a_rollback_is_learnt_from_at_once_and_signs_wait_their_turn(tmp_path: Path) -> None:
+    config, told = made(tmp_path), list[str]()
+    learner = Learner(config, Control(tmp_path), lambda what, text: told.append(text), command=NOTHING)
+    learner.tick(START)
+    back = notice("moved", route(), "direction", START, "it went back", was="on", now_is="rolled_back")
+    learner.tick(START + timedelta(seconds=1), [back])
+    assert told == ["r1 was rolled back"]
+    wait_for(learner, START + timedelta(seconds=7))
+    learner.tick(START + timedelta(seconds=20), [back])
+    assert learner.pid is None, "one after the other"
+    learner.tick(START + timedelta(seconds=20 + PAUSE_S))
+    assert learner.pid is not None
+    learner.close()
+    assert learner.pid is None
+
+
+def test_what_was_interrupted_is_taken_up_and_what_fails_waits_longer_each_time(tmp_path: Path) -> None:
+    config, told = made(tmp_path), list[str]()
+    state = learn.State(ended=START, run=learn.Run(began=START, until=START, why=["signs"]))
+    Control(tmp_path).mark(learn.BOOKMARK, msgspec.json.encode(state).decode())
+    learner = Learner(config, Control(tmp_path), lambda what, text: told.append(text), command=FAILS)
+    learner.tick(START)
+    assert told == ["the last run was interrupted"]
+    wait_for(learner, START + timedelta(seconds=6))
+    assert told[-1] == "learning ended with 1; taken up again in 60 s"
+    learner.tick(START + timedelta(seconds=30))
+    assert learner.pid is None
+    learner.tick(START + timedelta(seconds=70))
+    wait_for(learner, START + timedelta(seconds=80))
+    assert told[-1] == "learning ended with 1; taken up again in 120 s"
+    learner.close()
+
+
+def test_a_watcher_that_ends_takes_the_process_along_and_never_waits_for_it_to_finish(tmp_path: Path) -> None:
+    config = made(tmp_path)
+    Control(tmp_path).mark(learn.BOOKMARK, msgspec.json.encode(learn.State(ended=START - timedelta(days=2))).decode())
+    learner = Learner(config, Control(tmp_path), lambda what, text: None, command=WAITS)
+    began = time.monotonic()
+    learner.tick(START)
+    assert learner.pid is not None
+    learner.tick(START + timedelta(seconds=6))
+    learner.close()
+    assert time.monotonic() - began < 3
+
+
+def test_zero_hours_mean_never(tmp_path: Path) -> None:
+    config = made(tmp_path)
+    config = dataclasses.replace(config, watch=dataclasses.replace(config.watch, learn_every_h=0.0))
+    Control(tmp_path).mark(learn.BOOKMARK, msgspec.json.encode(learn.State(ended=START - timedelta(days=900))).decode())
+    learner = Learner(config, Control(tmp_path), lambda what, text: None, command=NOTHING)
+    learner.tick(START)
+    assert learner.pid is None
+
+
+def known(**changes: object) -> Known:
+    last = Learnt(START - timedelta(days=9), 1000, 0, "certified")
+    found = Known(now=START, calls=1100, labels=0, routes=[route("on")], certificates={"c1": certificate()}, last=last)
+    return dataclasses.replace(found, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"calls": 2000}, "2,000 calls, 1,000 at the last fit"),
+        ({"routes": [], "last": None}, "it was never fitted, and has 1,100 calls"),
+        ({"routes": [], "last": None, "calls": 199}, ""),
+        ({"routes": [route("rolled_back", changed_at=START)]}, "r1 was rolled back"),
+        ({"routes": [route("rolled_back", changed_at=START - timedelta(days=20))]}, ""),
+        ({"labels": 7}, "7 labels came, and there were none"),
+        ({"suspicion": 0.95}, "r1 is under suspicion"),
+        ({"suspicion": 0.95, "last": Learnt(START - timedelta(days=9), 1000, 0, "certified", None, "r1")}, ""),
+        ({"certificates": {"c1": certificate(expires_at=SOON)}}, f"the certificate of r1 ends on {SOON:%Y-%m-%d}"),
+        ({"uncertified": 300, "needed": 290}, "300 calls came with a version of its prompt that no certificate knows"),
+        ({"uncertified": 200, "needed": 290}, ""),
+        ({"routes": [], "last": Learnt(START, 1000, 0, "too_few_calls", 200)}, ""),
+        ({"routes": [], "last": Learnt(START, 1000, 0, "too_few_calls", 100)}, "the 100 calls came that were missing"),
+        ({"routes": [], "last": Learnt(START, 1000, 0, "free_text")}, ""),
+        ({"routes": [], "last": Learnt(START, 700, 0, "free_text")}, "1,100 calls, 700 at the last fit"),
+    ],
+)  # fmt: skip
+def test_only_what_changed_is_fitted(changes: dict[str, object], why: str) -> None:
+    assert due(workload(), known(**changes), renew_days=14.0) == why
+
+
+def test_what_was_said_to_be_missing_is_waited_for_even_where_the_certificate_ends() -> None:
+    ends = {"c1": certificate(expires_at=START + timedelta(days=3))}
+    waits = Learnt(START - timedelta(days=2), 1000, 0, "too_few_calls", 500)
+    assert due(workload(), known(certificates=ends, last=waits), renew_days=14.0) == ""
+    assert due(workload(), known(certificates=ends, last=waits, calls=1500), renew_days=14.0) != ""
+
+
+def wait_for(learner: Learner, now: datetime) -> None:
+    """Until the process has ended and the learner knows."""
+    until = time.monotonic() + 10
+    while learner.pid is not None and time.monotonic() < until:
+        time.sleep(0.05)
+        now += timedelta(seconds=0.001)
+        learner.tick(now)
+        now += timedelta(seconds=6)
+    assert learner.pid is None
+    assert now.tzinfo is UTC
