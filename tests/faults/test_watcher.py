@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modicum.types import RouteState
+from modicum.types import RouteState, new_call_id
 from tests.faults.conftest import Length, Report
 from tests.faults.shim import FOREVER, Shim
 from tests.faults.shim import Control as FailingDisk
@@ -126,12 +126,13 @@ def _answered(made: Watched, within_s: float) -> float:
 def test_a_watcher_whose_store_fails_takes_no_step_and_goes_on_when_it_can(
     tmp_path: Path, shim: Shim, control: FailingDisk, report: Report
 ) -> None:
-    """The control records locked by somebody else; then a disk on which the watcher can write nothing."""
+    """A segment that is none; the control records locked by somebody else; then a disk on which the watcher can write nothing."""
     home = tmp_path / "home"
     home.mkdir()
     with watched(home, run="alone", audits=40) as made, made.load(80.0):
         watcher = made.watch(shim.environment(control, root=home))
         made.until("shadow", within_s=30)
+        (home / "segments" / f"{new_call_id()}.open").write_bytes(random.Random(5).randbytes(4096))
         with sqlite3.connect(home / "control.db", isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
             time.sleep(1.5)
@@ -151,7 +152,10 @@ def test_a_watcher_whose_store_fails_takes_no_step_and_goes_on_when_it_can(
         made.until("rolled_back", within_s=30)
     assert made.check() == 4
     _counted_once(made)
-    report("F24", "1.5 s with the control records locked, 1 s without a byte of disk: no step meanwhile, none skipped, gone on by itself")
+    report(
+        "F24",
+        "a segment of garbage, records locked for 1.5 s, 1 s without a byte of disk: no step meanwhile, none skipped, gone on by itself",
+    )
 
 
 @pytest.mark.parametrize("shift_s", [-3600, 3600])
