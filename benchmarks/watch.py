@@ -38,6 +38,9 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=1, help="replays of each change and log")
     parser.add_argument("--share", type=float, default=0.65, help="of the log that is learnt from")
     parser.add_argument("--followed", nargs="*", default=list(FOLLOWED), help="workloads, by the key's names")
+    parser.add_argument(
+        "--gold", action="store_true", help="promise quality (B) by the key's labels, at a margin of 1 point, not agreement"
+    )
     parser.add_argument("--into", type=Path, help="folder for homes and rows; a temporary one where none is named")
     parser.add_argument("--short", action="store_true", help="one change, one workload, few calls")
     parser.add_argument("--json", type=Path)
@@ -57,7 +60,7 @@ def main() -> int:
 
 def long(arguments: argparse.Namespace, into: Path) -> list[dict[str, Any]]:
     """All replays, one after the other; those that stand in the file already are taken from it."""
-    terms, length = Terms(), Length()
+    terms, length = Terms(gold=True, margin=0.01) if arguments.gold else Terms(), Length()
     pairs = list(zip(arguments.logs[::2], arguments.logs[1::2], strict=True))
     wanted = [(pair, change, seed) for seed in range(arguments.each) for change in arguments.changes if change != "quiet" for pair in pairs]
     if "quiet" in arguments.changes:

@@ -19,6 +19,7 @@ from typing import Literal
 
 from benchmarks.watch_traffic import Log
 from modicum.config import Config, load
+from modicum.evaluate.labels import Label
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
@@ -38,6 +39,8 @@ class Terms:
 
     margin: float = 0.03
     """The incumbents of the log write refusals, cut and empty answers one time in a hundred: no margin below that can be met."""
+    gold: bool = False
+    """People say which answers are right: of what is asked for while fitting, and of every comparison later. Then B is promised."""
     audits: int = 100
     """Comparisons in shadow, and as many in canary."""
     control_share: float = 0.1
@@ -88,7 +91,7 @@ class Prepared:
 
 def prepare(log: Log, key: Path, followed: Sequence[str], terms: Terms, into: Path) -> Prepared:
     """Bring the older part in, find, fit. Done once for a log: what is there already is taken."""
-    said = json.dumps([log.name, len(log.learnt), sorted(followed), terms.toml()])
+    said = json.dumps([log.name, len(log.learnt), sorted(followed), terms.gold, terms.toml()])
     folder = into / f"{log.name.partition('.')[0]}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
     done = folder / "prepared.json"
     if not done.exists():
@@ -99,10 +102,12 @@ def prepare(log: Log, key: Path, followed: Sequence[str], terms: Terms, into: Pa
         config = settle(folder / "home", terms.toml())
         bring_in(config, [early], Options())
         workloads = find(config)
-        named = names(config, workloads, key)
+        truth = [json.loads(line) for line in key.read_text(encoding="utf-8").splitlines()]
+        named = names(config, workloads, {row["id"]: row["workload"] for row in truth})
+        right = {row["id"]: Label(gold=str(row["gold"])) for row in truth if terms.gold and row["workload"] in followed}
         chosen = [workload for workload in workloads if named[workload.workload_id] in followed]
         certified, refused = {}, {}
-        for workload, verdict in zip(chosen, fit(config, chosen, Wish(fit=config.fit)), strict=True):
+        for workload, verdict in zip(chosen, fit(config, chosen, Wish(fit=config.fit, labels=right)), strict=True):
             name = named[workload.workload_id]
             if verdict.verdict == "certified" and workload.contract.can_be_served:
                 certified[name] = workload.workload_id
@@ -121,9 +126,8 @@ def settle(home: Path, toml: str) -> Config:
     return load(path, flags={"store.home": home}, environ={})
 
 
-def names(config: Config, workloads: Sequence[Workload], key: Path) -> dict[str, str]:
-    """Our workloads under the key's names, by majority."""
-    truth = {row["id"]: row["workload"] for row in map(json.loads, key.read_text(encoding="utf-8").splitlines())}
+def names(config: Config, workloads: Sequence[Workload], truth: Mapping[str, str]) -> dict[str, str]:
+    """Our workloads under the key's names, by majority. `truth`: response id -> name."""
     counts: dict[str, Counter[str]] = {workload.workload_id: Counter() for workload in workloads}
     for call_id, workload_id, _ in Calls(config.home).assignments(by_response_id=True):
         if call_id in truth and workload_id in counts:

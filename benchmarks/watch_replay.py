@@ -54,6 +54,8 @@ class Course:
     workload: str
     labels: tuple[str, ...]
     margin: float
+    quality: bool
+    """The promise speaks of quality (B), not of agreement (A)."""
     route_id: str = ""
     state: str = ""
     steps: list[tuple[str, int, float]] = field(default_factory=list)
@@ -65,6 +67,8 @@ class Course:
     """Answers of the route that were not what the incumbent would have said."""
     wrong: int = 0
     """Answers of the route that were wrong where the incumbent would have been right."""
+    better: int = 0
+    """Answers of the route that were right where the incumbent would have been wrong."""
     saved_usd: float = 0.0
     """What the incumbent would have cost for what the route answered."""
     changed: dict[str, float] = field(default_factory=dict)
@@ -83,6 +87,7 @@ class Course:
         said, meant = meaning(reply.says, self.labels), meaning(one.says, self.labels)
         self.differing += said != meant
         self.wrong += said != one.gold and meant == one.gold
+        self.better += said == one.gold and meant != one.gold
         if self.back:
             self.late_s = max(self.late_s, reply.began_us / 1e6 - self.back["on_record"])
         usage, (a, b) = one.response["usage"], PRICES[one.request["model"]]
@@ -95,6 +100,7 @@ class Course:
             "audits": self.audits,
             "differing": self.differing,
             "wrong": self.wrong,
+            "lost": self.wrong - self.better if self.quality else self.differing,
             "at": round(at, 2),
         }
 
@@ -112,6 +118,7 @@ class Replay:
                 workload=name,
                 labels=(*log.labels[name], *sorted({one.gold for one in log.new[name]})),
                 margin=terms.margin,
+                quality=terms.gold,
             )
             for name in self.names
         }
@@ -144,7 +151,10 @@ class Replay:
             "slow_looks": self.slow_looks,
             "notices": notices,
             "refused": dict(self.prepared.refused),
-            "routes": [{**asdict(one), "labels": len(one.labels), "saving": found.get(one.route_id)} for one in self.courses.values()],
+            "routes": [
+                {**asdict(one), **one.counts(self._now()), "labels": len(one.labels), "saving": found.get(one.route_id)}
+                for one in self.courses.values()
+            ],
         }
 
     async def _walk(self, progress: Callable[[str], None]) -> None:
@@ -181,13 +191,18 @@ class Replay:
         for one in lot:
             self.provider.put(one.request["messages"], one.response)
 
+        labels: list[tuple[str, str]] = []
+
         def seen(number: int, reply: Reply) -> None:
+            if self.terms.gold and reply.reason in COMPARED:
+                labels.append((reply.call_id, lot[number].gold))
             self.failed += reply.status != 200
             if reply.route_id and self.courses[lot[number].workload].state in LIVE:
                 self._asked_us = max(self._asked_us or 0, reply.began_us)
             self.courses[lot[number].workload].see(lot[number], reply)
 
         await self.callers.ask([one.request for one in lot], seen)
+        self.failed += await self.callers.tell(labels)
         await self._looked()
 
     async def _looked(self) -> None:

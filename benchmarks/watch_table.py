@@ -21,7 +21,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         f"{sum(row['failed'] for row in rows)} calls without an answer",
         "",
         "| planted | routes | went back | calls of the workload until then | audits until then | answers meanwhile "
-        "| worse than the incumbent's | more that differ than promised | its last answer after the step back |",
+        "| worse than the incumbent's | more than promised | its last answer after the step back |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for change, what in CHANGES.items():
@@ -50,8 +50,8 @@ def _planted(what: str, some: Sequence[dict[str, Any]]) -> str:
     def since(name: str, of: Sequence[tuple[dict[str, Any], dict[str, Any]]] = ends) -> list[float]:
         return [end[name] - one["changed"][name] for one, end in of]
 
-    differing = zip(ends, since("differing"), since("calls"), strict=True)
-    more = [max(0.0, found - one["margin"] * calls) for (one, _), found, calls in differing]
+    lost = zip(ends, since("lost"), since("calls"), strict=True)
+    more = [max(0.0, found - one["margin"] * calls) for (one, _), found, calls in lost]
     cells = (
         what,
         f"{len(ends)}",
@@ -72,7 +72,7 @@ def _early(one: dict[str, Any]) -> bool:
 
 
 def _end(one: dict[str, Any]) -> dict[str, float]:
-    return {name: one[name] for name in ("calls", "answered", "audits", "differing", "wrong")}
+    return {name: one[name] for name in ("calls", "answered", "audits", "differing", "wrong", "lost")}
 
 
 def _spread(values: Iterable[float]) -> str:
@@ -90,7 +90,7 @@ def _quiet(some: Sequence[dict[str, Any]]) -> str:
     )
     false = sum(map(_early, whole))
     low, high = clopper_pearson(false, len(whole), 0.95) if whole else (0.0, 1.0)
-    broken = sum(end["differing"] > one["margin"] * end["calls"] for one, end in ends)
+    broken = sum(end["lost"] > one["margin"] * end["calls"] for one, end in ends)
     return (
         f"Quiet: {len(whole)} routes followed through whole replays without a change, {false} sent back ({low:.1%} to {high:.1%}, 95 %); "
         f"{sum(map(_early, some)) - false} of {len(some) - len(whole)} more before a planted change. In all {calls:,.0f} calls and "

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httptools
 
-HEAD = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+HEAD = "POST /v1/{} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n"
+T = TypeVar("T")
 
 
 def digest(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -29,7 +30,7 @@ class Provider:
         self.answers: dict[str, bytes] = {}
         self.late_s = 0.0
         self.asked = 0
-        self.unknown = 0
+        self.unknown = self._put = 0
         self.url = ""
 
     async def open(self) -> asyncio.Server:
@@ -38,7 +39,8 @@ class Provider:
         return server
 
     def put(self, messages: Sequence[Mapping[str, Any]], response: Mapping[str, Any]) -> None:
-        self.answers[digest(messages)] = json.dumps(response).encode()
+        self._put += 1
+        self.answers[digest(messages)] = json.dumps({**response, "id": f"chatcmpl-{self._put:024d}"}).encode()
 
     def reply(self, body: bytes) -> bytes:
         self.asked += 1
@@ -89,6 +91,7 @@ class Reply:
     """0: the connection broke."""
     reason: str
     route_id: str
+    call_id: str
     says: str
     began_us: int
     """Since 1970, when it was asked."""
@@ -104,40 +107,61 @@ class Callers:
 
     async def ask(self, requests: Sequence[Mapping[str, Any]], seen: Callable[[int, Reply], None]) -> None:
         """Ask all of these; `seen` is told the number of each and what came."""
-        left = iter(enumerate(requests))
+
+        async def one(number: int, request: Mapping[str, Any]) -> None:
+            began, began_us = time.monotonic(), time.time_ns() // 1000
+            status, headers, body = await self._post("chat/completions", request)
+            seen(
+                number,
+                Reply(
+                    status=status,
+                    reason=headers.get("x-modicum-reason", ""),
+                    route_id=headers.get("x-modicum-route", ""),
+                    call_id=headers.get("x-request-id", ""),
+                    says=str(json.loads(body)["choices"][0]["message"]["content"] or "") if status == 200 else "",
+                    began_us=began_us,
+                    took_s=time.monotonic() - began,
+                ),
+            )
+
+        await self._share(requests, one)
+
+    async def tell(self, labels: Sequence[tuple[str, str]]) -> int:
+        """Say of calls what is right; how many were not taken."""
+        refused = 0
+
+        async def one(number: int, label: tuple[str, str]) -> None:
+            nonlocal refused
+            refused += (await self._post("feedback", {"call_id": label[0], "label": label[1]}))[0] != 200
+
+        await self._share(labels, one)
+        return refused
+
+    async def _share(self, work: Sequence[T], one: Callable[[int, T], Awaitable[None]]) -> None:
+        left = iter(enumerate(work))
 
         async def caller() -> None:
-            for number, request in left:
-                seen(number, await self._one(request))
+            for number, what in left:
+                await one(number, what)
 
-        await asyncio.gather(*(caller() for _ in range(min(self._many, len(requests)))))
+        await asyncio.gather(*(caller() for _ in range(min(self._many, len(work)))))
 
-    async def _one(self, request: Mapping[str, Any]) -> Reply:
-        body = json.dumps(request).encode()
-        head = f"{HEAD}content-length: {len(body)}\r\n\r\n"
-        began, began_us = time.monotonic(), time.time_ns() // 1000
+    async def _post(self, path: str, row: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        """(status, headers, body); status 0 where the connection broke."""
+        body = json.dumps(row).encode()
         try:
             reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
-            writer.write(head.encode() + body)
+            writer.write(HEAD.format(path, len(body)).encode() + body)
             said = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in said[1:])}
             told = await reader.readexactly(int(headers["content-length"]))
         except (OSError, asyncio.IncompleteReadError, LookupError):
-            return Reply(status=0, reason="", route_id="", says="", began_us=began_us, took_s=time.monotonic() - began)
+            return 0, {}, b""
         if headers.get("connection") == "close":
             writer.close()
         else:
             self._idle.append((reader, writer))
-        status = int(said[0].split(" ")[1])
-        says = str(json.loads(told)["choices"][0]["message"]["content"] or "") if status == 200 else ""
-        return Reply(
-            status=status,
-            reason=headers.get("x-modicum-reason", ""),
-            route_id=headers.get("x-modicum-route", ""),
-            says=says,
-            began_us=began_us,
-            took_s=time.monotonic() - began,
-        )
+        return int(said[0].split(" ")[1]), headers, told
 
     def close(self) -> None:
         for _, writer in self._idle:
