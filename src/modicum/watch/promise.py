@@ -21,7 +21,7 @@ from modicum.config.sections import WatchConfig
 from modicum.stats.anytime import Detector, Sequence
 from modicum.types import Certificate, PromiseKind
 
-ROLL_OUT = 2_000
+ROLL_OUT = 500
 """Draws over which a route comes on."""
 STEPS = 3
 _HIGHEST = 0.95

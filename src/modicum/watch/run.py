@@ -25,7 +25,7 @@ from modicum.watch.round import Round, Rounds
 AWAY_S = 30.0
 SET_S = 5.0
 """A clock that moves so much further than time was set."""
-BEAT_S = 2.0
+BEAT_S = 0.5
 LONGEST_PAUSE_S = 15.0
 """Between two tries where the home cannot be used."""
 
