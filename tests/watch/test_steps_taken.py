@@ -1,4 +1,4 @@
-"""A route under a watcher that is killed, people who switch it and a world that changes: no step is skipped, none taken that must not be."""
+"""A route under a watcher that is killed, people who switch it and a world that changes: no step is skipped, none taken that may not be."""
 
 from __future__ import annotations
 
