@@ -36,6 +36,15 @@ from tests.report.test_top import AT, busy, world
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
+def started(command: list[str], **how: Any) -> subprocess.Popen[Any]:
+    """The process, with Ctrl-C as a person's shell leaves it: a shell that runs this in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, **how)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Terminal:
     """A pseudo-terminal with `modicum top` on it."""
 
@@ -47,7 +56,7 @@ class Terminal:
         command = [sys.executable, "-m", "modicum", "top", "--home", str(home), "--interval", "0.2"]
         env = {**os.environ, "TERM": "xterm-256color", **env}
         # A group of its own, not a session: what nobody could let go on cannot be stopped.
-        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, process_group=0)
+        self.process = started(command, stdin=slave, stdout=slave, stderr=slave, env=env, process_group=0)
         self.seen = b""
 
     def size(self, columns: int, lines: int, *, kill: bool = True) -> None:
@@ -168,7 +177,7 @@ def test_lines_go_on_when_the_gateway_comes_back(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "modicum", "top", "--home", str(tmp_path), "--json", "--interval", "0.2"]
     with world(tmp_path) as telemetry:
         busy(telemetry)
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None and process.stderr is not None
         first = json.loads(process.stdout.readline())
         assert first["whole_run"] and first["requests"] == 100
