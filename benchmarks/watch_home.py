@@ -43,7 +43,8 @@ class Terms:
     """People say which answers are right: of what is asked for while fitting, and of every comparison later. Then B is promised."""
     audits: int = 100
     """Comparisons in shadow, and as many in canary."""
-    control_share: float = 0.1
+    control_share: float = 0.2
+    """What the watcher raises it to on suspicion, from the start: it does so within half a minute, and a replay has hundreds of calls in that."""
     workers: int = 2
     run: Literal["child", "alone"] = "child"
     look_every_s: float = 0.05
