@@ -143,7 +143,7 @@ def test_the_specialists_of_erased_calls_are_listed(fitted: tuple[Config, Verdic
     (stale,) = to_refit(home)
     assert (stale.digest, stale.workload, stale.state) == (digest, only(fitted[0]).name, "proposed")
     assert (stale.erased, stale.learnt_from) == (3, len(learnt)) and bundles.show(home, digest).erased == 3
-    switch(Config(store=StoreConfig(home=home)), stale.route_id, "off", actor="tester")
+    switch(Config(store=StoreConfig(home=home)), stale.route_id, "retired", actor="tester")
     assert to_refit(home) == (), "nobody is asked to refit what no route uses"
 
 

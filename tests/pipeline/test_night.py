@@ -86,13 +86,13 @@ def test_another_margin_wants_a_window_that_nobody_has_opened(clean: tuple[Confi
 
 def test_switching_tells_the_day_and_is_recorded(clean: tuple[Config, Verdict]) -> None:
     config, verdict = clean
-    for state in ("shadow", "on", "off"):
+    for state in ("shadow", "on", "paused"):
         switch(config, only(config).name, state, actor="ann", note="because")
         told = snapshot.read(config.home)
         assert told is not None
-        assert [live.route.state for live in told.routes] == ([] if state == "off" else [state])
+        assert [live.route.state for live in told.routes] == ([] if state == "paused" else [state])
     lines = [entry for entry in Control(config.home).audit() if entry.actor == "ann"]
-    assert [entry.action for entry in lines] == ["route.shadow", "route.on", "route.off"]
+    assert [entry.action for entry in lines] == ["route.shadow", "route.canary", "route.on", "route.paused"]
     assert verdict.route is not None and all(entry.subject == verdict.route.route_id for entry in lines)
 
 

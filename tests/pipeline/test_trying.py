@@ -156,7 +156,7 @@ def test_several_proposals_must_be_told_apart(done: tuple[Config, Tried, ModelSe
         switch(config, found.workload, "shadow", actor="ann")
     assert switch(config, "r_one", "shadow", actor="ann").route_id == "r_one"
     assert switch(config, found.workload, "on", actor="ann").route_id == "r_two", "the only one that is left"
-    assert {one.route_id: one.state for one in control.routes()} == {route.route_id: "off", "r_one": "off", "r_two": "on"}
+    assert {one.route_id: one.state for one in control.routes()} == {route.route_id: "retired", "r_one": "retired", "r_two": "on"}
 
 
 def test_a_bad_model_costs_a_pilot_and_opens_nothing(parcels: Path, tmp_path: Path, server: ModelServer) -> None:

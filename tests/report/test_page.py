@@ -250,7 +250,7 @@ def test_a_thousand_workloads_make_a_page_that_opens() -> None:
 def test_what_a_state_means_stands_below_the_table() -> None:
     text = page.render(full())
     assert "<dt>not proposed</dt><dd>a small model was tried and could not be proven good enough</dd>" in text
-    assert "<dt>switched off</dt>" not in text, "only those that are there"
+    assert "<dt>paused</dt>" not in text, "only those that are there"
     assert set(panels.STATES_SAY) == set(words.STATES)
 
 

@@ -33,7 +33,7 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
     does not bring it back.
 
     A word that only these calls said goes from templates, labels and names too; a model that knows one is deleted and its route
-    switched off: `modicum workloads` and `modicum fit` make both anew. Other models that learnt from the calls are listed, to be fitted
+    retired: `modicum workloads` and `modicum fit` make both anew. Other models that learnt from the calls are listed, to be fitted
     anew without them. Certificates stay: their evidence holds keyed hashes, no text.
     """
     which: dict[str, Any] = {"call_id": call_id, "user_id": user_id, "before": None if before is None else _moment(before)}
@@ -60,7 +60,7 @@ def command(call_id: str | None, user_id: str | None, before: str | None, yes: b
         return
     click.echo(f"{count(calls, 'call')} erased.")
     if models:
-        off = f"; switched off: {', '.join(routes)}" if routes else ""
+        off = f"; retired: {', '.join(routes)}" if routes else ""
         were = "was" if models == 1 else "were"
         click.echo(f"{count(models, 'model')} had learned words of theirs and {were} deleted{off}. Next: modicum workloads, modicum fit")
     for one in stale:

@@ -9,6 +9,7 @@ import click
 from modicum.cli.options import Config, actor, common, existing, print_json
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, StoreError
+from modicum.pipeline.switching import publish
 from modicum.report.words import count
 from modicum.store.calls import Calls
 from modicum.store.redact import Redacted, preview, redact
@@ -48,6 +49,7 @@ def redact_(dry_run: bool, yes: bool, config: Config, as_json: bool) -> None:
             done = preview(home, redactor, tell)
         else:
             done = redact(home, redactor, how=config.store.keep_bodies, actor=actor(), progress=tell)
+            publish(config)  # a gateway must not go on with a route to a model that was deleted
     if as_json:
         print_json({"dry_run": dry_run, "calls": done.calls, "values": done.values, "models": done.models, "routes": done.routes})
     else:
@@ -60,7 +62,7 @@ def _say(done: Redacted, dry_run: bool) -> None:
     for kind, number in sorted(done.values.items(), key=lambda item: (-item[1], item[0])):
         click.echo(f"  {number:>9,}  {kind}")
     if done.models:
-        off = f"; switched off: {', '.join(done.routes)}" if done.routes else ""
+        off = f"; retired: {', '.join(done.routes)}" if done.routes else ""
         click.echo(f"{count(done.models, 'model')} had learned words of these values and went{off}.")
     if done.calls and not dry_run:
         click.echo("Next: modicum workloads, modicum fit")

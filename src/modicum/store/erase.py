@@ -103,7 +103,7 @@ def _find(home: Path, table: Table, condition: str, value: list[Any]) -> tuple[d
 
 
 def silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[set[str], list[str]]:
-    """Remove the echoes from all that was learned: the models that went, and the routes that were switched off with them."""
+    """Remove the echoes from all that was learned: the models that went, and the routes that were retired with them."""
     if not echo:
         return set(), []
     models = echoes.remove_from_files(home, echo)
