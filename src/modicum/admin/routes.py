@@ -7,6 +7,7 @@ from datetime import datetime
 
 from modicum.admin.operation import Desk, Note, One, Page, Paged, Ref, operation, paged
 from modicum.pipeline import promoting, switching
+from modicum.pipeline.newcomers import Newcomer, newcomers
 from modicum.pipeline.promoting import Event, Outlook
 from modicum.route.steps import shared
 from modicum.store.control import Control
@@ -55,6 +56,8 @@ class RouteShown:
     route: Route
     certificate: Certificate
     outlook: Outlook
+    newcomers: tuple[Newcomer, ...] = ()
+    """Versions of its prompt that are not certified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +121,12 @@ def show(desk: Desk, asked: One) -> RouteShown:
     control = Control(desk.config.home)
     route = switching.find_route(control, asked.ref)
     certificate = control.certificate(route.certificate_id)
-    return RouteShown(route=route, certificate=certificate, outlook=promoting.outlook(desk.config, control, route, certificate))
+    return RouteShown(
+        route=route,
+        certificate=certificate,
+        outlook=promoting.outlook(desk.config, control, route, certificate),
+        newcomers=tuple(one for one in newcomers(desk.config, control, route.workload_id) if one.route_id == route.route_id),
+    )
 
 
 @operation("GET", "/routes/{ref}/history", role="admin")

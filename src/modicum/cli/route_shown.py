@@ -8,6 +8,7 @@ import click
 
 from modicum.admin.routes import RouteRow, RouteShown
 from modicum.cli.options import print_table, printable
+from modicum.pipeline.newcomers import said
 from modicum.pipeline.promoting import Condition, Event, Outlook
 from modicum.report.words import STATES, percent
 from modicum.route.steps import LIVE
@@ -61,6 +62,8 @@ def seen_so_far(found: RouteShown) -> None:
     route, outlook = found.route, found.outlook
     for warning in outlook.watch.warnings if outlook.watch is not None else ():
         click.echo(printable(f"Early sign, without a guarantee: {warning}"))
+    for newcomer in found.newcomers:
+        click.echo(printable(f"A version of its prompt is not certified: {said(newcomer)}."))
     if outlook.next is None:
         return
     if outlook.conditions:

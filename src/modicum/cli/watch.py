@@ -43,7 +43,7 @@ def command(once: bool, child: bool, config: Config, as_json: bool) -> None:
 
     existing(config)
     if once:
-        _once(Watcher(config, lambda heard: None), as_json)
+        _once(config, Watcher(config, lambda heard: None), as_json)
         return
     if child:
         os.nice(NICE)
@@ -84,21 +84,27 @@ def _teller(as_json: bool) -> Callable[[Heard], None]:
     return tell
 
 
-def _once(watcher: Watcher, as_json: bool) -> None:
+def _once(config: Config, watcher: Watcher, as_json: bool) -> None:
+    from modicum.pipeline.newcomers import newcomers, said
+    from modicum.store.control import Control
+
     if not watcher.take():
         raise StoreBusyError("another process watches this home", hint="it does what --once would do")
     try:
         rounds = watcher.once()
     finally:
         watcher.close()
+    found = newcomers(config, Control(config.home))
     notices = [notice for one in rounds for notice in one.notices]
     seen, live, unread = sum(one.seen for one in rounds), rounds[-1].live, rounds[-1].unread
     if as_json:
-        print_json({"live": live, "records": seen, "notices": notices, "unread": unread})
+        print_json({"live": live, "records": seen, "notices": notices, "unread": unread, "newcomers": found})
         return
     click.echo(f"{live} live route{'' if live == 1 else 's'}, {seen:,} new record{'' if seen == 1 else 's'}")
     for notice in notices:
         click.echo(printable(f"{notice.kind}: {notice.text}"))
+    for one in found:
+        click.echo(printable(f"{one.workload}: a version of its prompt is not certified: {said(one)}"))
     if unread:
         click.echo(printable(unread), err=True)
 
