@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -48,6 +50,7 @@ def main() -> int:
     if not arguments.logs and not arguments.short:
         print("no log with an answer key: skipped (name them, or set MODICUM_LOGS)")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the gateway of a replay ends with it
     with tempfile.TemporaryDirectory(prefix="modicum-watch-") as temporary:
         into = arguments.into or Path(temporary)
         into.mkdir(parents=True, exist_ok=True)

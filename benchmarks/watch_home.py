@@ -44,7 +44,7 @@ class Terms:
     audits: int = 100
     """Comparisons in shadow, and as many in canary."""
     control_share: float = 0.2
-    """What the watcher raises it to on suspicion, from the start: it does so within half a minute, and a replay has hundreds of calls in that."""
+    """As much as the watcher keeps on suspicion, from the start: half a minute passes until it does, and that is a thousand calls here."""
     workers: int = 2
     run: Literal["child", "alone"] = "child"
     look_every_s: float = 0.05
