@@ -66,6 +66,7 @@ BENCHMARKS = (
     Benchmark("discovery", lambda logs: [*logs, "--json", str(OUT / "discovery.json")], needs="MODICUM_LOGS"),
     Benchmark("tool_calls", lambda logs: [*logs[::2], "--json", str(OUT / "tool_calls.json")], needs="MODICUM_LOGS"),
     Benchmark("fit", lambda logs: [*logs, "--json", str(OUT / "fit.json")], needs="MODICUM_LOGS"),
+    Benchmark("effort", lambda logs: [*logs[:1], "--out", str(OUT / "effort.json")], needs="MODICUM_LOGS"),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from modicum.config import FitConfig
 from modicum.errors import ConfigError
-from modicum.pipeline.effort import dollars, estimate
+from modicum.pipeline.effort import Reading, dollars, estimate, pace
 from modicum.types import Contract, Field, Sample
 
 LABELS = Contract(kind="label", labels=("a", "b", "c"))
@@ -46,6 +46,31 @@ def test_more_calls_longer_texts_and_more_labels_take_longer() -> None:
         assert larger.cpu_s > small.cpu_s and larger.ram_mb >= small.ram_mb
     minutes = estimate(LABELS, samples(500), FitConfig(encoder=Path("folder"), encoder_minutes=10), label_usd=PRICE)
     assert minutes.cpu_s > 600
+
+
+def test_an_encoder_is_read_taught_from_and_opened() -> None:
+    fit = FitConfig(encoder=Path("folder"))
+    new = Reading.like(11_000_000, 384)
+    opened = dataclasses.replace(new, opened=True)
+
+    def seconds(contract: Contract, count: int, reading: Reading, minutes: float = 0.0) -> float:
+        own = dataclasses.replace(fit, encoder_minutes=minutes)
+        return estimate(contract, samples(count), own, label_usd=PRICE, reading=reading).cpu_s
+
+    for contract in (LABELS, RECORD):
+        alone = estimate(contract, samples(2_000), FitConfig(), label_usd=PRICE).cpu_s
+        assert seconds(contract, 2_000, new) > seconds(contract, 2_000, opened) + 5 > alone + 5, "it is exported once"
+        slow = dataclasses.replace(opened, text_s=10 * opened.text_s)
+        assert seconds(contract, 2_000, slow) > seconds(contract, 2_000, opened) + 20
+        large = dataclasses.replace(Reading.like(100_000_000, 768), opened=True)
+        assert seconds(contract, 2_000, large) > 2 * seconds(contract, 2_000, opened)
+        assert seconds(contract, 2_000, opened, 1.0) > seconds(contract, 2_000, opened) + 60 + 2_000 * 0.65 * new.text_s
+
+
+def test_a_slower_machine_takes_longer() -> None:
+    here, slow = (estimate(LABELS, samples(2_000), FitConfig(), label_usd=PRICE, pace=pace) for pace in (1.0, 3.0))
+    assert slow.cpu_s == pytest.approx(3 * here.cpu_s, rel=0.1)
+    assert 0.01 < pace() < 1_000
 
 
 def test_what_never_varies_costs_nothing() -> None:

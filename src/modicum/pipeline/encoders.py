@@ -21,14 +21,16 @@ from safetensors import numpy as tensors
 
 from modicum.artefact import Artefacts
 from modicum.backends import hub_files
-from modicum.backends.embed import GRAPH_FILE, Embedding
+from modicum.backends.embed import GRAPH_FILE, Embedder, Embedding
 from modicum.config import Config
 from modicum.errors import ArtefactError, MissingExtraError
+from modicum.pipeline.effort import UNKNOWN, Reading
 from modicum.store.home import replace
 from modicum.train.drift import Tolerance
 from modicum.train.encoder import Vectors
 from modicum.train.encoder_graph import Base, export, find, load
 from modicum.train.encoder_rounds import Round, Tuner
+from modicum.train.export import in_memory
 from modicum.train.precision import lower
 
 EXPORT_VERSION = 2
@@ -37,6 +39,8 @@ SEED = 1
 RUNNING, TRAINING = ("onnxruntime", "tokenizers"), ("torch", "transformers", "onnx")
 """What running one takes, and exporting or fine-tuning one."""
 USUAL = Tolerance()
+LENGTHS, TRIES = (8, 100), 5
+"""Words of the texts that it is timed on, and how often."""
 KEPT_DAYS = 30
 """For so long an interrupted fine-tuning can be taken up again."""
 
@@ -58,10 +62,12 @@ class _Round(msgspec.Struct, frozen=True):
 class Named:
     """What `[fit] encoder` names, opened when a workload needs it and not before: a model of the hub's is fetched then."""
 
-    def __init__(self, key: str, make: Callable[[], Vectors]) -> None:
+    def __init__(self, key: str, make: Callable[[], Vectors], reading: Callable[[float], Reading]) -> None:
         self.key = key
         """What tells one encoder from another: the digest of its weights, or the hub's name with its commit."""
         self._make = make
+        self.reading = reading
+        """What it takes to read, by this machine's pace: measured where it is exported already. Exports and fetches nothing."""
         self._made: Vectors | None = None
 
     @classmethod
@@ -80,7 +86,10 @@ class Named:
             tuner = open_tuner(base, home, artefacts, minutes=fit.encoder_minutes) if fit.encoder_minutes > 0 else None
             return dataclasses.replace(open_encoder(base, home, artefacts, tolerance), tuner=tuner)
 
-        return cls(said if here is None else here.weights_sha256, make)
+        def reading(pace: float) -> Reading:
+            return UNKNOWN if here is None else _reading(here, home, artefacts, pace)
+
+        return cls(said if here is None else here.weights_sha256, make, reading)
 
     def open(self) -> Vectors:
         """The encoder, ready to embed. Raises UpstreamError where it has to be fetched and cannot be, MissingExtraError."""
@@ -92,12 +101,9 @@ class Named:
 def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolerance = USUAL) -> Vectors:
     """An encoder that was found, ready to embed. Raises MissingExtraError where it has to be exported and cannot be."""
     note = _note(base, home)
-    try:
-        kept = msgspec.json.decode(note.read_bytes(), type=_Kept)
-        files, graph = dict(artefacts.read(kept.digest).files), artefacts.read(kept.full).files[GRAPH_FILE]
-        return Vectors(files=files, embedding=kept.embedding, about=base.about(), full=graph, canary=kept.full, tolerance=tolerance)
-    except (OSError, msgspec.MsgspecError, ArtefactError):
-        pass  # not exported yet, or what was kept is damaged: it is made again
+    if (found := _kept(base, home, artefacts)) is not None:
+        kept, old, graph = found
+        return Vectors(files=dict(old), embedding=kept.embedding, about=base.about(), full=graph, canary=kept.full, tolerance=tolerance)
     whole = export(load(base), base, "fp32")
     files = whole | {GRAPH_FILE: lower(whole[GRAPH_FILE], "int8")}
     kept = _Kept(
@@ -108,6 +114,33 @@ def open_encoder(base: Base, home: Path, artefacts: Artefacts, tolerance: Tolera
     note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace(note, msgspec.json.encode(kept))
     return Vectors(files=files, embedding=base.embedding, about=base.about(), full=whole[GRAPH_FILE], canary=kept.full, tolerance=tolerance)
+
+
+def _kept(base: Base, home: Path, artefacts: Artefacts) -> tuple[_Kept, Mapping[str, bytes], bytes] | None:
+    """What was exported before: its record, its files, and its graph in full precision; None where nothing was, or it is damaged."""
+    try:
+        kept = msgspec.json.decode(_note(base, home).read_bytes(), type=_Kept)
+        return kept, artefacts.read(kept.digest).files, artefacts.read(kept.full).files[GRAPH_FILE]
+    except (OSError, msgspec.MsgspecError, ArtefactError):
+        return None
+
+
+def _reading(base: Base, home: Path, artefacts: Artefacts, pace: float) -> Reading:
+    """Timed on a short and a long text, the least of some tries."""
+    if (found := _kept(base, home, artefacts)) is None:
+        return Reading.like(base.parameters, base.width, pace=pace)
+    kept, files, _ = found
+    embedder = Embedder(in_memory(dict(files)), kept.embedding)
+    short, long = (min(_timed(embedder, "one " * words) for _ in range(TRIES)) for words in LENGTHS)
+    token_s = max(0.0, long - short) / (LENGTHS[1] - LENGTHS[0])
+    text_s = max(0.0, short - token_s * LENGTHS[0])
+    return Reading(text_s=text_s, token_s=token_s, parameters=base.parameters, width=base.width, opened=True)
+
+
+def _timed(embedder: Embedder, text: str) -> float:
+    began = time.thread_time()
+    embedder.embed(text)
+    return time.thread_time() - began
 
 
 def _note(base: Base, home: Path) -> Path:

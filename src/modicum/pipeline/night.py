@@ -24,7 +24,7 @@ from modicum.evaluate.split import find_cut
 from modicum.evaluate.told import Gold, Told
 from modicum.pipeline import rollbacks
 from modicum.pipeline.again import known_agreement
-from modicum.pipeline.effort import Effort, dollars, estimate
+from modicum.pipeline.effort import UNKNOWN, Effort, Reading, dollars, estimate, pace
 from modicum.pipeline.encoders import Named
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
@@ -123,11 +123,12 @@ class Night:
         self.recognisers: dict[str, Recogniser] = {}
         self.catalogue = Catalogue(*priced(config))
         self.views = Views.open(config)
+        self.named = Named.of(config, self.artefacts) if config.fit.encoder is not None else None
         self.encoder: Callable[[], Vectors] | None = None
-        if config.fit.encoder is not None:
-            named = Named.of(config, self.artefacts)
-            self.wish = wish = dataclasses.replace(wish, encoder=named.key)
-            self.encoder = named.open
+        if self.named is not None:
+            self.wish = wish = dataclasses.replace(wish, encoder=self.named.key)
+            self.encoder = self.named.open
+        self._measured: tuple[float, Reading] | None = None
         self.told: dict[str, Told] = {}
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
@@ -199,9 +200,17 @@ class Night:
             attempt_number=situation.number,
             kinds=kinds,
             delta=self.wish.terms(kinds, situation.number).delta,
-            effort=estimate(
-                workload.contract, situation.samples, self.wish.fit, label_usd=self.label_usd, judged_whole=self.wish.alpha is not None
-            ),
+            effort=self._effort(workload, situation.samples),
+        )
+
+    def _effort(self, workload: Workload, samples: tuple[Sample, ...]) -> Effort:
+        if self._measured is None:
+            here = pace()
+            self._measured = here, self.named.reading(here) if self.named is not None else UNKNOWN
+        speed, reading = self._measured
+        whole = self.wish.alpha is not None
+        return estimate(
+            workload.contract, samples, self.wish.fit, label_usd=self.label_usd, judged_whole=whole, pace=speed, reading=reading
         )
 
     def _told(self, workload: Workload) -> Told:
