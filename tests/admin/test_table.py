@@ -147,16 +147,16 @@ def ended(jobs: Jobs, job_id: str) -> Any:
 
 WRITTEN = """
 [providers.mine]
-url = "https://login:canary-1@models.example/v1"
-headers = { authorization = "Bearer canary-2" }
+url = "https://login:birdsong-1@models.example/v1"
+headers = { authorization = "Bearer birdsong-2" }
 [models.fast]
 deployments = ["mine/a", { model = "mine/b", weight = 2 }]
 [prices."a"]
 input_usd_mtok = 0.5
 [upstream]
-headers = { x-api-key = "canary-3" }
+headers = { x-api-key = "birdsong-3" }
 [telemetry]
-otlp_endpoint = "https://canary-4@collector.example"
+otlp_endpoint = "https://birdsong-4@collector.example"
 """
 
 
@@ -166,7 +166,7 @@ def test_settings_travel_whole_and_are_shown_without_secrets(tmp_path: Path) -> 
     config = load(file, environ={})
     assert unpack(pack(config)) == config
     shown = list(listing(config))
-    assert "canary" not in repr(shown)
+    assert "birdsong" not in repr(shown)
     found = {row.name: row.value for row in shown}
     assert found["providers.mine.url"] == "https://(not shown)@models.example/v1"
     assert found["models.fast.deployments"] == "mine/a (1), mine/b (2)" and found['prices."a".input_usd_mtok'] == "0.5"

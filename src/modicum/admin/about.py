@@ -27,6 +27,7 @@ class Health:
 
     workloads: int
     routes_on: int
+    routes_in_canary: int
     routes_in_shadow: int
     jobs_running: int
 
@@ -44,7 +45,11 @@ def health(desk: Desk, asked: Nothing) -> Health:
     states = [route.state for route in control.routes()]
     running = sum(job.state == "running" for job in desk.office.jobs.all()) if desk.office is not None else 0
     return Health(
-        workloads=len(control.workloads()), routes_on=states.count("on"), routes_in_shadow=states.count("shadow"), jobs_running=running
+        workloads=len(control.workloads()),
+        routes_on=states.count("on"),
+        routes_in_canary=states.count("canary"),
+        routes_in_shadow=states.count("shadow"),
+        jobs_running=running,
     )
 
 
