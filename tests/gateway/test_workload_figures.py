@@ -133,7 +133,7 @@ def test_routes_are_told_under_their_names_and_as_the_watcher_saw_them(tmp_path:
             and at(found, "modicum_route_state", state="shadow", **label) == 0
         )
         assert at(found, "modicum_route_state", state="rolled_back", workload="tickets", route="r-2") == 1
-        assert at(found, "modicum_route_share", **label) == 0.2
+        assert at(found, "modicum_route_share", **label) == 0.2 and at(found, "modicum_route_control_share", **label) == 0.05
         assert at(found, "modicum_route_audits", **label) == 412 and at(found, "modicum_route_suspicion", **label) == 0.25
         assert at(found, "modicum_certificate_expires_timestamp_seconds", **label) == AT.timestamp()
         assert at(found, "modicum_workload_requests_total", workload='bank "intent"', reason="no_route") == 1

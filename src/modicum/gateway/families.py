@@ -86,6 +86,9 @@ TOLD = (
     Family(
         "modicum_certificate_expires_timestamp_seconds", "gauge", "When the certificate of a live route expires, since 1970.", _OF_ROUTE
     ),
+    Family(
+        "modicum_route_control_share", "gauge", "The share that chance keeps with the incumbent, so that a promise is checked.", _OF_ROUTE
+    ),
     Family("modicum_route_audits", "gauge", "Comparisons of a route in its present step.", _OF_ROUTE),
     Family("modicum_route_lost", "gauge", "What of these counts against it.", _OF_ROUTE),
     Family("modicum_route_level", "gauge", "The rate that it is held to: the certified bound and its slack.", _OF_ROUTE),

@@ -81,7 +81,7 @@ class Metrics:
         self._kinds: set[str] = set()
         self._workloads: set[str] = set()
         self._of: dict[tuple[object, ...], _Of] = {}
-        self._standing = Standing(home)
+        self._standing = Standing(home, config.route.control_share)
         self._in_flight = self._at("modicum_in_flight_requests", "")
         self._dropped = self._at("modicum_records_dropped_total", "")
 

@@ -33,6 +33,8 @@ class Standing:
     """The two files of one home."""
 
     home: Path
+    control_share: float | None = None
+    """Where a route names none; None: not known here."""
     _stamps: dict[Path, tuple[int, int, int] | None] = field(default_factory=dict)
     _snapshot: Snapshot | None = None
     _watched: Watched | None = None
@@ -97,6 +99,9 @@ class Standing:
         yield Told("modicum_route_changed_timestamp_seconds", labels, changed_at.timestamp())
         yield Told("modicum_route_share", labels, share)
         if live is not None:
+            kept = live.route.control_share if live.route.control_share is not None else self.control_share
+            if kept is not None and state in ("canary", "on"):
+                yield Told("modicum_route_control_share", labels, kept)
             yield Told("modicum_certificate_expires_timestamp_seconds", labels, live.expires_at.timestamp())
         if seen is None:
             return
