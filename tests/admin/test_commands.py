@@ -117,6 +117,9 @@ def test_a_change_carries_the_key_and_counts(served: Served, tmp_path: Path) -> 
     assert "is in shadow" in there("route", "shadow", "parcels", "--note", "to see")
     assert "5% of its conversations" in there("route", "on", "parcels")
     assert "is paused" in there("route", "off", "parcels")
+    assert "by hand" in there("route", "history", "parcels")
+    assert "is approved by key:chief" in there("route", "approve", "parcels")
+    assert "by itself" in there("route", "auto", "parcels")
     assert workload.workload_id in there("workloads")
     file = tmp_path / "bank.cert"
     there("certificate", "show", control.certificates()[0].certificate_id, "--out", str(file))
