@@ -68,6 +68,9 @@ def heard(tmp_path_factory: pytest.TempPathFactory, server: ModelServer) -> tupl
     (folder / "log").mkdir()
     config = settings(filled(folder / "log", list(traffic.poems(520))), folder, server)
     first = tried(config, "own/poet", TEXTS)
+    again = tried(config, "own/poet", TEXTS)
+    assert (again.reason, again.request_file, again.needs_labels) == (first.reason.partition("; no scorer")[0], first.request_file, 190)
+    assert len(Control(config.home).attempts(first.workload_id)) == 1, "while labels are waited for nothing newer is opened"
     labels = said_of(first)
     return config, [first, tried(config, "own/poet", dataclasses.replace(TEXTS, labels=labels))], labels
 

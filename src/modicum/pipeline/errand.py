@@ -47,6 +47,8 @@ class Errand:
     pilot: tuple[str, ...]
     opening: Opening | None
     """None: no newer calls are there to certify with."""
+    wide: Opening | None = None
+    """The window in its place where a scorer leaves some of it to the incumbent: of texts as many are judged, out of more."""
     attempt: Attempt | None
     """One that was declared and not looked at yet."""
     rule: Rule
@@ -89,8 +91,8 @@ class Errand:
     @property
     def asked(self) -> tuple[str, ...]:
         """All calls that it may be asked about, each once."""
-        window = () if self.opening is None else tuple(s.call_id for s in self.opening.window.samples)
-        return tuple(dict.fromkeys((*self.pilot, *self.learn, *window)))
+        windows = [opening.window.samples for opening in (self.opening, self.wide) if opening is not None]
+        return tuple(dict.fromkeys((*self.pilot, *self.learn, *(s.call_id for samples in windows for s in samples))))
 
 
 def is_listed(contract: Contract) -> bool:

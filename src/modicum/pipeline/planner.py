@@ -152,7 +152,8 @@ class Planner:
         kept = self.control.window(plan_of(last)) if last is not None else None
         stands = not stale and (before is None or (before.certificate is not None and not expired))
         over = last is not None and not stands and self.control.looked_with(last.attempt_id) is not None
-        if last is not None and kept is not None and not over and not stale and (stands or wish.labels or wish.judged):
+        waits = texts and before is not None and before.needs_labels is not None  # nothing but people's word goes on with texts
+        if last is not None and kept is not None and not over and not stale and (stands or waits or wish.labels or wish.judged):
             errand = self._taken_up(errand, last, kept)
         else:
             ends = [attempt.window_to for attempt in attempts] + ([rolled_back] if rolled_back is not None else [])
@@ -224,10 +225,12 @@ class Planner:
                 known=errand.workload.contract.labels,
             )
             rule = dataclasses.replace(rule, deferred_labels=rare)
-        opening = self._opening(errand, samples, groups, parts, most, spare=errand.texts and len(learn) < FEWEST)
+        teaches = len(learn) >= FEWEST
+        opening = self._opening(errand, samples, groups, parts, most, spare=errand.texts and not teaches)
+        wide = self._opening(errand, samples, groups, parts, 2 * most) if errand.texts and teaches and self._most is None else None
         group_of = {samples[i].call_id: groups.of[i] for i in parts.train}
         return dataclasses.replace(
-            errand, pilot=pilot, learn=learn, group_of=group_of, rule=rule, opening=opening, supply=opening.window.supply
+            errand, pilot=pilot, learn=learn, group_of=group_of, rule=rule, opening=opening, wide=wide, supply=opening.window.supply
         )
 
     def _lesson(

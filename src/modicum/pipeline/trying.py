@@ -108,11 +108,12 @@ class Trial:
         told, said = entered(errand, samples, replies)
         groups = [errand.group_of.get(sample.call_id, -1 - row) for row, sample in enumerate(samples)]
         lesson = Lesson(samples=samples, replies=replies, told=told, said=said, groups=groups)
-        window = len(errand.opening.window.samples)
+        opening = errand.wide or errand.opening
+        window = len(opening.window.samples)
         found = teach(lesson, errand.workload.contract, errand.known, errand.rule, errand.terms, window=window, seed=SEED)
         if isinstance(found, str):
             return dataclasses.replace(errand, note=found)
-        return dataclasses.replace(errand, scored=found, rule=found.rule)
+        return dataclasses.replace(errand, scored=found, rule=found.rule, opening=opening, supply=opening.window.supply)
 
     def _lesson(self, errand: Errand, names: Sequence[str], rows: Mapping[str, Answered]) -> tuple[list[Sample], list[Reply]]:
         samples = [errand.samples[call_id] for call_id in names if call_id in errand.samples]
