@@ -66,7 +66,10 @@ class Toss:
     """What the incumbent took."""
     version_id: str | None = None
     confidence: float | None = None
-    covered: bool = True
+    label: str = ""
+    """Digest of what the stage said."""
+    outside: bool = False
+    """It lies outside of what is certified."""
     seconds: float = 0.0
     """That the call took."""
 
@@ -133,7 +136,8 @@ def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
         cost_usd=float(head.cost_usd) if head.cost_usd is not None and decision.reason not in ("answered", "degraded") else None,
         version_id=decision.version_id,
         confidence=decision.confidence,
-        covered=decision.would_answer is not None or decision.reason in ("answered", "degraded"),
+        label=keys.of(decision.value) if decision.value is not None and decision.confidence is not None else "",
+        outside=decision.reason == "not_covered" or (outcome == "deferred" and decision.would_answer is None),
         seconds=(head.duration_ms or 0.0) / 1000,
     )
 

@@ -15,10 +15,11 @@ import msgspec
 from modicum.config.sections import WatchConfig
 from modicum.route.steps import ANSWERING
 from modicum.store.codec import from_us, to_us
-from modicum.types import Route, Watch
+from modicum.types import Cover, Route, Watch
+from modicum.watch import early, waiting, words
 from modicum.watch import promise as _promise
-from modicum.watch import waiting, words
 from modicum.watch.draws import Toss
+from modicum.watch.early import Early
 from modicum.watch.promise import Promise, Tests
 from modicum.watch.times import Times
 from modicum.watch.unit import Seen, counts
@@ -40,6 +41,7 @@ class Book(msgspec.Struct):
     seen: Seen = msgspec.field(default_factory=Seen)
     queue: list[Run | Open] = []
     times: Times = msgspec.field(default_factory=Times)
+    early: Early = msgspec.field(default_factory=Early)
     state: str = ""
     """The step that `tests` is in."""
     quiet: int = 0
@@ -78,7 +80,15 @@ def opened(watch: Watch | None, route: Route, promise: Promise, now: datetime) -
 
 
 def see(
-    watch: Watch, book: Book, route: Route, tosses: Iterable[Toss], promise: Promise, settings: WatchConfig, labels: Labels, now: datetime
+    watch: Watch,
+    book: Book,
+    route: Route,
+    tosses: Iterable[Toss],
+    promise: Promise,
+    settings: WatchConfig,
+    labels: Labels,
+    cover: Cover,
+    now: datetime,
 ) -> Watch:
     """The watch after these records, in order; `book` is changed. Labels: digest of a call's name -> of the right value."""
     if since(book, route) > now:  # whoever took the step had a clock that was set back since
@@ -86,6 +96,7 @@ def see(
     since_us = to_us(min(since(book, route), route.changed_at))
     calls, failed, drawn_at = watch.calls, watch.failed, watch.last_audit_at
     for toss in tosses:
+        early.see(book.early, toss, cover)
         if toss.started_us >= since_us:
             calls += 1
             failed += bool(toss.failed)
@@ -123,6 +134,7 @@ def see(
         level_answered=promise.level_answered,
         p_value=_promise.p_value(book.tests, promise, settings),
         suspicion=_promise.suspicion(book.tests),
+        warnings=tuple(book.early.warnings.values()),
     )
 
 

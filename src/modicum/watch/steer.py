@@ -12,8 +12,9 @@ from modicum.errors import ModicumError
 from modicum.route import steps
 from modicum.route.steps import ANSWERING, FORWARD, LIVE, Conditions, Move, Rights, Seen
 from modicum.store.routes import Step
-from modicum.types import Certificate, Notice, Route, RouteState, Watch
+from modicum.types import Certificate, Notice, NoticeKind, Route, RouteState, Watch
 from modicum.watch import judge, share, words
+from modicum.watch.early import KINDS
 from modicum.watch.judge import Book
 
 ACTOR = "watch"
@@ -119,17 +120,15 @@ def _stepped(route: Route, move: Move, now: datetime, settings: WatchConfig) -> 
 
 
 def _alarms(route: Route, book: Book, facts: Facts, seen: Seen, quiet: bool) -> tuple[Notice, ...]:
-    """What goes wrong without a rollback, told once a day while it lasts."""
-    wrong = {
-        "silent": f"nothing was compared in its last {book.quiet} calls, so nobody knows whether its promise holds" if quiet else "",
-        "damaged": seen.damaged if route.state not in ANSWERING else "",
-    }
+    """What goes wrong without a rollback, told once a day while it lasts: alarms, and early signs as warnings."""
+    silence = f"nothing was compared in its last {book.quiet} calls, so nobody knows whether its promise holds" if quiet else ""
+    wrong: list[tuple[str, NoticeKind, str]] = [("silent", "alarm", silence)]
+    wrong.append(("damaged", "alarm", seen.damaged if route.state not in ANSWERING else ""))
+    wrong += [(kind, "warning", book.early.warnings.get(kind, "")) for kind in KINDS]
     found = []
     now_s = int(facts.now.timestamp())
-    for what, text in wrong.items():
-        if not text:
-            book.told.pop(what, None)
-        elif abs(now_s - book.told.get(what, -AGAIN_S)) >= AGAIN_S:
+    for what, kind, text in wrong:
+        if text and abs(now_s - book.told.get(what, -AGAIN_S)) >= AGAIN_S:
             book.told[what] = now_s
-            found.append(words.notice("alarm", route, facts.name, facts.now, f"{facts.name}: {text}"))
+            found.append(words.notice(kind, route, facts.name, facts.now, f"{facts.name}: {text}"))
     return tuple(found)
