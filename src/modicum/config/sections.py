@@ -225,8 +225,7 @@ class FitConfig:
     drift_loss: float = 0.004
     """Most of its right answers that fewer bits may cost."""
     objective: Literal["smallest", "cheapest", "fastest"] = "smallest"
-    """Which of the candidates that would pass is tested: the smallest that a larger one does not beat by `worth_usd_month`, the one that
-    would save most, or the quickest."""
+    """Which candidate that would pass is tested: the smallest that no larger one beats by `worth_usd_month`, what saves most, the quickest."""
     worth_usd_month: float = 10.0
     """Dollars a month that a larger specialist must save beyond a smaller one."""
     max_latency_ms: float = 0.0
@@ -253,8 +252,7 @@ class WatchConfig:
     """Who looks after live routes, how they come on, and what sends them back."""
 
     run: Literal["child", "alone", "off"] = "child"
-    """child: `modicum serve` starts the watcher beside its workers. alone: you run `modicum watch`. off: nobody watches, and routes stay
-    where you put them."""
+    """child: `modicum serve` starts the watcher. alone: you run `modicum watch`. off: nobody watches; routes stay where you put them."""
     automatic: bool = False
     """Let the watcher take every route forward, when its conditions hold; `modicum route auto` does it for one. Back it goes always."""
     look_every_s: float = 1.0
