@@ -104,7 +104,8 @@ def test_a_person_switches_and_the_record_says_who(shell: Shell, verdicts: dict[
     (listed,) = shell.json("route", "list")
     assert listed["state"] == "on" and listed["workload"] == name and listed["changed_by"]
     assert "confidence >=" in shell.run("route", "show", name).output
-    assert shell.json("route", "off", name)["state"] == "off"
+    assert shell.json("route", "off", name)["state"] == "paused"
+    assert [one["what"] for one in shell.json("route", "history", name)][-4:] == ["shadow", "canary", "on", "paused"]
 
 
 def test_a_call_is_shown_with_its_bodies_and_explained(shell: Shell) -> None:
