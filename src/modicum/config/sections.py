@@ -225,7 +225,7 @@ class FitConfig:
     drift_loss: float = 0.004
     """Most of its right answers that fewer bits may cost."""
     objective: Literal["smallest", "cheapest", "fastest"] = "smallest"
-    """Which candidate that would pass is tested: the smallest that no larger one beats by `worth_usd_month`, what saves most, the quickest."""
+    """Which candidate that would pass is tested: the smallest no larger one beats by `worth_usd_month`, what saves most, the quickest."""
     worth_usd_month: float = 10.0
     """Dollars a month that a larger specialist must save beyond a smaller one."""
     max_latency_ms: float = 0.0
