@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -102,3 +103,15 @@ def test_repeats_of_one_request_count_once_a_day(tmp_path: Path) -> None:
     (watch,) = Control(tmp_path).watches()
     assert (watch.audits, watch.lost, watch.calls) == (1, 1, 300)
     assert Control(tmp_path).route("r1").state == "on"
+
+
+def test_after_a_rollback_only_what_was_certified_since_comes_on(tmp_path: Path) -> None:
+    config = made(tmp_path, "proposed", automatic=True)
+    control = Control(tmp_path)
+    broke = dataclasses.replace(control.route("r1"), route_id="r0", state="rolled_back", changed_at=START + timedelta(hours=1))
+    control.put_route(broke)
+    Rounds(config).look(START + timedelta(hours=2))
+    assert control.route("r1").state == "proposed"
+    control.put_route(dataclasses.replace(broke, changed_at=START - timedelta(hours=1)))
+    Rounds(config).look(START + timedelta(hours=2))
+    assert control.route("r1").state == "shadow"

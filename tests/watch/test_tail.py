@@ -17,7 +17,8 @@ from modicum.store.calls import Calls
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call
 from modicum.watch.draws import Keys, toss
-from modicum.watch.tail import Mark, Tail, begin
+from modicum.watch.mark import Mark, begin
+from modicum.watch.tail import Tail
 from tests.watch.watched_home import START, call
 
 ORDER_S = 30.0

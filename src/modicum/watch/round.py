@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from modicum.config import Config
 from modicum.pipeline.switching import check, proposer, publish
 from modicum.route.steps import ANSWERING, LIVE, Rights
@@ -18,12 +16,12 @@ from modicum.store.key import evidence_key
 from modicum.store.routes import Step
 from modicum.store.watches import Look
 from modicum.types import Certificate, Contract, Notice, Route, RouteState, Watch, Workload
-from modicum.watch import judge, steer, tail
+from modicum.watch import judge, mark, steer
 from modicum.watch.draws import Keys, Toss, toss
 from modicum.watch.labelled import Labelled
 from modicum.watch.promise import promised
 from modicum.watch.stage import Stages
-from modicum.watch.tail import Found, Mark, Tail
+from modicum.watch.tail import Found, Tail
 
 BOOKMARK = "watch"
 WRITE_S = 60.0
@@ -94,7 +92,7 @@ class Rounds:
         for step in self._first(routes, now, watched):
             steps.append(step)
             notices += steer.told(step, self._name(step.now), now)
-        ended = None if found is None else msgspec.json.encode(found.mark).decode()
+        ended = None if found is None else mark.written(found.mark)
         if found is not None and began is not None and not (watches or steps or found.tosses):
             ended = began  # nothing was counted: whoever begins there again finds the same
         look = Look(watches=tuple(watches), steps=tuple(steps), notices=tuple(notices), began=began, ended=ended)
@@ -148,8 +146,8 @@ class Rounds:
         if self._tail is None or began is None or began != self._written:
             self.close()
             self._known = None
-            mark = _decoded(began) or tail.begin(self._config.home, min(route.changed_at for route in live))
-            self._tail = Tail(self._config.home, mark, self._toss, order_s=self._config.watch.order_s)
+            at = mark.read(began) or mark.begin(self._config.home, min(route.changed_at for route in live))
+            self._tail = Tail(self._config.home, at, self._toss, order_s=self._config.watch.order_s)
             self._written = began
         return self._tail.look(now)
 
@@ -184,16 +182,22 @@ class Rounds:
         return changed, dataclasses.replace(steered, watch=judge.kept(steered.watch, book))
 
     def _first(self, routes: Sequence[Route], now: datetime, watched: bool) -> list[Step]:
-        """Proposed routes that a watcher may put into shadow: the newest of a workload that has no live one."""
+        """Proposed routes that a watcher may put into shadow: the newest of a workload that has no live one.
+
+        After a rollback that is one with a certificate made since: what was certified before it speaks of the same world as what broke.
+        """
         found = []
         newest: dict[str, Route] = {}
+        busy = {route.workload_id for route in routes if route.state in LIVE}
+        broke = {route.workload_id: route.changed_at for route in sorted(routes, key=_changed_at) if route.state == "rolled_back"}
         for route in routes:
-            if route.state == "proposed" and not any(one.workload_id == route.workload_id and one.state in LIVE for one in routes):
+            if route.state == "proposed" and route.workload_id not in busy:
                 before = newest.get(route.workload_id)
                 if before is None or self._certificate(before).created_at < self._certificate(route).created_at:
                     newest[route.workload_id] = route
         for route in newest.values():
-            if self._config.watch.automatic or route.automatic:
+            since = broke.get(route.workload_id)
+            if (self._config.watch.automatic or route.automatic) and (since is None or self._certificate(route).created_at > since):
                 facts = self._facts(route, now, watched, failing=False, answering=0)
                 if (step := steer.first(route, facts, self._config.watch, self._checked(route))) is not None:
                     found.append(step)
@@ -226,9 +230,5 @@ def _by_route(tosses: Sequence[Toss], live: Sequence[Route]) -> dict[str, list[T
     return found
 
 
-def _decoded(mark: str | None) -> Mark | None:
-    """A bookmark, None where there is none or another version wrote it."""
-    try:
-        return None if mark is None else msgspec.json.decode(mark, type=Mark)
-    except msgspec.MsgspecError:
-        return None
+def _changed_at(route: Route) -> datetime:
+    return route.changed_at

@@ -25,9 +25,10 @@ import msgspec
 
 from modicum.store import codec
 from modicum.store.codec import from_us, to_us
-from modicum.store.entered import entered, last_before
+from modicum.store.entered import entered
 from modicum.store.segments import segments
 from modicum.watch.draws import Toss, wanted
+from modicum.watch.mark import Mark, Place
 
 MOST_HELD = 100_000
 """Records that are held at once; where more wait, the oldest are handed out first and the others are read again."""
@@ -37,30 +38,6 @@ REACH_BACK = timedelta(hours=1)
 """So long a call may have been under way when it is found in the table alone."""
 SLACK_S = 5.0
 _HEAD_BYTES = 1 << 16
-
-
-class Place(msgspec.Struct, array_like=True):
-    """How far a segment was looked at."""
-
-    start: int = 0
-    """All that lies before it was handed out."""
-    read: int = 0
-    """What lies between was handed out where it began before the bookmark's moment."""
-
-
-class Mark(msgspec.Struct):
-    """The bookmark."""
-
-    since_us: int
-    """Nothing of the table that began before it is wanted."""
-    until_us: int
-    """What began up to here was handed out as far as it was there."""
-    commit: int = -1
-    """Of the table's log, looked at up to here."""
-    places: dict[str, Place] = {}
-    """By segment."""
-    long: list[str] = []
-    """Ids of calls that took long and were handed out, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +88,6 @@ class _Heap:
             self.ids.discard(call_id)
             self.dropped[segment] = min(offset, self.dropped.get(segment, offset))
             self.latest_us = -started if self.latest_us is None else min(self.latest_us, -started)
-
-
-def begin(home: Path, since: datetime) -> Mark:
-    """The bookmark of whoever wants what began from this moment on, and whatever is written from now on, whichever time a clock gives it.
-
-    Segments and commits that are older are never read.
-    """
-    places = {}
-    for segment in segments(home):
-        with suppress(FileNotFoundError):
-            older = segment.path.stat().st_mtime < since.timestamp()
-            places[segment.segment_id] = Place(segment.size_bytes if older else 0, segment.size_bytes)
-    return Mark(since_us=to_us(since), until_us=to_us(since) - 1, commit=last_before(home, since), places=places)
 
 
 class Tail:
