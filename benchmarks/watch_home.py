@@ -76,6 +76,9 @@ canary_hours = 0
 least_control = {self.control_share}
 learn_every_h = 0
 
+[report]
+label_usd = "0"
+
 {prices}"""
 
 
