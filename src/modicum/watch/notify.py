@@ -39,6 +39,8 @@ class _Line:
     """The way to one receiver."""
 
     receiver: Receiver
+    mark: int = 0
+    """The last notice that it took, as its bookmark says: who leads is the only one that moves it."""
     failures: int = 0
     refusals: int = 0
     due: datetime | None = None
@@ -87,7 +89,7 @@ class Notifier:
             last = self._control.last_notice()
             for line in self._lines:
                 self._set_off(line, last, now)
-            seen = (last, self.undelivered())
+            seen = (last, self._undelivered(last))
             if seen != self._seen or self._shown_at is None or abs((now - self._shown_at).total_seconds()) >= SHOW_EVERY_S:
                 show(self._config.home, self._control, now, seen[1])
                 self._seen, self._shown_at = seen, now
@@ -99,8 +101,10 @@ class Notifier:
 
     def undelivered(self) -> dict[str, int]:
         """Notices that a receiver has not taken yet, by its name. Raises StoreError."""
-        last = self._control.last_notice()
-        return {line.receiver.name: max(last - self._mark(line.receiver), 0) for line in self._lines}
+        return self._undelivered(self._control.last_notice())
+
+    def _undelivered(self, last: int) -> dict[str, int]:
+        return {line.receiver.name: max(last - line.mark, 0) for line in self._lines}
 
     def close(self, wait_s: float = 3.0) -> None:
         """Let what is on its way arrive, for so long at most. What was not taken is posted by the next watcher."""
@@ -115,16 +119,14 @@ class Notifier:
         last = self._control.last_notice()
         for line in self._lines:
             name = bookmark(line.receiver)
-            if self._control.bookmark(name) is None or self._mark(line.receiver) > last:  # or the store is another one now
-                self._control.mark(name, str(last))
+            mark = self._control.bookmark(name)
+            if mark is None or not (mark.isascii() and mark.isdigit()) or int(mark) > last:  # or the store is another one now
+                self._control.mark(name, mark := str(last))
+            line.mark = int(mark)
         self._begun = True
 
-    def _mark(self, receiver: Receiver) -> int:
-        mark = self._control.bookmark(bookmark(receiver)) or "0"
-        return int(mark) if mark.isascii() and mark.isdigit() else 0
-
     def _set_off(self, line: _Line, last: int, now: datetime) -> None:
-        if line.busy or self._mark(line.receiver) >= last:
+        if line.busy or line.mark >= last:
             return
         if line.due is not None and timedelta(0) < line.due - now <= timedelta(hours=2):
             return  # a clock that was set back far must not silence it
@@ -140,7 +142,7 @@ class Notifier:
     async def _send(self, line: _Line, now: datetime) -> None:
         client = Client()
         try:
-            while notices := self._control.notices(after=self._mark(line.receiver), limit=BATCH):
+            while notices := self._control.notices(after=line.mark, limit=BATCH):
                 for notice in notices:
                     if self._stopped.is_set():
                         return
@@ -149,6 +151,7 @@ class Notifier:
                         self._failed(line, now, posted)
                         return
                     self._control.mark(bookmark(line.receiver), str(notice.number))
+                    line.mark = notice.number
                     if posted.taken:
                         self._well(line)
         finally:
