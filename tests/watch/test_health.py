@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from modicum.config import Config, RouteConfig, WatchConfig
+from modicum.gateway.pace import Pace
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call, RouteState, Watch
@@ -37,10 +38,10 @@ def looked(config: Config, calls: Sequence[Call], seconds: float) -> tuple[Round
     return found, watch
 
 
-def failing(seconds: float, number: int, **changes: Any) -> Call:
+def failing(seconds: float, number: int, detail: str = "its artefact cannot be loaded", **changes: Any) -> Call:
     made_up = call(at(seconds), f"f{number}", reason="failed", would_answer=None)
     assert made_up.decision is not None
-    decision = dataclasses.replace(made_up.decision, detail="its artefact cannot be loaded", **changes)
+    decision = dataclasses.replace(made_up.decision, detail=detail, **changes)
     return dataclasses.replace(made_up, decision=decision)
 
 
@@ -70,6 +71,18 @@ def test_a_stage_that_fails_again_and_again_is_damaged(tmp_path: Path, state: Ro
     assert Control(tmp_path).route("r1").state == after
     assert watch.failed == 25
     assert "failed 25 times in a row: its artefact cannot be loaded" in found.notices[0].text
+
+
+def test_a_stage_that_rests_because_it_is_slow_or_out_of_reach_is_not_damaged(tmp_path: Path) -> None:
+    config = made(tmp_path, "on")
+    pace = Pace(0.05)
+    for _ in range(3):
+        pace.took(1.0)
+    slow = pace.rests()
+    assert slow
+    _, watch = looked(config, [failing(number, number, slow) for number in range(60)], 200)
+    assert Control(tmp_path).route("r1").state == "on"
+    assert watch.failed == 60
 
 
 def test_what_fails_before_a_stage_is_there_is_its_workload_s(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ HEARD_S = 5.0
 FAILURES_IN_A_ROW = 20
 """A stage that fails so often, one after the other, and for so long, is damaged."""
 FAILING_S = 15.0
+RESTS = "; tried again in "
+"""In what the gateway says of a stage that it leaves alone for a while (`gateway.pace`): slow, or out of reach. That passes, and nobody is
+harmed meanwhile."""
 SILENT_DRAWS = 10.0
 """Draws that chance should have brought before a route without one is called silent."""
 
@@ -192,12 +195,12 @@ def _hear(book: Book, toss: Toss) -> None:
     else:
         book.quiet += 1
         book.expected += toss.chance
-    if toss.failed:
+    if toss.failed and RESTS not in toss.failed:
         if not book.failing:
             book.failing_since_us, book.failing_why = toss.started_us, toss.failed
         book.failing += 1
     elif toss.compared or toss.answered:
-        book.failing = 0
+        book.failing, book.failing_why = 0, ""
     if toss.cost_usd is not None:
         book.paid, book.paid_usd = book.paid + 1, book.paid_usd + toss.cost_usd
         if book.paid >= 2 * LATELY:
