@@ -12,7 +12,9 @@
     prepare      all of it that comes before an answer is opened: groups, split, specialist, plan
     recall, tiers, open_answers     the candidates: the exact cache; for labels; for records and tool calls
     look         the one look, and how it ends; B later, on the window as it was kept
-    switching    a person's decision on a route, and what the day is told     `modicum route`
+    switching    the state of a route, step by step, and what the day is told     `modicum route shadow|on|pause|rollback`
+    promoting    what a route lacks for its next step; who approved it; its history     `modicum route promote|approve|auto|history`
+    rollbacks    what a rollback means for the next certificate
     deep         run a certified artefact again    `modicum certificate verify --deep`
 
 Beside the walk:

@@ -75,12 +75,22 @@ class Routes:
 
     def retire(self, artefact_digests: Collection[str], *, actor: str, note: str) -> list[Route]:
         """Take every route to one of these artefacts out for good."""
-        changed = []
-        for route in self.routes():
-            if route.artefact_digest in artefact_digests and route.state != "retired":
-                changed.append(dataclasses.replace(route, state="retired", before=None, changed_at=datetime.now(UTC), changed_by=actor))
-                self.put_route(changed[-1], note=note)
-        return changed
+        with self._change() as connection:
+            rows = connection.execute(select(schema.routes.c.record).order_by(schema.routes.c.route_id)).scalars().all()
+            routes = [msgspec.json.decode(record, type=Route) for record in rows]
+            at = datetime.now(UTC)
+            steps = [
+                Step(
+                    was=route,
+                    now=dataclasses.replace(route, state="retired", before=None, changed_at=at, changed_by=actor),
+                    action="route.retired",
+                    why=note,
+                )
+                for route in routes
+                if route.artefact_digest in artefact_digests and route.state != "retired"
+            ]
+            take(connection, steps)
+        return [step.now for step in steps]
 
 
 def take(connection: Connection, steps: Sequence[Step]) -> bool:
