@@ -57,6 +57,7 @@ BENCHMARKS = (
     Benchmark("coverage", lambda logs: ["--out", str(OUT / "coverage.json")], needs="MODICUM_ENCODER"),
     Benchmark("streaming", lambda logs: ["--out", str(OUT / "streaming.json")], needs="MODICUM_ENCODER"),
     Benchmark("gsm8k", lambda logs: ["--out", str(OUT / "gsm8k.json")], needs="MODICUM_DATA"),
+    Benchmark("gsm8k_certified", lambda logs: ["--out", str(OUT / "gsm8k_certified.json")], needs="MODICUM_DATA"),
     Benchmark("linear", lambda logs: ["--out", str(OUT / "linear.json")], needs="MODICUM_DATA"),
     Benchmark("answer", lambda logs: ["--out", str(OUT / "answer.json")], needs="MODICUM_DATA"),
     Benchmark("snips", lambda logs: ["--json", str(OUT / "snips.json"), *_encoder()], needs="MODICUM_DATA"),

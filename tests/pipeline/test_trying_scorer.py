@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from modicum.artefact import Artefacts, about_of
 from modicum.backends.model import model_of
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.evaluate.evidence import certificate_file
-from modicum.evaluate.labels import Label
+from modicum.evaluate.labels import Label, specialist_is_a
 from modicum.evaluate.rows import rows_of
 from modicum.evaluate.verify import verify
 from modicum.pipeline.label_wants import asked
@@ -282,3 +283,19 @@ def test_a_record_that_holds_a_protected_value_is_never_answered(tmp_path: Path,
     assert any('"lost"' not in row.said for row in kept), "a value of an open field, of which the evidence knows nothing else"
     assert verify(certificate_file(certificate, control.evidence(certificate.certificate_id))).holds
     assert tried(config, "own/json", wish).certificate_id == certificate.certificate_id
+
+
+def test_what_old_answers_speak_against_opens_no_window(heard: tuple[Config, list[Tried], dict[str, Label]], tmp_path: Path) -> None:
+    """The model was found worse, and nothing tells where: nobody is asked to judge it once more."""
+    before, (first, _), labels = heard
+    shutil.copytree(before.home, tmp_path / "home")
+    config = dataclasses.replace(before, store=StoreConfig(home=tmp_path / "home"))
+    (attempt,) = Control(config.home).attempts(first.workload_id)
+    worse = random.Random(3).sample(sorted(labels), 80)
+    shuffled = {name: Label(verdict="both") for name in labels} | {
+        name: Label(verdict="b" if specialist_is_a(attempt.attempt_id, name) else "a") for name in worse
+    }
+    found = tried(config, "own/poet", dataclasses.replace(TEXTS, labels=shuffled))
+    assert found.verdict == "unproven" and found.limit == "margin" and found.alone is None, found
+    assert "old answers are worse" in found.reason and "no scorer" in found.reason
+    assert len(Control(config.home).attempts(first.workload_id)) == 1

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from modicum.backends.model import ModelStage
 from modicum.backends.scorer import Scorer
+from modicum.evaluate.limits import Bound
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.outcomes import Known
@@ -72,6 +73,8 @@ class Errand:
     """What the candidate would do without it, by the old answers: how much more of the requests it would answer worse."""
     scored: Scored | None = None
     """How that scorer was taught, where this run did it."""
+    against: Bound | None = None
+    """What old answers say against opening a window for the candidate alone."""
     note: str = ""
     """Why there is no scorer, where one was thought of."""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from modicum.backends.model import ACCEPT_ABOVE
 from modicum.errors import NotEnoughDataError
+from modicum.evaluate.limits import Bound
 from modicum.evaluate.refuse import is_worth_a_look
 from modicum.evaluate.table import tabulate
 from modicum.evaluate.trials import Reply
@@ -82,6 +83,21 @@ def teach(lesson: Lesson, contract: Contract, known: Known, rule: Rule, terms: T
     if not trained.foretells:
         return f"no scorer: {len(cases):,} old answers do not tell where it is as good and where it is not"
     return _planned(lesson, pairs, rows, trained, rule, terms, window=window, texts=contract.kind == "text")
+
+
+def without_hope(lesson: Lesson, contract: Contract, known: Known, rule: Rule, terms: Terms, *, window: int) -> Bound | None:
+    """What old answers whose worth is known say against opening a window for the model alone; None where they leave hope, or are few."""
+    pairs = [known.pair(contract, s, reply.value) for s, reply in zip(lesson.samples, lesson.replies, strict=True)]
+    one_each = list({lesson.groups[row]: row for row, pair in enumerate(pairs) if pair is not None}.values())
+    if len(one_each) < FEWEST:
+        return None
+    table = tabulate([lesson.told[row] for row in one_each], [lesson.said[row] for row in one_each], rule)
+    excess = np.array([pair[1] - pair[0] for row in one_each if (pair := pairs[row]) is not None], dtype=np.float64)
+    if is_worth_a_look(plan_thresholds(table, rule, terms, groups=window, excess=excess)):
+        return None
+    mean = float(excess.mean())
+    told = f"{abs(mean) * 100:.3g} % more of {len(one_each):,} old answers are {'worse' if mean >= 0 else 'better'} than the incumbent's"
+    return Bound(limit="margin" if mean > terms.margin else "calls", reason=f"the margin: {told}, and {terms.margin * 100:.3g} % may")
 
 
 def too_few(known: int) -> str:

@@ -34,7 +34,7 @@ from modicum.pipeline.look import Looking
 from modicum.pipeline.opened import Answers, Shown, show
 from modicum.pipeline.planner import Planner
 from modicum.pipeline.prepare import SEED
-from modicum.pipeline.scoring import Lesson, Scored, pays, teach, too_few
+from modicum.pipeline.scoring import Lesson, Scored, pays, teach, too_few, without_hope
 from modicum.pipeline.trial import TrialVerdict, Tried, conclude
 from modicum.pipeline.window import pack
 from modicum.pipeline.wish import Wish
@@ -112,7 +112,9 @@ class Trial:
         window = len(opening.window.samples)
         found = teach(lesson, errand.workload.contract, errand.known, errand.rule, errand.terms, window=window, seed=SEED)
         if isinstance(found, str):
-            return dataclasses.replace(errand, note=found)
+            window = len(errand.opening.window.samples)
+            against = without_hope(lesson, errand.workload.contract, errand.known, errand.rule, errand.terms, window=window)
+            return dataclasses.replace(errand, note=found, against=against if errand.texts else None)
         return dataclasses.replace(errand, scored=found, rule=found.rule, opening=opening, supply=opening.window.supply)
 
     def _lesson(self, errand: Errand, names: Sequence[str], rows: Mapping[str, Answered]) -> tuple[list[Sample], list[Reply]]:
@@ -121,8 +123,9 @@ class Trial:
 
     def _refused(self, errand: Errand, pilot: dict[str, Answered]) -> Tried | None:
         """The end of a trial whose window is not worth opening."""
-        samples = [errand.samples[call_id] for call_id in errand.pilot]
-        replies = [reply_of(errand.workload, sample, pilot.get(sample.call_id)) for sample in samples]
+        if errand.against is not None:
+            return self._row(errand, "unproven", "", pilot, bound=errand.against)
+        samples, replies = self._lesson(errand, errand.pilot, pilot)
         told, said = entered(errand, samples, replies)
         rule = dataclasses.replace(errand.rule, deferred_labels=())
         table = tabulate(told, said, rule)
