@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.watch_saved import sentence
 from benchmarks.watch_traffic import CHANGES
+from modicum.config import WatchConfig
 from modicum.stats.binomial import clopper_pearson
 
 
@@ -20,9 +21,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         f"{len(rows)} replays, {sum(one['calls'] for one in routes):,} calls, {len(routes)} routes; {_came_on(routes)}; "
         f"{sum(row['failed'] for row in rows)} calls without an answer",
         "",
-        "| planted | routes | went back | calls of the workload until then | audits until then | answers meanwhile "
+        "| planted | routes | promise broken | went back | calls of the workload until then | audits until then | answers meanwhile "
         "| worse than the incumbent's | more than promised | its last answer after the step back |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for change, what in CHANGES.items():
         some = [one for one in rose if one["change"] == change and one["changed"]]
@@ -55,6 +56,7 @@ def _planted(what: str, some: Sequence[dict[str, Any]]) -> str:
     cells = (
         what,
         f"{len(ends)}",
+        f"{sum(map(_broken, ends))}",
         f"{len(gone)}",
         _spread(since("calls", gone)),
         _spread(since("audits", gone)),
@@ -64,6 +66,13 @@ def _planted(what: str, some: Sequence[dict[str, Any]]) -> str:
         f"{max((one['late_s'] for one, _ in gone), default=0.0):.2f} s",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _broken(found: tuple[dict[str, Any], dict[str, Any]]) -> bool:
+    """Since the change more was lost than what the tests are held to: the certified bound and its slack."""
+    one, end = found
+    lost, calls = (end[name] - one["changed"][name] for name in ("lost", "calls"))
+    return bool(lost > one["margin"] * (1 + WatchConfig().slack) * calls)
 
 
 def _early(one: dict[str, Any]) -> bool:
