@@ -1,11 +1,16 @@
 """How soon a test that may look at any time sees a jump, and how often it cries wolf: `python -m benchmarks.watching`.
 
+With `--units`: what requests that come again do to it (docs/decisions/draws-that-count.md).
+
 Draws are independent coins, as audits are; the published rows are a prototype's with bets of six sizes and equal weights.
 """
 
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +19,11 @@ from modicum.stats.anytime import BETS, WEIGHTS, Detector, Sequence
 RUNS, HEALTHY, AFTER = 1000, 3000, 4000
 JUMPS = ((0.03, 0.08, 0.05), (0.03, 0.10, 0.05), (0.03, 0.15, 0.05), (0.03, 0.30, 0.05), (0.005, 0.03, 0.015), (0.16, 0.50, 0.20))
 """Healthy, after, level."""
+CALLS_A_DAY, DAYS, KEPT, CHANGE = 1_000, 30, 0.05, 15
+LEVEL, BAR, CHANGED = 0.03, 20_000.0, 0.2
+WORLDS = ((30_000, 0.6), (3_000, 0.8), (1_500, 1.1))
+SHARES = (0.01, 0.02)
+UNITS = (("every draw", 0.0), ("once a day", 1.0), ("once in 7 days", 7.0), ("once", math.inf))
 
 
 def capitals(level: float, drawn: np.ndarray, bets: np.ndarray) -> np.ndarray:
@@ -57,7 +67,80 @@ def same_as_the_product(random: np.random.Generator) -> None:
     assert np.allclose(np.exp(detector.logs), sums[:, 0])
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Draws in order: when, in days, and whether they differ."""
+
+    days: np.ndarray
+    differs: np.ndarray
+
+
+def stream(
+    random: np.random.Generator, unit: float, requests: int, exponent: float, share: float, *, flood: bool = False, change: bool = False
+) -> Stream:
+    """One month. `flood`: a request that differs is sent 2,000 times within an hour; `change`: from day 15 on others differ."""
+    chances = 1 / np.arange(1, requests + 1) ** exponent
+    number = CALLS_A_DAY * DAYS
+    asked, days = random.choice(requests, size=number, p=chances / chances.sum()), np.sort(random.random(number) * DAYS)
+    there = np.unique(asked)
+    wrong = random.permutation(there)[: round(share * len(there))]
+    before, after = np.zeros(requests, bool), random.random(requests) < CHANGED
+    before[wrong] = True
+    if flood:
+        days, asked = np.concatenate([days, 10 + random.random(2000) / 24]), np.concatenate([asked, np.full(2000, wrong[0])])
+        order = np.argsort(days)
+        days, asked = days[order], asked[order]
+    kept = random.random(len(days)) < KEPT
+    found = list(counted(days[kept], asked[kept], unit))
+    when, which = np.array([day for day, _ in found]), np.array([one for _, one in found])
+    return Stream(when, np.where((when >= CHANGE) & change, after[which], before[which]))
+
+
+def counted(days: np.ndarray, asked: np.ndarray, unit: float) -> Iterator[tuple[float, int]]:
+    """The draws that count."""
+    last: dict[int, float] = {}
+    for day, one in zip(days.tolist(), asked.tolist(), strict=True):
+        if day - last.get(one, -math.inf) >= unit:
+            last[one] = day
+            yield day, one
+
+
+def rings(drawn: Stream) -> float | None:
+    """The day on which a detector rings; the same sums as the product's."""
+    bets, weights, sums = np.array(BETS), np.array(WEIGHTS), np.zeros(len(BETS))
+    gains = {True: 1 + bets * (1 - LEVEL) / LEVEL, False: 1 - bets}
+    for day, differs in zip(drawn.days.tolist(), drawn.differs.tolist(), strict=True):
+        sums = (sums + 1) * gains[differs]
+        if weights @ sums >= BAR:
+            return float(day)
+    return None
+
+
+def units(runs: int) -> None:
+    """Requests that come again: counted as every draw, once a day as the watcher does, or less often."""
+    random = np.random.default_rng(7)
+    print(f"level {LEVEL:.0%}, bar {BAR:,.0f}, {CALLS_A_DAY:,} calls a day for {DAYS} days, {KEPT:.0%} kept; {runs} runs\n")
+    print("requests exponent  share  counts            audits  false alarms  with a flood  a change seen after, median (95 %), days")
+    for requests, exponent in WORLDS:
+        for share in SHARES:
+            for name, unit in UNITS:
+                quiet = [stream(random, unit, requests, exponent, share) for _ in range(runs)]
+                false = sum(rings(one) is not None for one in quiet) / runs
+                half = max(runs // 2, 1)
+                flooded = sum(rings(stream(random, unit, requests, exponent, share, flood=True)) is not None for _ in range(half)) / half
+                seen = [rings(stream(random, unit, requests, exponent, share, change=True)) for _ in range(half)]
+                late = [DAYS - CHANGE if day is None else day - CHANGE for day in seen if day is None or day >= CHANGE]
+                print(
+                    f"{requests:8,} {exponent:8} {share:6.0%}  {name:16} {np.mean([len(one.days) for one in quiet]):7,.0f} {false:13.1%}"
+                    f" {flooded:13.0%} {np.median(late):8.2f} ({np.quantile(late, 0.95):.2f})",
+                    flush=True,
+                )
+
+
 def main() -> None:
+    if "--units" in sys.argv:
+        units(200)
+        return
     same_as_the_product(np.random.default_rng(0))
     print(f"{RUNS} runs each; detector with a run length of 10,000; a jump after {HEALTHY} draws\n")
     print("healthy  after  level   seen after, median (95 %)   false alarms before   roll-out bad from the start, δ 5 %")
