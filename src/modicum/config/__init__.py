@@ -23,8 +23,8 @@ from modicum.config.sections import (
     StoreConfig,
     TelemetryConfig,
     UpstreamConfig,
-    WatchConfig,
 )
+from modicum.config.watching import WatchConfig
 
 __all__ = [
     "NAMED",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +16,8 @@ _QUERY = "SELECT state, record FROM routes WHERE state IN ('shadow', 'canary', '
 
 def watchable(home: Path, *, automatic: bool) -> bool:
     """Is a route live, or proposed and allowed to come on by itself? False where nobody can tell. `automatic`: every route is."""
+    import sqlite3  # a gateway on a home without routes does without
+
     path = home / "control.db"
     if not path.exists():
         return False
