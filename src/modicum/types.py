@@ -156,6 +156,12 @@ class Decision:
     """What that took. Where its answer was given the call's own cost is the same; else it comes on top."""
     stage_ms: float | None = None
     """How long the stage took to answer, ours or another model; None where it was not asked."""
+    challenger_route_id: str | None = None
+    """A proposed route of the same workload that was asked beside the live one: on control calls alone, never sent."""
+    challenger_value: str | None = None
+    """What it said; None where its certificate does not cover the request."""
+    challenger_would_answer: bool | None = None
+    challenger_agreed: bool | None = None
 
 
 @quick
@@ -629,8 +635,9 @@ class Certificate:
 
 
 RouteState = Literal["proposed", "shadow", "canary", "on", "paused", "rolled_back", "retired"]
-"""proposed: certified, asked nothing. shadow: its answers are compared, never sent. canary: a share of the conversations gets them. on: all
-but the control. paused: off, to come again through shadow. rolled_back: off by an alarm or a person, for good. retired: replaced."""
+"""proposed: certified; asked nothing, or compared with the live route of its workload. shadow: its answers are compared, never sent.
+canary: a share of the conversations gets them. on: all but the control. paused: off, to come again through shadow. rolled_back: off by an
+alarm or a person, for good. retired: replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -664,6 +671,28 @@ class Before:
 
     state: RouteState
     share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """A proposed route beside the live one of its workload, on the same control calls. Lost: answered, and not as the incumbent did."""
+
+    route_id: str
+    """The live one."""
+    calls: int = 0
+    """Distinct control calls at which both were asked."""
+    answered: int = 0
+    lost: int = 0
+    """Of the proposed route."""
+    live_answered: int = 0
+    live_lost: int = 0
+    worse_p: float = 1.0
+    """Valid at any time, of "the proposed one loses no more than the live one": small where it is shown to lose more."""
+    better_p: float = 1.0
+    """The same of "the live one loses no more than the proposed one": small where the proposed one is shown to lose less."""
+    more_p: float = 1.0
+    """The same of "the proposed one answers no more": small where it is shown to answer more."""
+    first_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -704,6 +733,8 @@ class Watch:
     """Which test says that the promise is broken, where one does."""
     warnings: tuple[str, ...] = ()
     """Early signs, without a guarantee."""
+    against: Against | None = None
+    """Of a proposed route: how it does beside the live one."""
     tests: Mapping[str, Any] = field(default_factory=dict)
     """The tests' own records, to go on from."""
 

@@ -12,7 +12,7 @@ from modicum.pipeline.newcomers import said
 from modicum.pipeline.promoting import Condition, Event, Outlook
 from modicum.report.words import STATES, percent
 from modicum.route.steps import LIVE
-from modicum.types import RouteState
+from modicum.types import Against, RouteState
 
 HEAD = ("route", "workload", "state", "share", "covers", "audits", "lost / level", "suspicion", "since", "by", "")
 BAR = 20
@@ -108,9 +108,21 @@ def _state(found: RouteShown) -> str:
 
 def _watched(found: RouteShown) -> list[tuple[str, str]]:
     outlook = found.outlook
+    if outlook.watch is not None and (against := outlook.watch.against) is not None:
+        return [("beside the live route", _beside(against)), ("missing to take its place", "; ".join(outlook.watch.lacking) or "nothing")]
     if found.route.state not in LIVE:
         return []
     return [("watched", _life(outlook)), ("seen in this step", _seen(outlook))]
+
+
+def _beside(one: Against) -> str:
+    if not one.calls:
+        return f"{one.route_id}: nothing was compared yet"
+    return (
+        f"{one.route_id}, on {one.calls:,} control calls: it answers {one.answered / one.calls:.0%} and loses {one.lost}, the live one "
+        f"{one.live_answered / one.calls:.0%} and {one.live_lost}; p that it loses no more {one.worse_p:.2g}, no less {one.better_p:.2g}, "
+        f"answers no more {one.more_p:.2g}"
+    )
 
 
 def _life(outlook: Outlook) -> str:

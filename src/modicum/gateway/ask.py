@@ -153,7 +153,9 @@ async def _send(day: Day, draft: Draft, attempts: Attempts, deployment: Deployme
 
 def _compares(draft: Draft) -> bool:
     choice = draft.choice
-    return choice is not None and choice.compare and choice.prediction is None and draft.beside is None
+    if choice is None or draft.beside is not None:
+        return False
+    return (choice.compare and choice.prediction is None) or shadow.challenged(choice)
 
 
 async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
@@ -167,7 +169,7 @@ async def _beside(day: Day, draft: Draft, sending: Any) -> Answer:
                 from modicum.gateway.consult import consult  # few have such a stage
 
                 draft.beside = asyncio.ensure_future(consult(day, draft, choice))
-            elif draft.serving.heavy:
+            elif draft.serving.heavy or shadow.is_heavy(choice):
                 draft.choice = await apart(lambda: shadow.predict(choice, question, day.alarm))
             else:
                 draft.choice = shadow.predict(choice, question, day.alarm)

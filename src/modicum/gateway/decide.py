@@ -46,6 +46,10 @@ class Choice:
     """Its stage is another model, which is to be asked before it is known who answers."""
     asked: Asked | None = None
     """What asking it took."""
+    challenger: Prediction | None = None
+    """What a proposed route beside the live one says,"""
+    challenger_would: bool | None = None
+    """... and whether it would answer; None where none was asked."""
 
 
 @quick

@@ -279,7 +279,9 @@ class Draft:
         """What is stored of the response, and what our models may see of it."""
         keep = self.setting.keep_bodies
         keeps = keep != "none" and self.endpoint not in NOT_KEPT
-        compares = self.choice is not None and self.choice.compare and self.choice.prediction is not None
+        compares = self.choice is not None and (
+            (self.choice.compare and self.choice.prediction is not None) or self.choice.challenger is not None
+        )
         if not keeps and not compares:
             return None, None
         plain = _encode(response) if self.streaming and response is not None else self.response_body
@@ -330,6 +332,7 @@ class Draft:
             propensity=choice.propensity,
             stage_failed=choice.stage_failed,
             **({"stage_ms": choice.stage_ms} if choice.asked is None else _of_stage(choice.asked)),
+            **({} if choice.challenger_would is None else _of_challenger(choice, said, alarm)),
         )
 
 
@@ -339,6 +342,16 @@ def _of_stage(asked: Asked) -> dict[str, Any]:
         "stage_usage": None if asked.usage is UNKNOWN_USAGE else asked.usage,
         "stage_cost_usd": asked.cost_usd,
         "stage_ms": asked.duration_ms,
+    }
+
+
+def _of_challenger(choice: Choice, said: dict[str, Any] | None, alarm: Alarm) -> dict[str, Any]:
+    stage = choice.stage.challenger if choice.stage is not None else None
+    return {
+        "challenger_route_id": None if stage is None else stage.live.route.route_id,
+        "challenger_value": None if choice.challenger is None else choice.challenger.value,
+        "challenger_would_answer": choice.challenger_would,
+        "challenger_agreed": shadow.challenger_agreed(choice, said, alarm),
     }
 
 

@@ -9,9 +9,10 @@ a lack of descriptors or memory passes, and nobody should have to switch a route
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -52,6 +53,8 @@ class Stage:
     pace: Pace = field(default_factory=Pace)
     broken: str = ""
     """Why it cannot answer at all; empty where it can."""
+    challenger: Stage | None = None
+    """A proposed route of ours that is asked beside it on control calls."""
 
     @property
     def answers(self) -> bool:
@@ -146,7 +149,7 @@ class Live:
         for workload in read.workloads:
             by_scope.setdefault(workload.scope, []).append(workload)
         scopes = {scope: self._serving(read, scope, workloads) for scope, workloads in by_scope.items()}
-        stages = [stage for one in scopes.values() for stage in one.stages.values()]
+        stages = _with_challengers(stage for one in scopes.values() for stage in one.stages.values())
         self._specialists = {one.live.route.artefact_digest: one.specialist for one in stages if one.specialist is not None}
         self._paces = {stage.live.route.route_id: stage.pace for stage in stages}
         return World(version=read.version, scopes=MappingProxyType(scopes))
@@ -164,6 +167,11 @@ class Live:
             if workload is None or live.route.scope != scope or live.route.state not in LIVE:
                 continue
             stages[workload.workload_id] = self._stage(live, workload)
+        for live in read.challengers:
+            if live.route.scope == scope and (stage := stages.get(live.route.workload_id)) is not None and stage.answers:
+                challenger = self._stage(live, stage.workload)
+                if challenger.specialist is not None:  # another model would be paid for
+                    stages[live.route.workload_id] = dataclasses.replace(stage, challenger=challenger)
         return Serving(
             version=read.version,
             recogniser=recogniser,
@@ -213,6 +221,10 @@ class Live:
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _with_challengers(stages: Iterable[Stage]) -> list[Stage]:
+    return [one for stage in stages for one in (stage, stage.challenger) if one is not None]
 
 
 def _start(version: Version) -> str:

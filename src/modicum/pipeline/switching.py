@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -23,7 +24,7 @@ from modicum.store.control import Control
 from modicum.store.home import publishing
 from modicum.store.routes import Step
 from modicum.store.snapshot import LiveRoute, Snapshot
-from modicum.types import Route, RouteState, Workload
+from modicum.types import Certificate, Route, RouteState, Workload
 
 BY_HAND = "by hand, conditions not waited for"
 TRIES = 3
@@ -116,6 +117,18 @@ def move(config: Config, route: Route, to: RouteState, *, actor: str, why: str) 
         raise changed_meanwhile(route)
     publish(config)
     return changed
+
+
+def challengers(routes: Sequence[Route], certificate: Callable[[Route], Certificate]) -> list[Route]:
+    """Of each workload with a route that answers, the newest proposed one: it is compared with the live one on control calls."""
+    answering = {one.workload_id for one in routes if one.state in ANSWERING}
+    newest: dict[str, tuple[datetime, Route]] = {}
+    for route in routes:
+        if route.state == "proposed" and route.workload_id in answering:
+            made = certificate(route).created_at
+            if route.workload_id not in newest or newest[route.workload_id][0] < made:
+                newest[route.workload_id] = (made, route)
+    return [route for _, route in newest.values()]
 
 
 def _walk(config: Config, control: Control, route: Route, wanted: RouteState, actor: str, note: str) -> list[Step]:
@@ -233,7 +246,12 @@ def publish(config: Config) -> Snapshot:
             if route.state in LIVE and route.workload_id in known:
                 certificate = control.certificate(route.certificate_id)
                 live.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
-        compiled = Snapshot(version=datetime.now(UTC).isoformat(), workloads=workloads, routes=tuple(live))
+        beside = []
+        for route in challengers(control.routes(), lambda one: control.certificate(one.certificate_id)):
+            if route.workload_id in known:
+                certificate = control.certificate(route.certificate_id)
+                beside.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
+        compiled = Snapshot(version=datetime.now(UTC).isoformat(), workloads=workloads, routes=tuple(live), challengers=tuple(beside))
         there = None
         with suppress(StoreError):  # damaged: it is written anew
             there = snapshot.read(config.home)

@@ -30,6 +30,8 @@ class Snapshot:
     version: str
     workloads: tuple[Workload, ...] = ()
     routes: tuple[LiveRoute, ...] = ()
+    challengers: tuple[LiveRoute, ...] = ()
+    """Proposed routes that are compared with the live ones of their workloads, one to a workload."""
 
 
 def path(home: Path) -> Path:

@@ -72,6 +72,10 @@ class Toss:
     """It lies outside of what is certified."""
     seconds: float = 0.0
     """That the call took."""
+    challenger_id: str = ""
+    """The proposed route that was asked beside the live one,"""
+    challenger: Outcome | None = None
+    """... and what came of it; None: there was nothing to compare."""
 
     @property
     def at(self) -> datetime:
@@ -116,6 +120,7 @@ def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
             said = keys.answer(decision.value or "")
             told = _told(record, contract, keys) if outcome == "differs" else said
     drawn, chance = outcome is not None, decision.propensity
+    challenger = _of_challenger(decision) if drawn else None
     return Toss(
         started_us=head.started_us,
         call_id=head.call_id,
@@ -139,6 +144,8 @@ def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
         label=keys.of(decision.value) if decision.value is not None and decision.confidence is not None else "",
         outside=decision.reason == "not_covered" or (outcome == "deferred" and decision.would_answer is None),
         seconds=(head.duration_ms or 0.0) / 1000,
+        challenger_id=decision.challenger_route_id or "",
+        challenger=challenger,
     )
 
 
@@ -150,6 +157,14 @@ def _outcome(status: int, error: str | None, decision: Decision) -> Outcome | No
     if not decision.would_answer:
         return "deferred"
     return "agreed" if decision.agreed else "differs"
+
+
+def _of_challenger(decision: Decision) -> Outcome | None:
+    if decision.challenger_would_answer is None:
+        return None
+    if not decision.challenger_would_answer:
+        return "deferred"
+    return "agreed" if decision.challenger_agreed else "differs"
 
 
 def _failed(decision: Decision) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from modicum.config import Config
-from modicum.pipeline.switching import check, proposer, publish
+from modicum.pipeline.switching import challengers, check, proposer, publish
 from modicum.route.steps import ANSWERING, LIVE, Rights
 from modicum.store.codec import Record
 from modicum.store.control import Control
@@ -16,7 +16,7 @@ from modicum.store.key import evidence_key
 from modicum.store.routes import Step
 from modicum.store.watches import Look
 from modicum.types import Certificate, Contract, Notice, Route, RouteState, Watch, Workload
-from modicum.watch import judge, mark, steer
+from modicum.watch import champion, judge, mark, steer
 from modicum.watch.draws import Keys, Toss, toss
 from modicum.watch.labelled import Labelled
 from modicum.watch.promise import promised
@@ -55,6 +55,8 @@ class Rounds:
         """The bookmark as it was last written."""
         self._told = False
         """The day knows all steps."""
+        self._beside: frozenset[str] = frozenset()
+        """Proposed routes that are compared with live ones."""
         self._stages = Stages(config.home)
         self._keys = Keys(evidence_key(config.home))
         self._labelled = Labelled(config.home, self._keys)
@@ -92,6 +94,10 @@ class Rounds:
         for step in self._first(routes, now, watched):
             steps.append(step)
             notices += steer.told(step, self._name(step.now), now)
+        for watch, taken in self._challenge(routes, known, tosses, now, watched, frozenset(step.was.route_id for step in steps)):
+            watches.append(watch)
+            steps += taken
+            notices += [one for step in taken for one in steer.told(step, self._name(step.now), now)]
         ended = None if found is None else mark.written(found.mark)
         if found is not None and began is not None and not (watches or steps or found.tosses):
             ended = began  # nothing was counted: whoever begins there again finds the same
@@ -202,6 +208,40 @@ class Rounds:
                 if (step := steer.first(route, facts, self._config.watch, self._checked(route))) is not None:
                     found.append(step)
         return found
+
+    def _challenge(
+        self,
+        routes: Sequence[Route],
+        known: Mapping[str, Watch],
+        tosses: Mapping[str, list[Toss]],
+        now: datetime,
+        watched: bool,
+        moved: frozenset[str],
+    ) -> Iterator[tuple[Watch, tuple[Step, ...]]]:
+        """Proposed routes beside live ones, and the steps by which one takes the other's place."""
+        beside = challengers(routes, self._certificate)
+        if (ids := frozenset(one.route_id for one in beside)) != self._beside:
+            self._beside, self._told = ids, False  # whoever proposed told nobody
+        for one in beside:
+            live = next(other for other in routes if other.workload_id == one.workload_id and other.state in ANSWERING)
+            if live.route_id in moved:
+                continue
+            new = [toss for toss in tosses[live.route_id] if toss.challenger_id == one.route_id]
+            before = known.get(one.route_id)
+            seen = self._facts(one, now, watched, failing=False, answering=0)
+            facts = champion.Facts(
+                now=now,
+                certificate=seen.certificate,
+                champion=self._certificate(live),
+                rights=seen.rights,
+                damage=seen.damage,
+                proposer=seen.proposer,
+            )
+            watch = champion.see(before, one, live, new, now)
+            watch, taken = champion.replaces(one, live, watch, facts, self._config.watch, self._checked(one))
+            stale = before is None or before.lacking != watch.lacking or abs((now - before.at).total_seconds()) >= WRITE_S
+            if new or taken or stale:
+                yield watch, taken
 
     def _facts(self, route: Route, now: datetime, watched: bool, *, failing: bool, answering: int) -> steer.Facts:
         settings = self._config
