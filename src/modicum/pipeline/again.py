@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modicum.backends.priced import priced
@@ -68,8 +68,18 @@ class Again:
 class Asker:
     """Asks incumbents again, for all workloads of one `fit`, under one purse."""
 
-    def __init__(self, config: Config, count: int, purse: Purse) -> None:
-        self._config, self._count, self.purse = config, count, purse
+    def __init__(
+        self,
+        config: Config,
+        count: int,
+        purse: Purse,
+        *,
+        among: Callable[[Sequence[Sample]], Sequence[Sample]] | None = None,
+        draw: str = "again",
+    ) -> None:
+        """`among`: the calls that are drawn from; those of the train window where nobody says. `draw`: another name is another draw, of
+        calls that were not asked again before."""
+        self._config, self._count, self.purse, self._among, self._draw = config, count, purse, among or _old, draw
         self._catalogue, self._views = Catalogue(*priced(config)), Views.open(config)
         self.stopped = ""
 
@@ -80,7 +90,7 @@ class Asker:
         if workload.ignored or not workload.routable or workload.contract.kind == "text":
             return dataclasses.replace(nothing, why="its answers are not compared")
         recogniser = recogniser_of(Control(config.home), workload.scope)
-        old = _old(gather(Calls(config.home), workload, recogniser, self._catalogue, self._views).samples)
+        old = self._among(gather(Calls(config.home), workload, recogniser, self._catalogue, self._views).samples)
         try:
             candidate = incumbent_of(config, old)
         except ModicumError as error:
@@ -88,8 +98,12 @@ class Asker:
         if not candidate.may_receive(config.policy.may_receive, workload.scope):
             where = f"calls of scope '{workload.scope}' may not be sent to {candidate.host} ([policy] may_receive)"
             return dataclasses.replace(nothing, why=where)
-        drawn = _drawn([s for s in old if _names(candidate, s)], self._count)
         stage = candidate.stage(workload.contract, constrain=False)
+        own = [s for s in old if _names(candidate, s)]
+        if self._draw != "again":
+            known = self._inquiry(candidate).known(stage, [s.call_id for s in own])
+            own = [s for s in own if s.call_id not in known]
+        drawn = _drawn(own, self._count, self._draw)
         bill = self._inquiry(candidate).bill(workload, stage, [s.call_id for s in drawn])
         return Again(workload=workload, candidate=candidate, samples=tuple(drawn), bill=bill)
 
@@ -150,8 +164,8 @@ def _names(candidate: Candidate, sample: Sample) -> bool:
     return sample.incumbent in (asked.model, asked.name, candidate.asked) or f"{asked.provider}/{sample.incumbent}" == asked.name
 
 
-def _drawn(samples: Sequence[Sample], count: int) -> list[Sample]:
+def _drawn(samples: Sequence[Sample], count: int, draw: str) -> list[Sample]:
     """So many distinct requests, by a draw that stays the same when more are asked for."""
-    order = sorted(samples, key=lambda s: hashlib.blake2b(f"again\0{s.call_id}".encode(), digest_size=16).digest())
+    order = sorted(samples, key=lambda s: hashlib.blake2b(f"{draw}\0{s.call_id}".encode(), digest_size=16).digest())
     distinct = {normalise(text_of_slots(s)): s for s in reversed(order)}
     return [s for s in order if distinct[normalise(text_of_slots(s))] is s][:count]

@@ -28,6 +28,7 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.watches import Look
 from modicum.types import Notice, Route, Verdict, Workload
+from modicum.watch import sentinels
 from modicum.watch.due import Known, Learnt, due
 from modicum.watch.labelled import Labelled
 from modicum.watch.leader import Leader
@@ -70,6 +71,7 @@ class State(msgspec.Struct):
     compared: list[str] = []
     """Versions of which it was told how the old stage does on them."""
     workloads: dict[str, Learnt] = {}
+    incumbents: dict[str, sentinels.Asked] = {}
     run: Run | None = None
 
 
@@ -129,8 +131,25 @@ class Learning:
                 notices += self._fit(workload, run)
             run.todo, run.tries = run.todo[1:], 0
             self._write(notices)
+        self._ask()
         self._state.run, self._state.ended = None, self._clock()
         self._write()
+
+    def _ask(self) -> None:
+        """See whether the incumbents of live routes still answer as they did."""
+        workloads = {one.workload_id: one for one in self._control.workloads()}
+        for route in self._control.routes():
+            workload = workloads.get(route.workload_id)
+            if route.state not in LIVE or workload is None:
+                continue
+            known = self._state.incumbents.get(workload.workload_id, sentinels.Asked())
+            try:
+                known, warning = sentinels.look(self._config, self._control, workload, route, known, self._clock())
+            except (ModicumError, OSError) as error:
+                self._tell(f"{workload.name}: its incumbent was not asked: {error.message if isinstance(error, ModicumError) else error}")
+                continue
+            self._state.incumbents[workload.workload_id] = known
+            self._write([self._notice(workload, warning, "warning", route.route_id)] if warning else [])
 
     def _find(self, run: Run) -> None:
         """Look for workloads and versions, and decide what is due."""
