@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import watch
+from benchmarks.watch import __main__ as watch
 from tests.faults.conftest import Report
 
 

@@ -22,10 +22,10 @@ from typing import Any, cast
 
 import uvloop
 
-from benchmarks.watch_home import Terms, prepare
-from benchmarks.watch_replay import Length, Replay
-from benchmarks.watch_table import table
-from benchmarks.watch_traffic import CHANGES, Change, read
+from benchmarks.watch.home import Terms, prepare
+from benchmarks.watch.replay import Length, Replay
+from benchmarks.watch.table import table
+from benchmarks.watch.traffic import CHANGES, Change, read
 
 FOLLOWED = ("auto", "kitchen", "small-talk", "travel", "utility")
 """Of the messy log: those whose incumbents do not err at random, so that a margin of 3 points can be met without labels."""
@@ -90,7 +90,7 @@ def long(arguments: argparse.Namespace, into: Path) -> list[dict[str, Any]]:
 
 def short(into: Path) -> list[dict[str, Any]]:
     """One route of the demo's generated shop, and one change."""
-    from benchmarks.watch_sample import write  # it needs the demo's texts
+    from benchmarks.watch.sample import write  # it needs the demo's texts
 
     log, key = into / "shop.jsonl", into / "shop.truth.jsonl"
     write(log, key)

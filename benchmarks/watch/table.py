@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.watch_saved import sentence
-from benchmarks.watch_traffic import CHANGES
+from benchmarks.watch.saved import sentence
+from benchmarks.watch.traffic import CHANGES
 from modicum.config import WatchConfig
 from modicum.stats.binomial import clopper_pearson
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.watch_home import PRICES, Prepared, Terms, damage, kill_one, running
-from benchmarks.watch_saved import saved
-from benchmarks.watch_traffic import Asked, Change, Log, World, meaning
-from benchmarks.watch_wire import Callers, Provider, Reply
+from benchmarks.watch.home import PRICES, Prepared, Terms, damage, kill_one, running
+from benchmarks.watch.saved import saved
+from benchmarks.watch.traffic import Asked, Change, Log, World, meaning
+from benchmarks.watch.wire import Callers, Provider, Reply
 from modicum.route.steps import ANSWERING, LIVE
 from modicum.types import Route
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.watch_traffic import Log
+from benchmarks.watch.traffic import Log
 from modicum.config import Config, load
 from modicum.evaluate.labels import Label
 from modicum.intake import Options

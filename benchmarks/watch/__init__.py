@@ -1,0 +1,1 @@
+"""Certified routes, left alone while the world changes: a simulation over the real gateway and its watcher."""
