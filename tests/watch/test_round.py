@@ -56,6 +56,9 @@ def test_a_broken_promise_sends_the_route_back_and_tells_the_day(tmp_path: Path)
     assert control.audit()[-1].action == "route.rolled_back"
     assert "any time" in control.audit()[-1].detail
     assert rounds.look(at + timedelta(seconds=40)).live == 0
+    (watch,) = control.watches()
+    assert watch.broken
+    assert watch.tests["seen"] == {"keys": {}, "users": []}
 
 
 def test_an_automatic_route_comes_on_step_by_step(tmp_path: Path) -> None:

@@ -81,9 +81,15 @@ def test_nobody_comes_on_while_nobody_watched(tmp_path: Path) -> None:
     hands.passes(2 * 3600)
     one.look()
     assert state(tmp_path) == "shadow", "it was away for two hours"
+    (watch,) = Control(tmp_path).watches()
+    assert watch.lacking == ("nobody watched it for a while",)
     hands.passes(1)
     one.look()
     assert state(tmp_path) == "canary"
+    hands.passes(1)
+    one.look()
+    (watch,) = Control(tmp_path).watches()
+    assert watch.lacking == ("0 of 60 audits", "0.0 of 2 hours")
     one.close()
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from modicum.config.sections import WatchConfig
+from modicum.config import WatchConfig
 from modicum.route.steps import ANSWERING
 from modicum.store.codec import from_us, to_us
 from modicum.types import Cover, Route, Watch
@@ -161,6 +161,11 @@ def since(book: Book, route: Route) -> datetime:
 def last(book: Book) -> datetime | None:
     """When the route's newest call began."""
     return from_us(book.last_us) if book.last_us else None
+
+
+def forget(book: Book) -> None:
+    """What only a live route needs goes: its tests stay."""
+    book.seen, book.early, book.queue = Seen(), Early(), []
 
 
 def kept(watch: Watch, book: Book) -> Watch:

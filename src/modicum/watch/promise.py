@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from modicum.config.sections import WatchConfig
+from modicum.config import WatchConfig
 from modicum.stats.anytime import Detector, Sequence
 from modicum.types import Certificate, PromiseKind
 

@@ -183,8 +183,11 @@ class Rounds:
             known is None
             or bool(tosses or steered.step or steered.notices or jumped_s)
             or (known.since, known.waiting, known.audits) != (watch.since, watch.waiting, watch.audits)
+            or _gist(known.lacking) != _gist(steered.watch.lacking)
             or abs((now - known.at).total_seconds()) >= WRITE_S
         )
+        if steered.step is not None and steered.step.now.state not in LIVE:
+            judge.forget(book)
         return changed, dataclasses.replace(steered, watch=judge.kept(steered.watch, book))
 
     def _first(self, routes: Sequence[Route], now: datetime, watched: bool) -> list[Step]:
@@ -268,6 +271,11 @@ def _by_route(tosses: Sequence[Toss], live: Sequence[Route]) -> dict[str, list[T
         if route_id in found:
             found[route_id].append(one)
     return found
+
+
+def _gist(lacking: Sequence[str]) -> list[str]:
+    """Which things are lacking, whatever their figures: hours go by with every look."""
+    return ["".join(one for one in sentence if not one.isdigit()) for sentence in lacking]
 
 
 def _changed_at(route: Route) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from modicum.config.sections import RouteConfig, WatchConfig
+from modicum.config import RouteConfig, WatchConfig
 from modicum.types import Route, Watch
 from modicum.watch.judge import Book
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from modicum.config.sections import RouteConfig, WatchConfig
+from modicum.config import RouteConfig, WatchConfig
 from modicum.errors import ModicumError
 from modicum.route import steps
 from modicum.route.steps import ANSWERING, FORWARD, LIVE, Conditions, Move, Rights, Seen
