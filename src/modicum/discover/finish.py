@@ -15,7 +15,7 @@ from modicum.discover.gather import models_by_calls
 from modicum.discover.naming import name_drafts
 from modicum.discover.routable import is_routable
 from modicum.discover.task import Wire, tell_task
-from modicum.discover.versions import find_versions
+from modicum.discover.versions import find_versions, keep_ids
 from modicum.types import Version, Workload
 
 
@@ -32,7 +32,8 @@ def finish(drafts: list[Draft], before: Sequence[Workload], decided: Decided) ->
         read_as = decided.read_as.get(draft.workload_id)
         if read_as != draft.contract.read_as:
             draft.infer_contract(read_as)
-        versions, times, models = _versions(draft, rows)
+        was = known.get(draft.workload_id)
+        versions, times, models = _versions(draft, rows, was.versions if was is not None else ())
         told = tell_task(ask_template([part.template for part in draft.parts]), draft.contract, _wire(draft))
         workloads.append(
             Workload(
@@ -71,13 +72,15 @@ def _wire(draft: Draft) -> Wire:
     )
 
 
-def _versions(draft: Draft, rows: list[tuple[str, str, str]]) -> tuple[tuple[Version, ...], list[datetime], list[str]]:
-    """The versions of a draft, times and models of its calls; adds a row for each call."""
+def _versions(
+    draft: Draft, rows: list[tuple[str, str, str]], known: Sequence[Version]
+) -> tuple[tuple[Version, ...], list[datetime], list[str]]:
+    """The versions of a draft, times and models of its calls; adds a row for each call. `known`: the workload's versions before."""
     versions: list[Version] = []
     times: list[datetime] = []
     models: list[str] = []
     for part in draft.parts:
-        found = find_versions(part)
+        found = keep_ids(find_versions(part), known)
         versions += found.versions
         for call in part.calls.tolist():
             rows.append((part.corpus.call_ids[call], draft.workload_id, found.of[call]))

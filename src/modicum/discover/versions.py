@@ -7,13 +7,14 @@ values tells the wordings apart. A gap that holds what was cut out of a long tex
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from modicum.discover.draft import Part, digest, sample_calls, spell
 from modicum.discover.shingles import TOKEN
 from modicum.types import Version
-from modicum.workload.pattern import gaps, slot_names
+from modicum.workload.pattern import gaps, rebuild, slot_names
 from modicum.workload.prompt import MARKER
 
 _MOST_VALUES = 8
@@ -76,6 +77,36 @@ def find_versions(part: Part) -> Versioned:
 
 def version_id(part: Part, marks: tuple[tuple[str, str], ...]) -> str:
     return "v_" + digest("version", *spell(part.template), *(piece for mark in marks for piece in mark))[:8]
+
+
+def keep_ids(found: Versioned, known: Sequence[Version]) -> Versioned:
+    """The same versions, those whose wording was known before under the ids that they had.
+
+    Where a prompt is edited, what was fixed in all calls becomes a gap, and the template of the calls before the edit is spelled otherwise.
+    Only what spells the very same text, with the very same slots, is the same version: certificates go by these ids.
+    """
+    before = {_wording(version): version.version_id for version in known}
+    taken = {version.version_id for version in found.versions}
+    to: dict[str, str] = {}
+    for version in found.versions:
+        old = before.pop(_wording(version), None)
+        if old is not None and old != version.version_id and old not in taken:
+            to[version.version_id] = old
+    if not to:
+        return found
+    versions = [replace(one, version_id=to.get(one.version_id, one.version_id)) for one in found.versions]
+    return Versioned(versions, {call: to.get(one, one) for call, one in found.of.items()})
+
+
+def _wording(version: Version) -> tuple[str | None, ...]:
+    """What a version fixes: its text with the values of its marks in their gaps, and the names of the other gaps."""
+    template, marks = version.template, dict(version.marks)
+    spelled: list[str | None] = [template.key, template.user_at]
+    for segment, pattern in (("system", template.system), ("user", template.user)):
+        names = [f"{segment}.{number}" for number in range(gaps(pattern))] if pattern is not None else []
+        values = tuple(marks.pop(name) if name in marks else f"\0{name}\0" for name in names)
+        spelled.append(None if pattern is None else rebuild(pattern, values))
+    return (*spelled, *(piece for mark in sorted(marks.items()) for piece in mark))
 
 
 def _marked(part: Part) -> list[int]:

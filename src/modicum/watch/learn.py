@@ -37,8 +37,6 @@ from modicum.workload.sample import INDEPENDENT
 BOOKMARK = "learn"
 ACTOR = "watch"
 LOCK = "learn.lock"
-SETTLED = timedelta(minutes=1)
-"""What began so shortly before a run may still be under way."""
 MOST_TRIES = 3
 """A fit that did not end so often, whatever ended it, is left for the next run."""
 
@@ -104,7 +102,8 @@ class Learning:
             self._state, self._mark = read(self._control)
             if self._state.run is None:
                 now = self._clock()
-                self._state.run = Run(began=now, until=now - SETTLED, why=list(why), find=find)
+                until = now - timedelta(seconds=self._config.watch.order_s)  # what is younger may be under way
+                self._state.run = Run(began=now, until=until, why=list(why), find=find)
                 if self._state.known is None:
                     self._state.known = _versions(self._control.workloads())
                 self._write()
