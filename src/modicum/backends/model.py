@@ -84,7 +84,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 def model_of(artefact: Artefact) -> ModelStage | None:
-    """The model that an artefact stands for, with its scorer; None where it is of another kind. Raises ArtefactError where it is damaged."""
+    """The model that an artefact stands for, with its scorer; None where it is of another kind. Raises ArtefactError where damaged."""
     if SPECIALIST_FILE not in artefact.files:
         raise ArtefactError(f"artefact {artefact.digest} has no {SPECIALIST_FILE}")
     if read(artefact, SPECIALIST_FILE, _Kind).kind != KIND:
