@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -146,6 +147,20 @@ def _counts(seen: Seen, one: Call) -> bool:
     found = toss(codec.record(one), lambda workload: None, Keys(b"k"))
     assert found is not None
     return counts(seen, found)
+
+
+@pytest.mark.parametrize("text", ["a" + "\u0315" * 60_000 + "\u0300" * 60_000, "\u0f73" * 60_000])
+def test_marks_without_end_on_one_letter_hold_up_no_watcher(text: str) -> None:
+    """Normalised as a whole they take a minute and more; each time that the record is read."""
+    began = time.process_time()
+    assert _counts(Seen(), call(at(1), text))
+    assert time.process_time() - began < 2
+
+
+def test_a_letter_and_its_mark_are_the_same_text_as_both_in_one() -> None:
+    seen = Seen()
+    assert _counts(seen, call(at(1), "un cafe\u0301 noir"))
+    assert not _counts(seen, call(at(2), "UN  CAFÉ noir"))
 
 
 @pytest.mark.parametrize("ms", [0.3, 1.0, 47.0, 4_000.0])

@@ -26,6 +26,8 @@ from modicum.workload import read
 DRAWN = frozenset(("shadow", "canary", "control"))
 NOT_COMPARED = "not compared"
 """How the detail of a record begins where a comparison was wanted and did not come about."""
+PIECE = 256
+"""Characters of a word that are normalised at once."""
 _WORD = re.compile(r"\w+")
 Outcome = Literal["deferred", "agreed", "differs"]
 Contracts = Callable[[str], Contract | None]
@@ -198,7 +200,14 @@ def _words(message: dict[str, Any]) -> str:
     parts = content if isinstance(content, list) else [{"text": content}]
     said = [part.get("text") for part in parts if isinstance(part, dict)]
     text = " ".join(one for one in said if isinstance(one, str))
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold())) or " ".join(text.split())
+    return " ".join(_WORD.findall(" ".join(map(_spelt, text.split())).casefold())) or " ".join(text.split())
+
+
+def _spelt(word: str) -> str:
+    """Composed letters (NFKC); a long word in pieces, for to normalise takes the square of the marks that stand on one letter."""
+    if word.isascii():
+        return word
+    return "".join(unicodedata.normalize("NFKC", word[at : at + PIECE]) for at in range(0, len(word), PIECE))
 
 
 def _told(record: Record, contract: Contract, keys: Keys) -> str | None:
