@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from modicum.config import Config, ServeConfig, StoreConfig
-from modicum.config.sections import WatchConfig
+from modicum.config.watching import WatchConfig
 from modicum.errors import StoreError
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.heartbeat import HOLD_S, POLL_S, Heartbeat

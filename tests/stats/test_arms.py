@@ -49,7 +49,8 @@ def test_weights_undo_a_share_that_changed_while_calls_became_dearer() -> None:
 
 def test_too_few_conversations_give_no_interval() -> None:
     few = np.arange(FEWEST - 1)
-    found = counterfactual(few + 1.0, np.ones(len(few)), few, few + 1.0, np.array([3.0]))
+    costs = few.astype(np.float64) + 1
+    found = counterfactual(costs, np.ones(len(few)), few, costs, np.array([3.0]))
     assert found is not None and found.low is None and found.conversations == len(few)
     assert counterfactual(np.array([]), np.array([]), np.array([], dtype=np.int64), None, 3) is None
     assert counterfactual(np.array([1.0]), np.ones(1), np.array([0]), None, 0) is None
