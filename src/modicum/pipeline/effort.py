@@ -37,6 +37,8 @@ REFITS = 2
 """A classifier is fitted anew where labels look wrong."""
 FIELD_S = 0.0003
 """One call and one field of a record: its reading and its tagging, all trainings together."""
+FIELD_ALONE_S = 0.8
+"""A field, however few calls there are; once more where it is joined with what an encoder reads."""
 PAIR_S = 2.0e-7
 """Comparing two requests as vectors."""
 TEXT_S, TOKEN_S = 0.0014, 6.5e-12
@@ -137,9 +139,9 @@ def estimate(
     count, chars = len(samples), _chars(samples)
     learnt = 1 - CERTIFY_SHARE
     open_ = is_open(contract)
-    seconds = CALL_S * count
+    seconds, fields = CALL_S * count, max(1, len(contract.fields))
     if open_:
-        seconds += FIELD_S * learnt * count * max(1, len(contract.fields)) + CHAR_S * chars * learnt
+        seconds += fields * (FIELD_S * learnt * count + FIELD_ALONE_S) + CHAR_S * chars * learnt
     else:
         labels = max(2, len(contract.labels))
         read = min(chars * learnt, TRAIN_CHARS, TRAIN_WORK / labels)
@@ -151,13 +153,13 @@ def estimate(
     if encodes:
         per_text = reading.text_s + reading.token_s * min(chars / CHARS_A_TOKEN / max(1, count), MAX_TOKENS)
         rows = learnt * count
-        # To learn from, to answer out of fold (of records a second reading), to be compared in full, and to be tested.
-        asked = (2 if open_ else 1) * rows + FULL * min(rows, COMPARED) + CERTIFY_SHARE * count
+        # To learn from, to be compared in full, and to be tested; for open answers all of it again while they are put together.
+        asked = (3 if open_ else 1) * rows + FULL * (2 if open_ else 1) * min(rows, COMPARED) + CERTIFY_SHARE * count
         seconds += 60 * fit.encoder_minutes + per_text * (asked + READERS * TIMED)
         seconds += 0.0 if reading.opened else pace * (OPEN_S + LOWER_S * reading.parameters)
         if open_:
             tokens = min(learnt * chars / CHARS_A_TOKEN, frozen.LEARN_TOKENS)
-            seconds += pace * (frozen.FOLDS + 1) * frozen.EPOCHS * CHAIN_S * tokens * reading.width
+            seconds += pace * ((frozen.FOLDS + 1) * frozen.EPOCHS * CHAIN_S * tokens * reading.width + FIELD_ALONE_S * fields)
         else:
             heads = (FOLDS + 1) * HEADS * HEAD_S * rows * reading.width * (labels + MORE_LABELS)
             seconds += pace * (heads + TAUGHT * trainings * (CHAR_S * read + WORK_S * read * labels))
