@@ -145,6 +145,25 @@ def test_a_frozen_date_becomes_a_slot_later_under_the_same_id(maker: Any) -> Non
     assert before.workloads[0].versions[0].version_id != after.workloads[0].versions[0].version_id
 
 
+def test_a_wording_keeps_its_id_when_another_one_comes_beside_it(maker: Any) -> None:
+    """Certificates name versions by id: an edit must not take a live route's own wording from it."""
+    first = maker.labelled(60, SORT, COLOURS)
+    before = mine(first)
+    (old,) = before.workloads[0].versions
+    edited = maker.labelled(40, SORT.replace("one colour only", "exactly one of the colours"), COLOURS)
+    after = mine(first + edited, known=before.workloads)
+    (workload,) = after.workloads
+    (new,) = [one for one in workload.versions if one.version_id != old.version_id]
+    assert {one.version_id: one.calls for one in workload.versions} == {old.version_id: 60, new.version_id: 40}
+    assert {version_id for call_id, _, version_id in after.assignments if call_id in {one.call_id for one in first}} == {old.version_id}
+    recogniser = Recogniser(after.workloads)
+    for calls, version in ((first, old), (edited, new)):
+        recognised = recogniser.recognise(chat.loads(calls[0].request or b""))
+        assert recognised is not None and recognised.version_id == version.version_id
+    third = mine(first + edited + maker.labelled(40, SORT + " Escalate nothing.", COLOURS), known=after.workloads)
+    assert {one.version_id for one in workload.versions} <= {one.version_id for one in third.workloads[0].versions}
+
+
 def test_a_long_log_is_mined_in_batches(maker: Any) -> None:
     groups: list[list[Call]] = [[], [], []]
     for _ in range(200):
