@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import subprocess
 import time
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from modicum.cli import cli
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.config.carried import pack
 from modicum.intake import Options
@@ -173,6 +176,24 @@ def test_a_fit_that_was_killed_is_the_same_one_though_calls_came_meanwhile(tmp_p
     (workload,) = Control(config.home).workloads()
     assert len(Control(config.home).attempts(workload.workload_id)) == 1
     assert [one.kind for one in Control(config.home).notices()] == ["learnt", "learnt"]
+
+
+def test_it_is_at_the_lowest_priority_and_ends_where_whoever_started_it_does(tmp_path: Path) -> None:
+    config = brought_in(tmp_path / "home")
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(msgspec.json.encode(Order(["killed"], True, len(pack(config)))) + b"\n" + pack(config))
+    process.stdin.flush()
+    assert b"looking for workloads: killed" in process.stdout.readline()
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
+    process.stdin.close()
+    assert process.wait(5) == 4
+    process.stdout.close()
+
+
+def test_by_hand_it_says_what_it_found(copied: Config) -> None:
+    ran = CliRunner().invoke(cli, ["watch", "--learn", "--home", str(copied.home)], catch_exceptions=False)
+    assert ran.exit_code == 0 and ran.output.endswith("Nothing new, and nothing is due.\n")
 
 
 class Counting:

@@ -23,6 +23,7 @@ EXAMPLES = """\b
 Examples:
   modicum watch                   in the foreground; with [watch] run = "alone", a service of its own
   modicum watch --once            look until everything is seen, then stop
+  modicum watch --learn           find and fit what is due now, then stop
   modicum watch --format json     one JSON object a line, for whoever collects logs
 """
 NICE = 10
@@ -30,9 +31,10 @@ NICE = 10
 
 @click.command("watch", epilog=EXAMPLES)
 @click.option("--once", is_flag=True, help="Look until all that was recorded is seen, take the steps that follow, and stop.")
+@click.option("--learn", is_flag=True, help="Find new workloads and versions, fit what is due, and stop. Proposes; takes no step.")
 @click.option("--child", is_flag=True, hidden=True, help="Give way to others, and end when standard input closes.")
 @common
-def command(once: bool, child: bool, config: Config, as_json: bool) -> None:
+def command(once: bool, learn: bool, child: bool, config: Config, as_json: bool) -> None:
     """Look after live routes: test that what was certified holds, send back what does not, bring on what does.
 
     Reads what the gateway records, draw by draw, in the order in which calls came. A route whose promise is broken goes back to the
@@ -42,6 +44,9 @@ def command(once: bool, child: bool, config: Config, as_json: bool) -> None:
     from modicum.watch.run import Watcher  # not at start-up: the control records are slow to load
 
     existing(config)
+    if learn:
+        _learn(config, as_json)
+        return
     if once:
         _once(config, Watcher(config, lambda heard: None), as_json)
         return
@@ -107,6 +112,21 @@ def _once(config: Config, watcher: Watcher, as_json: bool) -> None:
         click.echo(printable(f"{one.workload}: a version of its prompt is not certified: {said(one)}"))
     if unread:
         click.echo(printable(unread), err=True)
+
+
+def _learn(config: Config, as_json: bool) -> None:
+    from modicum.store.control import Control
+    from modicum.watch.learn import Learning
+
+    control = Control(config.home)
+    last = control.last_notice()
+    if not Learning(config, lambda text: None if as_json else click.echo(printable(text))).run(["by hand"]):
+        raise StoreBusyError("another process learns in this home", hint="what it finds stands in `modicum notices`")
+    notices = control.notices(after=last)
+    if as_json:
+        print_json({"notices": notices})
+    elif not notices:
+        click.echo("Nothing new, and nothing is due.")
 
 
 def _reread(config: Config) -> Callable[[], Config]:
