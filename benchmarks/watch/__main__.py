@@ -24,6 +24,7 @@ import uvloop
 
 from benchmarks.watch.home import Terms, prepare
 from benchmarks.watch.replay import Length, Replay
+from benchmarks.watch.sample import write
 from benchmarks.watch.table import table
 from benchmarks.watch.traffic import CHANGES, Change, read
 
@@ -90,8 +91,6 @@ def long(arguments: argparse.Namespace, into: Path) -> list[dict[str, Any]]:
 
 def short(into: Path) -> list[dict[str, Any]]:
     """One route of the demo's generated shop, and one change."""
-    from benchmarks.watch.sample import write  # it needs the demo's texts
-
     log, key = into / "shop.jsonl", into / "shop.truth.jsonl"
     write(log, key)
     terms = Terms(margin=0.02, audits=40, control_share=0.3, workers=1)
