@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,20 +66,28 @@ def main() -> int:
 def long(arguments: argparse.Namespace, into: Path) -> list[dict[str, Any]]:
     """All replays, one after the other; those that stand in the file already are taken from it."""
     terms, length = Terms(gold=True, margin=0.01) if arguments.gold else Terms(), Length()
-    pairs = list(zip(arguments.logs[::2], arguments.logs[1::2], strict=True))
+    given = list(zip(arguments.logs[::2], arguments.logs[1::2], strict=True))
+    pairs = [(log, key) for log, key in given if set(arguments.followed) <= workloads(key)]
+    for log, _ in given:
+        if log not in dict(pairs):
+            say(f"{log.name}: left out, its key does not know all of {', '.join(arguments.followed)}")
+    if not pairs:
+        return []
     wanted = [(pair, change, seed) for seed in range(arguments.each) for change in arguments.changes if change != "quiet" for pair in pairs]
     if "quiet" in arguments.changes:
         wanted += [(pairs[number % len(pairs)], "quiet", number // len(pairs)) for number in range(arguments.quiet)]
     file = into / "replays.jsonl"
-    done = (
-        {(row["log"], row["change"], row["seed"]): row for row in map(json.loads, file.read_text().splitlines())} if file.exists() else {}
-    )
+    written = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
+    done = {(row["log"], row["change"], row["seed"]): row for row in written if row["terms"] == asdict(terms)}
     rows = []
     for number, ((log, key), change, seed) in enumerate(wanted, 1):
         row = done.get((log.name, change, seed))
         if row is None:
             read_ = read(log, key, arguments.followed, share=arguments.share)
             prepared = prepare(read_, key, arguments.followed, terms, into)
+            if not prepared.certified:
+                say(f"{number} of {len(wanted)}: {log.name} certifies none of them")
+                continue
             replay = Replay(read_, prepared, cast(Change, change), seed, terms, length)
             say(f"{number} of {len(wanted)}: {log.name}, {change}, {seed}; followed: {', '.join(replay.names)}")
             row = uvloop.run(replay.run(into / "replay", say))
@@ -87,6 +96,11 @@ def long(arguments: argparse.Namespace, into: Path) -> list[dict[str, Any]]:
             say(told(row))
         rows.append(row)
     return rows
+
+
+def workloads(key: Path) -> set[str]:
+    """The names that a key knows."""
+    return {json.loads(line)["workload"] for line in key.read_text(encoding="utf-8").splitlines()}
 
 
 def short(into: Path) -> list[dict[str, Any]]:
