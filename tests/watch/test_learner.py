@@ -17,7 +17,7 @@ from modicum.types import Decision, Reason
 from modicum.watch import learn
 from modicum.watch.due import Known, Learnt, due
 from modicum.watch.learner import PAUSE_S, Learner
-from modicum.watch.signs import UNCERTIFIED, Signs
+from modicum.watch.signs import RENAMED, UNCERTIFIED, Signs
 from modicum.watch.words import notice
 from tests.watch.watched_home import START, call, certificate, made, route, workload
 
@@ -71,6 +71,21 @@ def test_calls_of_an_uncertified_version_are_a_sign_that_takes_twice_as_many_eac
     recorded(tmp_path, 500, "not_covered", detail="900 characters, certified up to 800")
     signs.look()
     assert signs.found() == ()
+
+
+def test_an_incumbent_that_calls_itself_otherwise_is_told_once(tmp_path: Path) -> None:
+    made(tmp_path, "on")
+    signs = Signs(tmp_path)
+    signs.look()
+    for name, number, expected in (("gpt-4-0613", 50, 0), ("gpt-4-1106", RENAMED - 1, 0), ("gpt-4-1106", 1, 1), ("gpt-4-1106", 30, 0)):
+        writer = SegmentWriter(tmp_path)
+        for one in range(number):
+            writer.append(call(START, f"request {one}", reason="control", response_model=name))
+            writer.append(call(START, f"request {one}", reason="answered", response_model="modicum/direction"))
+        writer.close()
+        signs.look()
+        assert len(found := signs.renamed()) == expected, (name, number)
+        assert not found or found == ("an incumbent calls itself gpt-4-1106, and did gpt-4-0613",)
 
 
 def test_the_schedule_begins_when_somebody_first_watches(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ class Learner:
             return None
         why = list(self._signs.found())
         look = bool(why)
+        why += self._signs.renamed() if self._config.watch.sentinel_usd > 0 else ()
         why += [f"{route} was rolled back" for route in self._rolled_back]
         suspected = {one.route_id for one in self._control.watches() if one.suspicion >= SUSPICIOUS and not one.broken}
         why += [f"{route} is under suspicion" for route in sorted(suspected - self._suspected)]

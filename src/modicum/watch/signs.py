@@ -1,6 +1,7 @@
-"""Signs that it is time to learn: calls that nobody recognises, prompts that no certificate knows, counted as records come in.
+"""Signs that it is time to learn: calls that nobody recognises, prompts that no certificate knows, incumbents that call themselves
+otherwise. Counted as records come in.
 
-Only the first line of each new record is looked at, and nothing of a call is kept but two counts. Signs decide when something is looked at
+Only the first line of each new record is looked at, and nothing of a call is kept but counts. Signs decide when something is looked at
 again; no promise rests on them, and what a restart forgets the schedule makes up for.
 """
 
@@ -27,8 +28,13 @@ UNCERTIFIED = 200
 """Calls of a version that no certificate knows, before they are a sign for the first time; twice as many for the next one."""
 MOST = 20_000
 """Records of one look."""
+RENAMED = 20
+"""Control calls that an incumbent answered under a name that it did not have before."""
+MOST_NAMES = 50
 _HEAD_BYTES = 1 << 13
 _ANOTHER_VERSION = b"this version of the prompt"
+_NAMED = re.compile(rb'"response_model":"([^"\\\\]{1,200})"')
+_WORKLOAD = re.compile(rb'"workload_id":"([^"\\\\]{1,64})"')
 _REASON = re.compile(rb'"reason":"([a-z_]+)"')
 
 
@@ -43,6 +49,8 @@ class Signs:
     uncertified: int = 0
     base: float | None = None
     """The share of unknown ones that is known and looked at; None before there was one."""
+    names: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
+    """Workload -> names of its incumbent -> control calls; the first is what it was called before."""
     _wanted: int = UNCERTIFIED
     _read: dict[str, int] = field(default_factory=dict)
     _begun: bool = False
@@ -74,6 +82,16 @@ class Signs:
             why.append(f"{self.uncertified:,} calls came with a version of a prompt that no certificate knows")
         return tuple(why)
 
+    def renamed(self) -> tuple[str, ...]:
+        """Incumbents that call themselves otherwise than before, as sentences; each once."""
+        why = []
+        for workload, names in self.names.items():
+            before, *others = names
+            if (name := next((one for one in others if names[one] >= RENAMED), None)) is not None:
+                why.append(f"an incumbent calls itself {_text(name)}, and did {_text(before)}")
+                self.names[workload] = {name: names[name]}
+        return tuple(why)
+
     def looked(self) -> None:
         """What was found led to a look: only more of it is a sign again."""
         if self.calls >= LEAST:
@@ -98,7 +116,15 @@ class Signs:
         if (said := _REASON.search(head)) is None:
             return  # imported, or recorded alone
         self.calls += 1
+        if said[1] == b"control" and (name := _NAMED.search(head)) is not None and (whose := _WORKLOAD.search(head)) is not None:
+            names = self.names.setdefault(whose[1], {})
+            if name[1] in names or len(names) < MOST_NAMES:
+                names[name[1]] = names.get(name[1], 0) + 1
         self.unknown += said[1] == b"not_recognised"
         self.uncertified += said[1] == b"not_covered" and _ANOTHER_VERSION in head
         if self.calls >= LATELY:
             self.calls, self.unknown = self.calls / 2, self.unknown / 2
+
+
+def _text(name: bytes) -> str:
+    return "".join(one for one in name.decode("utf-8", "replace") if one.isprintable())
