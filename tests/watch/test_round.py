@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from modicum.config import Config
+from modicum.errors import RouteError
+from modicum.pipeline.switching import switch
 from modicum.store import snapshot
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
+from modicum.types import RouteState
 from modicum.watch.round import Rounds
 from tests.watch.watched_home import QUICK, START, call, made
 
@@ -108,13 +113,22 @@ def test_repeats_of_one_request_count_once_a_day(tmp_path: Path) -> None:
     assert Control(tmp_path).route("r1").state == "on"
 
 
-def test_after_a_rollback_only_what_was_certified_since_comes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended", ["rolled_back", "retired"])
+def test_after_a_rollback_only_what_newer_calls_certify_comes_on(tmp_path: Path, ended: RouteState) -> None:
+    """A certificate made since on calls of before, by a fit that was under way, is none; nor does it help to put away what broke."""
     config = made(tmp_path, "proposed", automatic=True)
     control = Control(tmp_path)
-    broke = dataclasses.replace(control.route("r1"), route_id="r0", state="rolled_back", changed_at=START + timedelta(hours=1))
-    control.put_route(broke)
+    control.put_route(dataclasses.replace(control.route("r1"), route_id="r0", state="rolled_back"))
+    control.put_route(dataclasses.replace(control.route("r0"), state=ended))
+    newer = dataclasses.replace(control.certificate("c1"), certificate_id="c2", created_at=datetime.now(UTC) + timedelta(minutes=1))
+    control.add_certificate(newer, b"")
+    control.put_route(dataclasses.replace(control.route("r1"), route_id="r2", certificate_id="c2"))
     Rounds(config).look(START + timedelta(hours=2))
-    assert control.route("r1").state == "proposed"
-    control.put_route(dataclasses.replace(broke, changed_at=START - timedelta(hours=1)))
+    assert {control.route("r1").state, control.route("r2").state} == {"proposed"}
+    with pytest.raises(RouteError, match="rolled back"):
+        switch(config, "r2", "on", actor="ann")
+    control.add_certificate(dataclasses.replace(newer, certificate_id="c3", window_from=newer.created_at), b"")
+    control.put_route(dataclasses.replace(control.route("r1"), route_id="r3", certificate_id="c3"))
+    control.put_route(dataclasses.replace(control.route("r2"), state="retired"))
     Rounds(config).look(START + timedelta(hours=2))
-    assert control.route("r1").state == "shadow"
+    assert {control.route("r1").state, control.route("r3").state} == {"proposed", "shadow"}

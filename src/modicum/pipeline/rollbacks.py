@@ -14,7 +14,7 @@ from modicum.pipeline.refusing import refuse
 from modicum.route.steps import ENDED, said
 from modicum.store.audit import Sought
 from modicum.store.control import Control
-from modicum.types import Attempt, Verdict, Workload
+from modicum.types import Attempt, Certificate, Verdict, Workload
 
 
 def rolled_back_at(control: Control, workload: Workload, attempts: Iterable[Attempt] = ()) -> datetime | None:
@@ -23,6 +23,15 @@ def rolled_back_at(control: Control, workload: Workload, attempts: Iterable[Atte
     routes = frozenset(route.route_id for route in control.routes() if route.workload_id in whose)
     lines = control.audited(Sought(action="route.rolled_back", subjects=routes), limit=1)
     return lines[0].at if lines else None
+
+
+def outdated(control: Control, workload: Workload, certificate: Certificate) -> datetime | None:
+    """When a route of the workload was last rolled back, where that certificate opened older calls; None where all is newer.
+
+    One made since may be outdated too: its fit was under way meanwhile.
+    """
+    since = rolled_back_at(control, workload)
+    return since if since is not None and certificate.window_from <= since else None
 
 
 def newer(attempts: Iterable[Attempt], since: datetime | None) -> list[Attempt]:

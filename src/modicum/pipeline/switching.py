@@ -17,7 +17,8 @@ from modicum.backends.model import model_of
 from modicum.backends.names import Names
 from modicum.config import Config
 from modicum.errors import ArtefactError, NotFoundError, RouteError, StoreError
-from modicum.route.steps import ANSWERING, LIVE, moved, said, way
+from modicum.pipeline.rollbacks import outdated
+from modicum.route.steps import ANSWERING, ENDED, LIVE, moved, said, way
 from modicum.store import snapshot
 from modicum.store.audit import Sought
 from modicum.store.control import Control
@@ -165,12 +166,24 @@ def check(config: Config, control: Control, route: Route, wanted: RouteState) ->
     """Raise RouteError for a route that must not go into this live state, whoever wants it."""
     _check(control, route, datetime.now(UTC))
     _can_serve(config, route)
+    if wanted in ANSWERING and route.state not in ENDED:
+        refuse_outdated(control, route)
     if wanted in ANSWERING and (broken := _broken(control, route)):
         raise RouteError(f"{route.route_id} does not keep its promise: {broken}", hint=f"`modicum route rollback {route.route_id}`")
     if wanted in ANSWERING and config.policy.approver and not approved(control, route):
         raise RouteError(
             f"policy wants somebody other than {proposer(control, route) or 'its proposer'} to approve {route.route_id}",
             hint=f"they run `modicum route approve {route.route_id}`",
+        )
+
+
+def refuse_outdated(control: Control, route: Route) -> None:
+    """Raise RouteError for a route whose evidence is older than what broke: its siblings do not come in the place of one rolled back."""
+    certificate = control.certificate(route.certificate_id)
+    if (since := outdated(control, find_workload(control, route.workload_id), certificate)) is not None:
+        raise RouteError(
+            f"a route of the same workload was rolled back on {since:%Y-%m-%d %H:%M}, and {route.route_id} is certified on older calls",
+            hint=f"`modicum fit {certificate.workload_name}` certifies on newer calls",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modicum.config import Config
-from modicum.pipeline.switching import challengers, check, proposer, publish
+from modicum.pipeline.switching import challengers, check, proposer, publish, refuse_outdated
 from modicum.route.steps import ANSWERING, LIVE, Rights
 from modicum.store.codec import Record
 from modicum.store.control import Control
@@ -193,22 +193,20 @@ class Rounds:
     def _first(self, routes: Sequence[Route], now: datetime, watched: bool) -> list[Step]:
         """Proposed routes that a watcher may put into shadow: the newest of a workload that has no live one.
 
-        After a rollback that is one with a certificate made since: what was certified before it speaks of the same world as what broke.
+        After a rollback that is one certified on newer calls alone: older ones speak of the same world as what broke.
         """
         found = []
         newest: dict[str, Route] = {}
         busy = {route.workload_id for route in routes if route.state in LIVE}
-        broke = {route.workload_id: route.changed_at for route in sorted(routes, key=_changed_at) if route.state == "rolled_back"}
         for route in routes:
             if route.state == "proposed" and route.workload_id not in busy:
                 before = newest.get(route.workload_id)
                 if before is None or self._certificate(before).created_at < self._certificate(route).created_at:
                     newest[route.workload_id] = route
         for route in newest.values():
-            since = broke.get(route.workload_id)
-            if (self._config.watch.automatic or route.automatic) and (since is None or self._certificate(route).created_at > since):
+            if self._config.watch.automatic or route.automatic:
                 facts = self._facts(route, now, watched, failing=False, answering=0)
-                if (step := steer.first(route, facts, self._config.watch, self._checked(route))) is not None:
+                if (step := steer.first(route, facts, self._config.watch, self._checked(route, first=True))) is not None:
                     found.append(step)
         return found
 
@@ -258,8 +256,13 @@ class Rounds:
             answering=answering,
         )
 
-    def _checked(self, route: Route) -> Callable[[RouteState], None]:
-        return lambda state: check(self._config, self.control, route, state)
+    def _checked(self, route: Route, *, first: bool = False) -> Callable[[RouteState], None]:
+        def checked(state: RouteState) -> None:
+            check(self._config, self.control, route, state)
+            if first:
+                refuse_outdated(self.control, route)
+
+        return checked
 
 
 def _by_route(tosses: Sequence[Toss], live: Sequence[Route]) -> dict[str, list[Toss]]:
@@ -276,7 +279,3 @@ def _by_route(tosses: Sequence[Toss], live: Sequence[Route]) -> dict[str, list[T
 def _gist(lacking: Sequence[str]) -> list[str]:
     """Which things are lacking, whatever their figures: hours go by with every look."""
     return ["".join(one for one in sentence if not one.isdigit()) for sentence in lacking]
-
-
-def _changed_at(route: Route) -> datetime:
-    return route.changed_at
