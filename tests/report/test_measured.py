@@ -104,6 +104,20 @@ def test_another_model_costs_what_it_took_and_unknown_costs_are_counted() -> Non
     assert found.cost_usd == Decimal("0.14") and found.gross_usd == pytest.approx(Decimal("0.06"))
 
 
+def test_what_an_outage_makes_of_kept_calls_moves_none_to_the_other_side() -> None:
+    """The stage answers what was kept where no provider does: nobody saved anything, and in a canary these are many."""
+    rows = [row("answered", None, propensity=0.5)] * 50 + [row("control", "0.01", propensity=0.5, conversation=f"c{n}") for n in range(40)]
+    rows += [row("degraded", None, propensity=0.5, conversation=f"d{n}", detail="no provider answered; control") for n in range(10)]
+    rows += [row("degraded", None, propensity=0.5, detail="no provider answered; below_threshold")]
+    found = saving(rows, None, Told(), **FREE)
+    assert found is not None and (found.calls, found.kept) == (51, 50)
+    assert found.gross_usd == pytest.approx(Decimal("0.408"))
+
+
+def test_what_expires_in_shadow_was_given_to_nobody() -> None:
+    assert saving([row("expired", "0.01", propensity=1.0), row("failed", "0.01", propensity=1.0)], None, Told(), **FREE) is None
+
+
 def test_nothing_given_or_nothing_kept() -> None:
     assert saving([row("control", "0.01")], None, Told(), **FREE) is None
     alone = saving([row("answered", "0", propensity=1.0)], None, Told(), **FREE)

@@ -59,8 +59,8 @@ def saving(
     rows: Sequence[ArmRow], certificate: Certificate | None, told: Told, *, cpu_hour_usd: Decimal, label_usd: Decimal
 ) -> MeasuredSaving | None:
     """Of one route's calls; None where it was given none."""
-    given = [row for row in rows if row.decision.reason not in KEPT]
-    kept = [row for row in rows if row.decision.reason in KEPT and 0 < (row.decision.propensity or 0) < 1]
+    given = [row for row in rows if not _is_kept(row) and not _is_shadow(row)]
+    kept = [_at_incumbents_cost(row) for row in rows if _is_kept(row) and 0 < (row.decision.propensity or 0) < 1]
     if not given:
         return None
     paid = [(row, cost) for row in given if (cost := _cost(row)) is not None]
@@ -164,6 +164,22 @@ def _cost(row: ArmRow) -> Decimal | None:
     if own:
         return row.cost_usd if row.cost_usd is not None else stage
     return None if row.cost_usd is None else row.cost_usd + (stage or Decimal(0))
+
+
+def _is_kept(row: ArmRow) -> bool:
+    """Did the coin keep it? What became of it later changes no side: in an outage the stage may answer what was kept, as `degraded`."""
+    decision = row.decision
+    return decision.reason in KEPT or (decision.reason == "degraded" and decision.detail.rpartition("; ")[2] in KEPT)
+
+
+def _is_shadow(row: ArmRow) -> bool:
+    """Nothing was given away, and no coin was tossed: the route had not got beyond shadow when it expired or failed."""
+    return row.decision.propensity == 1.0 and row.decision.reason in ("expired", "failed")
+
+
+def _at_incumbents_cost(row: ArmRow) -> ArmRow:
+    """A kept call that no provider answered cost nothing, whoever answered it then."""
+    return replace(row, cost_usd=Decimal(0)) if row.decision.reason == "degraded" else row
 
 
 def _odds(row: ArmRow) -> float:
