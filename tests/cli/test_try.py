@@ -126,3 +126,15 @@ def test_a_value_that_nothing_answers_cannot_be_protected(place: Place) -> None:
 
 def test_an_unknown_workload_is_answered_with_a_guess(place: Place) -> None:
     assert isinstance(place.run("own/good", "no-such-workload").exception, NotFoundError)
+
+
+def test_labels_of_no_call_are_said(place: Place) -> None:
+    told = CliRunner().invoke(cli, ["calls", "export", "--home", str(place.folder / "home"), "--format", "json"])
+    known = json.loads(told.stdout.splitlines()[0])
+    labels = place.folder / "labels.jsonl"
+    labels.write_text(json.dumps({"id": known["call_id"], "gold": "x"}) + '\n{"id": "nobody", "gold": "x"}\n')
+    said = place.run("own/good", "--margin", "0.04", "--gold", str(labels))
+    assert "1 of 2 labels name no call" in said.stderr and "nobody" in said.stderr
+    labels.write_text('{"id": "nobody", "gold": "x"}\n')
+    refused = place.run("own/good", "--margin", "0.04", "--gold", str(labels))
+    assert isinstance(refused.exception, InputError) and "none of 1 label" in str(refused.exception)

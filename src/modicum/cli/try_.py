@@ -12,13 +12,14 @@ from pathlib import Path
 import click
 
 from modicum.catalog.cards import Cards
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table
+from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, InputError, NotFoundError
 from modicum.evaluate.labels import read_labels
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.errand import Errand
 from modicum.pipeline.find import find
+from modicum.pipeline.gold import match
 from modicum.pipeline.inquiry import Purse
 from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.outlines import is_open
@@ -27,6 +28,7 @@ from modicum.pipeline.switching import find_workload
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
 from modicum.pipeline.wish import Wish
+from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Workload
 
@@ -94,7 +96,12 @@ def command(
         fit = dataclasses.replace(fit, margin=margin)
     labels = ready(config.home, Control(config.home), chosen, partial=partial, stands=True)
     judged = ready_judged(config.home, Control(config.home), chosen, partial=partial, stands=True)
-    labels |= read_labels(gold.open("rb")) if gold is not None else {}
+    if gold is not None:
+        with gold.open("rb") as lines:
+            given = read_labels(lines)
+        if warning := match(Calls(config.home), chosen, given).warning:
+            click.echo(printable(f"Warning: {warning}"), err=True)
+        labels |= given
     wish = Wish(
         fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, judged=judged, partial=partial, actor=actor()
     )
