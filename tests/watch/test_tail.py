@@ -52,6 +52,12 @@ def test_calls_come_in_the_order_in_which_they_began_behind_the_watermark(tmp_pa
     assert ids(reads, at(200)) == []
 
 
+def test_a_long_name_of_a_conversation_hides_no_call(tmp_path: Path) -> None:
+    one = call(at(1), "one", conversation_id="c" * 100_000)
+    SegmentWriter(tmp_path).append(one)
+    assert ids(tail(tmp_path), at(60)) == [one.call_id]
+
+
 def test_what_was_written_before_the_clock_was_set_back_is_not_held(tmp_path: Path) -> None:
     writer, reads = SegmentWriter(tmp_path), tail(tmp_path)
     ahead = call(at(7200), "ahead")
