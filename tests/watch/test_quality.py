@@ -55,13 +55,22 @@ def test_a_label_that_says_the_stage_is_right_makes_up_for_a_loss(tmp_path: Path
     assert looked(config, [differs], 60).lost == -1
 
 
-@pytest.mark.parametrize(("value", "source"), [("down", "model"), ("sideways", "person")])
-def test_what_no_certificate_would_take_clears_nothing(tmp_path: Path, value: str, source: FeedbackSource) -> None:
+def test_what_no_certificate_would_take_clears_nothing(tmp_path: Path) -> None:
     config = made(tmp_path, kind="B")
     differs = call(at(1), "one", agreed=False)
-    label(tmp_path, differs, value, source)
+    label(tmp_path, differs, "down", "model")
     watch = looked(config, [differs], 60)
     assert (watch.audits, watch.waiting) == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["B", "C"])
+def test_what_none_of_the_contracts_values_answers_is_lost_at_once(tmp_path: Path, kind: PromiseKind) -> None:
+    """A new intent: whatever the stage says is wrong, and nobody knows whether what the incumbent said was right."""
+    config = made(tmp_path, kind=kind)
+    differs = call(at(1), "one", agreed=False)
+    label(tmp_path, differs, "sideways")
+    watch = looked(config, [differs], 60)
+    assert (watch.audits, watch.waiting, watch.lost) == (1, 0, 1)
 
 
 def test_without_a_label_in_a_day_it_counts_as_lost(tmp_path: Path) -> None:

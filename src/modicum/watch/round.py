@@ -175,7 +175,7 @@ class Rounds:
         watch, book = judge.opened(known, route, promise, now)
         book.skew_s += jumped_s
         workload = self._workloads.get(route.workload_id)
-        labels = self._labelled.of(workload) if promise.kind != "A" and workload is not None and (tosses or book.queue) else {}
+        labels = self._labelled.judging(workload) if promise.kind != "A" and workload is not None and (tosses or book.queue) else {}
         watch = judge.see(watch, book, route, tosses, promise, settings, labels, certificate.cover, now)
         facts = self._facts(route, now, watched, failing=book.failing > 0, answering=sum(one.state in ANSWERING for one in live))
         steered = steer.steer(route, watch, book, facts, settings, self._config.route, self._checked(route))
