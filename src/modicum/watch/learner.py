@@ -6,7 +6,6 @@ to do goes through its standard input, and where that closes it ends itself, so 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -35,8 +34,7 @@ BACK_OFF_S, LONGEST_S = 60.0, 6 * 3_600.0
 END_S = 5.0
 BUSY = 3
 """What the process ends with where another one learns."""
-COMMAND = (sys.executable, "-m", "modicum.watch.learns")
-_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+COMMAND = (sys.executable, "-m", "modicum.cli.learns")
 
 
 class Order(msgspec.Struct):
@@ -146,7 +144,7 @@ class Learner:
         self._began = now
         settings = pack(self._config)
         try:
-            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, env={**os.environ, **_THREADS}, start_new_session=True)
+            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
         except OSError as error:
             self._pause(now, f"the process that learns cannot be started: {error.strerror}")
             return
