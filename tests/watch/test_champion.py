@@ -125,6 +125,7 @@ def test_what_answers_more_and_loses_no_more_takes_the_place_step_by_step(tmp_pa
     told = snapshot.read(tmp_path)
     assert told is not None and [one.route.route_id for one in told.routes] == ["r2"] and told.challengers == ()
     assert [(one.was, one.now) for one in Control(tmp_path).notices() if one.kind == "moved"][-1] == ("shadow", "canary")
+    assert not [one for one in Control(tmp_path).notices() if one.kind == "alarm"], "nothing is wrong with what was replaced"
 
 
 @pytest.mark.parametrize(

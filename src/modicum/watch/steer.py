@@ -110,7 +110,7 @@ def told(step: Step | None, name: str, now: datetime) -> tuple[Notice, ...]:
     if step is None or step.was.state == step.now.state:
         return ()
     text = words.moved(step.was, step.now, name, step.why)
-    alarm = () if step.now.state in LIVE else (words.notice("alarm", step.was, name, now, f"{name}: {step.why}"),)
+    alarm = () if step.now.state in (*LIVE, "retired") else (words.notice("alarm", step.was, name, now, f"{name}: {step.why}"),)
     return (*alarm, words.notice("moved", step.was, name, now, text, was=step.was.state, now_is=step.now.state))
 
 
