@@ -19,10 +19,15 @@ from modicum.config import Config, FitConfig, StoreConfig
 from modicum.config.carried import pack
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.night import Night
 from modicum.pipeline.switching import switch
+from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.watch.learn import MOST_TRIES, Learning, as_before, read
+from modicum.store.segments import SegmentWriter
+from modicum.types import Call, Decision, Reason, new_call_id
+from modicum.watch.learn import MOST_TRIES, Learning, as_before, independent, read
 from modicum.watch.learner import COMMAND, Order
+from modicum.workload.sample import INDEPENDENT
 from tests.pipeline import traffic
 
 TERMS = FitConfig(margin=0.05, max_selective=0.08)
@@ -194,6 +199,34 @@ def test_it_is_at_the_lowest_priority_and_ends_where_whoever_started_it_does(tmp
 def test_by_hand_it_says_what_it_found(copied: Config) -> None:
     ran = CliRunner().invoke(cli, ["watch", "--learn", "--home", str(copied.home)], catch_exceptions=False)
     assert ran.exit_code == 0 and ran.output.endswith("Nothing new, and nothing is due.\n")
+
+
+def test_what_a_route_escalated_neither_trains_nor_certifies(copied: Config) -> None:
+    (workload,) = Control(copied.home).workloads()
+    reasons: tuple[Reason, ...] = (
+        "shadow", "control", "canary", "unwatched", "not_recognised", "no_route", "expired", "observe",
+        "answered", "degraded", "below_threshold", "protected_label", "not_covered", "failed", "bypass", "under_way",
+    )  # fmt: skip
+    writer, named = SegmentWriter(copied.home), dict[str, str]()
+    for number, reason in enumerate(reasons):
+        row = traffic.record(5_000 + number, f"{number} late parcel {reason}", "late")
+        found = Call(
+            call_id=new_call_id(),
+            response_id=row["response"]["id"],
+            started_at=datetime.now(UTC) - timedelta(minutes=number),
+            origin="live",
+            request_model="gpt-4o",
+            request=msgspec.json.encode(row["request"]),
+            response=msgspec.json.encode(row["response"]),
+            decision=Decision(answered_by="gpt-4o", reason=reason, workload_id=workload.workload_id),
+        )
+        named[found.call_id] = reason
+        writer.append(found)
+    writer.close()
+    samples = Night(copied, as_before(copied, Control(copied.home), workload))._situation(workload).samples
+    assert len(samples) == 700 + 8
+    assert {named[one.call_id] for one in samples if one.call_id in named} == set(reasons[:8]) == INDEPENDENT
+    assert independent(Calls(copied.home))[workload.workload_id] == 700 + 8
 
 
 class Counting:
