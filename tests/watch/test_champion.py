@@ -8,8 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from modicum.cli import cli
 from modicum.config import Config
+from modicum.pipeline.promoting import outlook
+from modicum.pipeline.switching import switch
 from modicum.store import snapshot
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
@@ -164,6 +168,17 @@ def test_a_handful_of_calls_is_not_enough(tmp_path: Path) -> None:
     watch = next(one for one in Control(tmp_path).watches() if one.route_id == "r2")
     assert watch.lacking[0] == f"{QUICK.shadow_audits - 1} of {QUICK.shadow_audits} control calls beside r1"
     assert state(config)["r2"] == "proposed"
+
+
+def test_it_is_shown_as_long_as_the_other_one_answers(tmp_path: Path) -> None:
+    config = home(tmp_path, automatic=False)
+    rounds, control = Rounds(config), Control(tmp_path)
+    rounds.look(START)
+    rounds.look(recorded(config, 100) + timedelta(seconds=31))
+    shown = CliRunner().invoke(cli, ["route", "show", "r2", "--home", str(tmp_path)], catch_exceptions=False).output
+    assert "r1, on 100 control calls: it answers" in " ".join(shown.split()) and "missing to take its place" in shown
+    switch(config, "r1", "paused", actor="ann")
+    assert outlook(config, control, control.route("r2"), control.certificate("c2")).watch is None
 
 
 def test_the_route_that_comes_on_has_a_watch_of_its_own(tmp_path: Path) -> None:

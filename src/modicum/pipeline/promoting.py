@@ -84,6 +84,9 @@ def outlook(config: Config, control: Control, route: Route, certificate: Certifi
     watch = next((one for one in control.watches() if one.route_id == route.route_id), None)
     if watch is not None and watch.since < route.changed_at:  # of the step before
         watch = None
+    if watch is not None and (beside := watch.against) is not None:
+        live = next((one for one in control.routes(route.workload_id) if one.route_id == beside.route_id), None)
+        watch = watch if live is not None and live.state in ANSWERING else None  # what it was compared with is gone
     age = beat.age(config.home, now)
     who = proposer(control, route)
     wanted = conditions(config.watch, route.state)
