@@ -632,6 +632,8 @@ class Certificate:
     evidence_digest: str
     created_at: datetime
     expires_at: datetime
+    contract: Contract | None = None
+    """How the answers that it speaks of were read, and how its own are written. Certificates that are older do not say."""
 
 
 RouteState = Literal["proposed", "shadow", "canary", "on", "paused", "rolled_back", "retired"]

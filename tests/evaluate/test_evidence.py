@@ -18,7 +18,7 @@ from modicum.evaluate.groups import group_samples
 from modicum.evaluate.split import split_by_time
 from modicum.evaluate.verify import verify
 from modicum.stats.sequence import spending
-from modicum.types import Certificate, Cover, PromiseKind
+from modicum.types import Certificate, Contract, Cover, PromiseKind
 from tests.evaluate.samples import START, attempt, sample, traffic
 
 STEPS = tuple(round(0.9 - i * 0.02, 2) for i in range(45))
@@ -37,6 +37,7 @@ def facts(**more: object) -> Facts:
         baseline="every call answered by gpt-4",
         created_at=START + timedelta(days=11),
         expires_at=expiry(START + timedelta(days=11), 90),
+        contract=Contract(kind="label", labels=("a", "b"), form="Category: {}", read_share=1.0),
     )
     return dataclasses.replace(base, **more)  # type: ignore[arg-type]
 
@@ -113,6 +114,21 @@ def test_what_it_states_is_what_was_counted() -> None:
     assert certificate.confidence == 0.95 and certificate.expires_at - certificate.created_at == timedelta(days=90)
 
 
+def test_it_states_the_contract_and_older_ones_which_do_not_stay_valid_to_the_byte() -> None:
+    certificate, evidence = issue("A", groups=800)
+    assert certificate.contract == facts().contract
+    forged = dataclasses.replace(certificate, contract=Contract(kind="label", labels=("a", "b"), form="{}", read_share=1.0))
+    assert {check.name for check in verify(evidence, forged).failures} == {"certificate_id", "contract"}
+    _, _, table = traffic(800)
+    declared = attempt(800, STEPS[12:], kinds=("A",))
+    older, behind = write_certificate(declared, look_a(declared, table), table, facts(contract=None), key=b"secret")
+    written = certificate_file(older, behind)
+    assert older.contract is None and b'"contract"' not in written and verify(written).holds
+    stated = msgspec.json.decode(msgspec.json.encode(older))
+    del stated["contract"]
+    assert older.certificate_id == f"cert-{hashlib.sha256(msgspec.json.encode(stated | {'certificate_id': ''})).hexdigest()[:32]}"
+
+
 def test_any_altered_figure_is_found() -> None:
     certificate, evidence = issue("A", groups=800)
     for field in dataclasses.fields(Certificate):
@@ -133,6 +149,8 @@ def test_any_altered_figure_is_found() -> None:
                 altered = value[:-1]
             case None:
                 altered = 0.5
+            case Contract():
+                altered = None
             case _ if dataclasses.is_dataclass(value):
                 name, first = next(
                     (f.name, getattr(value, f.name))

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from modicum.gateway.alarm import Alarm
-from modicum.gateway.shadow import challenged, challenger_agreed
+from modicum.gateway.shadow import agreed, challenged, challenger_agreed
 from modicum.store import snapshot
 from modicum.store.snapshot import LiveRoute
 from tests.gateway.rig import Upstream, gateway
@@ -95,3 +95,22 @@ def test_what_it_said_stands_in_the_record_and_nobody_gets_it(tmp_path: Path) ->
         assert (one.challenger_route_id, one.challenger_value, one.challenger_would_answer) == ("r2", "up", True)
     assert [one.challenger_agreed for one in said if one is not None] == [True, False]
     assert [one.agreed for one in said if one is not None] == [True, False]
+
+
+def test_each_route_reads_and_writes_by_the_contract_that_was_certified(tmp_path: Path) -> None:
+    publish(tmp_path, "on", control_share=0.5, form="It is {}")  # what was found since
+    challenge(tmp_path)
+    found = snapshot.read(tmp_path)
+    assert found is not None
+    (live,), (beside,), (workload,) = found.routes, found.challengers, found.workloads
+    mine, its = (dataclasses.replace(workload.contract, form=form) for form in ("{}", "echo Headline: {} rises"))
+    routes, beside = (dataclasses.replace(live, contract=mine),), dataclasses.replace(beside, contract=its)
+    snapshot.write(tmp_path, dataclasses.replace(found, routes=routes, challengers=(beside,)))
+    door = Door(tmp_path)
+    choices = [door.ask(named(number)) for number in range(50)]
+    bodies = [msgspec.json.decode(one.written.body) for one in choices if one.written is not None]
+    assert bodies and {body["choices"][0]["message"]["content"] for body in bodies} == {"up"}
+    kept = next(choice for choice in choices if choice.reason == "control")
+    told = {"choices": [{"message": {"role": "assistant", "content": "echo Headline: up rises"}}]}
+    assert challenger_agreed(kept, told, QUIET) is True
+    assert agreed(dataclasses.replace(kept, compare=True), told, QUIET) is None

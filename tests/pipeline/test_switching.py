@@ -19,7 +19,7 @@ from modicum.pipeline import promoting, switching
 from modicum.store import beat, snapshot
 from modicum.store.control import Control
 from modicum.store.watches import Look
-from modicum.types import Before, RouteState, Watch
+from modicum.types import Before, Contract, RouteState, Watch
 from tests.report.records import certificate, route, workload
 
 SOON = datetime.now(UTC) + timedelta(days=60)
@@ -293,3 +293,40 @@ def test_history_names_the_attempt(config: Config) -> None:
     lines = [(one.route_id, one.attempt, one.what) for one in promoting.history(Control(config.home), workload().name)]
     assert lines[-2:] == [("r-1", 1, "rolled_back"), ("r-2", 2, "shadow")]
     assert {route_id for route_id, _, _ in lines} == {"r-1", "r-2"}
+
+
+def found_since(config: Config) -> Contract:
+    """The workload is found anew, with other answers."""
+    contract = Contract(kind="label", labels=("Up", "Down"), form="Answer: {}", read_share=1.0)
+    Control(config.home).replace_workloads([workload(contract=contract)])
+    return contract
+
+
+def served_by(config: Config) -> dict[str, Contract | None]:
+    there = snapshot.read(config.home)
+    assert there is not None
+    return {one.route.route_id: one.contract for one in (*there.routes, *there.challengers)}
+
+
+def test_what_is_found_later_does_not_change_what_a_live_route_reads_and_writes(config: Config) -> None:
+    control, newer = Control(config.home), Contract(kind="label", labels=("UP", "DOWN"), form="It goes {}", read_share=1.0)
+    control.add_certificate(certificate(certificate_id="c-3", attempt_number=3, expires_at=SOON, contract=newer), b"")
+    control.put_route(route(route_id="r-3", certificate_id="c-3", proposed_by="fitter", changed_at=datetime.now(UTC)), note="proposed")
+    switching.switch(config, "r-3", "on", actor="ada")
+    found_since(config)
+    compiled = switching.publish(config)
+    assert served_by(config)["r-3"] == newer != compiled.workloads[0].contract
+
+
+def test_certificates_that_do_not_say_keep_the_contract_that_their_route_had(config: Config) -> None:
+    switching.switch(config, "r-1", "on", actor="ada")
+    there = snapshot.read(config.home)
+    assert there is not None
+    before = workload().contract
+    routes = tuple(dataclasses.replace(one, contract=None) for one in there.routes)
+    snapshot.write(config.home, dataclasses.replace(there, routes=routes, challengers=()))  # as an older version wrote it
+    found = found_since(config)
+    switching.publish(config)
+    assert served_by(config) == {"r-1": before, "r-2": found}
+    switching.publish(config)
+    assert served_by(config)["r-1"] == before

@@ -17,7 +17,7 @@ from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import RouteState
 from modicum.watch.round import Rounds
-from tests.watch.watched_home import QUICK, START, call, made
+from tests.watch.watched_home import QUICK, START, call, certificate, made, route, workload
 
 
 def calls(config: Config, number: int, *, rate: float, since: datetime = START, seed: int = 1, reason: str = "shadow") -> datetime:
@@ -132,3 +132,21 @@ def test_after_a_rollback_only_what_newer_calls_certify_comes_on(tmp_path: Path,
     control.put_route(dataclasses.replace(control.route("r2"), state="retired"))
     Rounds(config).look(START + timedelta(hours=2))
     assert {control.route("r1").state, control.route("r3").state} == {"proposed", "shadow"}
+
+
+def test_answers_that_are_not_what_they_were_when_it_was_certified_are_an_early_sign(tmp_path: Path) -> None:
+    config, control = made(tmp_path, "proposed"), Control(tmp_path)
+    was = workload().contract
+    control.add_certificate(certificate(certificate_id="c2", contract=was), b"")
+    control.put_route(route("on", route_id="r2", certificate_id="c2", artefact_digest=control.route("r1").artefact_digest))
+    rounds, at = Rounds(config), calls(config, 20, rate=0.0, reason="control")
+    assert not rounds.look(at).notices
+    found = dataclasses.replace(was, labels=("down", "flat", "up"), form="Answer: {}", read_share=0.9)
+    control.replace_workloads([dataclasses.replace(workload(), contract=found)])
+    (notice,) = rounds.look(at + timedelta(minutes=2)).notices
+    assert notice.kind == "warning" and "(the labels, how they are written)" in notice.text and notice.text.endswith("until another is")
+    (sign,) = next(one for one in control.watches() if one.route_id == "r2").warnings
+    assert sign in notice.text
+    control.replace_workloads([dataclasses.replace(workload(), contract=dataclasses.replace(was, read_share=0.9))])
+    assert not rounds.look(at + timedelta(minutes=4)).notices
+    assert not next(one for one in control.watches() if one.route_id == "r2").warnings

@@ -20,7 +20,7 @@ from modicum.errors import CertificateError
 from modicum.evaluate.certify import Look, sampled_rows
 from modicum.evaluate.facts import Facts
 from modicum.evaluate.judged import JudgedRows, estimate
-from modicum.evaluate.rows import row_key, write_rows
+from modicum.evaluate.rows import encoded, row_key, write_rows
 from modicum.evaluate.saving import estimate_saving
 from modicum.evaluate.sentence import promise
 from modicum.evaluate.table import UNREAD, Table
@@ -53,7 +53,7 @@ def write_certificate(
 
 def certificate_file(certificate: Certificate, evidence: bytes) -> bytes:
     """What travels: the certificate, then its evidence."""
-    return msgspec.json.encode({"certificate": certificate}) + b"\n" + evidence
+    return encoded({"certificate": certificate}) + b"\n" + evidence
 
 
 def label_table(table: Table, accepted: NDArray[np.bool_], worse: NDArray[np.bool_], confidence: float = 0.95) -> tuple[LabelRow, ...]:
@@ -154,13 +154,14 @@ def assemble(
         evidence_digest=digest(evidence),
         created_at=facts.created_at,
         expires_at=facts.expires_at,
+        contract=facts.contract,
     )
     return dataclasses.replace(certificate, certificate_id=identify(certificate)), evidence
 
 
 def identify(certificate: Certificate) -> str:
     """The id: a digest of everything else that the certificate states."""
-    return f"cert-{hashlib.sha256(msgspec.json.encode(dataclasses.replace(certificate, certificate_id=''))).hexdigest()[:32]}"
+    return f"cert-{hashlib.sha256(encoded(dataclasses.replace(certificate, certificate_id=''))).hexdigest()[:32]}"
 
 
 def digest(data: bytes) -> str:

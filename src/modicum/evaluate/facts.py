@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from modicum.evaluate.groups import Groups
 from modicum.evaluate.split import Split
-from modicum.types import Cover, Sample
+from modicum.types import Contract, Cover, Sample
 
 ENOUGH = 20
 """Calls that must repeat an earlier one before they tell how often an incumbent differs from itself."""
@@ -32,6 +32,7 @@ class Facts:
     """B: who labelled, as the sentence says it."""
     created_at: datetime
     expires_at: datetime
+    contract: Contract | None = None
 
 
 def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[float | None, int]:

@@ -44,6 +44,7 @@ class Stage:
 
     live: LiveRoute
     workload: Workload
+    """With the route's contract."""
     specialist: Specialist | None
     """What answers, where that is an artefact of ours,"""
     other: ModelStage | None = None
@@ -169,7 +170,7 @@ class Live:
             stages[workload.workload_id] = self._stage(live, workload)
         for live in read.challengers:
             if live.route.scope == scope and (stage := stages.get(live.route.workload_id)) is not None and stage.answers:
-                challenger = self._stage(live, stage.workload)
+                challenger = self._stage(live, workloads[live.route.workload_id])
                 if challenger.specialist is not None:  # another model would be paid for
                     stages[live.route.workload_id] = dataclasses.replace(stage, challenger=challenger)
         return Serving(
@@ -207,7 +208,7 @@ class Live:
                 self._fail(f"route {route_id}", f"{broken}; its calls go upstream")
         return Stage(
             live=live,
-            workload=workload,
+            workload=workload if live.contract is None else dataclasses.replace(workload, contract=live.contract),
             specialist=specialist,
             other=other,
             model=f"modicum/{workload.name}@{digest.rpartition(':')[2][:6]}",

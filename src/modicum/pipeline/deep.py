@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from modicum.artefact import Artefacts
@@ -43,6 +44,8 @@ def replay_evidence(config: Config, data: bytes, certificate: Certificate) -> Re
     """Find the evidence's calls by their keyed hashes and predict them again. Raises NotFoundError or ArtefactError."""
     control = Control(config.home)
     workload = find_workload(control, certificate.workload_id)
+    if certificate.contract is not None:  # the answers were read by it, whatever is found since
+        workload = dataclasses.replace(workload, contract=certificate.contract)
     specialist = load(Artefacts(config.home / "artefacts").read(certificate.artefact_digest))
     rows = {row.key: row for row in rows_of(data)}
     key = evidence_key(config.home)

@@ -122,6 +122,7 @@ class Looking:
             baseline=f"{' and '.join(workload.incumbents)} for every call",
             created_at=now,
             expires_at=expiry(now, self.wish.fit.expires_days),
+            contract=workload.contract,
         )
         return Window.of(
             held_out,

@@ -278,6 +278,7 @@ class Planner:
             labels_by="blind judgement" if errand.texts else "gold labels",
             created_at=now,
             expires_at=expiry(now, errand.wish.fit.expires_days),
+            contract=errand.workload.contract,
         )
         supply = Supply(groups=len(certify), calls=len(newer), days=(max(newer) - min(newer)).total_seconds() / 86_400)
         held_out = [samples[i] for i in certify]

@@ -25,7 +25,7 @@ from modicum.store.control import Control
 from modicum.store.home import publishing
 from modicum.store.routes import Step
 from modicum.store.snapshot import LiveRoute, Snapshot
-from modicum.types import Certificate, Route, RouteState, Workload
+from modicum.types import Certificate, Contract, Route, RouteState, Workload
 
 BY_HAND = "by hand, conditions not waited for"
 TRIES = 3
@@ -245,7 +245,9 @@ def as_what(workload: Workload) -> str:
 
 
 def publish(config: Config) -> Snapshot:
-    """Compile what the day needs to know: workloads, live routes with their rules and covers. From the control records alone.
+    """Compile what the day needs to know: workloads, live routes with their rules, covers and contracts. From the control records alone.
+
+    A live route keeps the contract that was certified: what is found of its workload since changes nothing that callers get.
 
     Several processes may do it at once, each after its change: the last to write has read all changes. What is there already is left as
     it is, so that nobody reads it anew for nothing.
@@ -253,22 +255,34 @@ def publish(config: Config) -> Snapshot:
     control = Control(config.home)
     with publishing(config.home):
         workloads = tuple(w for w in control.workloads() if not w.ignored)
-        known = {w.workload_id for w in workloads}
-        live = []
-        for route in control.routes():
-            if route.state in LIVE and route.workload_id in known:
-                certificate = control.certificate(route.certificate_id)
-                live.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
-        beside = []
-        for route in challengers(control.routes(), lambda one: control.certificate(one.certificate_id)):
-            if route.workload_id in known:
-                certificate = control.certificate(route.certificate_id)
-                beside.append(LiveRoute(route=route, rule=certificate.rule, cover=certificate.cover, expires_at=certificate.expires_at))
-        compiled = Snapshot(version=datetime.now(UTC).isoformat(), workloads=workloads, routes=tuple(live), challengers=tuple(beside))
+        known = {w.workload_id: w for w in workloads}
         there = None
         with suppress(StoreError):  # damaged: it is written anew
             there = snapshot.read(config.home)
+        contracts = _contracts(there)
+
+        def served(route: Route) -> LiveRoute:
+            its = control.certificate(route.certificate_id)
+            contract = its.contract or contracts.get(route.route_id) or known[route.workload_id].contract
+            return LiveRoute(route=route, rule=its.rule, cover=its.cover, expires_at=its.expires_at, contract=contract)
+
+        routes = control.routes()
+        live = [served(route) for route in routes if route.state in LIVE and route.workload_id in known]
+        proposed = challengers(routes, lambda one: control.certificate(one.certificate_id))
+        beside = [served(route) for route in proposed if route.workload_id in known]
+        compiled = Snapshot(version=datetime.now(UTC).isoformat(), workloads=workloads, routes=tuple(live), challengers=tuple(beside))
         if there is not None and dataclasses.replace(there, version=compiled.version) == compiled:
             return there
         snapshot.write(config.home, compiled)
     return compiled
+
+
+def _contracts(there: Snapshot | None) -> dict[str, Contract]:
+    """What each route was read by until now: certificates that are older than this record do not say."""
+    if there is None:
+        return {}
+    found = {one.workload_id: one.contract for one in there.workloads}
+    routes = (*there.challengers, *there.routes)
+    return {
+        one.route.route_id: one.contract or found[one.route.workload_id] for one in routes if one.contract or one.route.workload_id in found
+    }

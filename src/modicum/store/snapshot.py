@@ -10,7 +10,7 @@ import msgspec
 
 from modicum.errors import StoreError
 from modicum.store import home as _home
-from modicum.types import Cover, Route, Rule, Workload
+from modicum.types import Contract, Cover, Route, Rule, Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class LiveRoute:
     rule: Rule
     cover: Cover
     expires_at: datetime
+    contract: Contract | None = None
+    """What its answers are read and written by, whatever is found of its workload since; None: the workload's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

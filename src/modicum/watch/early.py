@@ -13,16 +13,17 @@ from typing import TypeVar
 
 import msgspec
 
-from modicum.types import Cover
+from modicum.types import Contract, Cover
 from modicum.watch.draws import Toss
 from modicum.watch.times import Times
+from modicum.workload.differing import differing
 
 T = TypeVar("T", int, str)
 LOOKED_AT = frozenset(
     ("shadow", "canary", "control", "answered", "degraded", "below_threshold", "protected_label", "not_covered", "failed")
 )
 """Reasons of calls that the stage was, or should have been, asked about."""
-KINDS = ("confidence", "labels", "coverage", "outside", "versions", "failures", "latency")
+KINDS = ("confidence", "labels", "coverage", "outside", "versions", "failures", "latency", "contract")
 BLOCK = 300
 FIRST = 3
 BINS = 10
@@ -80,6 +81,16 @@ def see(early: Early, toss: Toss, cover: Cover) -> None:
     else:
         early.warnings = dict(compared(early.first, early.now))
     early.now = Block()
+
+
+def see_contract(early: Early, certified: Contract | None, found: Contract) -> None:
+    """Hold how answers are read and written by the certificate against what was found since."""
+    if certified is not None and (parts := differing(certified, found)):
+        early.warnings["contract"] = (
+            f"answers are not what they were when it was certified ({', '.join(parts)}); it goes on as certified until another is"
+        )
+    else:
+        early.warnings.pop("contract", None)
 
 
 def compared(first: Block, now: Block) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from modicum.store.key import evidence_key
 from modicum.store.routes import Step
 from modicum.store.watches import Look
 from modicum.types import Certificate, Contract, Notice, Route, RouteState, Watch, Workload
-from modicum.watch import champion, judge, mark, steer
+from modicum.watch import champion, early, judge, mark, steer
 from modicum.watch.draws import Keys, Toss, toss
 from modicum.watch.labelled import Labelled
 from modicum.watch.promise import promised
@@ -62,6 +62,9 @@ class Rounds:
         self._labelled = Labelled(config.home, self._keys)
         self._certificates: dict[str, Certificate] = {}
         self._workloads: dict[str, Workload] = {}
+        """With the contracts of their live routes,"""
+        self._found: dict[str, Contract] = {}
+        """... and those found last."""
         self._learnt_at: datetime | None = None
         self._known: dict[str, Watch] | None = None
         """The watches as they are written; None where they must be read."""
@@ -127,9 +130,13 @@ class Rounds:
         stale = self._learnt_at is None or abs((now - self._learnt_at).total_seconds()) >= WRITE_S
         if live and (stale or any(route.workload_id not in self._workloads for route in live)):
             self._workloads = {workload.workload_id: workload for workload in self.control.workloads()}
+            self._found = {workload.workload_id: workload.contract for workload in self._workloads.values()}
             self._learnt_at = now
         for route in live:
-            self._certificate(route)
+            certified, workload = self._certificate(route).contract, self._workloads.get(route.workload_id)
+            if workload is not None:  # what was certified is what the day reads by
+                contract = certified or self._found[route.workload_id]
+                self._workloads[route.workload_id] = dataclasses.replace(workload, contract=contract)
 
     def _watches(self) -> dict[str, Watch]:
         if self._known is None:
@@ -177,6 +184,9 @@ class Rounds:
         workload = self._workloads.get(route.workload_id)
         labels = self._labelled.judging(workload) if promise.kind != "A" and workload is not None and (tosses or book.queue) else {}
         watch = judge.see(watch, book, route, tosses, promise, settings, labels, certificate.cover, now)
+        if workload is not None:
+            early.see_contract(book.early, certificate.contract, self._found[route.workload_id])
+            watch = dataclasses.replace(watch, warnings=tuple(book.early.warnings.values()))
         facts = self._facts(route, now, watched, failing=book.failing > 0, answering=sum(one.state in ANSWERING for one in live))
         steered = steer.steer(route, watch, book, facts, settings, self._config.route, self._checked(route))
         changed = (
