@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import os
+import pwd
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +99,10 @@ def existing(settings: Config) -> Path:
 
 def actor() -> str:
     """Who is changing things, for the record: who the system says that it is, which a variable of the environment does not change."""
-    with suppress(ImportError, KeyError):  # not everywhere, and not every number has a name
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container not every number has a name
+        return f"uid {os.getuid()}"
 
 
 def print_json(value: Any) -> None:
