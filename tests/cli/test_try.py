@@ -138,3 +138,9 @@ def test_labels_of_no_call_are_said(place: Place) -> None:
     labels.write_text('{"id": "nobody", "gold": "x"}\n')
     refused = place.run("own/good", "--margin", "0.04", "--gold", str(labels))
     assert isinstance(refused.exception, InputError) and "none of 1 label" in str(refused.exception)
+
+
+def test_nothing_answered_is_exit_code_one(place: Place) -> None:
+    nobody = place.run("own/absent", "--calls", "30")
+    assert nobody.exit_code == 1 and "404" in nobody.output
+    assert place.run("own/absent", "--calls", "30", "--format", "json").exit_code == 1

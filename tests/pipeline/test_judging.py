@@ -274,6 +274,18 @@ def test_the_command_asks_a_judge_and_says_what_people_are_asked(court_heard: Co
     assert "of its own kind" in kin.output and isinstance(kin.exception, InputError)
 
 
+def test_a_judge_that_nobody_configured_is_refused_and_one_that_says_nothing_is_not_fixed(court: Court) -> None:
+    upstream = f'[upstream]\nkind = "openai_compatible"\nurl = "{court.server.url}"\nauth = "none"\n'
+    unknown = run(court, "--judge", "lab/judge", "--yes", lines=upstream)
+    assert isinstance(unknown.exception, ConfigError) and "no provider 'lab'" in str(unknown.exception)
+    assert "away, own" in str(unknown.exception) and court.server.requests == []
+    nobody = run(court, "--judge", "own/absent", "--audit", "60")
+    assert nobody.exit_code == 1 and "It judged none of" in nobody.output and "404" in nobody.output
+    assert court.desk().standing().judge == ""
+    assert run(court, "--judge", "own/judge", "--audit", "60").exit_code == 0
+    assert court.desk().standing().judge == "own/judge"
+
+
 def test_nothing_is_sent_to_who_is_not_named(court: Court) -> None:
     refused = run(court, "--judge", "away/judge", "--yes")
     assert isinstance(refused.exception, ConfigError) and "may_receive" in str(refused.exception)

@@ -18,7 +18,8 @@ import pytest
 
 from modicum.artefact import Artefacts
 from modicum.backends.model import model_of
-from modicum.config import Config, FitConfig, PolicyConfig, ProviderConfig, StoreConfig
+from modicum.config import Config, FitConfig, PolicyConfig, ProviderConfig, StoreConfig, UpstreamConfig
+from modicum.config.sections import DeploymentConfig, ModelConfig
 from modicum.errors import ConfigError, RouteError
 from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
@@ -392,3 +393,19 @@ def test_what_is_sent_is_redacted_and_counted(tmp_path: Path, server: ModelServe
 def test_a_provider_that_is_not_configured_is_named(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
     with pytest.raises(ConfigError, match="no provider 'vllm'"):
         find_candidate(settings(parcels, tmp_path, server), "vllm/some-model")
+
+
+def test_a_name_that_only_the_upstream_could_know_is_refused_unless_a_recorded_call_has_it(
+    parcels: Path, tmp_path: Path, server: ModelServer
+) -> None:
+    upstream = UpstreamConfig(kind="openai_compatible", url=server.url, auth="none")
+    alias = {"lab/named": ModelConfig(deployments=(DeploymentConfig(model="own/good"),))}
+    config = settings(parcels, tmp_path, server, upstream=upstream, models=alias)
+    with pytest.raises(ConfigError, match="no provider 'lab' is configured") as refused:
+        find_candidate(config, "lab/good")
+    assert "own" in refused.value.hint and '[models."lab/good"]' in refused.value.hint
+    assert find_candidate(config, "lab/named").deployment.name == "own/good"
+    assert find_candidate(config, "good").deployment.name == "openai_compatible/good", "without a slash it names no provider"
+    row = traffic.record(900, "a message", "lost", model="lab/good")
+    bring_in(config, [traffic.write(tmp_path / "more.jsonl", [row])], Options())
+    assert find_candidate(config, "lab/good").deployment.name == "openai_compatible/lab/good"

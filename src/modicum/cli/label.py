@@ -73,9 +73,10 @@ def command(
     home = existing(config)
     control = Control(config.home)
     found = find_workload(control, workload)
+    judged = True
     if judge is not None:
         whole = open_desk(home, control, found, by or actor(), number=attempt, whole=True)
-        ask_judge(config, control, whole, judge, budget=budget, audit=audit, yes=yes, quiet=as_json)
+        judged = ask_judge(config, control, whole, judge, budget=budget, audit=audit, yes=yes, quiet=as_json)
     desk = open_desk(home, control, found, by or actor(), number=attempt, again=again)
     if csv_file is not None:
         wrote = write_questions(desk, csv_file)
@@ -103,6 +104,8 @@ def command(
         )
     else:
         _say(desk, standing, next_command(home, desk))
+    if not judged:
+        click.get_current_context().exit(1)
 
 
 def _in_terminal(desk: Desk) -> None:

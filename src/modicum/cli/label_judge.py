@@ -21,8 +21,11 @@ from modicum.report.words import count
 from modicum.store.control import Control
 
 
-def ask_judge(config: Config, control: Control, desk: Desk, model: str, *, budget: float, audit: int, yes: bool, quiet: bool) -> Judgements:
-    """Have a model label every call of a desk, and write down how many of them people check. Raises ConfigError, InputError."""
+def ask_judge(config: Config, control: Control, desk: Desk, model: str, *, budget: float, audit: int, yes: bool, quiet: bool) -> bool:
+    """Have a model label every call of a desk, and write down how many of them people check; False where it said nothing that can be read.
+
+    Raises ConfigError, InputError.
+    """
     if not desk.one.better:
         raise InputError("a judge says which of two answers is better, and this attempt asks whether one is right: only people can say")
     candidate = find_candidate(config, model)
@@ -31,19 +34,25 @@ def ask_judge(config: Config, control: Control, desk: Desk, model: str, *, budge
             f"calls of scope '{desk.workload.scope}' may not be sent to {candidate.host} ({candidate.deployment.provider})",
             hint=f'[policy]\n  may_receive = ["{candidate.deployment.provider}"]',
         )
+    name = candidate.deployment.name
     judge = Judge(config, candidate, Catalogue(*priced(config)), Purse(budget_usd=Decimal(repr(budget))), control, desk)
     bill = judge.estimate()
     _announce(candidate, bill, budget, quiet=quiet)
-    for name in kin(candidate, answering(config.home, desk), Cards.open(config.home, config.prices)):
-        click.echo(printable(f"{candidate.deployment.name} would judge {name}, of its own kind: judges favour such."), err=True)
+    for other in kin(candidate, answering(config.home, desk), Cards.open(config.home, config.prices)):
+        click.echo(printable(f"{name} would judge {other}, of its own kind: judges favour such."), err=True)
+    desk.check_judge(name, audit)
     _consent(candidate, bill, yes=yes, quiet=quiet)
-    found = desk.audit(candidate.deployment.name, audit)
-    with bar(f"asking {candidate.deployment.name}") as progress:
-        said = judge.judge(lambda share: progress(share, desk.workload.name))
-    desk.keep_judgements(found.model, said.labels, whole=not judge.stopped)
+    try:
+        with bar(f"asking {name}") as progress:
+            said = judge.judge(lambda share: progress(share, desk.workload.name))
+    finally:
+        if judge.heard():  # whom nobody heard may still be another one
+            desk.audit(name, audit)
+    if said.labels:
+        desk.keep_judgements(name, said.labels, whole=not judge.stopped)
     if not quiet:
         _say(judge, said)
-    return said
+    return judge.heard()
 
 
 def _announce(candidate: Candidate, bill: Bill, budget: float, *, quiet: bool) -> None:
@@ -79,6 +88,10 @@ def _consent(candidate: Candidate, bill: Bill, *, yes: bool, quiet: bool) -> Non
 
 
 def _say(judge: Judge, said: Judgements) -> None:
+    if not judge.heard():
+        why = judge.stopped or "nothing it said could be read"
+        click.echo(printable(f"It judged none of {count(said.asked, 'call')}, so another model may still be the judge: {why}."))
+        return
     click.echo(f"It judged {len(said.labels):,} of {count(said.asked, 'call')}, each twice with the sides swapped.")
     if said.swayed:
         click.echo(f"On {said.swayed:,} of them the side decided: that counts as no preference.")

@@ -20,7 +20,7 @@ from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.errand import Errand
 from modicum.pipeline.find import find
 from modicum.pipeline.gold import match
-from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.inquiry import Inquiry, Purse
 from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.planner import Planner
@@ -136,12 +136,21 @@ def command(
             found.append(trial.run(errand, tell))
     if as_json:
         print_json({"model": candidate.deployment.name, "spent_usd": trial.inquiry.purse.spent_usd, "workloads": found})
+        _end(errands, trial.inquiry)
         return
     _show(found, candidate.deployment.name, texts={e.workload.workload_id for e in errands if e.texts})
     if replaced is not None:
         _retirement(config, replaced, found)
     if trial.inquiry.purse.spent_usd:
         click.echo(f"Spent ${trial.inquiry.purse.spent_usd:.4f}.")
+    _end(errands, trial.inquiry)
+
+
+def _end(errands: Sequence[Errand], inquiry: Inquiry) -> None:
+    """Exit code 1 where calls were to be asked, and not one was answered, now or before."""
+    asked = [one for one in errands if one.bill.calls > one.bill.known]
+    if asked and not inquiry.answered and not any(one.bill.known for one in errands):
+        click.get_current_context().exit(1)
 
 
 def _chosen(

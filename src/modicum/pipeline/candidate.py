@@ -22,6 +22,7 @@ from modicum.catalog.card import Card
 from modicum.catalog.cards import Cards
 from modicum.config import Config, RetryConfig
 from modicum.errors import ConfigError, NotFoundError
+from modicum.store.calls import Calls
 from modicum.types import Contract
 from modicum.workload import render
 from modicum.workload.schema import answer_schema
@@ -109,6 +110,37 @@ def _unserved(name: str) -> ConfigError:
     )
 
 
+def _only_upstream(names: Names, model: str, target: Target) -> bool:
+    """A name with a slash that nobody configured: `[upstream]` would take it whole, as it takes a caller's.
+
+    Where that is a service whose own names hold slashes, such a name is one of its own.
+    """
+    upstream = names.upstream
+    if "/" not in model or upstream is None or model in names.names():
+        return False
+    if upstream.facts.slashed and upstream.facts.url and upstream.url == upstream.facts.url.rstrip("/"):
+        return False
+    return all(one.provider == upstream.name and one.model == model for one in target.deployments)
+
+
+def _recorded(config: Config) -> set[str | None]:
+    """The names that recorded calls were asked for by, or answered by."""
+    if not config.home.exists():
+        return set()
+    return {name for row in Calls(config.home).usage() for name in (row.request_model, row.response_model)}
+
+
+def _unknown_provider(names: Names, kind: str, model: str) -> ConfigError:
+    others = sorted(name for name in names.providers if names.upstream is None or name != names.upstream.name)
+    known = f"providers that are configured: {', '.join(others[:8])}" if others else f"[providers.{kind}]  (docs/providers.md)"
+    own = (
+        ""
+        if names.upstream is None
+        else f'\n  a name of [upstream]\'s own: [models."{model}"] deployments = ["{names.upstream.name}/{model}"]'
+    )
+    return ConfigError(f"no provider '{kind}' is configured, and no recorded call names '{model}'", hint=known + own)
+
+
 def find_candidate(config: Config, model: str) -> Candidate:
     """The one deployment that a name stands for. Raises ConfigError, NotFoundError."""
     if model.startswith("hf:"):
@@ -124,6 +156,8 @@ def find_candidate(config: Config, model: str) -> Candidate:
             raise  # a near name
         known = ", ".join(sorted(names.providers)[:5]) or "none"
         raise NotFoundError(error.message, hint=f"PROVIDER/MODEL, of the providers that are configured: {known} (docs/try.md)") from None
+    if _only_upstream(names, model, target) and model not in _recorded(config):
+        raise _unknown_provider(names, kind, model)
     if len(target.deployments) != 1:
         listed = ", ".join(one.name for one in target.deployments)
         raise ConfigError(f"'{model}' stands for {len(target.deployments)} deployments, and a trial is of one", hint=f"say one of {listed}")

@@ -73,6 +73,8 @@ class Inquiry:
         self._failed = 0
         self.stopped = ""
         """Why the last asking ended before its end."""
+        self.answered = 0
+        """Calls that were answered, in all askings."""
 
     def key(self, stage: ModelStage) -> str:
         """Under which its answers are kept: what is asked, where, and in which words."""
@@ -176,6 +178,7 @@ class Inquiry:
                     settled.clear()
                 if row is not None:
                     self._answers.add(key, row)
+                    self.answered += row.status < 400
                 progress(1 - len(waiting) / total)
 
         with suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread: Ctrl-C comes another way there

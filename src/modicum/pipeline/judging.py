@@ -130,6 +130,11 @@ class Judge(Inquiry):
                 asyncio.run(self._all(stage, todo, lambda share, side=side: progress((side + share) / 2)))  # type: ignore[misc]
         return self.judgements()
 
+    def heard(self) -> bool:
+        """It said something that can be read, in an earlier run or in this one."""
+        ids = list(self._calls_of.values())
+        return any(read_verdict(row) is not None for side in ROUNDS for row in self.known(self.stage(side), ids).values())
+
     def judgements(self) -> Judgements:
         rounds = [self.known(self.stage(side), self._calls_of.values()) for side in ROUNDS]
         labels: dict[str, Label] = {}

@@ -113,18 +113,22 @@ class Desk:
         """Pass a call over: it comes again at the end."""
         self._add([self._mark("sk", self.question(name).id)])
 
-    def audit(self, model: str, calls: int) -> Audit:
-        """Write down which judge will be measured on about how many calls; what stands of an earlier word. Raises InputError."""
+    def check_judge(self, model: str, calls: int) -> None:
+        """Raise InputError where this model may not judge these calls, measured on so many; writes nothing."""
         if calls < LEAST_AUDIT or calls >= len(self.questions) or not model or not model.isprintable():
             raise InputError(
                 f"a judge is measured on {LEAST_AUDIT} calls or more, and there are {len(self.questions):,}",
                 hint="people label so few as fast themselves; or --audit says how many they check",
             )
+        if (found := audit_of(self.attempt.attempt_id, self._own())) is not None and found.model != model:
+            raise InputError(f"this attempt is judged by {found.model} already", hint="a judge that is chosen by its labels proves nothing")
+
+    def audit(self, model: str, calls: int) -> Audit:
+        """Write down which judge will be measured on about how many calls; what stands of an earlier word. Raises InputError."""
+        self.check_judge(model, calls)
         if (found := audit_of(self.attempt.attempt_id, self._own())) is None:
             self._add([self._mark("aud", to=f"{calls} {model}")])
             return Audit(calls=calls, model=model)
-        if found.model != model:
-            raise InputError(f"this attempt is judged by {found.model} already", hint="a judge that is chosen by its labels proves nothing")
         return found
 
     def keep_judgements(self, model: str, labels: Mapping[str, Label], *, whole: bool = True) -> None:
