@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from modicum.cli import cli
+from modicum.errors import RouteError
 from tests.pipeline.test_switching import at, seen, states
 
 
@@ -68,7 +69,13 @@ def test_back_at_once_and_for_good(home: Path) -> None:
     assert run(home, "retire", "r-2") == (0, "r-2 is retired.\n")
     assert states(at(home)) == {"r-1": "rolled_back", "r-2": "retired"}
     _, shown = run(home, "show", "r-1")
-    assert "Missing" not in shown and "Next" not in shown
+    assert "Missing" not in shown and "promote" not in shown and "by the watcher" not in shown
+    assert "wrong refunds" in shown and "Next: `modicum fit" in shown
+    for step in ("auto", "promote"):
+        refused = CliRunner().invoke(cli, ["route", step, "r-1", "--home", str(home)])
+        assert isinstance(refused.exception, RouteError) and "rolled back for good: wrong refunds" in str(refused.exception)
+        assert "`modicum fit`" in refused.exception.hint
+    assert "by your hand" in run(home, "auto", "r-1", "--off")[1]
 
 
 def test_examples_are_in_the_help(home: Path) -> None:

@@ -11,7 +11,7 @@ from modicum.cli.options import print_table, printable
 from modicum.pipeline.newcomers import said
 from modicum.pipeline.promoting import Condition, Event, Outlook
 from modicum.report.words import STATES, percent
-from modicum.route.steps import LIVE
+from modicum.route.steps import ENDED, LIVE
 from modicum.types import Against, RouteState
 
 HEAD = ("route", "workload", "state", "share", "covers", "audits", "lost / level", "suspicion", "since", "by", "")
@@ -45,7 +45,7 @@ def facts(found: RouteShown) -> list[tuple[str, str]]:
         ("route", route.route_id),
         ("workload", certificate.workload_name),
         ("state", f"{_state(found)}, by {route.changed_by} on {route.changed_at:%Y-%m-%d %H:%M}"),
-        ("forward", "by the watcher" if outlook.automatic else "by a person"),
+        _onward(found),
         ("proposed, approved by", f"{outlook.proposed_by or 'unknown'}, {route.approved_by or 'nobody'}"),
         ("answers when", f"confidence >= {rule.accept_above:.4f}"),
         ("always deferred", ", ".join([*rule.protected_labels, *rule.deferred_labels]) or "no label"),
@@ -64,6 +64,10 @@ def seen_so_far(found: RouteShown) -> None:
         click.echo(printable(f"Early sign, without a guarantee: {warning}"))
     for newcomer in found.newcomers:
         click.echo(printable(f"A version of its prompt is not certified: {said(newcomer)}."))
+    if route.state in ENDED:
+        click.echo(
+            printable(f"Next: `modicum fit {found.certificate.workload_name}` proposes another where newer calls carry a certificate.")
+        )
     if outlook.next is None:
         return
     if outlook.conditions:
@@ -87,6 +91,13 @@ def event(one: Event) -> tuple[str, ...]:
     was = STATES.get(one.was, one.was.replace("_", " "))
     step = f"{was} -> {what}" if was else what
     return (f"{one.at:%Y-%m-%d %H:%M:%S}", one.route_id, str(one.attempt or ""), step, one.actor, one.why)
+
+
+def _onward(found: RouteShown) -> tuple[str, str]:
+    """Who takes it forward; of one that never comes back, why."""
+    if found.route.state in ENDED:
+        return ("why", found.outlook.ended or "nobody said")
+    return ("forward", "by the watcher" if found.outlook.automatic else "by a person")
 
 
 def _step(state: RouteState) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from modicum.config import Config
 from modicum.errors import RouteError
 from modicum.pipeline.switching import approved, changed_meanwhile, check, find_route, move, proposal, proposer, publish
-from modicum.route.steps import ANSWERING, ENDED, FORWARD, LIVE, Rights, Seen, back, conditions, lacking, said
+from modicum.route.steps import ANSWERING, ENDED, FORWARD, LIVE, REMEDY, Rights, Seen, back, conditions, lacking, said
 from modicum.store import beat
 from modicum.store.audit import Sought
 from modicum.store.control import Control
@@ -58,6 +58,8 @@ class Outlook:
     """Somebody other than its proposer approved it."""
     automatic: bool = False
     """The watcher may take it forward."""
+    ended: str = ""
+    """Why it was rolled back or retired, as far as somebody said; empty too where it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,8 @@ def outlook(config: Config, control: Control, route: Route, certificate: Certifi
         watched_at=beat.read(config.home),
         proposed_by=who,
         approved=approved(control, route),
-        automatic=route.automatic or config.watch.automatic,
+        automatic=(route.automatic or config.watch.automatic) and route.state not in ENDED,
+        ended=_ended(control, route),
     )
 
 
@@ -116,6 +119,8 @@ def promote(config: Config, ref: str, *, actor: str, note: str = "", force: bool
     if (to := FORWARD.get(route.state)) is None:
         if route.state == "on":
             return route, outlook(config, control, route, control.certificate(route.certificate_id)), True
+        if route.state in ENDED:
+            raise _over(control, route)
         raise RouteError(
             f"{route.route_id} is {said(route.state)}, and nothing follows that", hint=f"`modicum route show {route.route_id}`"
         )
@@ -144,9 +149,14 @@ def approve(config: Config, ref: str, *, actor: str, note: str = "", undo: bool 
 
 
 def leave_to_watcher(config: Config, ref: str, *, actor: str, off: bool = False, note: str = "") -> Route:
-    """Let the watcher take a route forward when its conditions hold, or stop it. Back it goes by itself in any case."""
+    """Let the watcher take a route forward when its conditions hold, or stop it. Back it goes by itself in any case.
+
+    Raises RouteError for a route that never comes back.
+    """
     control = Control(config.home)
     route = on_the_way(control, ref)
+    if route.state in ENDED and not off:
+        raise _over(control, route)
     changed = dataclasses.replace(route, automatic=not off)
     return _decide(config, control, route, changed, "route.by_hand" if off else "route.automatic", note, actor)
 
@@ -177,6 +187,19 @@ def history(control: Control, ref: str) -> list[Event]:
             )
         )
     return events
+
+
+def _ended(control: Control, route: Route) -> str:
+    """What was said when it was rolled back or retired."""
+    if route.state not in ENDED:
+        return ""
+    return next((one.why for one in reversed(history(control, route.route_id)) if one.what == route.state), "")
+
+
+def _over(control: Control, route: Route) -> RouteError:
+    """What to raise where somebody wants to take a route on that never comes back."""
+    why = _ended(control, route)
+    return RouteError(f"{route.route_id} is {said(route.state)} for good{f': {why}' if why else ''}", hint=REMEDY[route.state])
 
 
 def on_the_way(control: Control, ref: str) -> Route:

@@ -128,7 +128,7 @@ def moved(route: Route, to: Step, *, at: datetime, actor: str, share: float = 0.
     Raises RouteError where no such step follows.
     """
     if not may_follow(route.state, to):
-        hint = "`modicum route retire` puts it away" if to in ENDED and may_follow(route.state, "retired") else _REMEDY.get(route.state, "")
+        hint = "`modicum route retire` puts it away" if to in ENDED and may_follow(route.state, "retired") else REMEDY.get(route.state, "")
         raise RouteError(f"route {route.route_id} is {said(route.state)}, and {said(to)} does not follow that", hint=hint)
     before = None
     if to in ANSWERING and FORWARD.get(route.state) == to:
@@ -148,7 +148,7 @@ def said(state: Step) -> str:
     return state.replace("_", " ")
 
 
-_REMEDY: Mapping[Step, str] = MappingProxyType(
+REMEDY: Mapping[Step, str] = MappingProxyType(
     {
         "proposed": "`modicum route shadow` puts it in shadow, `modicum route on` lets it answer",
         "paused": "`modicum route shadow` puts it in shadow again, `modicum route on` lets it answer",
@@ -156,6 +156,7 @@ _REMEDY: Mapping[Step, str] = MappingProxyType(
         "retired": "`modicum fit` proposes another route where newer calls carry a certificate",
     }
 )
+"""What a person can do about a route that stands."""
 
 
 def back(state: Step, seen: Seen) -> Move | None:
