@@ -6,8 +6,9 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modicum.evaluate.groups import JACCARD, group_samples, normalise, words
+from modicum.evaluate.groups import group_samples
 from modicum.types import Sample
+from modicum.workload.sameness import JACCARD, normalise, words
 from tests.evaluate.samples import sample
 
 

@@ -7,7 +7,6 @@ rounded. All sums are of whole numbers, so two machines find the same neighbours
 from __future__ import annotations
 
 import re
-import unicodedata
 import zlib
 from collections import Counter
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modicum.backends.features import extract, fold
+from modicum.workload.sameness import composed
 
 HASH_WIDTH = 1024
 LARGEST = 127
@@ -71,7 +71,7 @@ def nearness(vectors: Vector, lengths: npt.NDArray[np.float64], vector: Vector) 
 
 def turns(text: str, *, numbers: bool) -> int:
     """A hash of what must be the same in two texts that are to mean the same: words that turn it, and its numbers. Never raises."""
-    text = unicodedata.normalize("NFKC", fold(text)[0]).replace("\u2019", "'")
+    text = composed(fold(text)[0], "NFKC").replace("\u2019", "'")
     found = []
     for word in _WORD.findall(text):
         if word.endswith("n't") or word in ("dont", "doesnt", "didnt", "cant", "wont", "isnt", "arent", "wasnt"):

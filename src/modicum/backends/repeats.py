@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -22,6 +21,7 @@ from modicum.artefact import Artefact
 from modicum.backends.specialist import MAX_LABELS, SPECIALIST_FILE, Form, arrays, read
 from modicum.errors import ArtefactError
 from modicum.types import Prediction
+from modicum.workload.sameness import composed
 
 ENTRIES_FILE = "entries.safetensors"
 RECENT = 8
@@ -151,7 +151,7 @@ class Repeats:
 
 def text_of(slots: Sequence[tuple[str, str]]) -> bytes:
     """What two requests must have in common to be the same: every slot, by name, in one Unicode form, without white space around it."""
-    return _encode(sorted((name, unicodedata.normalize("NFC", _whole(text).replace("\r\n", "\n")).strip()) for name, text in slots))
+    return _encode(sorted((name, composed(_whole(text).replace("\r\n", "\n"), "NFC").strip()) for name, text in slots))
 
 
 def key_of(secret: bytes, text: bytes) -> bytes:

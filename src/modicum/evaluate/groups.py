@@ -7,8 +7,6 @@ same end user where users are many. Says which calls belong together; knows noth
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -17,19 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from modicum.types import Sample
+from modicum.workload.sameness import JACCARD, normalise, words
 
-JACCARD = 0.8
 MANY_USERS = 200
 MOST_OF_ONE_USER = 0.02
 LARGEST_TIED_SHARE = 0.02
 LARGEST_TIED_CALLS = 50
-
-_WORD = re.compile(r"\w+")
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\uff66-\uff9f\U00020000-\U0003ffff]+"
-)
-"""Thai, Lao, Tibetan, Burmese, Khmer, kana, Han: written without spaces, so a run of them is not a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +46,6 @@ class Groups:
 def text_of_slots(sample: Sample) -> str:
     """All slots of the sample, one a line: what is grouped by unless the caller knows which slots matter."""
     return "\n".join(value for _, value in sample.slots)
-
-
-def normalise(text: str) -> str:
-    """Case, width, punctuation and white space taken away; the words remain, or the bare text where there are none."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_WORD.findall(text)) or " ".join(text.split())
-
-
-def words(normalised: str) -> frozenset[str]:
-    """The set that Jaccard compares: words, and pairs of neighbouring characters for scripts without spaces."""
-    if normalised.isascii() or not _UNSPACED.search(normalised):
-        return frozenset(normalised.split())
-    out: set[str] = set()
-    for run in _UNSPACED.findall(normalised):
-        out.update(run[i : i + 2] for i in range(max(len(run) - 1, 1)))
-    out.update(_UNSPACED.sub(" ", normalised).split())
-    return frozenset(out)
 
 
 def group_samples(samples: Sequence[Sample], *, text_of: Callable[[Sample], str] = text_of_slots) -> Groups:

@@ -17,7 +17,7 @@ from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import ConfigError, ModicumError
-from modicum.evaluate.groups import normalise, text_of_slots
+from modicum.evaluate.groups import text_of_slots
 from modicum.evaluate.split import find_cut
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Progress, Purse, reply_of
@@ -29,6 +29,7 @@ from modicum.store.answers import Answered
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Sample, Workload
+from modicum.workload.sameness import normalise
 
 ENOUGH = 20
 """Calls that were answered twice from which a share is told."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from modicum.workload.sameness import composed
 
 MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
@@ -57,4 +58,4 @@ def alike(text: str) -> str:
 
 def spell(text: str) -> str:
     """One spelling for what looks the same: composed letters (NFC), without what nobody sees."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text.translate(_DROP))
+    return text if text.isascii() else composed(text.translate(_DROP), "NFC")
