@@ -29,6 +29,7 @@ from modicum.store.control import Control
 from modicum.types import Call, Decision, Route, new_call_id
 from modicum.wire import feedback as wire
 from tests.pipeline import traffic
+from tests.report import records
 
 AT = datetime(2026, 10, 1, tzinfo=UTC)
 FREE = {"cpu_hour_usd": Decimal(0), "label_usd": Decimal(0)}
@@ -125,6 +126,24 @@ def test_nothing_given_or_nothing_kept() -> None:
     few = saving([row("answered", "0")] + [row("control", "0.01")], None, Told(), **FREE)
     assert few is not None and few.net_usd is not None and few.low_usd is None
     assert together([]).net_usd is None and together([alone]).net_usd is None
+
+
+def test_a_route_in_shadow_alone_took_what_comparing_took() -> None:
+    rows = [row("shadow", "0.01", propensity=1.0, stage_model="o/m", stage_cost_usd=Decimal(5))] * 100
+    rows += [row("control", "0.01", propensity=0.5)]
+    told = Told(talks={"c1": "resolved"})
+    found = saving(rows, None, told, **FREE)
+    assert found is not None and (found.calls, found.kept) == (0, 1)
+    assert found.compared_usd == 500 and (found.net_usd, found.low_usd, found.high_usd) == (-500, -500, -500)
+    assert (found.would_have_usd, found.gross_usd, found.assumed_usd, found.ends) == (0, 0, 0, None)
+    other = dataclasses.replace(found, calls=1, net_usd=Decimal(700), low_usd=Decimal(600), high_usd=Decimal(800), assumed_usd=Decimal(9))
+    both = together([found, other])
+    assert [float(one or 0) for one in (both.net_usd, both.low_usd, both.high_usd, both.assumed_usd)] == [200, 100, 300, 9]
+    report = dataclasses.replace(records.report(records.days(30)), measured=together([found]))
+    (shown,) = saved.saved(report)
+    assert (shown.calls, shown.measured, shown.interval, shown.beside) == ("0", "−$500", "nothing to estimate", "$500")
+    said = text.render(report, width=220)
+    assert "Saved so far: measured −$500; assumed $0;" in said and "−$500" in page.render(report)
 
 
 def test_errors_of_several_routes_add_up_by_squares() -> None:

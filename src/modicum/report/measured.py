@@ -58,11 +58,9 @@ def measured(config: Config, *, scope: str | None = None, since: datetime | None
 def saving(
     rows: Sequence[ArmRow], certificate: Certificate | None, told: Told, *, cpu_hour_usd: Decimal, label_usd: Decimal
 ) -> MeasuredSaving | None:
-    """Of one route's calls; None where it was given none."""
+    """Of one route's calls; what comparing took where it was given none, None where that was nothing."""
     given = [row for row in rows if not _is_kept(row) and not _is_shadow(row)]
     kept = [_at_incumbents_cost(row) for row in rows if _is_kept(row) and 0 < (row.decision.propensity or 0) < 1]
-    if not given:
-        return None
     paid = [(row, cost) for row in given if (cost := _cost(row)) is not None]
     known = [row for row in kept if row.cost_usd is not None]
     cost_usd = sum((cost for _, cost in paid), Decimal(0))
@@ -71,10 +69,13 @@ def saving(
     compute = Decimal(f"{hours:.9f}") * cpu_hour_usd
     named = {name for row in rows for name in (row.call_id, row.response_id) if name}
     labels = sum(name in named for name in told.labels)
+    beside = compared + compute + labels * label_usd
+    if not given and not beside:
+        return None
     line = MeasuredSaving(
-        workload_id=given[0].workload_id or "",
-        scope=given[0].scope,
-        route_id=given[0].decision.route_id or "",
+        workload_id=rows[0].workload_id or "",
+        scope=rows[0].scope,
+        route_id=rows[0].decision.route_id or "",
         since=min(row.started_at for row in rows),
         until=max(row.started_at for row in rows),
         calls=len(given),
@@ -90,6 +91,11 @@ def saving(
         differed=sum(row.decision.would_answer is True and row.decision.agreed is not True for row in kept),
         ends=_ends(given, kept, told),
     )
+    if not given:  # nothing was saved, and nothing is estimated
+        nothing = Decimal(0)
+        return replace(
+            line, would_have_usd=nothing, gross_usd=nothing, net_usd=-beside, low_usd=-beside, high_usd=-beside, assumed_usd=nothing
+        )
     return _estimated(line, [row for row, _ in paid], known, certificate)
 
 

@@ -35,7 +35,7 @@ class Saved:
 
 
 def saved(report: Report) -> tuple[Saved, ...]:
-    """A row a route that calls were given to."""
+    """A row a route that calls were given to, or that took something to compare."""
     names = {line.workload_id: line.name for line in report.workloads}
     return tuple(_row(names.get(one.workload_id, one.workload_id), one) for one in report.measured.routes)
 
@@ -44,7 +44,7 @@ def total(found: Measured) -> str:
     """One sentence on all routes; empty where nothing was measured."""
     if found.net_usd is None:
         return ""
-    interval = "" if found.low_usd is None else f" ({_between(found.low_usd, found.high_usd)})"
+    interval = "" if found.low_usd in (None, found.high_usd) else f" ({_between(found.low_usd, found.high_usd)})"
     assumed = "" if found.assumed_usd is None else f"; assumed {words.money(found.assumed_usd)}"
     invoiced = (
         f"; invoiced {words.money(found.invoiced_usd)}" if found.invoiced_usd is not None else f"; not invoiced: {found.invoiced_why}"
@@ -60,11 +60,17 @@ def _row(name: str, one: MeasuredSaving) -> Saved:
         kept=f"{one.kept:,} in {one.conversations:,}",
         assumed=words.money(one.assumed_usd),
         measured=words.money(one.net_usd),
-        interval=_between(one.low_usd, one.high_usd) or (f"{FEWEST} kept conversations at least" if one.conversations < FEWEST else "–"),
+        interval=_interval(one),
         beside=words.money(beside),
         differed=f"{one.differed:,} of {one.audits:,}",
         resolved=_resolved(one),
     )
+
+
+def _interval(one: MeasuredSaving) -> str:
+    if not one.calls:
+        return "nothing to estimate"
+    return _between(one.low_usd, one.high_usd) or (f"{FEWEST} kept conversations at least" if one.conversations < FEWEST else "–")
 
 
 def _resolved(one: MeasuredSaving) -> str:
