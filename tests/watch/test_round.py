@@ -7,6 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from modicum.config import Config
@@ -17,6 +18,7 @@ from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import RouteState
 from modicum.watch.round import Rounds
+from modicum.watch.unit import Seen
 from tests.watch.watched_home import QUICK, START, call, certificate, made, route, workload
 
 
@@ -63,7 +65,7 @@ def test_a_broken_promise_sends_the_route_back_and_tells_the_day(tmp_path: Path)
     assert rounds.look(at + timedelta(seconds=40)).live == 0
     (watch,) = control.watches()
     assert watch.broken
-    assert watch.tests["seen"] == {"keys": {}, "users": []}
+    assert watch.tests["seen"] == msgspec.to_builtins(Seen())
 
 
 def test_an_automatic_route_comes_on_step_by_step(tmp_path: Path) -> None:

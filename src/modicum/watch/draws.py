@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,18 +18,19 @@ from typing import Any, Literal
 from modicum.errors import InputError
 from modicum.store.codec import Record, from_us
 from modicum.types import Contract, Decision, Reason, quick
+from modicum.watch.sketch import sketch
 from modicum.wire import canon, chat
 from modicum.workload import read
+from modicum.workload.sameness import normalise
 
 DRAWN = frozenset(("shadow", "canary", "control"))
 NOT_COMPARED = "not compared"
 """How the detail of a record begins where a comparison was wanted and did not come about."""
-PIECE = 256
-"""Characters of a word that are normalised at once."""
-_WORD = re.compile(r"\w+")
 Outcome = Literal["deferred", "agreed", "differs"]
 Contracts = Callable[[str], Contract | None]
 """Workload id -> how its answers are read; None where what was said need not be known."""
+Slots = Callable[[str, dict[str, Any]], str | None]
+"""Workload id and a request -> what is not fixed text of it; None where the request is not recognised."""
 
 
 @quick
@@ -57,7 +56,9 @@ class Toss:
     chance: float = 0.0
     """That a call like it becomes a draw."""
     keys: tuple[str, ...] = ()
-    """Digests of what makes it the same request as another one: its text, its conversation."""
+    """Digests of what makes it the same request as another one: its conversation; its text, where it is not recognised."""
+    sketch: bytes = b""
+    """Of what fills its slots; empty where it is not recognised. Two that are alike are one request, as they are to the certificate."""
     user: str = ""
     """Digest of the end user."""
     said: str = ""
@@ -95,6 +96,10 @@ class Keys:
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6, key=self._secret)
         return base64.b64encode(digest.digest()).decode()
 
+    def number(self, word: str) -> int:
+        """64 bits that stand for a word."""
+        return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8, key=self._secret).digest())
+
     def answer(self, value: str) -> str:
         """The same for an answer, as equality sees it."""
         from modicum.evaluate.labels import comparable  # loads arrays, which only promises about quality need
@@ -107,7 +112,7 @@ def wanted(head: bytes) -> bool:
     return b'"route_id":"' in head or b'"reason":"failed"' in head
 
 
-def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
+def toss(record: Record, contracts: Contracts, keys: Keys, slots: Slots = lambda workload_id, request: None) -> Toss | None:
     """What the record says of a live route; None where it says nothing of one."""
     head, decision = record.head, record.head.decision
     if decision is None or head.origin != "live":
@@ -123,6 +128,7 @@ def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
             told = _told(record, contract, keys) if outcome == "differs" else said
     drawn, chance = outcome is not None, decision.propensity
     challenger = _of_challenger(decision) if drawn else None
+    same, nearly = _same(record, decision.workload_id or "", keys, slots) if drawn else ((), b"")
     return Toss(
         started_us=head.started_us,
         call_id=head.call_id,
@@ -135,7 +141,8 @@ def toss(record: Record, contracts: Contracts, keys: Keys) -> Toss | None:
         answered=decision.reason in ("answered", "degraded"),
         failed=_failed(decision),
         chance=0.0 if chance is None else chance if decision.reason in DRAWN else 1.0 - chance,
-        keys=_keys(record, keys) if drawn else (),
+        keys=same,
+        sketch=nearly,
         user=keys.of(head.user_id) if drawn and head.user_id else "",
         said=said,
         told=told,
@@ -175,22 +182,29 @@ def _failed(decision: Decision) -> str:
     return ""
 
 
-def _keys(record: Record, keys: Keys) -> tuple[str, ...]:
-    """What makes two requests the same one to the promise: the text, whatever its case, spaces and punctuation; the conversation."""
-    found = []
-    if record.request is not None and (text := _text(record)):
+def _same(record: Record, workload_id: str, keys: Keys, slots: Slots) -> tuple[tuple[str, ...], bytes]:
+    """What makes two requests the same one to the promise: what fills the slots, or nearly; the conversation.
+
+    Of a request that is not recognised it is the whole text, whatever its case, spaces and punctuation, and nothing near it: fixed text
+    would make all requests alike.
+    """
+    found, nearly = [], b""
+    try:
+        request = canon.chat_request(record.head.endpoint, chat.loads(record.request or b"{}"))
+        filled = slots(workload_id, request) if request is not None else None
+    except InputError:
+        request = filled = None
+    if filled is not None:
+        nearly = sketch(filled, keys.number)
+    elif text := _text(request or {}):
         found.append(keys.of(f"text\0{text}"))
     if record.head.conversation_id:
         found.append(keys.of(f"talk\0{record.head.conversation_id}"))
-    return tuple(found)
+    return tuple(found), nearly
 
 
-def _text(record: Record) -> str:
-    try:
-        request = canon.chat_request(record.head.endpoint, chat.loads(record.request or b""))
-        messages = (request or {}).get("messages")
-    except InputError:
-        return ""
+def _text(request: dict[str, Any]) -> str:
+    messages = request.get("messages")
     said = [_words(message) for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
     return "\n".join(said)
 
@@ -199,15 +213,7 @@ def _words(message: dict[str, Any]) -> str:
     content = message.get("content")
     parts = content if isinstance(content, list) else [{"text": content}]
     said = [part.get("text") for part in parts if isinstance(part, dict)]
-    text = " ".join(one for one in said if isinstance(one, str))
-    return " ".join(_WORD.findall(" ".join(map(_spelt, text.split())).casefold())) or " ".join(text.split())
-
-
-def _spelt(word: str) -> str:
-    """Composed letters (NFKC); a long word in pieces, for to normalise takes the square of the marks that stand on one letter."""
-    if word.isascii():
-        return word
-    return "".join(unicodedata.normalize("NFKC", word[at : at + PIECE]) for at in range(0, len(word), PIECE))
+    return normalise(" ".join(one for one in said if isinstance(one, str)))
 
 
 def _told(record: Record, contract: Contract, keys: Keys) -> str | None:

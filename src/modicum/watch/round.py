@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from modicum.config import Config
 from modicum.pipeline.switching import challengers, check, proposer, publish, refuse_outdated
@@ -22,6 +23,7 @@ from modicum.watch.labelled import Labelled
 from modicum.watch.promise import promised
 from modicum.watch.stage import Stages
 from modicum.watch.tail import Found, Tail
+from modicum.workload.recognise import Recogniser
 
 BOOKMARK = "watch"
 WRITE_S = 60.0
@@ -65,6 +67,7 @@ class Rounds:
         """With the contracts of their live routes,"""
         self._found: dict[str, Contract] = {}
         """... and those found last."""
+        self._recognisers: dict[str, Recogniser] = {}
         self._learnt_at: datetime | None = None
         self._known: dict[str, Watch] | None = None
         """The watches as they are written; None where they must be read."""
@@ -130,6 +133,7 @@ class Rounds:
         stale = self._learnt_at is None or abs((now - self._learnt_at).total_seconds()) >= WRITE_S
         if live and (stale or any(route.workload_id not in self._workloads for route in live)):
             self._workloads = {workload.workload_id: workload for workload in self.control.workloads()}
+            self._recognisers = {}
             self._found = {workload.workload_id: workload.contract for workload in self._workloads.values()}
             self._learnt_at = now
         for route in live:
@@ -165,7 +169,15 @@ class Rounds:
         return self._tail.look(now)
 
     def _toss(self, record: Record) -> Toss | None:
-        return toss(record, self._contract, self._keys)
+        return toss(record, self._contract, self._keys, self._slots)
+
+    def _slots(self, workload_id: str, request: dict[str, Any]) -> str | None:
+        """What fills the slots of a request of this workload, as the certificate tells requests apart."""
+        if workload_id not in self._recognisers:
+            workload = self._workloads.get(workload_id)
+            self._recognisers[workload_id] = Recogniser([workload] if workload is not None else [])
+        found = self._recognisers[workload_id].recognise(request)
+        return None if found is None else "\n".join(value for _, value in found.slots)
 
     def _contract(self, workload_id: str) -> Contract | None:
         """How answers are read, where it must be known what was said: for promises about quality."""
