@@ -13,8 +13,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from modicum.config.bounds import BOUNDS, Bound
 from modicum.config.sections import NAMED, PRICE_KEYS, SECTIONS, Config, DeploymentConfig
 from modicum.errors import ConfigError
+
+_ANY: Bound = (lambda number: True, "")
 
 
 def load(path: Path | None = None, *, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -94,7 +97,10 @@ def _set(values: dict[str, dict[str, Any]], origins: dict[str, str], section: st
     record = SECTIONS[section]
     hints = typing.get_type_hints(record)
     _known(key, list(hints), f"key in [{section}]:")
-    values[section][key] = _coerce(hints[key], value, f"{section}.{key}", origin)
+    values[section][key] = found = _coerce(hints[key], value, f"{section}.{key}", origin)
+    holds, allowed = BOUNDS.get(f"{section}.{key}", _ANY)
+    if not holds(found):
+        raise ConfigError(f"{section}.{key} = {value!r} ({origin}) is not {allowed}")
     origins[f"{section}.{key}"] = origin
 
 
