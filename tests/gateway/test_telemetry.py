@@ -28,6 +28,7 @@ from modicum.config import Config
 from modicum.config.sections import ModelConfig, ProviderConfig, TelemetryConfig
 from modicum.gateway.alarm import Alarm
 from modicum.gateway.log import Log
+from modicum.gateway.metrics import KINDS, Tally
 from modicum.gateway.telemetry import Telemetry
 from modicum.store.codec import record
 from modicum.types import Call, Decision, Usage, new_call_id
@@ -109,6 +110,7 @@ def test_prometheus_reads_what_was_counted(tmp_path: Path) -> None:
     assert attempts == {"failed": 6.0, "answered": 4.0}
     assert found["modicum_in_flight_requests"][()] == 1 and found["modicum_records_dropped_total"][()] == 1
     assert found["modicum_alarms_total"][(("kind", "route"),)] == 1 and found["modicum_workers"][()] == 1
+    assert {n for labels, n in found["modicum_alarms_total"].items() if labels != (("kind", "route"),)} == {0}, "none is born at 1"
     assert all(value > 0 for value in found["process_resident_memory_bytes"].values())
 
 
@@ -183,7 +185,7 @@ def test_labels_stay_few_whatever_callers_ask_for(tmp_path: Path) -> None:
     assert len(models) <= 66 and {"house-model", "other"} <= models
     assert len({dict(labels)["provider"] for labels in found["modicum_requests_total"]}) <= 65
     assert sum(found["modicum_requests_total"].values()) == 11_001
-    assert len(found["modicum_alarms_total"]) == 1 and text.count("\n") < 20_000
+    assert len(found["modicum_alarms_total"]) == len(KINDS) + 1 and text.count("\n") < 20_000
 
 
 def test_observing_costs_microseconds(tmp_path: Path) -> None:
@@ -478,3 +480,16 @@ def test_an_alarm_that_cannot_be_written_stops_nothing() -> None:
     closed = io.StringIO()
     closed.close()
     Log("text", closed).alarm("keys", "x")
+
+
+def test_who_looks_after_the_workers_counts_alarms_and_is_none_of_them(tmp_path: Path) -> None:
+    with opened(tmp_path) as telemetry:
+        tally = Tally(tmp_path)
+        log = Log(stream=io.StringIO(), heard=tally.alarm)
+        log.alarm("watcher", "it ended with 3")
+        log.alarm("watcher", "it ended with 3")
+        log.alarm("worker", "7 ended and is replaced")
+        found = read(telemetry)
+        tally.close()
+    alarms = {dict(labels)["kind"]: number for labels, number in found["modicum_alarms_total"].items() if number}
+    assert alarms == {"watcher": 2, "worker": 1} and found["modicum_workers"][()] == 1

@@ -165,13 +165,15 @@ def serve(
     compiling.start()
     from modicum.gateway import server  # beside it, for this takes as long
     from modicum.gateway.log import Log
+    from modicum.gateway.metrics import Tally
 
     if config.serve.workers > 1:
         compiling.join()  # a process with threads must not be forked
     bound = server.bind(config.serve.listen, keyed=keyed)
     config = dataclasses.replace(config, serve=dataclasses.replace(config.serve, listen=server.address(bound)))
     about = announcement(config, models=upstreams.names(), keyed=keyed)
-    log = Log(config.telemetry.log)
+    tally = Tally(config.home)
+    log = Log(config.telemetry.log, heard=tally.alarm)
 
     def announce() -> None:
         tell(about, as_json=as_json)
@@ -180,7 +182,10 @@ def serve(
 
     beside = _beside(config, watcher, log)
     opening = server.gateway(config, _with(reread, beside))
-    server.run(opening, bound, config.serve, announce=announce, held=held, log=log, beside=beside)
+    try:
+        server.run(opening, bound, config.serve, announce=announce, held=held, log=log, beside=beside)
+    finally:
+        tally.close()
 
 
 def _beside(config: Config, watcher: Sequence[str] | None, log: Log) -> Beside | None:

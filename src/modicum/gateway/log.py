@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -16,12 +17,16 @@ Form = Literal["text", "json"]
 class Log:
     """One line an event."""
 
-    def __init__(self, form: Form = "text", stream: TextIO | None = None) -> None:
+    def __init__(self, form: Form = "text", stream: TextIO | None = None, *, heard: Callable[[str], None] | None = None) -> None:
         self._form = form
         self._stream = stream
+        self._heard = heard
+        """Told of the kind of every alarm."""
 
     def alarm(self, kind: str, what: str, *, missed: int = 0) -> None:
         """Something of ours failed. `missed`: how many more like this went untold since the last line."""
+        if self._heard is not None:
+            self._heard(kind)
         again = f" ({missed} more like this before)" if missed else ""
         about: dict[str, object] = {"kind": kind, "message": what} | ({"missed": missed} if missed else {})
         self._line("alarm", f"modicum alarm: {kind}: {what}{again}", "error", about)

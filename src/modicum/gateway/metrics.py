@@ -25,6 +25,25 @@ MOST_KINDS = 32
 MOST_WORKLOADS = 128
 MOST_SERIES = 1024
 """Kinds of calls of which is kept where they are counted: names of models come from callers."""
+KINDS = (
+    *(
+        "adapter",
+        "configuration",
+        "feedback",
+        "gateway",
+        "keys",
+        "ledger",
+        "prices",
+        "recogniser",
+        "recorder",
+        "redaction",
+        "route",
+        "slow",
+        "snapshot",
+    ),
+    *("telemetry", "tidy", "unwatched", "watcher", "worker"),
+)
+"""Of alarms. They begin at 0: where a series is born at 1, nobody sees it rise."""
 LONGEST_LABEL = 100
 DRAWN = frozenset(("shadow", "control", "canary"))
 """Reasons that chance alone gave: what the stage says of such a call is an audit."""
@@ -84,6 +103,8 @@ class Metrics:
         self._standing = Standing(home, config.route.control_share)
         self._in_flight = self._at("modicum_in_flight_requests", "")
         self._dropped = self._at("modicum_records_dropped_total", "")
+        for kind in KINDS:
+            self._at("modicum_alarms_total", f'kind="{_among(self._kinds, kind, MOST_KINDS)}"')
 
     def observe(self, call: Head, overhead_ms: float) -> None:
         """Count one call."""
@@ -268,6 +289,28 @@ class Metrics:
     def render(self, scope: str | None = None) -> bytes:
         """Everything as Prometheus's text, summed over all workers of this run; of workloads, those of this scope where one is named."""
         return render(self._counts.read(), self._standing, scope=scope)
+
+
+class Tally:
+    """Alarms of a process that is no worker: the one that looks after the workers. Nothing is opened before the first."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._counts: Counts | None = None
+        self._at: dict[str, int] = {}
+
+    def alarm(self, kind: str) -> None:
+        """Count an alarm, of `KINDS`."""
+        if self._counts is None:
+            self._counts = Counts(self._home)
+        if kind not in self._at:
+            self._at[kind] = self._counts.add(f'modicum_alarms_total{{kind="{kind}"}}') or 0
+        self._counts.numbers[self._at[kind]] += 1
+
+    def close(self) -> None:
+        if self._counts is not None:
+            self._counts.close()
+            self._counts = None
 
 
 def who(call: Call | Head) -> Literal["specialist", "provider", "nobody"]:

@@ -14,6 +14,8 @@ from modicum.gateway.standing import Labels, Standing
 from modicum.version import __version__
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+_OF_A_WORKER = "modicum_in_flight_requests"
+"""Who looks after the workers counts too, but answers nothing."""
 _OF_WORKLOAD = re.compile(r'scope="((?:[^"\\]|\\.)*)",workload="((?:[^"\\]|\\.)*)"')
 
 
@@ -23,9 +25,9 @@ def render(rows: Iterable[Row], standing: Standing, *, scope: str | None = None)
     sums: dict[str, dict[str, list[float]]] = {family.name: {} for family in (*FAMILIES, *TOLD)}
     alive: set[int] = set()
     for full, numbers, pid, lives in rows:
-        if lives:
-            alive.add(pid)
         name, _, labels = full.partition("{")
+        if lives and name == _OF_A_WORKER:
+            alive.add(pid)
         family = COUNTED.get(name)
         if family is None or (family.kind == "gauge" and not lives):
             continue
