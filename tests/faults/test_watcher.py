@@ -77,7 +77,12 @@ def test_of_two_watchers_one_leads(tmp_path: Path, report: Report) -> None:
             took = time.monotonic() - gone
         until = time.monotonic() + 10
         while _audits(made) != (drawn := len(made.draws())):
-            assert time.monotonic() < until, (_audits(made), drawn)
+            assert time.monotonic() < until, (
+                _audits(made),
+                drawn,
+                [one.calls for one in made.control.watches()],
+                made.made.errors()[-2000:],
+            )
             time.sleep(0.2)
         assert made.check() == 1
     report("F22", f"two watchers, the one that led killed: the other counted on {took:.1f} s later; {drawn} draws, each counted once")
