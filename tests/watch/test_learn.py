@@ -19,13 +19,15 @@ from modicum.config import Config, FitConfig, StoreConfig
 from modicum.config.carried import pack
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.find import find
 from modicum.pipeline.night import Night
 from modicum.pipeline.switching import switch
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call, Decision, Reason, new_call_id
-from modicum.watch.learn import MOST_TRIES, Learning, as_before, independent, read
+from modicum.watch.due import Learnt
+from modicum.watch.learn import BOOKMARK, MOST_TRIES, Learning, State, as_before, independent, read
 from modicum.watch.learner import COMMAND, Order
 from modicum.workload.sample import INDEPENDENT
 from tests.pipeline import traffic
@@ -47,9 +49,18 @@ def brought_in(home: Path, count: int = 700, *, first: int = 0) -> Config:
     return config
 
 
+def asked_for(config: Config) -> Config:
+    """As where somebody fitted its one workload once, when it had too few calls, and learning knows of that and of nothing else."""
+    find(config)
+    (workload,) = Control(config.home).workloads()
+    state = State(known={}, workloads={workload.workload_id: Learnt(datetime.fromtimestamp(0, UTC), 0, 0, "too_few_calls", 200)})
+    Control(config.home).mark(BOOKMARK, msgspec.json.encode(state).decode())
+    return config
+
+
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    config = brought_in(tmp_path_factory.mktemp("learnt") / "home")
+    config = asked_for(brought_in(tmp_path_factory.mktemp("learnt") / "home"))
     assert Learning(config).run(["for the first time"])
     return config
 
@@ -71,6 +82,21 @@ def test_a_first_run_finds_what_there_is_and_proposes_what_it_can_prove(learnt: 
     state, _ = read(control)
     assert state.run is None and state.ended is not None
     assert state.workloads[route.workload_id].code == "certified"
+
+
+def test_what_nobody_ever_fitted_is_told_of_and_not_fitted(tmp_path: Path) -> None:
+    config = Config(store=StoreConfig(home=tmp_path / "home"), fit=TERMS)
+    said: list[str] = []
+    bring_in(config, [traffic.write(tmp_path / "one.jsonl", traffic.poems(5))], Options())
+    assert Learning(config, said.append).run(["for the first time"])
+    brought_in(config.home)
+    assert Learning(config, said.append).run(["calls came"])
+    control = Control(config.home)
+    sorts = max(control.workloads(), key=lambda one: one.calls)
+    told = [one.text for one in control.notices() if one.workload_id == sorts.workload_id]
+    assert len(told) == 1 and f"nobody fitted it yet: `modicum fit {sorts.name}`" in told[0]
+    assert control.routes() == [] and all(control.attempts(one.workload_id) == [] for one in control.workloads())
+    assert not any(one.startswith("fitting") for one in said)
 
 
 def test_nothing_is_fitted_again_because_a_day_went_by(copied: Config) -> None:
@@ -125,6 +151,7 @@ def test_whenever_it_is_killed_the_next_run_ends_as_if_nothing_had_happened(tmp_
     """Killed at each thing that a run says or asks the time for; what it came to and what was told is the same, once."""
     config = Config(store=StoreConfig(home=tmp_path / "fresh"))
     bring_in(config, [traffic.write(tmp_path / "log.jsonl", traffic.poems(220))], Options())
+    asked_for(config)
 
     def fresh(name: str) -> Config:
         shutil.copytree(config.home, tmp_path / name)
@@ -144,6 +171,7 @@ def test_whenever_it_is_killed_the_next_run_ends_as_if_nothing_had_happened(tmp_
 def test_a_fit_that_never_ends_is_left_for_the_next_run(tmp_path: Path) -> None:
     config = Config(store=StoreConfig(home=tmp_path / "home"))
     bring_in(config, [traffic.write(tmp_path / "log.jsonl", traffic.poems(220))], Options())
+    asked_for(config)
 
     def tell(text: str) -> None:
         if text.startswith("fitting"):
@@ -158,7 +186,7 @@ def test_a_fit_that_never_ends_is_left_for_the_next_run(tmp_path: Path) -> None:
 
 
 def test_a_fit_that_was_killed_is_the_same_one_though_calls_came_meanwhile(tmp_path: Path) -> None:
-    config = brought_in(tmp_path / "home")
+    config = asked_for(brought_in(tmp_path / "home"))
     order = Order(["killed"], True, len(pack(config)))
     process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdin is not None and process.stdout is not None

@@ -167,8 +167,10 @@ def known(**changes: object) -> Known:
     [
         ({}, ""),
         ({"calls": 2000}, "2,000 calls, 1,000 at the last fit"),
-        ({"routes": [], "last": None}, "it was never fitted, and has 1,100 calls"),
-        ({"routes": [], "last": None, "calls": 199}, ""),
+        ({"routes": [], "last": None}, ""),
+        ({"routes": [], "last": None, "labels": 7}, ""),
+        ({"routes": [], "last": None, "tried": True}, "it was tried and never fitted, and has 1,100 calls"),
+        ({"routes": [], "last": None, "tried": True, "calls": 199}, ""),
         ({"routes": [route("rolled_back", changed_at=START)]}, "r1 was rolled back"),
         ({"routes": [route("rolled_back", changed_at=START - timedelta(days=20))]}, ""),
         ({"labels": 7}, "7 labels came, and there were none"),

@@ -1,7 +1,7 @@
 """Which workloads are worth a fit now, and why. Pure: what is known goes in, a sentence comes out.
 
-A fit opens calls that prove nothing a second time, and each attempt has less to spend than the one before. So nothing is fitted because a
-day went by: only where something changed that a fit can use.
+A fit opens calls that prove nothing a second time, and each attempt has less to spend than the one before. So nothing is fitted that nobody
+ever asked for, nor because a day went by: only where something changed that a fit can use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from modicum.route.steps import LIVE
 from modicum.types import Certificate, Route, Workload
 
 LEAST_CALLS = 200
-"""Of a workload that was never fitted."""
+"""Of a workload that was tried with another model and never fitted; and what growth is counted from at least."""
 GROWN = 2.0
 """So many times the calls of the last fit are worth another one,"""
 MORE = 1.5
@@ -57,6 +57,8 @@ class Known:
     """Calls that may certify of versions that no certificate knows,"""
     needed: int | None = None
     """... and how many it takes."""
+    tried: bool = False
+    """An attempt was declared, by `fit` or by `try`."""
     last: Learnt | None = None
 
 
@@ -76,7 +78,9 @@ def due(workload: Workload, known: Known, *, renew_days: float) -> str:
     if live is not None and (why := _of_live(live, known, renew_days)):
         return why
     if last is None:
-        return "" if known.routes or known.calls < LEAST_CALLS else f"it was never fitted, and has {known.calls:,} calls"
+        if not known.tried or known.routes or known.calls < LEAST_CALLS:
+            return ""  # whether a workload is worth its first attempt is a person's to say
+        return f"it was tried and never fitted, and has {known.calls:,} calls"
     if last.needs is not None:
         return f"the {last.needs:,} calls came that were missing" if known.calls >= last.calls + last.needs else ""
     if last.code == "certified":

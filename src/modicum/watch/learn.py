@@ -1,5 +1,7 @@
 """One run of learning: compact, find, fit what is due, say what came of it. In a process of its own, which may be killed at any moment.
 
+It fits again what somebody fitted or tried once. A new workload is told of: its first attempt is a person's to spend.
+
 How far a run has come stands in control.db under the bookmark `learn`, written in one transaction with what was told: a run that was killed
 is taken up again where it stood, and nothing is told twice. Only calls from before the run enter it, so a fit that was interrupted is the
 same fit when it is taken up again, and the attempt that it declared is not lost. It proposes; no step of a route is taken here.
@@ -163,7 +165,7 @@ class Learning:
         for workload in workloads:
             versions = {one.version_id for one in workload.versions}
             if workload.workload_id not in known:
-                notices.append(self._notice(workload, f"{workload.name}: a new workload, with {workload.calls:,} calls so far"))
+                notices.append(self._notice(workload, self._new(workload)))
             elif more := versions - set(known[workload.workload_id]):
                 many = "a new version" if len(more) == 1 else f"{len(more)} new versions"
                 notices.append(self._notice(workload, f"{workload.name}: {many} of its prompt, which no certificate knows yet"))
@@ -178,6 +180,18 @@ class Learning:
         self._state.compared = [one.version_id for one in new if one.compared >= COMPARED]
         run.todo, run.found = self._due(workloads, calls, new), True
         self._write(notices)
+
+    def _new(self, workload: Workload) -> str:
+        told = f"{workload.name}: a new workload, with {workload.calls:,} calls so far"
+        if self._asked_for(workload) or workload.ignored or not workload.in_words:
+            return told
+        return f"{told}; nobody fitted it yet: `modicum fit {workload.name}`"
+
+    def _asked_for(self, workload: Workload) -> bool:
+        """Somebody fitted or tried it once."""
+        name = workload.workload_id
+        fitted = name in self._state.workloads or any(one.workload_id == name for one in self._control.verdicts())
+        return fitted or bool(self._control.routes(name) or self._control.attempts(name))
 
     def _due(self, workloads: Sequence[Workload], calls: Calls, new: Sequence[Newcomer]) -> list[tuple[str, str]]:
         counts, labelled, todo = independent(calls), Labelled(self._config.home), list[tuple[str, str]]()
@@ -204,6 +218,7 @@ class Learning:
                 suspicion=0.0 if live is None else suspicions.get(live.route_id, 0.0),
                 uncertified=sum(one.fair for one in its),
                 needed=max((one.needed for one in its if one.needed is not None), default=None),
+                tried=bool(self._control.attempts(workload.workload_id)),
                 last=last,
             )
             if why := due(workload, known, renew_days=self._config.watch.renew_days):
