@@ -18,7 +18,7 @@ from modicum.store import snapshot
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import Route, but
-from modicum.watch.champion import SHOWN, see
+from modicum.watch.champion import SHOWN, SUSPECTED, see
 from modicum.watch.draws import Toss
 from modicum.watch.round import Rounds
 from tests.watch.watched_home import QUICK, START, call, certificate, made, route
@@ -168,6 +168,35 @@ def test_a_handful_of_calls_is_not_enough(tmp_path: Path) -> None:
     watch = next(one for one in Control(tmp_path).watches() if one.route_id == "r2")
     assert watch.lacking[0] == f"{QUICK.shadow_audits - 1} of {QUICK.shadow_audits} control calls beside r1"
     assert state(config)["r2"] == "proposed"
+
+
+def test_a_champion_under_suspicion_is_not_replaced(tmp_path: Path) -> None:
+    """A successor's tests begin at nothing: what is about to ring must not be lost by a change of route."""
+    config, control = home(tmp_path), Control(tmp_path)
+    rounds = Rounds(config)
+    rounds.look(START)
+    writer, at = SegmentWriter(tmp_path), START
+    for one in range(240):
+        at = START + timedelta(minutes=one + 1)
+        lost = one >= 150 and one % 8 == 0
+        found = call(at, f"request {one}", reason="control", agreed=not lost)
+        assert found.decision is not None
+        decision = but(
+            found.decision,
+            would_answer=one % 2 == 0,
+            challenger_route_id="r2",
+            challenger_value="up",
+            challenger_would_answer=True,
+            challenger_agreed=not lost,
+        )
+        writer.append(dataclasses.replace(found, decision=decision))
+    writer.close()
+    rounds.look(at + timedelta(seconds=31))
+    watches = {one.route_id: one for one in control.watches()}
+    assert SUSPECTED <= watches["r1"].suspicion < 1 and not watches["r1"].broken
+    assert watches["r2"].against is not None and watches["r2"].against.more_p <= SHOWN < watches["r2"].against.worse_p
+    assert watches["r2"].lacking == (f"r1 is under suspicion ({watches['r1'].suspicion:.2f}): its own tests come first",)
+    assert state(config) == {"r1": "on", "r2": "proposed"}
 
 
 def test_it_is_shown_as_long_as_the_other_one_answers(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ before it, is at most 0 while the hypothesis holds:
 - *more*: "the challenger answers on average at most as often". Rejected: it answers more.
 
 The challenger takes the champion's place where it is not shown to be worse, and either is shown to answer more or the champion's
-certificate is about to end. It does so by way of shadow, which it has been in beside the champion, into canary: from there on the tests of
-its own promise watch it.
+certificate is about to end; never while the champion is under suspicion. It does so by way of shadow, which it has been in beside the
+champion, into canary: from there on the tests of its own promise watch it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from modicum.watch.unit import Seen, counts
 
 SHOWN = 0.05
 """A p-value at or below which a hypothesis counts as rejected."""
+SUSPECTED = 0.5
+"""A champion that is so far towards an alarm is not replaced: the tests that suspect it would begin anew with another route."""
 ACTOR = "watch"
 
 
@@ -59,6 +61,8 @@ class Facts:
     certificate: Certificate
     """Of the challenger."""
     champion: Certificate
+    suspicion: float = 0.0
+    """Of the champion, 0 to 1."""
     rights: Rights
     damage: str = ""
     proposer: str = ""
@@ -117,6 +121,8 @@ def lacking(watch: Watch, facts: Facts, settings: WatchConfig) -> tuple[str, ...
         missing.append(f"{hours / timedelta(hours=1):.1f} of {settings.shadow_hours:g} hours beside {against.route_id}")
     if against.worse_p <= SHOWN:
         missing.append(f"it is shown to lose more than {against.route_id}")
+    if facts.suspicion >= SUSPECTED:
+        missing.append(f"{against.route_id} is under suspicion ({facts.suspicion:.2f}): its own tests come first")
     ends = facts.champion.expires_at <= facts.now + timedelta(days=settings.renew_days)
     if against.more_p > SHOWN and not ends:
         missing.append(

@@ -92,15 +92,18 @@ class Rounds:
         tosses = _by_route(found.tosses if found is not None else [], live)
         known = self._watches() if live else {}
         watches, steps, notices = list[Watch](), list[Step](), list[Notice]()
+        suspicions = dict[str, float]()
         for route in live:
             changed, steered = self._judge(route, known.get(route.route_id), tosses[route.route_id], now, watched, jumped_s, live)
             watches += [steered.watch] if changed else []
+            suspicions[route.route_id] = steered.watch.suspicion
             steps += [steered.step] if steered.step is not None else []
             notices += steered.notices
         for step in self._first(routes, now, watched):
             steps.append(step)
             notices += steer.told(step, self._name(step.now), now)
-        for watch, taken in self._challenge(routes, known, tosses, now, watched, frozenset(step.was.route_id for step in steps)):
+        moved = frozenset(step.was.route_id for step in steps)
+        for watch, taken in self._challenge(routes, known, tosses, now, watched, moved, suspicions):
             watches.append(watch)
             steps += taken
             notices += [one for step in taken for one in steer.told(step, self._name(step.now), now)]
@@ -240,6 +243,7 @@ class Rounds:
         now: datetime,
         watched: bool,
         moved: frozenset[str],
+        suspicions: Mapping[str, float],
     ) -> Iterator[tuple[Watch, tuple[Step, ...]]]:
         """Proposed routes beside live ones, and the steps by which one takes the other's place."""
         beside = challengers(routes, self._certificate)
@@ -247,8 +251,6 @@ class Rounds:
             self._beside, self._told = ids, False  # whoever proposed told nobody
         for one in beside:
             live = next(other for other in routes if other.workload_id == one.workload_id and other.state in ANSWERING)
-            if live.route_id in moved:
-                continue
             new = [toss for toss in tosses[live.route_id] if toss.challenger_id == one.route_id]
             before = known.get(one.route_id)
             seen = self._facts(one, now, watched, failing=False, answering=0)
@@ -256,12 +258,16 @@ class Rounds:
                 now=now,
                 certificate=seen.certificate,
                 champion=self._certificate(live),
+                suspicion=suspicions[live.route_id],
                 rights=seen.rights,
                 damage=seen.damage,
                 proposer=seen.proposer,
             )
-            watch = champion.see(before, one, live, new, now)
-            watch, taken = champion.replaces(one, live, watch, facts, self._config.watch, self._checked(one))
+            watch, taken = champion.see(before, one, live, new, now), tuple[Step, ...]()
+            if live.route_id in moved:  # one step a look
+                watch = dataclasses.replace(watch, lacking=champion.lacking(watch, facts, self._config.watch))
+            else:
+                watch, taken = champion.replaces(one, live, watch, facts, self._config.watch, self._checked(one))
             stale = before is None or before.lacking != watch.lacking or abs((now - before.at).total_seconds()) >= WRITE_S
             if new or taken or stale:
                 yield watch, taken
