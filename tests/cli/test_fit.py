@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from modicum.admin.fitting import Fitted
-from modicum.cli.fit import _fate, _show, share_of
+from modicum.cli.fit import _fate, _say_next, _show, share_of
 from modicum.cli.options import print_table
 from modicum.types import Tier, TierName, Verdict
 from tests.cli.test_import_and_erase import Modicum
 from tests.pipeline import traffic
+from tests.report.records import certificate, route
 
 
 def tier(name: TierName, size: int, coverage: float, **more: Any) -> Tier:
@@ -48,6 +49,19 @@ def test_free_text_has_a_way_on_and_every_candidate_is_shown(capsys: pytest.Capt
     assert "topics: tried, by estimate" in printed and "not worth its size" in printed
     (row,) = (line for line in printed.splitlines() if line.lstrip().startswith("tickets") and "linear" in line)
     assert "1.2" in row and "90.0%\u00a0(88–92)" in row
+
+
+def test_who_takes_the_first_step_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*, automatic: bool, left_to_watcher: bool = False) -> str:
+        made = Verdict(workload_id="w_1", verdict="certified", reason="", certificate=certificate(), route=route(automatic=left_to_watcher))
+        _say_next((Fitted(workload="tickets", verdict=made),), {}, automatic=automatic)
+        return capsys.readouterr().out
+
+    assert "`modicum route shadow tickets` compares" in said(automatic=False)
+    for one in (said(automatic=True), said(automatic=False, left_to_watcher=True)):
+        assert "watcher takes it into shadow by itself" in one and "route shadow" not in one
+    _say_next((Fitted(workload="tickets", verdict=Verdict(workload_id="w_1", verdict="refused", reason="why")),), {}, automatic=True)
+    assert capsys.readouterr().out == ""
 
 
 def test_what_was_not_made_has_a_row_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,9 +88,10 @@ def command(
 ) -> None:
     """Build a small model for each workload and prove on held-out calls what it may answer.
 
-    fit proposes, a person switches on (`modicum route`): nothing that it does changes an answer in production. What is
-    going to be tested is written down before the newest calls are opened, and each window is opened once. Where nothing
-    passes, the reason says how many more calls and days, or which labels, it would take; the exit code is 0 all the same.
+    fit proposes: nothing that it does changes an answer in production. A person switches on (`modicum route`), or, with
+    `[watch] automatic`, the watcher takes it into shadow and on from there, a step at a time. What is going to be tested is
+    written down before the newest calls are opened, and each window is opened once. Where nothing passes, the reason says
+    how many more calls and days, or which labels, it would take; the exit code is 0 all the same.
 
     Candidates are tried from the smallest up: answers on record to the same request or to its nearest neighbour, a linear one, and where
     `[fit] encoder` names an encoder, that one and a chain of both, and those two fine-tuned where `[fit] encoder_minutes` allows for it, as
@@ -132,7 +133,9 @@ def command(
     if as_json:
         print_json([one.verdict for one in found])
     else:
-        _show(found, dollars("cpu_hour_usd", config.report.cpu_hour_usd), _unread(way, found))
+        unread = _unread(way, found)
+        _show(found, dollars("cpu_hour_usd", config.report.cpu_hour_usd), unread)
+        _say_next(found, unread, automatic=way.local and config.watch.automatic and config.watch.run != "off")
 
 
 def share_of(text: str | None) -> float | None:
@@ -201,15 +204,28 @@ def _show(found: tuple[Fitted, ...], cpu_hour_usd: Decimal, unread: Mapping[str,
         click.echo(f"Free text wants a language model: `modicum try PROVIDER/MODEL {texts[0]}` runs a smaller one over it (docs/try.md).")
     if starred := [name for name, _ in certified if name in unread]:
         click.echo(f"* answers say more than is read, and are not given until readers can do without: `{unread[starred[0]]}`")
-    if certified:
-        name = next((name for name, _ in certified if name not in unread), certified[0][0])
-        click.echo(
-            f"Nothing has changed yet. `modicum route shadow {name}` compares on live calls, `modicum route on {name}` lets it answer."
-        )
     if len(certified) > 1:
         confidence = max(one.confidence for _, one in certified)
         click.echo(
             f"{len(certified)} certificates at {confidence:.0%}: expect about {len(certified) * (1 - confidence):.1f} of them to be wrong."
+        )
+
+
+def _say_next(found: Sequence[Fitted], unread: Mapping[str, str], *, automatic: bool) -> None:
+    """Who takes the first step of what was certified. `automatic`: the watcher does."""
+    certified = sorted((one.workload in unread, number) for number, one in enumerate(found) if one.verdict.certificate is not None)
+    if not certified:
+        return
+    first = found[certified[0][1]]
+    name, route = first.workload, first.verdict.route
+    if automatic or (route is not None and route.automatic):
+        click.echo(
+            "Nothing has changed yet. The watcher takes it into shadow by itself, where it is compared on live calls, and on when the "
+            f"conditions of a step hold: `modicum route show {name}`; `modicum route retire {name}` puts it away."
+        )
+    else:
+        click.echo(
+            f"Nothing has changed yet. `modicum route shadow {name}` compares on live calls, `modicum route on {name}` lets it answer."
         )
 
 

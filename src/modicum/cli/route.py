@@ -30,8 +30,9 @@ def command() -> None:
     """Take a route forward or back: shadow, canary, on.
 
     In shadow the specialist's answers are compared and never sent; a canary answers a share of the conversations; on answers all but the
-    control. Each step has conditions in [watch]. Every change is recorded with who made it and takes effect within two seconds on every
-    worker of `modicum serve`, without a restart. REF is a route's id or its workload.
+    control. Each step has conditions in [watch]. With `[watch] automatic`, or after `modicum route auto`, the watcher takes the steps
+    forward, a proposal's into shadow too; else you do. Every change is recorded with who made it and takes effect within two seconds on
+    every worker of `modicum serve`, without a restart. REF is a route's id or its workload.
     """
 
 
