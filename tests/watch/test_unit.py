@@ -16,6 +16,7 @@ from modicum.config import Config
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call, Pattern, Template, Version, Watch
+from modicum.watch.callers import Callers, hear, takes
 from modicum.watch.draws import Toss
 from modicum.watch.round import Rounds
 from modicum.watch.sketch import alike, sketch
@@ -101,3 +102,50 @@ def test_a_day_later_a_request_counts_again_and_memory_is_bounded() -> None:
     for number in range(20):
         counts(seen, toss(DAY_S + 3, sketch=random.Random(-number - 1).randbytes(32)))
     assert (time.process_time() - began) / 20 < 0.01
+
+
+def under(key: str, calls: list[Call]) -> list[Call]:
+    return [dataclasses.replace(one, key_id=key) for one in calls]
+
+
+def rightly(number: int, keys: int) -> list[Call]:
+    return [dataclasses.replace(asked(one, f"good {one}", agreed=True), key_id=f"key{one % keys}") for one in range(number)]
+
+
+def test_one_key_alone_does_not_send_a_route_back_where_there_are_five(tmp_path: Path) -> None:
+    config = with_template(tmp_path)
+    attack = under("key0", [asked(300 + one, f"unreadable {one}", agreed=False) for one in range(80)])
+    watch = looked(config, rightly(300, 5) + attack, 500)
+    assert not watch.broken
+    assert (watch.audits, watch.lost) == (380, 1)
+
+
+def test_several_keys_do(tmp_path: Path) -> None:
+    config = with_template(tmp_path)
+    broken = [
+        one for key in range(5) for one in under(f"key{key}", [asked(300 + 5 * n + key, f"bad {n} {key}", agreed=False) for n in range(4)])
+    ]
+    assert looked(config, rightly(300, 5) + sorted(broken, key=lambda one: one.started_at), 400).broken
+
+
+def test_a_single_key_is_all_there_is(tmp_path: Path) -> None:
+    config = with_template(tmp_path)
+    assert looked(config, rightly(300, 1) + under("key0", [asked(300 + n, f"bad {n}", agreed=False) for n in range(20)]), 400).broken
+
+
+def test_who_asks_most_may_lose_most_once_others_lose_too() -> None:
+    callers = Callers()
+    for number in range(200):
+        hear(callers, toss(number, key="most" if number % 5 else f"key{number % 4}"))
+    hear(callers, toss(200, key="key5"))
+    hear(callers, toss(200, key="key6"))
+    hear(callers, toss(200, key="key7"))
+    assert [takes(callers, 200, key, "") for key in ("most", "most", "key1", "most", "key2", "most", "most")] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+        True,
+        True,
+    ]

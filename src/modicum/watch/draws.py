@@ -61,6 +61,8 @@ class Toss:
     """Of what fills its slots; empty where it is not recognised. Two that are alike are one request, as they are to the certificate."""
     user: str = ""
     """Digest of the end user."""
+    key: str = ""
+    """Digest of the virtual key that the call came under."""
     said: str = ""
     told: str | None = None
     """Digests of what the stage and the incumbent said, where they differ; told is empty where it cannot be read, None where unknown."""
@@ -144,6 +146,7 @@ def toss(record: Record, contracts: Contracts, keys: Keys, slots: Slots = lambda
         keys=same,
         sketch=nearly,
         user=keys.of(head.user_id) if drawn and head.user_id else "",
+        key=keys.of(head.key_id) if drawn and head.key_id else "",
         said=said,
         told=told,
         stage_ms=decision.stage_ms,

@@ -16,8 +16,9 @@ from modicum.config import WatchConfig
 from modicum.route.steps import ANSWERING
 from modicum.store.codec import from_us, to_us
 from modicum.types import Cover, Route, Watch
-from modicum.watch import early, waiting, words
+from modicum.watch import callers, early, waiting, words
 from modicum.watch import promise as _promise
+from modicum.watch.callers import Callers
 from modicum.watch.draws import Toss
 from modicum.watch.early import Early
 from modicum.watch.promise import Promise, Tests
@@ -42,6 +43,7 @@ class Book(msgspec.Struct):
 
     tests: Tests = msgspec.field(default_factory=Tests)
     seen: Seen = msgspec.field(default_factory=Seen)
+    callers: Callers = msgspec.field(default_factory=Callers)
     queue: list[Run | Open] = []
     times: Times = msgspec.field(default_factory=Times)
     early: Early = msgspec.field(default_factory=Early)
@@ -111,12 +113,12 @@ def see(
         if toss.outcome is None or _held_back(toss, route, since_us) or not counts(book.seen, toss):
             continue
         drawn_at = toss.at
+        callers.hear(book.callers, toss)
         known = waiting.loss(promise.kind, labels, toss.names, toss.said, toss.told) if labels else None
         if promise.kind == "A":
-            lost: float | None = float(toss.outcome == "differs")
-            watch = _count(
-                watch, book, promise, settings, waiting.Settled(toss.started_us, lost or 0.0, toss.outcome != "deferred"), since_us
-            )
+            lost, answered = float(toss.outcome == "differs"), toss.outcome != "deferred"
+            settled = waiting.Settled(toss.started_us, lost, answered, key=toss.key, user=toss.user)
+            watch = _count(watch, book, promise, settings, settled, since_us)
             continue
         waits = toss.outcome == "differs" or (promise.kind == "C" and toss.outcome == "agreed" and bool(known))
         waiting.wait(book.queue, toss, None if waits else 0.0, since_us)
@@ -165,7 +167,7 @@ def last(book: Book) -> datetime | None:
 
 def forget(book: Book) -> None:
     """What only a live route needs goes: its tests stay."""
-    book.seen, book.early, book.queue = Seen(), Early(), []
+    book.seen, book.callers, book.early, book.queue = Seen(), Callers(), Early(), []
 
 
 def kept(watch: Watch, book: Book) -> Watch:
@@ -181,15 +183,18 @@ def _read(watch: Watch) -> Book:
 
 
 def _count(watch: Watch, book: Book, promise: Promise, settings: WatchConfig, settled: waiting.Settled, since_us: int) -> Watch:
+    lost = settled.lost
+    if lost > 0 and not callers.takes(book.callers, book.tests.draws + 1, settled.key, settled.user):
+        lost = 0.0
     for _ in range(settled.times):
-        _promise.see(book.tests, promise, settings, settled.lost, answered=settled.answered)
+        _promise.see(book.tests, promise, settings, lost, answered=settled.answered)
     if settled.at_us < since_us:
         return watch
     return dataclasses.replace(
         watch,
         audits=watch.audits + settled.times,
         answered=watch.answered + settled.times * settled.answered,
-        lost=watch.lost + settled.times * settled.lost,
+        lost=watch.lost + settled.times * lost,
     )
 
 

@@ -38,6 +38,8 @@ class Open(msgspec.Struct, array_like=True, tag="open"):
     names: tuple[str, ...]
     said: str
     told: str | None
+    key: str = ""
+    user: str = ""
 
 
 class Settled(msgspec.Struct):
@@ -47,12 +49,14 @@ class Settled(msgspec.Struct):
     lost: float
     answered: bool
     times: int = 1
+    key: str = ""
+    user: str = ""
 
 
 def wait(queue: list[Run | Open], toss: Toss, lost: float | None, since_us: int) -> None:
     """Put a draw at the end. `lost` None: it waits. Draws of before and of after `since_us` stand in different runs."""
     if lost is None:
-        queue.append(Open(toss.started_us, toss.names, toss.said, toss.told))
+        queue.append(Open(toss.started_us, toss.names, toss.said, toss.told, toss.key, toss.user))
         return
     last = queue[-1] if queue else None
     if not isinstance(last, Run) or (last.at_us < since_us <= toss.started_us):
@@ -79,7 +83,7 @@ def settle(queue: list[Run | Open], kind: str, labels: Labels, until_us: int) ->
             if lost is None and first.at_us > until_us and waits <= MOST_WAITING:
                 return
             waits -= 1
-            yield Settled(first.at_us, 1.0 if lost is None else lost, True)
+            yield Settled(first.at_us, 1.0 if lost is None else lost, True, key=first.key, user=first.user)
         queue.pop(0)
 
 
