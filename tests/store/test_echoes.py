@@ -17,6 +17,7 @@ from modicum.store.control import Control
 from modicum.store.erase import Erased, erase
 from modicum.store.snapshot import LiveRoute, Snapshot
 from modicum.types import Call, Contract, Cover, Pattern, Route, Rule, Template, Verdict, Version, Workload
+from tests.report.records import certificate
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 CANARY = "Zqxjkcanary42"
@@ -112,3 +113,28 @@ def test_a_record_s_own_words_are_never_touched(tmp_path: Path) -> None:
     (after,) = control.workloads()
     assert dataclasses.replace(after, contract=before.contract, versions=before.versions) == before
     assert (after.contract.kind, after.task, after.workload_id) == ("label", "classify", "w-one")
+
+
+def test_a_route_whose_answers_would_be_written_with_words_that_are_gone_is_retired(tmp_path: Path) -> None:
+    calls, control = Calls(tmp_path), Control(tmp_path)
+    calls.add([call(1, f"shared {CANARY}", "gone"), call(2, "shared kept", "kept")])
+    control.replace_workloads([workload("one", "kept")])
+    live = []
+    for name, form in (("one", f"Dear {CANARY}: {{}}"), ("two", "Dear you: {}")):
+        contract = Contract(kind="label", labels=("shared",), form=form, cues=(CANARY.casefold(),) if name == "one" else ())
+        digest = Artefacts(tmp_path / "artefacts").write({"vocabulary.json": json.dumps(["shared", name]).encode()}, {})
+        its = certificate(certificate_id=f"c-{name}", artefact_digest=digest, contract=contract)
+        control.add_certificate(its, b"")
+        control.put_route(dataclasses.replace(route(name, digest), certificate_id=its.certificate_id))
+        live.append(
+            LiveRoute(route=control.route(f"r-{name}"), rule=its.rule, cover=its.cover, expires_at=its.expires_at, contract=contract)
+        )
+    snapshot.write(tmp_path, Snapshot(version="1", workloads=tuple(control.workloads()), routes=tuple(live)))
+
+    assert erase(tmp_path, user_id="gone", actor="ada") == Erased(1, 0, ("r-one",))
+
+    day = snapshot.read(tmp_path)
+    assert day is not None and [one.route.route_id for one in day.routes] == ["r-two"]
+    assert {one.route_id: one.state for one in control.routes()} == {"r-one": "retired", "r-two": "on"}
+    taken = control.certificate("c-one").contract
+    assert taken is not None and (taken.form, taken.cues) == (f"Dear {echoes.ERASED}: {{}}", (echoes.ERASED,))

@@ -23,7 +23,7 @@ WORD = re.compile(r"\w{4,}")
 ERASED = "[erased]"
 FREE_TEXT = frozenset(
     (
-        *("name", "labels", "form", "literals", "marks", "path", "payload"),
+        *("name", "labels", "form", "cues", "literals", "marks", "path", "payload"),
         *("label", "deferred_labels", "protected_labels", "workload_name", "sentence", "reason"),
     )
 )
@@ -112,6 +112,11 @@ def redacted_record(record: Any, echo: set[str], *, free: bool = False) -> Any:
     return redacted(record, echo) if free and isinstance(record, str) else record
 
 
+def whole(contract: object) -> bool:
+    """Nothing was taken out of it (a JSON value): no answer is to be written by one that lacks words."""
+    return ERASED not in json.dumps(contract, ensure_ascii=False)
+
+
 def remove_from_files(home: Path, echo: set[str]) -> set[str]:
     """Take the echoes out of the snapshot and the request files, and delete the models that hold one; the digests of these."""
     for file in (home / "requests").rglob("*"):
@@ -121,7 +126,10 @@ def remove_from_files(home: Path, echo: set[str]) -> set[str]:
     file = snapshot.path(home)
     if file.exists():
         record = redacted_record(json.loads(file.read_bytes()), echo)
-        record["routes"] = [route for route in record.get("routes", ()) if route["route"]["artefact_digest"] not in deleted]
+        for part in ("routes", "challengers"):
+            record[part] = [
+                one for one in record.get(part, ()) if one["route"]["artefact_digest"] not in deleted and whole(one.get("contract"))
+            ]
         record["version"] = f"{record.get('version', '')}, without what was erased"
         replace(file, json.dumps(record, ensure_ascii=False).encode())
     return deleted

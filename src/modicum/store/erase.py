@@ -17,6 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from modicum.errors import InputError
 from modicum.store import assignments, batches, echoes, feedback
 from modicum.store.codec import to_us
@@ -109,6 +111,8 @@ def silence(home: Path, control: Control, echo: set[str], actor: str) -> tuple[s
     models = echoes.remove_from_files(home, echo)
     control.rewrite(lambda record: echoes.redacted_record(record, echo), lambda text: echoes.redacted(text, echo), actor=actor)
     routes = control.retire(models, actor=actor, note="its model knew words of erased calls and was deleted")
+    lacking = {one.artefact_digest for one in control.certificates() if not echoes.whole(msgspec.to_builtins(one.contract))}
+    routes += control.retire(lacking - models, actor=actor, note="the form of its answers held words of erased calls")
     return models, [route.route_id for route in routes]
 
 
