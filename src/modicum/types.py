@@ -761,6 +761,11 @@ class Notice:
     was: RouteState | None = None
     now: RouteState | None = None
 
+    @property
+    def bare(self) -> str:
+        """The text where the workload's name stands beside it already."""
+        return self.text.removeprefix(f"{self.workload}: ")
+
 
 TierName = Literal[
     "repeats",

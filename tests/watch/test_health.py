@@ -50,9 +50,9 @@ def test_a_route_that_nobody_compares_is_told_of_once_a_day(tmp_path: Path) -> N
     config = made(tmp_path, "shadow", watch=dataclasses.replace(QUICK, silent_calls=50))
     outside = [call(at(number), f"{number}", would_answer=None) for number in range(60)]
     found, watch = looked(config, outside, 100)
-    assert [one.text for one in found.notices] == [
-        "direction: nothing was compared in its last 60 calls, so nobody knows whether its promise holds"
-    ]
+    (notice,) = found.notices
+    assert notice.text.startswith("direction: nothing was compared in its last 60 calls, so nobody knows whether its promise holds; next: ")
+    assert "`modicum top`" in notice.text and "`modicum route show r1`" in notice.text
     assert "nothing was compared in its last 60 calls" in watch.lacking
     assert looked(config, [call(at(101), "more", would_answer=None)], 140)[0].notices == ()
 
@@ -109,7 +109,9 @@ def test_an_artefact_that_is_not_what_was_certified_sends_its_route_back(tmp_pat
     blob.write_bytes(b"[]")
     found = rounds.look(at(2))
     assert Control(tmp_path).route("r1").state == "rolled_back"
-    assert "is damaged" in found.notices[0].text
+    alarm, step = found.notices
+    assert "is damaged" in alarm.text and "`modicum artefact verify" in alarm.text and "`modicum fit direction`" in alarm.text
+    assert step.text.startswith("direction: on -> rolled back: ") and "next:" not in step.text and len(step.text) < len(alarm.text)
 
 
 def test_calls_that_the_incumbent_did_not_answer_are_no_draws(tmp_path: Path) -> None:

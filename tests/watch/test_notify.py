@@ -314,6 +314,8 @@ def test_every_kind_of_notice_has_a_word_for_people(kind: NoticeKind) -> None:
 def test_slack_reads_a_step_in_words() -> None:
     said = json.loads(told.slack(note("A <!channel> & B", kind="moved", was="on", now="rolled_back", scope="team")))
     assert said["text"] == "Step: team/bank-intent (on → rolled back): A &lt;!channel&gt; &amp; B"
+    whole = note("bank-intent: on -> rolled back: 41 of 409 differ", kind="moved", was="on", now="rolled_back")
+    assert json.loads(told.slack(whole))["text"] == "Step: bank-intent (on → rolled back): 41 of 409 differ", "nothing is said twice"
 
 
 def test_figures_are_written_for_those_who_look_from_outside(tmp_path: Path) -> None:

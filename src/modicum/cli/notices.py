@@ -51,7 +51,7 @@ def command(config: Config, as_json: bool, kind: str | None, workload: str | Non
     elif not found:
         click.echo("No notices yet: `modicum watch` writes them.")
     else:
-        rows = [(n.number, f"{n.at.astimezone():%Y-%m-%d %H:%M}", n.kind, _where(n), n.text) for n in found]
+        rows = [(n.number, f"{n.at.astimezone():%Y-%m-%d %H:%M}", n.kind, _where(n), n.bare) for n in found]
         print_table(("number", "at", "kind", "workload", "what"), rows, right=(0,))
     return 0
 

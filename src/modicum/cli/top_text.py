@@ -156,7 +156,7 @@ def _name(row: Line, *, scopes: bool) -> str:
 def _notices(pen: _Pen, notices: Sequence[Notice]) -> list[str]:
     style = {"alarm": RED, "warning": YELLOW, "moved": "", "learnt": ""}
     told = [
-        pen.text(f"{one.at.astimezone():%d %b %H:%M} {one.kind:<7} {one.workload}: {' '.join(one.text.split())}", style.get(one.kind, ""))
+        pen.text(f"{one.at.astimezone():%d %b %H:%M} {one.kind:<7} {one.workload}: {' '.join(one.bare.split())}", style.get(one.kind, ""))
         for one in notices
     ]
     return ["", *told] if told else []

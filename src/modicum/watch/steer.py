@@ -77,7 +77,11 @@ def steer(
             move, lacking = None, (error.message,)
     watch = dataclasses.replace(watch, lacking=lacking)
     step = _stepped(route, move, facts.now, settings) if move is not None else shared(route, watch, book, facts, settings, coin)
-    return Steered(watch=watch, step=step, notices=(*_alarms(route, book, facts, seen, quiet), *told(step, facts.name, facts.now)))
+    return Steered(
+        watch=watch,
+        step=step,
+        notices=(*_alarms(route, book, facts, seen, quiet), *told(step, facts.name, facts.now, damaged=seen.damaged)),
+    )
 
 
 def first(route: Route, facts: Facts, settings: WatchConfig, check: Callable[[RouteState], None]) -> Step | None:
@@ -105,12 +109,13 @@ def shared(route: Route, watch: Watch, book: Book, facts: Facts, settings: Watch
     return Step(was=route, now=dataclasses.replace(route, control_share=wished), action="route.control", why=why, actor=ACTOR)
 
 
-def told(step: Step | None, name: str, now: datetime) -> tuple[Notice, ...]:
-    """What is to be heard of a step: an alarm too where it was a rollback."""
+def told(step: Step | None, name: str, now: datetime, *, damaged: str = "") -> tuple[Notice, ...]:
+    """What is to be heard of a step: where it was a rollback, an alarm that says why and what next, and the step in short."""
     if step is None or step.was.state == step.now.state:
         return ()
-    text = words.moved(step.was, step.now, name, step.why)
-    alarm = () if step.now.state in (*LIVE, "retired") else (words.notice("alarm", step.was, name, now, f"{name}: {step.why}"),)
+    rings = step.now.state not in (*LIVE, "retired")
+    text = words.moved(step.was, step.now, name, words.first_clause(step.why) if rings else step.why)
+    alarm = (words.notice("alarm", step.was, name, now, f"{name}: {step.why}; {words.after(step.now, name, damaged)}"),) if rings else ()
     return (*alarm, words.notice("moved", step.was, name, now, text, was=step.was.state, now_is=step.now.state))
 
 
@@ -121,9 +126,11 @@ def _stepped(route: Route, move: Move, now: datetime, settings: WatchConfig) -> 
 
 def _alarms(route: Route, book: Book, facts: Facts, seen: Seen, quiet: bool) -> tuple[Notice, ...]:
     """What goes wrong without a rollback, told once a day while it lasts: alarms, and early signs as warnings."""
-    silence = f"nothing was compared in its last {book.quiet} calls, so nobody knows whether its promise holds" if quiet else ""
+    silence = words.silent(route, book.quiet) if quiet else ""
     wrong: list[tuple[str, NoticeKind, str]] = [("silent", "alarm", silence)]
-    wrong.append(("damaged", "alarm", seen.damaged if route.state not in ANSWERING else ""))
+    wrong.append(
+        ("damaged", "alarm", words.damaged(route, facts.name, seen.damaged) if seen.damaged and route.state not in ANSWERING else "")
+    )
     wrong += [(kind, "warning", book.early.warnings.get(kind, "")) for kind in KINDS]
     found = []
     now_s = int(facts.now.timestamp())

@@ -65,7 +65,7 @@ def slack(notice: Notice, *, test: bool = False) -> bytes:
     """The same for people: one line, in which nothing is a link, a mention or a command."""
     where = notice.workload if notice.scope == "default" else f"{notice.scope}/{notice.workload}"
     steps = f" ({_state(notice.was)} → {_state(notice.now)})" if notice.was and notice.now else ""
-    text = f"{'Test: ' if test else ''}{_WORDS.get(notice.kind, notice.kind)}: {where}{steps}: {notice.text}"
+    text = f"{'Test: ' if test else ''}{_WORDS.get(notice.kind, notice.kind)}: {where}{steps}: {_said(notice)}"
     return msgspec.json.encode({"text": _escaped(text), "unfurl_links": False, "unfurl_media": False})
 
 
@@ -75,6 +75,12 @@ def _escaped(text: str) -> str:
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     line = line if len(line) <= MOST_CHARS else line[: MOST_CHARS - 1] + "…"
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
+
+
+def _said(notice: Notice) -> str:
+    """Without what stands before it already: the workload's name, the step."""
+    steps = f"{_state(notice.was)} -> {_state(notice.now)}: " if notice.was and notice.now else ""
+    return notice.bare.removeprefix(steps)
 
 
 def _state(state: str) -> str:

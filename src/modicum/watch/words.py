@@ -43,3 +43,29 @@ def notice(
 def moved(was: Route, now: Route, name: str, why: str) -> str:
     """What is told of a step."""
     return f"{name}: {said(was.state)} -> {said(now.state)}: {why}"
+
+
+def first_clause(why: str) -> str:
+    """The short form, where the whole stands in an alarm beside it."""
+    return why.partition("; ")[0]
+
+
+def after(now: Route, name: str, hurt: str) -> str:
+    """What a person does once a route was sent back. `hurt`: what is damaged, where something is."""
+    if hurt:
+        return damaged(now, name, "")
+    return f"next: `modicum fit {name}`" if now.state == "paused" else f"next: `modicum route show {now.route_id}`, `modicum fit {name}`"
+
+
+def damaged(route: Route, name: str, hurt: str) -> str:
+    """What is damaged, and what a person does about it."""
+    todo = f"next: `modicum artefact verify {route.route_id}`, and `modicum fit {name}` where it does not hold"
+    return f"{hurt}; {todo}" if hurt else todo
+
+
+def silent(route: Route, quiet: int) -> str:
+    """That nothing was compared, and where to look for the reason."""
+    return (
+        f"nothing was compared in its last {quiet} calls, so nobody knows whether its promise holds; next: see in `modicum top` whether "
+        f"the incumbent answers, and in `modicum route show {route.route_id}` whether its calls are still those that are certified"
+    )
