@@ -12,6 +12,7 @@ from modicum.store import feedback
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import Call, Feedback, FeedbackSource, PromiseKind, Watch
+from modicum.watch import waiting
 from modicum.watch.round import Rounds
 from modicum.watch.waiting import loss
 from tests.watch.watched_home import START, call, made
@@ -86,6 +87,8 @@ def test_of_answers_alone_a_label_that_calls_both_wrong_counts(tmp_path: Path) -
     same = call(at(1), "one", said="up")
     label(tmp_path, same, "down")
     watch = looked(config, [same, call(at(2), "two"), call(at(3), "three", would_answer=False)], 60)
+    assert (watch.audits, watch.answered, watch.lost, watch.waiting) == (1, 1, 1, 1)
+    watch = looked(config, [], 24 * 3600 + 60)
     assert (watch.audits, watch.answered, watch.lost) == (3, 2, 1)
 
 
@@ -106,3 +109,34 @@ def test_of_answers_alone_a_label_that_calls_both_wrong_counts(tmp_path: Path) -
 def test_what_a_label_makes_of_a_draw(kind: PromiseKind, said: str, told: str | None, right: str, expected: float) -> None:
     assert loss(kind, {"id": right}, ("id",), said, told) == expected
     assert loss(kind, {}, ("id",), said, told) is None
+
+
+def test_of_answers_alone_labels_that_come_later_find_what_both_have_wrong(tmp_path: Path) -> None:
+    config = made(tmp_path, "on", kind="C")
+    before = call(at(0), "before")
+    label(tmp_path, before, "up")  # somebody labels here
+    same = [call(at(number), f"one {number}", said="up", reason="control") for number in range(1, 40)]
+    watch = looked(config, same, 100)
+    assert (watch.audits, watch.waiting) == (0, 39)
+    for one in same:
+        label(tmp_path, one, "down")
+    watch = looked(config, [], 300)
+    assert (watch.audits, watch.waiting, watch.lost) == (39, 0, 39)
+    assert watch.broken
+
+
+def test_of_answers_alone_what_both_say_is_right_after_a_day_without_a_label(tmp_path: Path) -> None:
+    config = made(tmp_path, kind="C")
+    label(tmp_path, call(at(0), "before"), "up")
+    watch = looked(config, [call(at(1), "one")], 100)
+    assert (watch.audits, watch.waiting) == (0, 1)
+    watch = looked(config, [], 24 * 3600 + 60)
+    assert (watch.audits, watch.answered, watch.lost) == (1, 1, 0)
+
+
+def test_what_both_say_does_not_wait_where_nobody_labels_or_too_many_wait(tmp_path: Path) -> None:
+    config = made(tmp_path, kind="C")
+    assert looked(config, [call(at(1), "one")], 100).audits == 1
+    agreed = waiting.Open(0, ("n",), "said", "said")
+    assert waiting.room([agreed] * (waiting.MOST_AGREED - 1) + [waiting.Run(0)])
+    assert not waiting.room([agreed] * waiting.MOST_AGREED)

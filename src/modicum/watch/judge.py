@@ -114,13 +114,14 @@ def see(
             continue
         drawn_at = toss.at
         callers.hear(book.callers, toss)
-        known = waiting.loss(promise.kind, labels, toss.names, toss.said, toss.told) if labels else None
         if promise.kind == "A":
             lost, answered = float(toss.outcome == "differs"), toss.outcome != "deferred"
             settled = waiting.Settled(toss.started_us, lost, answered, key=toss.key, user=toss.user)
             watch = _count(watch, book, promise, settings, settled, since_us)
             continue
-        waits = toss.outcome == "differs" or (promise.kind == "C" and toss.outcome == "agreed" and bool(known))
+        waits = toss.outcome == "differs"
+        if promise.kind == "C" and toss.outcome == "agreed" and toss.said and labels:
+            waits = waiting.room(book.queue) or bool(waiting.loss(promise.kind, labels, toss.names, toss.said, toss.told))
         waiting.wait(book.queue, toss, None if waits else 0.0, since_us)
     late_us = to_us(now - timedelta(hours=settings.judged_within_h))
     for settled in waiting.settle(book.queue, promise.kind, labels, late_us):

@@ -1,8 +1,10 @@
 """Draws that wait for a label, and those behind them: what B and C say of quality takes somebody who knows.
 
 B: a draw on which both sides differ waits until a label says which is right, and counts as lost where none came in time. C: the same, for
-whether the answer is right. Draws are counted in the order in which they were tossed, so what comes behind one that waits, waits too; of
-those only the number is kept. A label is one that a certificate takes: a person's or a system's, a value that the contract knows.
+whether the answer is right; there one on which both say the same waits too, since both may be wrong, and counts as right where nobody said
+otherwise in time. That only where somebody labels at all: else nothing would come of it but a day's delay. Draws are counted in the order
+in which they were tossed, so what comes behind one that waits, waits too; of those only the number is kept. A label is one that a
+certificate takes: a person's or a system's, a value that the contract knows.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from modicum.watch.draws import Toss
 
 MOST_WAITING = 2_000
 """Where more wait, the oldest counts as lost at once."""
+MOST_AGREED = 1_000
+"""Draws on which both sides say the same: where so many wait, the next counts as right at once."""
 
 STRANGE = ""
 """In place of the right value's digest: it is none that the contract knows."""
@@ -40,6 +44,11 @@ class Open(msgspec.Struct, array_like=True, tag="open"):
     told: str | None
     key: str = ""
     user: str = ""
+
+    @property
+    def agreed(self) -> bool:
+        """Both sides said the same: it is right unless a label says otherwise."""
+        return bool(self.said) and self.said == self.told
 
 
 class Settled(msgspec.Struct):
@@ -68,9 +77,14 @@ def wait(queue: list[Run | Open], toss: Toss, lost: float | None, since_us: int)
         last.agreed += 1
 
 
+def room(queue: list[Run | Open]) -> bool:
+    """May one more draw wait on which both sides say the same?"""
+    return sum(isinstance(one, Open) and one.agreed for one in queue) < MOST_AGREED
+
+
 def settle(queue: list[Run | Open], kind: str, labels: Labels, until_us: int) -> Iterator[Settled]:
     """Take from the front what counts now: draws that a label speaks of, and those tossed before `until_us`, which none did."""
-    waits = sum(isinstance(one, Open) for one in queue)
+    waits = sum(isinstance(one, Open) and not one.agreed for one in queue)
     while queue:
         first = queue[0]
         if isinstance(first, Run):
@@ -82,8 +96,9 @@ def settle(queue: list[Run | Open], kind: str, labels: Labels, until_us: int) ->
             lost = loss(kind, labels, first.names, first.said, first.told)
             if lost is None and first.at_us > until_us and waits <= MOST_WAITING:
                 return
-            waits -= 1
-            yield Settled(first.at_us, 1.0 if lost is None else lost, True, key=first.key, user=first.user)
+            waits -= not first.agreed
+            lost = float(not first.agreed) if lost is None else lost
+            yield Settled(first.at_us, lost, True, key=first.key, user=first.user)
         queue.pop(0)
 
 
