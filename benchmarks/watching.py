@@ -14,11 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modicum.stats.anytime import BETS, WEIGHTS, Detector, Sequence
+from modicum.stats.anytime import BETS, BETS_ON_A_DIFFERENCE, WEIGHTS, Detector, Sequence
 
 RUNS, HEALTHY, AFTER = 1000, 3000, 4000
 JUMPS = ((0.03, 0.08, 0.05), (0.03, 0.10, 0.05), (0.03, 0.15, 0.05), (0.03, 0.30, 0.05), (0.005, 0.03, 0.015), (0.16, 0.50, 0.20))
 """Healthy, after, level."""
+EXCESSES = ((0.05, 0.02, 0.03), (0.10, 0.02, 0.03), (0.15, 0.0, 0.03), (0.15, 0.06, 0.03), (0.30, 0.06, 0.05))
+"""Excess of losses after the jump, share of draws that are 1 or -1 without it, level."""
+START_OF_EXCESS = 500
 CALLS_A_DAY, DAYS, KEPT, CHANGE = 1_000, 30, 0.05, 15
 LEVEL, BAR, CHANGED = 0.03, 20_000.0, 0.2
 WORLDS = ((30_000, 0.6), (3_000, 0.8), (1_500, 1.1))
@@ -42,6 +45,18 @@ def detect(before: float, after: float, level: float, random: np.random.Generato
         if number > HEALTHY and alarm.all():
             break
     return alarm
+
+
+def detect_excess(excess: float, both: float, level: float, bets: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The same for losses less losses, of which a share `both` is not 0 without any excess; draws after the jump, at most `AFTER`."""
+    weights, sums, alarm = np.array(WEIGHTS), np.zeros((len(bets), RUNS)), np.zeros(RUNS, int)
+    for number in range(1, START_OF_EXCESS + AFTER + 1):
+        drawn = random.random(RUNS)
+        worse = both / 2 + (excess if number > START_OF_EXCESS else 0.0)
+        lost = np.where(drawn < worse, 1.0, np.where(drawn < worse + both / 2, -1.0, 0.0))
+        sums = np.minimum((sums + 1) * (1 + bets[:, None] / (level + 1) * (lost[None, :] - level)), 1e200)
+        alarm[(weights @ sums >= BAR) & (alarm == 0)] = number
+    return np.where(alarm == 0, AFTER, alarm - START_OF_EXCESS)[(alarm == 0) | (alarm > START_OF_EXCESS)]
 
 
 def first_shown(rate: float, level: float, draws: int, delta: float, random: np.random.Generator) -> np.ndarray:
@@ -155,6 +170,13 @@ def main() -> None:
             f"{before:6.1%} {after:6.1%} {level:6.1%} {np.median(delay):12,.0f} ({np.quantile(delay, 0.95):,.0f})"
             f"{false.mean():22.2%} {np.median(late):26,.0f} ({np.quantile(late, 0.95):,.0f})"
         )
+    print(f"\nlosses less losses; bar {BAR:,.0f}, a jump after {START_OF_EXCESS} draws: median (95 %), and with the bets on shares")
+    for excess, both, level in EXCESSES:
+        said = []
+        for bets in (BETS_ON_A_DIFFERENCE, BETS):
+            late = detect_excess(excess, both, level, np.array(bets), np.random.default_rng(7))
+            said.append(f"{np.median(late):6,.0f} ({np.quantile(late, 0.95):,.0f})")
+        print(f"{excess:6.1%} {both:6.1%} {level:6.1%} {said[0]} {said[1]}", flush=True)
     print("\nat the very level, the worst that was promised")
     for level in (0.01, 0.05, 0.2):
         random = np.random.default_rng(11)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modicum.stats.anytime import BETS, WEIGHTS, Detector, Sequence, see_all
+from modicum.stats.anytime import BETS, BETS_ON_A_DIFFERENCE, WEIGHTS, Detector, Sequence, see_all
 
 
 def alarm_after(detector: Detector, drawn: np.ndarray) -> int | None:
@@ -112,3 +112,14 @@ def test_impossible_draws_are_refused() -> None:
     for wrong in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError):
             Sequence(level=0.1).see(wrong)
+
+
+def test_differences_are_bet_on_with_more_and_stay_a_fair_game() -> None:
+    """At the level itself each bet's expected gain is one, and no draw ruins it."""
+    level, low, chance = 0.03, -1.0, 0.4
+    draws = {1.0: (chance + level) / 2, -1.0: (chance - level) / 2, 0.0: 1 - chance}
+    assert sum(one * share for one, share in draws.items()) == pytest.approx(level)
+    after = {one: Sequence(level=level, low=low).see(one).logs for one in draws}
+    for number, bet in enumerate(BETS_ON_A_DIFFERENCE):
+        assert sum(share * math.exp(after[one][number]) for one, share in draws.items()) == pytest.approx(1)
+        assert math.exp(after[-1.0][number]) == pytest.approx(1 - bet)

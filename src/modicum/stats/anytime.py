@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 
 BETS = (0.02, 0.06, 0.15, 0.4)
 """Shares of the capital that a draw at the lower end loses. A rise that is small beside the level is found by the smallest alone."""
+BETS_ON_A_DIFFERENCE = (0.02, 0.08, 0.3, 0.75)
+"""The same for draws that may be below 0 at a level above it: such a draw loses more seldom and gains less, so a bet must be larger."""
 WEIGHTS = (0.15, 0.2, 0.25, 0.4)
 """What each bet starts with. The largest has most: where the mean jumps, every draw counts."""
 
@@ -91,6 +93,11 @@ def see_all(state: Sequence, drawn: Iterable[float]) -> Sequence:
     return state
 
 
+def bets(level: float, low: float) -> tuple[float, ...]:
+    """Sizes of bets on draws in [low, 1] against this level, chosen before any is seen."""
+    return BETS_ON_A_DIFFERENCE if low < 0 < level else BETS
+
+
 def _check(level: float, low: float) -> None:
     if not low < level < 1:
         raise ValueError(f"the level of draws in [{low}, 1] lies inside, got {level}")
@@ -101,7 +108,7 @@ def _gains(drawn: float, level: float, low: float) -> tuple[float, ...]:
     if not low <= drawn <= 1:
         raise ValueError(f"a draw lies in [{low}, 1], got {drawn}")
     share = (drawn - level) / (level - low)
-    return tuple(math.log1p(bet * share) for bet in BETS)
+    return tuple(math.log1p(bet * share) for bet in bets(level, low))
 
 
 def _plus_one(log: float) -> float:
