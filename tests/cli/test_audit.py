@@ -66,7 +66,7 @@ def test_an_export_is_verified_without_the_home(home: Path, tmp_path: Path) -> N
     assert code == 0 and "Every line is as it was written." in text and not (tmp_path / "nowhere").exists()
     file.write_bytes(file.read_bytes().replace(b"note 2", b"note 5"))
     code, text = run("verify", str(file))
-    assert code == 1 and "line 2: its subject or detail is not what was written" in text and "DOES NOT HOLD" in text
+    assert code == 1 and "record 2 (line 3 of the file): its subject or detail is not what was written" in text and "DOES NOT HOLD" in text
     code, text = run("verify", str(file), "--format", "json")
     assert code == 1 and json.loads(text)["faults"][0]["line"] == 2 and json.loads(text)["holds"] is False
 
@@ -86,9 +86,9 @@ def test_a_home_is_held_against_an_export_that_was_kept(home: Path, tmp_path: Pa
 def test_a_home_that_was_changed_is_told_by_line(home: Path, tmp_path: Path) -> None:
     change(home, "UPDATE audit SET actor = 'nobody' WHERE number = 3")
     code, text = run("verify", "--home", str(home))
-    assert code == 1 and text.startswith("line 3: does not follow")
+    assert code == 1 and text.startswith("record 3: does not follow")
     code, text = run("export", str(tmp_path / "audit.jsonl"), "--home", str(home))
-    assert code == 1 and "line 3" in text, "what is exported is not taken to hold"
+    assert code == 1 and "record 3" in text, "what is exported is not taken to hold"
 
 
 def test_a_signature_vouches_for_the_whole_file(home: Path, tmp_path: Path) -> None:

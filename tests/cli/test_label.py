@@ -162,7 +162,8 @@ def test_a_bad_sheet_is_named(here: Waiting, tmp_path: Path, text: str, says: st
 
 def test_a_sheet_of_other_calls_is_refused(here: Waiting, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("id,verdict\nchatcmpl-elsewhere,a\n")
-    assert isinstance(run(here, "--from", str(tmp_path / "other.csv")).exception, NotFoundError)
+    foreign = run(here, "--from", str(tmp_path / "other.csv")).exception
+    assert isinstance(foreign, NotFoundError) and "of the file: call '" in str(foreign) and "--csv FILE" in foreign.hint
 
 
 def test_too_few_labels_are_not_enough(here: Waiting) -> None:

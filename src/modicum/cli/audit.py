@@ -142,15 +142,15 @@ def verify(file: Path | None, head: str | None, public_key: Path | None, way: Re
         told: dict[str, Any] = msgspec.to_builtins(found)
         print_json(told | {"holds": found.holds and not unsigned, "signature": None if unsigned is None else unsigned or "holds"})
     else:
-        _tell(found, kept)
+        _tell(found, kept, exported=file is not None)
         if unsigned is not None:
             click.echo(printable(f"Signature: {unsigned or 'holds'}."))
     if not found.holds or unsigned:
         sys.exit(1)
 
 
-def _tell(found: Walked, kept: str | None) -> None:
-    _tell_faults(found)
+def _tell(found: Walked, kept: str | None, *, exported: bool) -> None:
+    _tell_faults(found, exported=exported)
     span = f", {found.first_at[:10]} to {found.last_at[:10]}" if found.first_at and found.last_at else ""
     erased = f"; {count(found.erased, 'line')} of them erased since, as the record says" if found.erased else ""
     click.echo(printable(f"{count(found.lines, 'line')}{span}{erased}."))
@@ -161,9 +161,15 @@ def _tell(found: Walked, kept: str | None) -> None:
     click.echo("Every line is as it was written." if found.holds else "DOES NOT HOLD.")
 
 
-def _tell_faults(found: Walked) -> None:
-    for fault in found.faults:
-        click.echo(printable(fault.what if fault.line is None else f"line {fault.line}: {fault.what}"))
+def _tell_faults(found: Walked, *, exported: bool = False) -> None:
+    """`exported`: of a file, in which a header stands before record 1."""
+    whole = exported
+    for fault in sorted(found.faults, key=lambda one: (one.line is None, one.line or 0)):
+        if fault.line is None:
+            click.echo(printable(fault.what))
+            continue
+        whole = whole and "missing" not in fault.what and "put in or moved" not in fault.what  # else it stands in another line
+        click.echo(printable(f"record {fault.line}{f' (line {fault.line + 1} of the file)' if whole else ''}: {fault.what}"))
     if found.faults_untold:
         click.echo(f"and {found.faults_untold:,} more")
 

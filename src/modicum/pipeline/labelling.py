@@ -17,7 +17,7 @@ from typing import Any
 
 from modicum.artefact import Artefacts
 from modicum.backends.model import model_of
-from modicum.errors import ArtefactError, InputError, NotFoundError
+from modicum.errors import ArtefactError, InputError, ModicumError, NotFoundError
 from modicum.evaluate.judged import LEAST_AUDIT, Measured
 from modicum.evaluate.labels import Choice, Label, comparable
 from modicum.evaluate.panel import Agreement, agreement, outcome, settle
@@ -94,7 +94,10 @@ class Desk:
     def question(self, name: str) -> Question:
         """Raises NotFoundError."""
         if name not in self._by_id:
-            raise NotFoundError("no such call among those whose label is wanted")
+            raise NotFoundError(
+                f"call '{name[:80]}' is none of those whose label is wanted, of attempt {self.attempt.number} of '{self.workload.name}'",
+                hint=f"`modicum label {self.workload.name} --csv FILE` writes them; --attempt N means another attempt",
+            )
         return self._by_id[name]
 
     def said(self, name: str) -> Label | None:
@@ -164,7 +167,10 @@ class Desk:
         for number, (name, label) in enumerate(rows, 1):
             if number > MOST_AT_ONCE:
                 raise InputError(f"more than {MOST_AT_ONCE:,} labels at once")
-            label = self._checked(self.question(name), label)
+            try:
+                label = self._checked(self.question(name), label)
+            except ModicumError as error:
+                raise type(error)(f"label {number:,} of the file: {error.message}", hint=error.hint) from None
             mark = mark_of(label, attempt_id=self.attempt.attempt_id, by=self.by, name=name)
             before = said.get(name, {}).get(self.by)
             if before is None or before.label != label:
