@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from modicum.cli.again import consent
+from modicum.cli.again import _early, consent
 from modicum.config import Config, PolicyConfig, UpstreamConfig
 from modicum.errors import ConfigError
-from modicum.pipeline.again import Asker, known_agreement
-from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.again import Again, Asker, SelfAgreement, known_agreement
+from modicum.pipeline.inquiry import Bill, Purse
 from modicum.pipeline.night import Night
 from modicum.store.calls import Calls
 from modicum.types import Sample
@@ -22,6 +22,7 @@ from tests.pipeline import traffic
 from tests.pipeline.model_server import ModelServer, sorts
 from tests.pipeline.test_night import only
 from tests.pipeline.test_trying import PRICE, WISH, filled, settings
+from tests.report.records import workload
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +98,11 @@ def test_nothing_is_sent_elsewhere_unless_it_is_named(parcels: Path, tmp_path: P
 def test_where_nothing_was_asked_the_share_is_unknown(parcels: Path, tmp_path: Path, server: ModelServer) -> None:
     config = reached(parcels, tmp_path, server)
     assert known_agreement(config, only(config), samples_of(config), Night(config, WISH).catalogue) is None
+
+
+def test_what_ended_early_says_how_far_it_came() -> None:
+    one = Again(workload=workload(), candidate=None, samples=(None,) * 20, bill=Bill(calls=20))  # type: ignore[arg-type]
+    told = SelfAgreement(calls=11, differing=1)
+    assert _early(one, told, "the budget of $1 is reached") == "11 of 20 asked, then: the budget of $1 is reached"
+    assert _early(one, None, "it was stopped") == "0 of 20 asked, then: it was stopped"
+    assert _early(one, told, "") == ""

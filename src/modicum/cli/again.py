@@ -44,7 +44,7 @@ def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float,
                 progress((number + share) / len(plans), name)
 
             agreement = asker.run(one, tell)
-            found.append((one, agreement, one.why or asker.stopped))
+            found.append((one, agreement, one.why or _early(one, agreement, asker.stopped)))
     if shown:
         print_table(
             ("workload", "incumbent", "asked again", "differs from itself", ""),
@@ -66,6 +66,11 @@ def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float,
         }
         for one, told, why in found
     ]
+
+
+def _early(one: Again, told: SelfAgreement | None, stopped: str) -> str:
+    """How far it came, and why no further; empty where it came to its end."""
+    return f"{told.calls if told else 0:,} of {len(one.samples):,} asked, then: {stopped}" if stopped else ""
 
 
 def _share(told: SelfAgreement | None) -> str:

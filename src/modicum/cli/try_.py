@@ -44,7 +44,8 @@ from modicum.types import Workload
 @click.option(
     "--calls",
     type=click.IntRange(20),
-    help="Most calls to ask, of each workload. [default: 1,000; of texts 200; where a scorer pays, 400 old ones more]",
+    help="Most calls to ask, of each workload; a tenth of it is the pilot (10 to 40), and below 50 no scorer can be taught. "
+    "[default: 1,000; of texts 200; where a scorer pays, 400 old ones more]",
 )
 @click.option(
     "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Most of the requests that may differ or be worse."
