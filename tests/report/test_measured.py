@@ -142,6 +142,11 @@ def test_a_route_in_shadow_alone_took_what_comparing_took() -> None:
     report = dataclasses.replace(records.report(records.days(30)), measured=together([found]))
     (shown,) = saved.saved(report)
     assert (shown.calls, shown.measured, shown.interval, shown.beside) == ("0", "−$500", "nothing to estimate", "$500")
+    assert shown.name != "" and "r1" not in shown.name, "one route needs no other name"
+    two = dataclasses.replace(report, measured=together([found, dataclasses.replace(found, route_id="r2")]))
+    first, second = saved.saved(two)
+    assert first.name.endswith(f": {found.route_id}, {found.since:%Y-%m-%d} to {found.until:%Y-%m-%d}") and ": r2, " in second.name
+    assert ": r2, " in text.render(two, width=240) and ": r2, " in page.render(two)
     said = text.render(report, width=220)
     assert "Saved so far: measured −$500; assumed $0;" in said and "−$500" in page.render(report)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -37,7 +39,17 @@ class Saved:
 def saved(report: Report) -> tuple[Saved, ...]:
     """A row a route that calls were given to, or that took something to compare."""
     names = {line.workload_id: line.name for line in report.workloads}
-    return tuple(_row(names.get(one.workload_id, one.workload_id), one) for one in report.measured.routes)
+    many = Counter(one.workload_id for one in report.measured.routes)
+    return tuple(_row(_name(names.get(one.workload_id, one.workload_id), one, many), one) for one in report.measured.routes)
+
+
+def _name(workload: str, one: MeasuredSaving, many: Mapping[str, int]) -> str:
+    """The workload's; with the route and the days of its calls where several routes answered it."""
+    return (
+        workload
+        if many[one.workload_id] < 2
+        else f"{words.visible(workload, 40)}: {one.route_id}, {one.since:%Y-%m-%d} to {one.until:%Y-%m-%d}"
+    )
 
 
 def total(found: Measured) -> str:

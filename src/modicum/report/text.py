@@ -22,6 +22,8 @@ from modicum.report.records import IN_FORCE, Report, WorkloadFigures
 from modicum.workload.letters import isolate
 
 LONGEST_NAME = 40
+LONGEST_SAVED = 90
+"""With the route and its days behind the name."""
 LONGEST_SENTENCE = 1_500
 MOST_ROWS = 12
 ACCENT = "cyan"
@@ -232,7 +234,7 @@ def _saved(console: Console, report: Report) -> None:
     for head in ("calls", "kept", "assumed", "measured", "95 %", "taken off", "differ", "resolved"):
         table.add_column(head, justify="right")
     for row in rows[:MOST_ROWS]:
-        name = Text(isolate(words.visible(row.name, LONGEST_NAME)))
+        name = Text(isolate(words.visible(row.name, LONGEST_SAVED)))
         table.add_row(name, row.calls, row.kept, row.assumed, row.measured, row.interval, row.beside, row.differed, row.resolved)
     console.print(table)
     for line in (saved.total(report.measured), saved.NOTE):
