@@ -11,7 +11,8 @@ import pytest
 
 from modicum.admin.fitting import Fitted
 from modicum.cli.fit import _fate, _say_next, _show, share_of
-from modicum.cli.options import print_table
+from modicum.cli.options import _left_out, _needs, print_table
+from modicum.cli.route_shown import HEAD, SPARE
 from modicum.types import Tier, TierName, Verdict
 from tests.cli.test_import_and_erase import Modicum
 from tests.pipeline import traffic
@@ -98,6 +99,29 @@ def test_a_name_is_not_broken_where_the_screen_is_narrow(capsys: pytest.CaptureF
     name = "-".join(["part"] * 24)
     print_table(("workload", "because"), [(name, "word " * 40)], whole=(0,))
     assert name in capsys.readouterr().out
+
+
+def test_a_narrow_screen_has_fewer_columns_in_which_no_word_is_broken() -> None:
+    assert len(HEAD) > max(SPARE)
+    row = (
+        "r_91c2ab07d4",
+        "ticket triage",
+        "in canary",
+        "10%",
+        "81%",
+        "1,214",
+        "0.7% / 1.50%",
+        "25%",
+        "2026-11-24 03:08",
+        "watch",
+        "automatic",
+    )
+    needs = _needs(HEAD, [row], (0, 1))
+    assert needs[:3] == [12, 13, 6] and needs[8] == 10, "a cell that stays whole needs all of it, another one its longest word"
+    assert _left_out(needs, SPARE, 160) == set()
+    for width in (60, 80, 100):
+        out = _left_out(needs, SPARE, width)
+        assert out == set(SPARE[: len(out)]) and sum(need + 2 for number, need in enumerate(needs) if number not in out) <= width
 
 
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.02", 0.02), (None, None)])

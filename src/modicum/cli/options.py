@@ -6,7 +6,7 @@ import functools
 import os
 import pwd
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +115,18 @@ ROOMY = 120
 
 
 def print_table(
-    head: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = (), whole: Iterable[int] = (), title: str = ""
+    head: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Iterable[int] = (),
+    whole: Iterable[int] = (),
+    spare: Sequence[int] = (),
+    title: str = "",
 ) -> None:
-    """A plain table; `right` are the columns to align right, `whole` those whose cells are not broken (names that somebody copies)."""
+    """A plain table; `right` are the columns to align right, `whole` those whose cells are not broken (names that somebody copies).
+
+    `spare`: columns that are left out where the screen is too narrow for all, the first of these first.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -126,11 +135,45 @@ def print_table(
     between = (0, 1) if screen.width >= ROOMY else (0, 1, 0, 0)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=between, title=title or None, title_justify="left", title_style="bold")
     aligned, unbroken = set(right), set(whole)
-    for number, name in enumerate(head):
-        table.add_column(name, justify="right" if number in aligned else "left", overflow="fold", no_wrap=number in unbroken)
-    for row in rows:
-        table.add_row(*(Text(isolate(printable(str(cell)))) for cell in row))
+    cells = [[isolate(printable(str(cell))) for cell in row] for row in rows]
+    needs = _needs(head, cells, unbroken)
+    out = _left_out(needs, spare, screen.width)
+    shown = [number for number in range(len(head)) if number not in out]
+    for number in shown:
+        table.add_column(
+            head[number],
+            justify="right" if number in aligned else "left",
+            overflow="fold",
+            no_wrap=number in unbroken,
+            min_width=needs[number] if spare else None,
+        )
+    for row in cells:
+        table.add_row(*(Text(row[number]) for number in shown if number < len(row)))
     screen.print(table)
+    if out:
+        screen.print(Text(f"Left out for want of width: {', '.join(head[number] or 'notes' for number in sorted(out))}.", style="dim"))
+
+
+def _needs(head: Sequence[str], cells: Sequence[Sequence[str]], unbroken: Collection[int]) -> list[int]:
+    """The width of each column in which no word is broken, and of those that are not to be broken no cell."""
+    from rich.cells import cell_len
+
+    found = []
+    for number, name in enumerate(head):
+        texts = [row[number] for row in cells if number < len(row)]
+        pieces = [*name.split(), *(texts if number in unbroken else (word for text in texts for word in text.split()))]
+        found.append(max(map(cell_len, pieces), default=0))
+    return found
+
+
+def _left_out(needs: Sequence[int], spare: Sequence[int], width: int) -> set[int]:
+    """The spare columns that have no room where every other has what it needs."""
+    out, gap = set[int](), 3 if width >= ROOMY else 2
+    for number in spare:
+        if sum(need + gap for at, need in enumerate(needs) if at not in out) <= width:
+            break
+        out.add(number)
+    return out
 
 
 def console(*, error: bool = False) -> Any:

@@ -11,7 +11,7 @@ from modicum.admin.operation import One, Operation, Paged
 from modicum.admin.reach import Reach, everything
 from modicum.admin.routes import Approve, Auto, OfOne, Promote, Switch, Switched
 from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
-from modicum.cli.route_shown import HEAD, event, facts, row, seen_so_far
+from modicum.cli.route_shown import HEAD, SPARE, event, facts, row, seen_so_far
 from modicum.report.words import STATES
 
 EXAMPLES = """\b
@@ -47,7 +47,7 @@ def list_(way: Reach, config: Config, as_json: bool) -> None:
     elif not found:
         click.echo("No routes yet: `modicum fit` proposes them.")
     else:
-        print_table(HEAD, [row(one) for one in found], right=(3, 4, 5, 6, 7), whole=(0,))
+        print_table(HEAD, [row(one) for one in found], right=(3, 4, 5, 6, 7), whole=(0, 1), spare=SPARE)
 
 
 @command.command()

@@ -15,6 +15,8 @@ from modicum.route.steps import ENDED, LIVE
 from modicum.types import Against, RouteState
 
 HEAD = ("route", "workload", "state", "share", "covers", "audits", "lost / level", "suspicion", "since", "by", "")
+SPARE = (9, 4, 7, 8, 10, 3)
+"""Columns that a narrow screen does without, in this order."""
 BAR = 20
 """Cells of a bar."""
 
