@@ -56,7 +56,8 @@ def detect_excess(excess: float, both: float, level: float, bets: np.ndarray, ra
         lost = np.where(drawn < worse, 1.0, np.where(drawn < worse + both / 2, -1.0, 0.0))
         sums = np.minimum((sums + 1) * (1 + bets[:, None] / (level + 1) * (lost[None, :] - level)), 1e200)
         alarm[(weights @ sums >= BAR) & (alarm == 0)] = number
-    return np.where(alarm == 0, AFTER, alarm - START_OF_EXCESS)[(alarm == 0) | (alarm > START_OF_EXCESS)]
+    seen: np.ndarray = np.where(alarm == 0, AFTER, alarm - START_OF_EXCESS)
+    return np.asarray(seen[(alarm == 0) | (alarm > START_OF_EXCESS)])
 
 
 def first_shown(rate: float, level: float, draws: int, delta: float, random: np.random.Generator) -> np.ndarray:

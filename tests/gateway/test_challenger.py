@@ -111,6 +111,6 @@ def test_each_route_reads_and_writes_by_the_contract_that_was_certified(tmp_path
     bodies = [msgspec.json.decode(one.written.body) for one in choices if one.written is not None]
     assert bodies and {body["choices"][0]["message"]["content"] for body in bodies} == {"up"}
     kept = next(choice for choice in choices if choice.reason == "control")
-    told = {"choices": [{"message": {"role": "assistant", "content": "echo Headline: up rises"}}]}
+    told: dict[str, object] = {"choices": [{"message": {"role": "assistant", "content": "echo Headline: up rises"}}]}
     assert challenger_agreed(kept, told, QUIET) is True
     assert agreed(dataclasses.replace(kept, compare=True), told, QUIET) is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modicum.config import Config, ReportConfig
 from modicum.errors import ConfigError
-from modicum.pipeline import prepare
+from modicum.evaluate import split
 from modicum.report.ladder import LadderSettings, ours
 from modicum.report.rungs import Rung
 from modicum.types import Contract, Saving, TaskKind, Verdict
@@ -195,7 +195,7 @@ def test_too_few_calls_say_how_many_days_more() -> None:
     # No test passes on fewer than 368 certify calls, which are the newest 35 %.
     assert found.blocked and found.obstacles[0].text == "500 calls are too few to prove it: at least 1,052, 12 days more"
     assert not rung(one(days(20)), "specialist").blocked
-    assert ours.CERTIFY_SHARE == prepare.CERTIFY_SHARE
+    assert ours.CERTIFY_SHARE == split.CERTIFY_SHARE
 
 
 def test_what_a_specialist_cannot_do_is_left_out() -> None:

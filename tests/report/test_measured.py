@@ -134,8 +134,8 @@ def test_a_route_in_shadow_alone_took_what_comparing_took() -> None:
     told = Told(talks={"c1": "resolved"})
     found = saving(rows, None, told, **FREE)
     assert found is not None and (found.calls, found.kept) == (0, 1)
-    assert found.compared_usd == 500 and (found.net_usd, found.low_usd, found.high_usd) == (-500, -500, -500)
-    assert (found.would_have_usd, found.gross_usd, found.assumed_usd, found.ends) == (0, 0, 0, None)
+    assert found.compared_usd == 500 and found.net_usd == found.low_usd == found.high_usd == Decimal(-500)
+    assert found.would_have_usd == found.gross_usd == found.assumed_usd == Decimal(0) and found.ends is None
     other = dataclasses.replace(found, calls=1, net_usd=Decimal(700), low_usd=Decimal(600), high_usd=Decimal(800), assumed_usd=Decimal(9))
     both = together([found, other])
     assert [float(one or 0) for one in (both.net_usd, both.low_usd, both.high_usd, both.assumed_usd)] == [200, 100, 300, 9]

@@ -13,6 +13,9 @@ from modicum.errors import NotEnoughDataError
 from modicum.evaluate.groups import Groups
 from modicum.types import Sample
 
+CERTIFY_SHARE = 0.35
+"""Of the calls, the newest: what a certificate is tested on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:

@@ -18,10 +18,9 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import ConfigError, ModicumError
 from modicum.evaluate.groups import text_of_slots
-from modicum.evaluate.split import find_cut
+from modicum.evaluate.split import CERTIFY_SHARE, find_cut
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Progress, Purse, reply_of
-from modicum.pipeline.prepare import CERTIFY_SHARE
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.viewed import Views
 from modicum.stats.binomial import clopper_pearson

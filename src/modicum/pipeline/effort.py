@@ -15,8 +15,8 @@ from decimal import Decimal, InvalidOperation
 from modicum.backends.features import HEAD_CHARS, TAIL_CHARS
 from modicum.config import FitConfig
 from modicum.errors import ConfigError
+from modicum.evaluate.split import CERTIFY_SHARE
 from modicum.pipeline.outlines import is_open
-from modicum.pipeline.prepare import CERTIFY_SHARE
 from modicum.pipeline.tiers import TIMED
 from modicum.train import frozen
 from modicum.train.drift import COMPARED

@@ -20,7 +20,7 @@ from modicum.config import Config
 from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.evaluate.economics import unit_costs
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
-from modicum.evaluate.split import find_cut
+from modicum.evaluate.split import CERTIFY_SHARE, find_cut
 from modicum.evaluate.told import Gold, Told
 from modicum.pipeline import rollbacks
 from modicum.pipeline.again import known_agreement
@@ -28,7 +28,7 @@ from modicum.pipeline.effort import UNKNOWN, Effort, Reading, dollars, estimate,
 from modicum.pipeline.encoders import Named
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
-from modicum.pipeline.prepare import CERTIFY_SHARE, SEED, Prepared, prepare
+from modicum.pipeline.prepare import SEED, Prepared, prepare
 from modicum.pipeline.refusing import refuse, refuse_for_lack, unfit, unlearnable
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.viewed import Views

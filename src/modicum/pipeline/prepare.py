@@ -16,7 +16,7 @@ from modicum.evaluate.audits import wrong_answers
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.saving import PRICED
-from modicum.evaluate.split import Split, find_cut, split_by_time
+from modicum.evaluate.split import CERTIFY_SHARE, Split, find_cut, split_by_time
 from modicum.evaluate.table import rare_labels, tabulate
 from modicum.evaluate.told import Gold, teach
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
@@ -34,7 +34,6 @@ from modicum.types import DAYS_A_MONTH, Rule, Sample, Tier, Workload
 from modicum.workload import classifiable, extractable
 from modicum.workload.parts import outline
 
-CERTIFY_SHARE = 0.35
 SEED = 20_261_101
 """Draws one call of each group and the order of tests. Recorded with each attempt."""
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from modicum.evaluate.refuse import Refusal
+from modicum.evaluate.split import CERTIFY_SHARE
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.outlines import is_open
-from modicum.pipeline.prepare import CERTIFY_SHARE
 from modicum.pipeline.recall import cacheable
 from modicum.stats.binomial import fewest_draws
 from modicum.types import Attempt, Sample, Verdict, Workload
