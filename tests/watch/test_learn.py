@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from modicum.pipeline.switching import switch
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
-from modicum.types import Call, Decision, Reason, new_call_id
+from modicum.types import Call, Decision, Notice, Reason, new_call_id
 from modicum.watch.due import Learnt
 from modicum.watch.learn import BOOKMARK, MOST_TRIES, Learning, State, as_before, independent, read
 from modicum.watch.learner import COMMAND, Order
@@ -287,3 +288,27 @@ def _outcome(config: Config) -> object:
         [one.state for one in control.routes()],
         state.workloads[workload.workload_id].code,
     )
+
+
+class Mute(Learning):
+    """Ends where it would write that something is proposed: the proposal itself is there by then."""
+
+    def _write(self, notices: Sequence[Notice] = ()) -> None:
+        if proposals(notices):
+            raise Killed
+        super()._write(notices)
+
+
+def proposals(notices: Sequence[Notice]) -> int:
+    return sum("is proposed" in one.text for one in notices)
+
+
+def test_a_proposal_of_a_run_that_was_killed_before_it_could_say_so_is_told(tmp_path: Path) -> None:
+    config = asked_for(brought_in(tmp_path / "home"))
+    mute = Mute(config)
+    with pytest.raises(Killed):
+        mute.run(["killed"])
+    assert Control(config.home).routes() and not proposals(Control(config.home).notices())
+    for why in ("taken up", "once more"):
+        assert Learning(config).run([why])
+    assert proposals(Control(config.home).notices()) == 1

@@ -244,13 +244,16 @@ class Learning:
             verdict.needs_calls,
             live.route_id if live is not None else "",
         )
-        return self._said(workload, verdict, live, before)
+        # One that was proposed by a run that was killed before it could say so is new as well.
+        fresh = verdict.certificate is not None and verdict.certificate.created_at >= run.began
+        new = verdict.route is not None and (fresh or verdict.route.route_id not in before)
+        return self._said(workload, verdict, live, new=new)
 
-    def _said(self, workload: Workload, verdict: Verdict, live: Route | None, before: set[str]) -> list[Notice]:
+    def _said(self, workload: Workload, verdict: Verdict, live: Route | None, *, new: bool) -> list[Notice]:
         name, proposed = workload.name, verdict.route
         ends = None if live is None else self._control.certificate(live.certificate_id).expires_at
         near = ends is not None and ends <= self._clock() + timedelta(days=self._config.watch.renew_days)
-        if proposed is not None and proposed.route_id not in before and verdict.certificate is not None:
+        if proposed is not None and new and verdict.certificate is not None:
             beside = ""
             if live is not None and ends is not None:
                 beside = f", beside {live.route_id}, whose certificate ends on {ends:%Y-%m-%d}"
