@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -196,12 +197,14 @@ def test_a_fit_that_was_killed_is_the_same_one_though_calls_came_meanwhile(tmp_p
     for line in process.stdout:
         if b"fitting" in line:
             break
-    time.sleep(1.5)
-    assert not Learning(config).run(["beside it"]), "one learns"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGSTOP)  # so that it is not done before it is killed, however quick the machine
+    beside = Learning(config).run(["beside it"])
     process.kill()
     process.wait()
     process.stdin.close()
     process.stdout.close()
+    assert not beside, "one learns"
     state, _ = read(Control(config.home))
     assert state.run is not None and len(state.run.todo) == 1
     bring_in(config, [traffic.write(tmp_path / "more.jsonl", [traffic.record(9_000, "late parcel", "late")])], Options())
