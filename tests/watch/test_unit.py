@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import random
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from modicum.watch.callers import Callers, hear, takes
 from modicum.watch.draws import Toss
 from modicum.watch.round import Rounds
 from modicum.watch.sketch import alike, sketch
-from modicum.watch.unit import DAY_S, MOST_SEEN, Seen, counts
+from modicum.watch.unit import DAY_S, LATEST, Seen, counts
 from tests.watch.watched_home import START, call, made, workload
 
 PARCEL = "my parcel with the number {} has not come yet please tell me where it is and when it comes thank you"
@@ -86,7 +85,7 @@ def test_sketches_say_what_jaccard_says(common: int, other: int, share: tuple[fl
     for _ in range(100):
         words = [f"w{one}" for one in dice.sample(range(100_000), common + 2 * other)]
         one, two = words[: common + other], words[:common] + words[common + other :]
-        hits += bool(list(alike(sketch(" ".join(one), digest), sketch(" ".join(two), digest))))
+        hits += alike([sketch(" ".join(one), digest)], sketch(" ".join(two), digest))
     assert share[0] <= hits / 100 <= share[1]
 
 
@@ -95,13 +94,24 @@ def test_a_day_later_a_request_counts_again_and_memory_is_bounded() -> None:
     assert counts(seen, toss(0, sketch=same))
     assert not counts(seen, toss(DAY_S - 1, sketch=sketch(PARCEL.format(2), digest)))
     assert counts(seen, toss(DAY_S + 1, sketch=same))
-    for number in range(MOST_SEEN + 10):
+    for number in range(LATEST + 10):
         counts(seen, toss(DAY_S + 2, sketch=random.Random(number).randbytes(32)))
-    assert len(seen.sketched) * 32 == len(seen.sketches) == MOST_SEEN * 32
-    began = time.process_time()
-    for number in range(20):
-        counts(seen, toss(DAY_S + 3, sketch=random.Random(-number - 1).randbytes(32)))
-    assert (time.process_time() - began) / 20 < 0.01
+    assert len(seen.latest) == LATEST
+
+
+def test_it_counts_again_behind_two_hundred_others_and_is_never_more_of_the_draws() -> None:
+    seen, counted = Seen(), []
+    for second in range(3 * (LATEST + 1)):  # every other call is the same one
+        counted += [counts(seen, toss(second, keys=("same",))), counts(seen, toss(second, keys=(f"other {second}",)))]
+    assert all(counted[1::2])
+    assert [which for which, one in enumerate(counted[0::2]) if one] == [0, LATEST, 2 * LATEST, 3 * LATEST]
+
+
+def test_the_same_few_hundred_requests_all_day_are_looked_at_round_after_round() -> None:
+    seen, dice, counted = Seen(), random.Random(3), 0
+    for number in range(10 * 300):
+        counted += counts(seen, toss(number, keys=(f"{dice.randrange(300)}",)))
+    assert 800 < counted < 1_200
 
 
 def under(key: str, calls: list[Call]) -> list[Call]:

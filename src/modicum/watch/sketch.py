@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from random import Random
 
 from modicum.workload.sameness import normalise, words
@@ -40,14 +40,12 @@ def sketch(text: str, digest: Callable[[str], int]) -> bytes:
     return out.to_bytes(BYTES)
 
 
-def alike(sketches: bytes, one: bytes) -> Iterator[int]:
-    """Which of the sketches, one behind the other, are of the same group; about 0.5 ms for 2,000 of them."""
-    number = len(sketches) // BYTES
-    apart = int.from_bytes(sketches) ^ int.from_bytes(one * number)
+def alike(sketches: Sequence[bytes], one: bytes) -> bool:
+    """Is one of the sketches of the same group? About 0.05 ms for 200 of them."""
+    number = len(sketches)
+    apart = int.from_bytes(b"".join(sketches)) ^ int.from_bytes(one * number)
     apart |= apart >> 1
     apart |= apart >> 2
     apart &= int.from_bytes(_ONES.to_bytes(BYTES) * number)
     places = apart.to_bytes(BYTES * number)
-    for which in range(number):
-        if int.from_bytes(places[which * BYTES : (which + 1) * BYTES]).bit_count() <= PLACES - ALIKE:
-            yield which
+    return any(int.from_bytes(places[at : at + BYTES]).bit_count() <= PLACES - ALIKE for at in range(0, len(places), BYTES))
