@@ -93,3 +93,17 @@ def test_what_is_certified_or_not_live_is_none(tmp_path: Path) -> None:
     config = home(tmp_path, "paused")
     recorded(config, 100, wrong=0.0)
     assert newcomers(config, Control(tmp_path), now=NOW) == []
+
+
+def test_an_hour_of_a_new_version_is_not_taken_for_a_twenty_fourth_of_a_day(tmp_path: Path) -> None:
+    config = home(tmp_path)
+    writer = SegmentWriter(config.home)
+    for one in range(200):
+        writer.append(asked(START + timedelta(seconds=18 * one), one))
+    writer.close()
+    (found,) = newcomers(config, Control(tmp_path), now=START + timedelta(hours=1))
+    assert found.calls_day == 200 and found.days == pytest.approx(1 / 24)
+    assert found.lost_calls_month == pytest.approx(200 * 30.44, rel=0.01), "and not twenty-four times that"
+    assert "200 calls since 2026" in said(found) and "less than a day ago: taken as a day's" in said(found)
+    (later,) = newcomers(config, Control(tmp_path), now=START + timedelta(days=4))
+    assert later.calls_day == 50 and "50 a day, from 4 days" in said(later), "a burst fades"

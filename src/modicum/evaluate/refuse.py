@@ -28,7 +28,14 @@ class Supply:
     calls: int
     """Calls of the workload that these came from: all of them before a first look; those newer than the opened windows later."""
     days: float
-    """In which those calls came."""
+    """In which as many calls come at their usual pace."""
+    observed_days: int = 0
+    """How many days that pace is told from; 0: nobody wrote it down."""
+
+    @property
+    def told_from(self) -> str:
+        """Of how many days the pace is, in words."""
+        return f" (at the pace of {'one day' if self.observed_days == 1 else f'{self.observed_days:,} days'})" if self.observed_days else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +95,7 @@ def refuse_after_look(
     if labels_wanted:
         alone = _refusal(plan, dataclasses.replace(terms, kinds=("A",)), supply, later, keeps=False)
         carries = _carries(margin, terms, keeps=False)
-        days = "" if alone.needs_days is None else f": {_days(alone.needs_days)}"
+        days = "" if alone.needs_days is None else f": {_days(alone.needs_days)}{supply.told_from}"
         calls = "" if alone.needs_calls is None else f"; agreement alone would need about {alone.needs_calls:,} more calls{days}"
         return Refusal(
             code="too_few_labels",
@@ -133,7 +140,7 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     newer = "" if keeps else ", newer than those just tested"
     return Refusal(
         code="too_few_calls",
-        reason=f"needs about {calls:,} more calls{newer}{'' if days is None else f': {_days(days)}'}{carries}",
+        reason=f"needs about {calls:,} more calls{newer}{'' if days is None else f': {_days(days)}{supply.told_from}'}{carries}",
         needs_calls=calls,
         needs_days=None if days is None else round(days, 1),
         margin_reachable=margin,

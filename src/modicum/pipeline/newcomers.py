@@ -39,6 +39,9 @@ class Newcomer:
     since: datetime
     calls: int
     calls_day: float
+    """Of what came since, taken as a whole day's where that is less than one: an hour's calls are not a day's twenty-fourth."""
+    days: float
+    """Since then: what that pace is told from."""
     fair: int
     """Of these calls, those that may certify: the incumbent answered them whatever they said."""
     compared: int
@@ -142,7 +145,10 @@ def said(one: Newcomer) -> str:
     if one.lost_calls_month >= 1:
         usd = "" if one.lost_usd_month is None else f", ${one.lost_usd_month:,.2f}"
         cost = f". The edit costs about {one.lost_calls_month:,.0f} answers a month{usd}"
-    return f"{one.calls:,} calls since {one.since:%Y-%m-%d %H:%M}, {one.calls_day:,.0f} a day; {how}{when}{cost}"
+    days = round(one.days)
+    from_days = f"{one.calls_day:,.0f} a day, from {'one day' if days == 1 else f'{days:,} days'}"
+    pace = from_days if one.days >= 1 else "less than a day ago: taken as a day's"
+    return f"{one.calls:,} calls since {one.since:%Y-%m-%d %H:%M}, {pace}; {how}{when}{cost}"
 
 
 def _newcomer(
@@ -156,14 +162,14 @@ def _newcomer(
     terms: Terms,
     now: datetime,
 ) -> Newcomer:
-    days = max((now - since) / timedelta(days=1), 1 / 24)
+    days = (now - since) / timedelta(days=1)
     calls = max(calls, of.calls)
     needed = _needed(of, terms)
     began = of.first or since
-    fair_day = of.fair / max((now - began) / timedelta(days=1), 1 / 24)
+    calls_day, fair_day = calls / max(days, 1.0), of.fair / max((now - began) / timedelta(days=1), 1.0)
     waits = None if needed is None or not fair_day else max(needed - of.fair, 0) / fair_day
     share = of.would / of.compared if of.compared >= COMPARED else certificate.coverage_calls
-    lost = calls / days * DAYS_A_MONTH * share if route.state in ANSWERING else 0.0
+    lost = calls_day * DAYS_A_MONTH * share if route.state in ANSWERING else 0.0
     return Newcomer(
         workload_id=workload.workload_id,
         workload=workload.name,
@@ -171,7 +177,8 @@ def _newcomer(
         version_id=version_id,
         since=since,
         calls=calls,
-        calls_day=calls / days,
+        calls_day=calls_day,
+        days=days,
         fair=of.fair,
         compared=of.compared,
         agreed=of.agreed,

@@ -32,6 +32,7 @@ from modicum.pipeline.purse import Bill, Purse
 from modicum.pipeline.rollbacks import newer, rolled_back_at
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.scoring import LEARN
+from modicum.pipeline.supplied import supplied
 from modicum.pipeline.trial import TrialVerdict, settled
 from modicum.pipeline.viewed import Views
 from modicum.pipeline.window import Window, unpack
@@ -139,7 +140,7 @@ class Planner:
             kinds=("B",) if texts else wish.kinds(samples),
             number=max((attempt.number for attempt in attempts), default=0) + 1,
             samples={},
-            supply=Supply(groups=0, calls=len(samples), days=days),
+            supply=supplied(0, [s.at for s in samples]),
             pilot=(),
             opening=None,
             attempt=None,
@@ -280,7 +281,7 @@ class Planner:
             expires_at=expiry(now, errand.wish.fit.expires_days),
             contract=errand.workload.contract,
         )
-        supply = Supply(groups=len(certify), calls=len(newer), days=(max(newer) - min(newer)).total_seconds() / 86_400)
+        supply = supplied(len(certify), newer)
         held_out = [samples[i] for i in certify]
         if not errand.listed:  # what is kept holds no text
             held_out = [dataclasses.replace(s, value=None if s.value is None else SAME) for s in held_out]

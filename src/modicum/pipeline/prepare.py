@@ -24,6 +24,7 @@ from modicum.pipeline import open_answers, tiers
 from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.provenance import describe
 from modicum.pipeline.recall import recall
+from modicum.pipeline.supplied import supplied
 from modicum.pipeline.tiers import Candidate, Wanted
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
@@ -100,7 +101,7 @@ def prepare(
     side = cache if isinstance(specialist, Repeats) else learned
     assert side is not None
     times = [s.at for s in samples if opened_until is None or s.at > opened_until]
-    supply = Supply(groups=len(side.parts.certify), calls=len(times), days=(max(times) - min(times)).total_seconds() / 86_400)
+    supply = supplied(len(side.parts.certify), times)
     told = tiers.told(candidates, chosen if declared in (None, digest) else None, learned.left_out if learned else ())
     return Prepared(groups=side.groups, parts=side.parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
 

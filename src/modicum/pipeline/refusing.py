@@ -12,6 +12,7 @@ from modicum.evaluate.split import CERTIFY_SHARE
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.recall import cacheable
+from modicum.pipeline.supplied import supplied
 from modicum.stats.binomial import fewest_draws
 from modicum.types import Attempt, Sample, Verdict, Workload
 from modicum.workload import classifiable, extractable
@@ -60,9 +61,9 @@ def refuse_for_lack(workload: Workload, why: str, terms: Terms, samples: Sequenc
     if missing <= 0:
         return refuse(workload, "not_learnable", why)
     times = [sample.at for sample in samples]
-    pace = len(times) / ((max(times) - min(times)).total_seconds() / 86_400) if len(times) > 1 and max(times) > min(times) else None
-    days = None if pace is None else round(missing / pace, 1)
-    soon = "" if days is None else f": {math.ceil(days):,} day{'' if math.ceil(days) == 1 else 's'}"
+    supply = supplied(0, times)
+    days = round(missing * supply.days / supply.calls, 1) if len(times) > 1 else None
+    soon = "" if days is None else f": {math.ceil(days):,} day{'' if math.ceil(days) == 1 else 's'}{supply.told_from}"
     reason = f"{why}; needs at least {missing:,} more calls{' that are newer' if opened_until else ''}{soon}"
     return refuse(workload, Refusal(code="too_few_calls", reason=reason, needs_calls=missing, needs_days=days))
 
