@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from modicum.artefact import Artefacts
+from modicum.cli.adapter import said
+from modicum.cli.options import print_json
+from modicum.pipeline.adapters import Made
 from tests.cli.test_import_and_erase import Modicum
 from tests.pipeline import traffic
 from tests.pipeline.test_adapters import kept
@@ -35,6 +39,17 @@ def settle(folder: Path, allowed: str = "") -> None:
 
 def probed(modicum: Modicum, *words: str, at: str = "far") -> tuple[int, str, str]:
     return modicum("adapter", "probe", "shop-1", "--at", at, "--engine", "vllm", "--base", "base", *words)
+
+
+def test_what_was_made_is_told_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Made(
+        name="shop-1", digest="sha256:1", folder=tmp_path, gguf=None, pairs=3, too_long=0, steps=2, loss_first=0.5, loss_last=0.25,
+        learnt_until=datetime(2026, 1, 1, tzinfo=UTC), serve={"vllm": "vllm serve base"},
+    )  # fmt: skip
+    print_json(said(made))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["name"], told["folder"], told["gguf"], told["loss_last"]) == ("shop-1", str(tmp_path), None, 0.25)
+    assert told["learnt_until"] == "2026-01-01T00:00:00Z" and told["serve"] == {"vllm": "vllm serve base"}
 
 
 def test_it_asks_before_requests_leave_this_machine(tmp_path: Path, modicum: Modicum) -> None:

@@ -91,7 +91,8 @@ class Probed:
         if not self.as_trained:
             return f"the adapter never answered as it was trained to in {count} rounds"
         if not self.changed:
-            return f"the adapter said what the base says in all {count} rounds: it may not be applied"
+            why = "it may not be applied, or the base knows these answers by itself: --calls asks more"
+            return f"the adapter said what the base says in all {count} rounds: {why}"
         return ""
 
 

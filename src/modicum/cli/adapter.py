@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -15,7 +16,7 @@ from modicum.backends.upstreams import Upstreams
 from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, UpstreamError
-from modicum.pipeline.adapters import MOST_CALLS, find_adapter, make, training_pairs
+from modicum.pipeline.adapters import MOST_CALLS, Made, find_adapter, make, training_pairs
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.switching import find_workload
 from modicum.report.words import count
@@ -91,7 +92,7 @@ def fit(
             progress=lambda share: progress(share, found.name),
         )
     if as_json:
-        print_json(made)
+        print_json(said(made))
         return
     left_out = f", {made.too_long:,} too long" if made.too_long else ""
     rows = [
@@ -106,6 +107,12 @@ def fit(
     for line in made.serve.values():
         click.echo(f"  {line}")
     click.echo(f"Then `modicum adapter probe {made.name}`, and `modicum try PROVIDER/{made.name} {found.name}`.")
+
+
+def said(made: Made) -> dict[str, Any]:
+    """As JSON has it: paths are text."""
+    plain: dict[str, Any] = msgspec.to_builtins(made, enc_hook=str)
+    return plain
 
 
 @command.command(epilog="Example:  modicum adapter probe tickets-3fa9c1d20b7e --at lab --engine vllm --base Qwen/Qwen3-0.6B")
