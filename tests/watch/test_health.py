@@ -16,7 +16,7 @@ from modicum.config import Config, RouteConfig, WatchConfig
 from modicum.gateway.pace import Pace
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
-from modicum.types import Call, RouteState, Watch
+from modicum.types import Call, Reason, RouteState, Watch
 from modicum.watch import share
 from modicum.watch.judge import Book
 from modicum.watch.round import Round, Rounds
@@ -63,6 +63,71 @@ def test_answers_alone_do_not_make_a_route_silent_before_chance_should_have_brou
     assert looked(config, answers, 200)[0].notices == ()
     answers = [call(at(200 + number), f"{number}", reason="answered") for number in range(150)]
     assert [one.kind for one in looked(config, answers, 500)[0].notices] == ["alarm"]
+
+
+def unanswered(seconds: float, number: int, reason: Reason = "shadow", **changes: Any) -> Call:
+    made_up = call(at(seconds), f"u{number}", reason=reason, agreed=None, status=503, error="upstream")
+    return dataclasses.replace(made_up, **changes)
+
+
+def unseen(seconds: float, number: int) -> Call:
+    """A call that the stage should have been compared on, and said nothing."""
+    return call(at(seconds), f"{number}", would_answer=None)
+
+
+QUIET_50 = dataclasses.replace(QUICK, silent_calls=50)
+
+
+@pytest.mark.parametrize(
+    "gave_nothing", [{}, {"status": 499, "error": "client_left"}, {"status": 200, "error": "stream_broken"}, {"status": 429, "error": None}]
+)
+def test_an_incumbent_that_answers_nothing_is_told_of_as_what_it_is(tmp_path: Path, gave_nothing: dict[str, Any]) -> None:
+    config = made(tmp_path, "shadow", watch=QUIET_50)
+    (notice,) = looked(config, [unanswered(number, number, **gave_nothing) for number in range(60)], 100)[0].notices
+    assert notice.kind == "alarm"
+    assert "its last 60 calls: to 60 of them that chance drew the incumbent gave no answer" in notice.text
+    assert "route show" not in notice.text
+    assert looked(config, [unanswered(200, 200)], 240)[0].notices == ()
+
+
+def test_while_a_route_answers_most_calls_an_outage_is_no_silence_of_its_stage(tmp_path: Path) -> None:
+    config = made(tmp_path, "on", watch=QUIET_50)
+    answers = [call(at(number), f"{number}", reason="answered") for number in range(600)]
+    outage = [unanswered(20 * number + 0.5, number, "control") for number in range(30)]  # 5 %, as the coin keeps
+    (notice,) = looked(config, answers + outage, 700)[0].notices
+    assert "to 30 of them that chance drew the incumbent gave no answer" in notice.text
+    assert Control(tmp_path).route("r1").state == "on"
+
+
+def test_an_outage_hides_no_stage_that_says_nothing(tmp_path: Path) -> None:
+    config = made(tmp_path, "shadow", watch=QUIET_50)
+    calls = [unanswered(number, number) if number % 2 else unseen(number, number) for number in range(200)]
+    found, watch = looked(config, calls, 300)
+    (notice,) = found.notices
+    assert notice.text.startswith(
+        "direction: nothing was compared in its last 200 calls, so nobody knows whether its promise holds; to 100"
+    )
+    assert "that does not explain it" in notice.text and "`modicum route show r1`" in notice.text
+    assert "nothing was compared in its last 200 calls" in watch.lacking
+
+
+def test_after_an_outage_that_was_told_of_a_silent_stage_is_told_of_on_the_same_day(tmp_path: Path) -> None:
+    config = made(tmp_path, "shadow", watch=QUIET_50)
+    assert len(looked(config, [unanswered(number, number) for number in range(60)], 100)[0].notices) == 1
+    (notice,) = looked(config, [unseen(200 + number, number) for number in range(90)], 400)[0].notices
+    assert "so nobody knows whether its promise holds; to 60" in notice.text
+
+
+def test_an_outage_is_over_with_the_first_comparison_and_is_no_early_sign(tmp_path: Path) -> None:
+    config = made(tmp_path, "shadow", watch=QUIET_50)
+    early = [call(at(number), f"{number}") for number in range(900)]
+    outage = [unanswered(1_000 + number, number) for number in range(320)]
+    found, watch = looked(config, early + outage, 2_000)
+    assert [one.kind for one in found.notices] == ["alarm"]
+    assert watch.warnings == ()  # it would have answered these
+    found, watch = looked(config, [call(at(2_100), "again")], 2_200)
+    assert (found.notices, watch.audits) == ((), 901)
+    assert not [one for one in watch.lacking if "compared" in one]
 
 
 @pytest.mark.parametrize(("state", "after"), [("on", "rolled_back"), ("canary", "rolled_back"), ("shadow", "shadow")])

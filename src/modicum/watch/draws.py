@@ -48,7 +48,9 @@ class Toss:
     outcome: Outcome | None = None
     """None: it is no draw."""
     compared: bool = False
-    """The stage said something that was held against the incumbent's answer."""
+    """The stage said something that was to be held against the incumbent's answer."""
+    unanswered: bool = False
+    """Chance drew it, and the incumbent gave nothing to compare with: an error, or its caller left."""
     answered: bool = False
     """The stage's answer was given to the caller."""
     failed: str = ""
@@ -140,6 +142,7 @@ def toss(record: Record, contracts: Contracts, keys: Keys, slots: Slots = lambda
         names=tuple(keys.of(name) for name in (head.call_id, head.response_id) if name) if said else (),
         outcome=outcome,
         compared=decision.would_answer is not None and decision.reason in DRAWN,
+        unanswered=decision.reason in DRAWN and _is_none(head.status, head.error),
         answered=decision.reason in ("answered", "degraded"),
         failed=_failed(decision),
         chance=0.0 if chance is None else chance if decision.reason in DRAWN else 1.0 - chance,
@@ -162,13 +165,18 @@ def toss(record: Record, contracts: Contracts, keys: Keys, slots: Slots = lambda
 
 
 def _outcome(status: int, error: str | None, decision: Decision) -> Outcome | None:
-    if decision.reason not in DRAWN or status >= 400 or error is not None:
+    if decision.reason not in DRAWN or _is_none(status, error):
         return None
     if decision.would_answer is None:
         return None if decision.stage_failed or decision.detail.startswith(NOT_COMPARED) else "deferred"
     if not decision.would_answer:
         return "deferred"
     return "agreed" if decision.agreed else "differs"
+
+
+def _is_none(status: int, error: str | None) -> bool:
+    """Is what the incumbent gave no answer?"""
+    return status >= 400 or error is not None
 
 
 def _of_challenger(decision: Decision) -> Outcome | None:

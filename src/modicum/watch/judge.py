@@ -7,7 +7,8 @@ whether it is compared at all.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -36,6 +37,8 @@ RESTS = "; tried again in "
 harmed meanwhile."""
 SILENT_DRAWS = 10.0
 """Draws that chance should have brought before a route without one is called silent."""
+SURE = 4.0
+"""Standard errors by which these draws must be more than those that the incumbent left unanswered, before the stage is at fault."""
 
 
 class Book(msgspec.Struct):
@@ -52,7 +55,9 @@ class Book(msgspec.Struct):
     quiet: int = 0
     """Calls since the stage was last compared."""
     expected: float = 0.0
-    """Draws that chance should have brought among them."""
+    """Draws that chance should have brought among them,"""
+    unanswered: int = 0
+    """... and those that it brought and the incumbent gave nothing for."""
     failing: int = 0
     """Failures since the stage last said something."""
     failing_since_us: int = 0
@@ -77,7 +82,8 @@ def opened(watch: Watch | None, route: Route, promise: Promise, now: datetime) -
     if watch is None or watch.since != route.changed_at or book.state != route.state:
         watch = Watch(route_id=route.route_id, at=now, since=route.changed_at, broken=watch.broken if watch is not None else "")
         book.state, book.times, book.first_us, book.last_us, book.skew_s = route.state, Times(), 0, 0, 0.0
-        book.quiet, book.expected, book.failing, book.failing_since_us, book.failing_why = 0, 0.0, 0, 0, ""
+        book.quiet, book.expected, book.unanswered = 0, 0.0, 0
+        book.failing, book.failing_since_us, book.failing_why = 0, 0, ""
         _promise.enter(book.tests, promise)
     elif not _promise.fits(book.tests, promise):
         _promise.enter(book.tests, promise)
@@ -101,7 +107,8 @@ def see(
     since_us = to_us(min(since(book, route), route.changed_at))
     calls, failed, drawn_at = watch.calls, watch.failed, watch.last_audit_at
     for toss in tosses:
-        early.see(book.early, toss, cover)
+        if not toss.unanswered:  # it says nothing of what the stage would have done
+            early.see(book.early, toss, cover)
         if toss.started_us >= since_us:
             calls += 1
             failed += bool(toss.failed)
@@ -117,7 +124,7 @@ def see(
         if promise.kind == "A":
             lost, answered = float(toss.outcome == "differs"), toss.outcome != "deferred"
             settled = waiting.Settled(toss.started_us, lost, answered, key=toss.key, user=toss.user)
-            watch = _count(watch, book, promise, settings, settled, since_us)
+            watch = _count(watch, book, promise, settings, settled, since_us, now)
             continue
         waits = toss.outcome == "differs"
         if promise.kind == "C" and toss.outcome == "agreed" and toss.said and labels:
@@ -125,7 +132,7 @@ def see(
         waiting.wait(book.queue, toss, None if waits else 0.0, since_us)
     late_us = to_us(now - timedelta(hours=settings.judged_within_h))
     for settled in waiting.settle(book.queue, promise.kind, labels, late_us):
-        watch = _count(watch, book, promise, settings, settled, since_us)
+        watch = _count(watch, book, promise, settings, settled, since_us, now)
     if book.tests.rang and not watch.broken:
         watch = dataclasses.replace(watch, broken=words.broken(book.tests.rang, watch, promise))
     return dataclasses.replace(
@@ -147,6 +154,19 @@ def see(
 def silent(book: Book, settings: WatchConfig) -> bool:
     """Calls come, and the stage is not compared with anybody."""
     return book.quiet >= settings.silent_calls and book.expected >= SILENT_DRAWS
+
+
+def explained(book: Book) -> bool:
+    """Is it the incumbent's silence? Where chance drew about as many as it should have, and none got an answer."""
+    return book.expected - book.unanswered < max(SILENT_DRAWS, SURE * math.sqrt(book.unanswered))
+
+
+def see_callers(book: Book, route: Route, now: datetime, named: Callable[[str], str]) -> None:
+    """Keep the warning of who alone is served badly, while it stands. `named`: what a key with this digest is called."""
+    if found := callers.standing(book.callers, int(now.timestamp())):
+        book.early.warnings[callers.KIND] = words.alone(route, found, named)
+    else:
+        book.early.warnings.pop(callers.KIND, None)
 
 
 def damaged(book: Book) -> str:
@@ -183,10 +203,23 @@ def _read(watch: Watch) -> Book:
         return Book()  # another version wrote it: the tests begin anew
 
 
-def _count(watch: Watch, book: Book, promise: Promise, settings: WatchConfig, settled: waiting.Settled, since_us: int) -> Watch:
+def _count(
+    watch: Watch, book: Book, promise: Promise, settings: WatchConfig, settled: waiting.Settled, since_us: int, now: datetime
+) -> Watch:
     lost = settled.lost
-    if lost > 0 and not callers.takes(book.callers, book.tests.draws + 1, settled.key, settled.user):
-        lost = 0.0
+    counted = lost <= 0 or callers.takes(book.callers, book.tests.draws + 1, settled.key, settled.user)
+    if settled.answered or promise.level is not None:
+        callers.weigh(
+            book.callers,
+            _who(settled, promise),
+            lost,
+            int(now.timestamp()),
+            counted=counted,
+            level=promise.level if promise.level is not None else promise.level_answered,
+            low=promise.low,
+            run_length=settings.run_length,
+        )
+    lost = lost if counted else 0.0
     for _ in range(settled.times):
         _promise.see(book.tests, promise, settings, lost, answered=settled.answered)
     if settled.at_us < since_us:
@@ -199,13 +232,24 @@ def _count(watch: Watch, book: Book, promise: Promise, settings: WatchConfig, se
     )
 
 
+def _who(settled: waiting.Settled, promise: Promise) -> dict[str, int]:
+    """Whose audits these are. Users only where each draw counts at once: else nobody keeps whose those were that lost nothing."""
+    found = {f"key {key}": times for key, times in settled.of.items()}
+    if settled.key:
+        found[f"key {settled.key}"] = 1
+    if settled.user and promise.kind == "A":
+        found[f"user {settled.user}"] = 1
+    return found
+
+
 def _hear(book: Book, toss: Toss) -> None:
     """What the record says of the stage's health, and of what a call costs."""
-    if toss.compared:
-        book.quiet, book.expected = 0, 0.0
+    if toss.compared and not toss.unanswered:
+        book.quiet, book.expected, book.unanswered = 0, 0.0, 0
     else:
         book.quiet += 1
         book.expected += toss.chance
+        book.unanswered += toss.unanswered
     if toss.failed and RESTS not in toss.failed:
         if not book.failing:
             book.failing_since_us, book.failing_why = toss.started_us, toss.failed

@@ -201,7 +201,8 @@ class Rounds:
         watch = judge.see(watch, book, route, tosses, promise, settings, labels, certificate.cover, now)
         if workload is not None:
             early.see_contract(book.early, certificate.contract, self._found[route.workload_id])
-            watch = dataclasses.replace(watch, warnings=tuple(book.early.warnings.values()))
+        judge.see_callers(book, route, now, self._key)
+        watch = dataclasses.replace(watch, warnings=tuple(book.early.warnings.values()))
         facts = self._facts(route, now, watched, failing=book.failing > 0, answering=sum(one.state in ANSWERING for one in live))
         steered = steer.steer(route, watch, book, facts, settings, self._config.route, self._checked(route))
         changed = (
@@ -214,6 +215,11 @@ class Rounds:
         if steered.step is not None and steered.step.now.state not in LIVE:
             judge.forget(book)
         return changed, dataclasses.replace(steered, watch=judge.kept(steered.watch, book))
+
+    def _key(self, digest: str) -> str:
+        """What a virtual key is called; the book keeps its digest alone."""
+        found = next((key for key in self.control.all_keys() if self._keys.of(key.key_id) == digest), None)
+        return "that is not known here" if found is None else f"'{found.name}' ({found.key_id})"
 
     def _first(self, routes: Sequence[Route], now: datetime, watched: bool) -> list[Step]:
         """Proposed routes that a watcher may put into shadow: the newest of a workload that has no live one.

@@ -33,6 +33,9 @@ class Run(msgspec.Struct, array_like=True, tag="run"):
     """Of the first."""
     deferred: int = 0
     agreed: int = 0
+    deferred_of: dict[str, int] = {}
+    """Digest of a key -> how many of these."""
+    agreed_of: dict[str, int] = {}
 
 
 class Open(msgspec.Struct, array_like=True, tag="open"):
@@ -60,6 +63,8 @@ class Settled(msgspec.Struct):
     times: int = 1
     key: str = ""
     user: str = ""
+    of: dict[str, int] = {}
+    """Of several: digest of a key -> how many of them. Whose users these were is not kept."""
 
 
 def wait(queue: list[Run | Open], toss: Toss, lost: float | None, since_us: int) -> None:
@@ -71,6 +76,9 @@ def wait(queue: list[Run | Open], toss: Toss, lost: float | None, since_us: int)
     if not isinstance(last, Run) or (last.at_us < since_us <= toss.started_us):
         last = Run(toss.started_us)
         queue.append(last)
+    of = last.deferred_of if toss.outcome == "deferred" else last.agreed_of
+    if toss.key:
+        of[toss.key] = of.get(toss.key, 0) + 1
     if toss.outcome == "deferred":
         last.deferred += 1
     else:
@@ -89,9 +97,9 @@ def settle(queue: list[Run | Open], kind: str, labels: Labels, until_us: int) ->
         first = queue[0]
         if isinstance(first, Run):
             if first.deferred:
-                yield Settled(first.at_us, 0.0, False, first.deferred)
+                yield Settled(first.at_us, 0.0, False, first.deferred, of=first.deferred_of)
             if first.agreed:
-                yield Settled(first.at_us, 0.0, True, first.agreed)
+                yield Settled(first.at_us, 0.0, True, first.agreed, of=first.agreed_of)
         else:
             lost = loss(kind, labels, first.names, first.said, first.told)
             if lost is None and first.at_us > until_us and waits <= MOST_WAITING:

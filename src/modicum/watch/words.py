@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from modicum.route.steps import said
 from modicum.types import Notice, NoticeKind, Route, RouteState, Watch
+from modicum.watch.callers import Alone
 from modicum.watch.promise import Promise
 
 _COUNTED = {"A": "differ from the incumbent's", "B": "are worse than the incumbent's", "C": "are wrong"}
@@ -63,9 +65,33 @@ def damaged(route: Route, name: str, hurt: str) -> str:
     return f"{hurt}; {todo}" if hurt else todo
 
 
-def silent(route: Route, quiet: int) -> str:
-    """That nothing was compared, and where to look for the reason."""
+def alone(route: Route, found: Mapping[str, Alone], named: Callable[[str], str]) -> str:
+    """Who alone is served badly: `key` or `user` and a digest -> what was seen, the worst first. Of a user no name is kept."""
+    worst, seen = next(iter(found.items()))
+    what, _, digest = worst.partition(" ")
+    who, todo = "one end user", ""
+    if what == "key":
+        who = f"key {named(digest)}"
+        todo = "; a key of a scope of its own has workloads of its own (`modicum keys create NAME --scope SCOPE`)"
+    more = f", and {len(found) - 1} more are served so" if len(found) > 1 else ""
     return (
-        f"nothing was compared in its last {quiet} calls, so nobody knows whether its promise holds; next: see in `modicum top` whether "
-        f"the incumbent answers, and in `modicum route show {route.route_id}` whether its calls are still those that are certified"
+        f"{seen.lost} of the latest {seen.audits} audits of {who} were lost, and {seen.left_out} of these do not count, for no caller "
+        f"alone sends a route back{more}; nothing follows by itself; next: look at its calls (`modicum calls export`), have it send "
+        f"`x-modicum-bypass: true`, which goes to the incumbent{todo}, or `modicum route rollback {route.route_id}`"
+    )
+
+
+def silent(route: Route, quiet: int, unanswered: int, *, explained: bool) -> str:
+    """That nothing was compared, and where to look for the reason. `unanswered`: of these calls, those that chance drew and the incumbent
+    gave nothing for; `explained`: they are the reason."""
+    gave_none = f"to {unanswered} of them that chance drew the incumbent gave no answer (an error, or the caller left)"
+    if explained:
+        return (
+            f"nothing was compared in its last {quiet} calls: {gave_none}; whether its promise holds nobody knows until it answers; "
+            "next: see in `modicum top` what the incumbent answers with"
+        )
+    beside = f"; {gave_none}, and that does not explain it" if unanswered else ""
+    return (
+        f"nothing was compared in its last {quiet} calls, so nobody knows whether its promise holds{beside}; next: see in `modicum top` "
+        f"whether the incumbent answers, and in `modicum route show {route.route_id}` whether its calls are still those that are certified"
     )
