@@ -119,3 +119,19 @@ def test_a_log_of_refused_lines_beside_other_calls_exits_as_an_import_does(tmp_p
 def test_a_log_too_small_for_workloads_says_how_many_calls_one_needs(tmp_path: Path) -> None:
     result = run(tmp_path, str(write_log(tmp_path / "log.jsonl", calls=3)))
     assert result.stdout.startswith("No workload was found in these 3 calls: one needs at least 15 calls")
+
+
+def test_what_the_home_held_before_is_said_with_the_way_to_the_log_alone(tmp_path: Path) -> None:
+    first, second = write_log(tmp_path / "first.jsonl"), tmp_path / "second log.jsonl"
+    second.write_text("\n".join(first.read_text().replace("chatcmpl-", "other-").replace("2026-10", "2026-11").splitlines()[:100]) + "\n")
+    assert "were there before" not in run(tmp_path, str(first)).stderr, "it is all there is"
+    assert "were there before" not in run(tmp_path, str(first)).stderr, "and brought in again it still is"
+    both = run(tmp_path, str(second), "--format", "json")
+    assert "on all 340 calls that are kept here: 240 of them were there before this (the first of 1 Oct 2026)" in both.stderr
+    assert str(tmp_path / "home") in both.stderr and f"modicum report '{second}' --home FOLDER" in both.stderr
+    notes = json.loads(both.stdout)["notes"]
+    assert any("240 of them were there before" in note for note in notes), "on the page too"
+    assert str(tmp_path) not in " ".join(notes), "which is passed on"
+    alone = CliRunner().invoke(cli, ["report", str(second), "--home", str(tmp_path / "new"), "--format", "json"])
+    assert json.loads(alone.stdout)["totals"]["calls"] == 100 and "were there before" not in alone.stderr
+    assert "were there before" not in run(tmp_path).stderr, "without a log it is what was asked for"

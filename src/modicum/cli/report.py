@@ -16,6 +16,7 @@ from modicum.errors import NotEnoughDataError
 from modicum.intake import FORMATS, Options, Refusal
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
+from modicum.report.beforehand import alone, held, mixed
 from modicum.report.budget import Budget
 from modicum.report.currency import Currency, shown_in
 from modicum.report.estimate import as_report
@@ -50,9 +51,11 @@ def command(
 ) -> None:
     """Report what the recorded calls cost by workload, what a small model could take over, and what that saves a month.
 
-    With a LOG, it is brought in and searched for workloads first (as `modicum import` and `modicum workloads` do). The report
-    is on everything under the home. Prices are those of the installed genai-prices under your own in [prices]; nothing
-    is fetched. The page holds prompts with their slots marked, never what the slots held.
+    With a LOG, it is brought in and searched for workloads first (as `modicum import` and `modicum workloads` do). The home keeps it,
+    and the report is on everything there: what was there before is said, and --home with a new folder looks at a LOG alone.
+
+    Prices are those of the installed genai-prices under your own in [prices]; nothing is fetched. The page holds prompts with their
+    slots marked, never what the slots held.
 
     Exits 1 where lines of a LOG were refused, 3 where --fail-over-budget says so.
     """
@@ -66,7 +69,9 @@ def command(
     options = reading(form, scope, scope_from)
     if not logs:
         existing(config)
-    refused = _take(config, logs, options) if logs else 0
+    refused, beside = _take(config, logs, options) if logs else (0, "")
+    if beside:
+        click.echo(printable(f"{beside} They are in {config.home}. {alone(logs)}"), err=True)
     with bar("finding workloads") as progress:
         find(config, progress=progress, only_if_needed=True)
     try:
@@ -76,7 +81,7 @@ def command(
         if not logs or span != EVER:
             raise
         raise _nothing(logs, refused, config) from None
-    found = replace(found, refused_lines=refused if logs else None)
+    found = replace(found, refused_lines=refused if logs else None, notes=(beside, *found.notes) if beside else found.notes)
     leave(deliver(found, wanted, budget, as_json=as_json), 1 if refused else 0)
 
 
@@ -94,9 +99,9 @@ def _declared(path: Path, config: Config, wanted: Wanted, budget: Budget | None,
     return code
 
 
-def _take(config: Config, logs: tuple[str, ...], options: Options) -> int:
-    """Bring the logs in; how many lines were refused."""
-    heard = 0
+def _take(config: Config, logs: tuple[str, ...], options: Options) -> tuple[int, str]:
+    """Bring the logs in; how many lines were refused, and a word where the home held other calls before."""
+    heard, before = 0, held(config.home)
 
     def hear(refusal: Refusal) -> None:
         nonlocal heard
@@ -105,10 +110,10 @@ def _take(config: Config, logs: tuple[str, ...], options: Options) -> int:
             click.echo(printable(f"refused {refusal}"), err=True)
 
     with bar("importing") as progress:
-        bring_in(config, logs, options, refused=hear, progress=progress)
+        brought = bring_in(config, logs, options, refused=hear, progress=progress)
     if heard > SHOWN_REFUSALS:
         click.echo(f"refused {count(heard - SHOWN_REFUSALS, 'more line')}; `modicum import` names them all", err=True)
-    return heard
+    return heard, mixed(before, config.home, sum(log.known + log.joined for log in brought))
 
 
 def _nothing(logs: tuple[str, ...], refused: int, config: Config) -> NotEnoughDataError:
