@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,18 @@ def test_a_person_labels_by_keys_undoes_leaves_and_comes_back(here: Waiting) -> 
     again.press("s\x04")
     assert again.end() == 0
     assert here.desk().standing().skipped == 1
+
+
+def test_ctrl_c_keeps_what_was_said_and_is_not_the_end_of_the_job(here: Waiting) -> None:
+    screen = Screen(here)
+    screen.see("[q]uit")
+    screen.press("1")
+    screen.see("[q]uit", 2)
+    screen.process.send_signal(signal.SIGINT)
+    screen.see("1 of 31 labelled", 2)
+    screen.see("stopped")
+    assert screen.end() == 130
+    assert here.desk().standing().settled == 1
 
 
 def test_where_nobody_can_press_a_key_it_says_what_to_do(here: Waiting) -> None:

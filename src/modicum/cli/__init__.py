@@ -43,6 +43,14 @@ COMMANDS = {
 }
 
 
+EPILOG = """\b
+Try:  modicum report LOG.jsonl    then    modicum fit    then    modicum route shadow WORKLOAD
+
+Exit codes: 0 done; 1 done, with something refused; 2 not done; 130 interrupted before it was done. What runs until it is stopped (serve,
+watch, replay, top) ends with 0 at Ctrl-C or SIGTERM.
+"""
+
+
 class CommandsByName(click.Group):
     """A group that imports a command only when it is called."""
 
@@ -70,7 +78,7 @@ class CommandsByName(click.Group):
 @click.group(
     cls=CommandsByName,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Try:  modicum report LOG.jsonl    then    modicum fit    then    modicum route shadow WORKLOAD",
+    epilog=EPILOG,
 )
 @click.version_option(__version__, prog_name="modicum")
 def cli() -> None:
@@ -81,7 +89,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line. Exit code 0: done; 1: done, with something refused; 2: not done."""
+    """Run the command line. Exit codes: docs/exit-codes.md."""
     try:
         code = cli(standalone_mode=False)  # what an Exit carries comes back as the result
         if isinstance(code, int) and code:

@@ -91,12 +91,19 @@ def command(
     if enough:
         _close(desk)
     if not (csv_file or from_file or enough or as_json or judge):
-        if web:
-            from modicum.cli.label_web import open_page  # loads the server
+        try:
+            if web:
+                from modicum.cli.label_web import open_page  # loads the server
 
-            open_page(desk, config, listen=listen, browse=not no_open)
-        else:
-            _in_terminal(desk)
+                open_page(desk, config, listen=listen, browse=not no_open)
+            else:
+                _in_terminal(desk)
+        except KeyboardInterrupt:
+            click.echo()
+            reached = desk.standing()
+            if not (reached.complete or reached.closed):
+                _say(desk, reached, next_command(home, desk))  # what was said is kept
+                raise
     standing = desk.standing()
     if as_json:
         print_json(

@@ -77,14 +77,14 @@ class Terminal:
     keys: Keys
 
     def run(self) -> None:
-        """Ask until nothing is left or the person leaves."""
+        """Ask until nothing is left or the person leaves. Raises KeyboardInterrupt."""
         question, again = self.desk.next(), True
         while question is not None:
             if again:
                 self._show(question)
             try:
                 pressed = self.keys.next()
-            except (EOFError, KeyboardInterrupt):
+            except EOFError:
                 return
             done = self._press(pressed, question)
             if done == "quit":

@@ -202,15 +202,22 @@ class DeskPage:
 
 
 def open_page(desk: Desk, config: Config, *, listen: str, browse: bool) -> None:
-    """Serve the page until its person finishes, or Ctrl-C."""
+    """Serve the page until its person finishes. Raises KeyboardInterrupt where Ctrl-C, or SIGTERM, comes first."""
     bound = server.bind(listen)
     address = server.address(bound)
     limits = dataclasses.replace(config.serve, listen=address, workers=1, drain_s=2.0)
 
-    async def work() -> None:
-        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    async def work() -> bool:
+        """Was it interrupted?"""
+        loop, stopped, interrupted = asyncio.get_running_loop(), asyncio.Event(), False
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = not stopped.is_set()
+            stopped.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, interrupt)
         page = DeskPage(desk, next_command(config.home, desk), address, stopped.set)
         url = f"http://{address}/#{page.ticket}"
         click.echo(printable(f"Labelling '{desk.workload.name}' at {url}"))
@@ -218,8 +225,10 @@ def open_page(desk: Desk, config: Config, *, listen: str, browse: bool) -> None:
         if browse:
             threading.Thread(target=_browse, args=(url,), daemon=True).start()
         await front.serve(page, bound, limits, stopped)
+        return interrupted
 
-    asyncio.run(work())
+    if asyncio.run(work()):
+        raise KeyboardInterrupt
 
 
 def _browse(url: str) -> None:

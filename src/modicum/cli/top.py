@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from modicum.cli.options import ADMIN_KEY_ENV, Config, common, console, printable
+from modicum.cli.stopping import until_stopped
 from modicum.cli.top_source import Here, Source, There
 from modicum.cli.top_text import KEYS, draw
 from modicum.errors import ModicumError
@@ -68,25 +69,28 @@ def command(config: Config, as_json: bool, url: str | None, key_env: str, interv
     source: Source = There(url, key_env) if url else Here(config.home)
     watching = Watching(source, sort)
     try:
-        if lines or as_json:
-            _print(watching, interval, once=once)
+        if once and (lines or as_json):
+            watching.look()
+            click.echo(msgspec.json.encode(watching.frame()))
+        elif lines or as_json:
+            with until_stopped():
+                _print(watching, interval)
         elif once or not sys.stdout.isatty():
             watching.look()
             screen = console()
             click.echo("\n".join(draw(watching.frame(), width=screen.width, colour=_colour(screen), place=source.place, sort=sort)))
         else:
-            _live(watching, interval)
+            with until_stopped():
+                _live(watching, interval)
     finally:
         source.close()
 
 
-def _print(watching: Watching, interval: float, *, once: bool) -> None:
+def _print(watching: Watching, interval: float) -> None:
     """A line a frame. A gateway that goes away for a while ends no collection."""
     watching.look()
     while True:
         click.echo(msgspec.json.encode(watching.frame()))
-        if once:
-            return
         looked = False
         while not looked:
             time.sleep(interval)
@@ -121,7 +125,7 @@ def _live(watching: Watching, interval: float) -> None:
                 screen.show(draw(shown, width=columns, height=height, colour=colour, place=place, sort=sort, note=note))
             try:
                 key = screen.wait(interval if paused else due - time.monotonic())
-            except (EOFError, KeyboardInterrupt):
+            except EOFError:
                 return
             if key in ("q", "Q"):
                 return

@@ -118,6 +118,8 @@ class Screen:
 
 
 def _end(number: int, _: FrameType | None) -> None:
+    if number == signal.SIGTERM:
+        raise KeyboardInterrupt  # told to stop, as by Ctrl-C
     raise SystemExit(128 + number)
 
 
