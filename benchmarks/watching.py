@@ -7,6 +7,7 @@ Draws are independent coins, as audits are; the published rows are a prototype's
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Iterator
@@ -22,11 +23,27 @@ JUMPS = ((0.03, 0.08, 0.05), (0.03, 0.10, 0.05), (0.03, 0.15, 0.05), (0.03, 0.30
 EXCESSES = ((0.05, 0.02, 0.03), (0.10, 0.02, 0.03), (0.15, 0.0, 0.03), (0.15, 0.06, 0.03), (0.30, 0.06, 0.05))
 """Excess of losses after the jump, share of draws that are 1 or -1 without it, level."""
 START_OF_EXCESS = 500
-CALLS_A_DAY, DAYS, KEPT, CHANGE = 1_000, 30, 0.05, 15
-LEVEL, BAR, CHANGED = 0.03, 20_000.0, 0.2
-WORLDS = ((30_000, 0.6), (3_000, 0.8), (1_500, 1.1))
+KEPT, LEVEL, BAR, CHANGED = 0.05, 0.03, 20_000.0, 0.2
+WORLDS = (
+    (1_000, 30, 30_000, 0.6),
+    (1_000, 30, 3_000, 0.8),
+    (1_000, 30, 1_500, 1.1),
+    (20_000, 6, 3_000, 0.8),
+    (20_000, 6, 1_500, 1.1),
+    (20_000, 6, 300, 0.8),
+)
+"""Calls a day, days, distinct requests and the exponent of Zipf's law. What changes does so after a half of the days."""
 SHARES = (0.01, 0.02)
-UNITS = (("every draw", 0.0), ("once a day", 1.0), ("once in 7 days", 7.0), ("once", math.inf))
+UNITS = (
+    ("every draw", 0.0, math.inf),
+    ("a day or 50", 1.0, 50),
+    ("a day or 200", 1.0, 200),
+    ("a day or 800", 1.0, 800),
+    ("once a day", 1.0, math.inf),
+    ("once in 7 days", 7.0, math.inf),
+    ("once", math.inf, math.inf),
+)
+"""A request counts again after so many days, or behind so many others that counted."""
 
 
 def capitals(level: float, drawn: np.ndarray, bets: np.ndarray) -> np.ndarray:
@@ -92,32 +109,40 @@ class Stream:
 
 
 def stream(
-    random: np.random.Generator, unit: float, requests: int, exponent: float, share: float, *, flood: bool = False, change: bool = False
+    random: np.random.Generator,
+    unit: tuple[float, float],
+    world: tuple[int, int, int, float],
+    share: float,
+    *,
+    flood: bool = False,
+    change: bool = False,
 ) -> Stream:
-    """One month. `flood`: a request that differs is sent 2,000 times within an hour; `change`: from day 15 on others differ."""
+    """`flood`: a request that differs is sent 2,000 times within an hour; `change`: from the middle on others differ."""
+    calls, length, requests, exponent = world
     chances = 1 / np.arange(1, requests + 1) ** exponent
-    number = CALLS_A_DAY * DAYS
-    asked, days = random.choice(requests, size=number, p=chances / chances.sum()), np.sort(random.random(number) * DAYS)
+    asked, days = random.choice(requests, size=calls * length, p=chances / chances.sum()), np.sort(random.random(calls * length) * length)
     there = np.unique(asked)
     wrong = random.permutation(there)[: round(share * len(there))]
     before, after = np.zeros(requests, bool), random.random(requests) < CHANGED
     before[wrong] = True
     if flood:
-        days, asked = np.concatenate([days, 10 + random.random(2000) / 24]), np.concatenate([asked, np.full(2000, wrong[0])])
+        days, asked = np.concatenate([days, length / 3 + random.random(2000) / 24]), np.concatenate([asked, np.full(2000, wrong[0])])
         order = np.argsort(days)
         days, asked = days[order], asked[order]
     kept = random.random(len(days)) < KEPT
-    found = list(counted(days[kept], asked[kept], unit))
+    found = list(counted(days[kept], asked[kept], *unit))
     when, which = np.array([day for day, _ in found]), np.array([one for _, one in found])
-    return Stream(when, np.where((when >= CHANGE) & change, after[which], before[which]))
+    return Stream(when, np.where((when >= length / 2) & change, after[which], before[which]))
 
 
-def counted(days: np.ndarray, asked: np.ndarray, unit: float) -> Iterator[tuple[float, int]]:
+def counted(days: np.ndarray, asked: np.ndarray, unit: float, others: float) -> Iterator[tuple[float, int]]:
     """The draws that count."""
-    last: dict[int, float] = {}
+    last: dict[int, tuple[float, int]] = {}
+    number = 0
     for day, one in zip(days.tolist(), asked.tolist(), strict=True):
-        if day - last.get(one, -math.inf) >= unit:
-            last[one] = day
+        at, which = last.get(one, (-math.inf, 0))
+        if day - at >= unit or number - which > others:
+            last[one], number = (day, number), number + 1
             yield day, one
 
 
@@ -133,21 +158,24 @@ def rings(drawn: Stream) -> float | None:
 
 
 def units(runs: int) -> None:
-    """Requests that come again: counted as every draw, once a day as the watcher does, or less often."""
+    """Requests that come again: counted as every draw, as the watcher does, or less often."""
     random = np.random.default_rng(7)
-    print(f"level {LEVEL:.0%}, bar {BAR:,.0f}, {CALLS_A_DAY:,} calls a day for {DAYS} days, {KEPT:.0%} kept; {runs} runs\n")
-    print("requests exponent  share  counts            audits  false alarms  with a flood  a change seen after, median (95 %), days")
-    for requests, exponent in WORLDS:
+    print(f"level {LEVEL:.0%}, bar {BAR:,.0f}, {KEPT:.0%} kept; {runs} runs, half as many with a flood and with a change\n")
+    print("a day  days  requests exponent  share  counts            audits  false alarms  with a flood  a change seen after (95 %), days")
+    for world in WORLDS:
+        calls, length, requests, exponent = world
         for share in SHARES:
-            for name, unit in UNITS:
-                quiet = [stream(random, unit, requests, exponent, share) for _ in range(runs)]
+            for name, *unit in UNITS:
+                drawn = functools.partial(stream, random, (unit[0], unit[1]), world, share)
+                quiet = [drawn() for _ in range(runs)]
                 false = sum(rings(one) is not None for one in quiet) / runs
                 half = max(runs // 2, 1)
-                flooded = sum(rings(stream(random, unit, requests, exponent, share, flood=True)) is not None for _ in range(half)) / half
-                seen = [rings(stream(random, unit, requests, exponent, share, change=True)) for _ in range(half)]
-                late = [DAYS - CHANGE if day is None else day - CHANGE for day in seen if day is None or day >= CHANGE]
+                flooded = sum(rings(drawn(flood=True)) is not None for _ in range(half)) / half
+                seen = [rings(drawn(change=True)) for _ in range(half)]
+                late = [length / 2 if day is None else day - length / 2 for day in seen if day is None or day >= length / 2]
                 print(
-                    f"{requests:8,} {exponent:8} {share:6.0%}  {name:16} {np.mean([len(one.days) for one in quiet]):7,.0f} {false:13.1%}"
+                    f"{calls:5,} {length:5} {requests:8,} {exponent:8} {share:6.0%}  {name:16}"
+                    f" {np.mean([len(one.days) for one in quiet]):7,.0f} {false:13.1%}"
                     f" {flooded:13.0%} {np.median(late):8.2f} ({np.quantile(late, 0.95):.2f})",
                     flush=True,
                 )
