@@ -55,6 +55,18 @@ def test_what_stands_on_everything_or_differs_from_call_to_call_names_nothing(ma
     assert found["Sort"].count("-") == 2
 
 
+def test_who_calls_is_no_name_for_the_only_workload(maker: Maker) -> None:
+    calls = [replace(call, client_id="museum", tags=("gallery", "app=visitors", "end_user:u17")) for call in three(maker)[0]]
+    (alone,) = names(calls).values()
+    assert alone == "sort-mail-museum", "words of what is asked for: there is no other to tell it from"
+    (told,) = names([replace(call, tags=(*call.tags, "feature=Mail_Sorting")) for call in calls]).values()
+    assert told == "mail-sorting", "what is asked for is a name"
+    each = [replace(call, scope=scope, client_id=scope) for scope in ("museum", "harbour") for call in maker.labelled(40, SORT, ["ticket"])]
+    assert all(one.name.startswith("sort-mail") for one in mine(each).workloads), "a scope is no name for its workload"
+    two = names([*calls, *(replace(call, client_id="morning") for call in maker.prosaic(40, SHORT))])
+    assert two["Bring"] == "morning", "where there is another, it tells them apart"
+
+
 def test_workloads_called_alike_are_told_apart_by_a_word_each(maker: Maker) -> None:
     sort, short, talk = three(maker)
     other = maker.prosaic(40, "Give the price of a guided tour for the group that is described, with tax.")

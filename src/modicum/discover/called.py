@@ -1,7 +1,8 @@
 """What a log itself calls its workloads, by the labels of their calls (`labelled.py`).
 
 Such a name is better than words of the prompt where practically all calls of a workload carry it and few other workloads do. One
-that stands on everything ("shop") or differs from call to call tells nothing apart.
+that stands on everything ("shop") or differs from call to call tells nothing apart, and where a scope has one workload there is nothing
+to tell it from: who calls is no name for it then, what is asked for is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from modicum.discover.draft import Draft
-from modicum.discover.labelled import Label
+from modicum.discover.labelled import WHO, Label
 
 _SHARE = 0.9
 _FEW = 1 / 3
@@ -21,7 +22,8 @@ _FEW = 1 / 3
 
 def call_drafts(drafts: Sequence[Draft]) -> list[str]:
     """What the log calls each draft; "" where it has no name for it. Two drafts may be called alike."""
-    steady = [_steady(draft) for draft in drafts]
+    beside = Counter(draft.scope for draft in drafts)
+    steady = [[label for label in _steady(draft) if label[0] < WHO or beside[draft.scope] > 1] for draft in drafts]
     often = Counter(name for names in steady for name in {name for _, name in names})
     most = max(1, int(_FEW * len(drafts)))
     return [next((name for _, name in names if often[name] <= most), "") for names in steady]

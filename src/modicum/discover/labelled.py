@@ -19,6 +19,8 @@ _KEYS = (
 """Fields of metadata, and of tags such as `feature=search`, that name what was asked for; the closer to the prompt, the earlier."""
 _RANK = {key: place for place, key in enumerate(_KEYS)}
 _TAG, _CLIENT = len(_KEYS), len(_KEYS) + 1
+WHO = _RANK["app"]
+"""From here on a label says who calls, or may: an application, a tag, a client."""
 _PAIR = re.compile(r"\s*([A-Za-z][\w .-]{0,30}?)\s*[=:]\s*(\S.*)", re.DOTALL)
 _SPACES = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s./:|#-]+")
 _APART = re.compile(rf"(?:(?!{WORD})[\s\S]|_)+")
