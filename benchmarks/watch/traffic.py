@@ -1,9 +1,10 @@
 """The calls that a simulated application makes, and how its world changes: a log with an answer key, cut in two.
 
 The older part is what a fit learns from. The newer part is asked in the order in which it was recorded, then round after round in orders
-drawn anew, as long as calls are wanted: what a workload asks does not drift, so every change of a promise is one that was planted. A text
-that comes again is not the same request: in both parts each message is typed in one of 49 ways ("so, ... if you can"). Some labels of each
-workload are kept out of both parts: they are the new intents of a change.
+drawn anew, as long as calls are wanted: what a workload asks does not drift, so every change of a promise is one that was planted. In both
+parts each message is typed in one of 49 ways ("so, ... if you can"), so that no text is in both; the same message typed otherwise is
+nearly the same request to the watcher, and counts again behind 200 others. Some labels of each workload are kept out of both parts: they
+are the new intents of a change.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-Change = Literal["quiet", "swapped", "new intents", "edited", "drift", "damaged", "slow", "flood"]
+Change = Literal["quiet", "swapped", "creeping", "new intents", "edited", "drift", "damaged", "slow", "flood"]
 CHANGES: Mapping[Change, str] = {
     "quiet": "nothing changes",
     "swapped": "two of the commonest labels exchange their meaning",
+    "creeping": "the same in one call of 1,500, then two, until it is so in all",
     "new intents": "three calls of five want what no call wanted before",
     "edited": "the prompt gets another sentence",
     "drift": "the incumbent answers every fifth request otherwise",
@@ -29,6 +31,8 @@ CHANGES: Mapping[Change, str] = {
     "slow": "the provider takes 0.25 s longer",
     "flood": "one user asks for what no call wanted before, two calls of three",
 }
+CREEPS = 1_500
+"""Calls of a workload until a change that comes little by little is complete."""
 BEFORE = ("", "so, ", "ok, ", "well, ", "um, ", "sorry, ", "quick question: ")
 BEHIND = ("", " please", " for me", " if you can", " if possible", " when you can", " right away")
 PROMPT_ADDED = " Mind that messages may hold typing errors."
@@ -121,6 +125,8 @@ class World:
     def __init__(self, log: Log, change: Change, seed: int) -> None:
         self.log, self.change, self.changed = log, change, False
         self._dice = random.Random(f"{log.name}/{change}/{seed}")
+        self._since = Counter[str]()
+        """Calls of each workload since the change."""
         self._seed = seed
         self._rounds = {name: self._endless(some) for name, some in log.later.items()}
         self._new = {name: self._endless(some) for name, some in log.new.items() if some}
@@ -144,8 +150,11 @@ class World:
         one = next(self._rounds[name])
         if not self.changed:
             return one
+        self._since[name] += 1
         match self.change:
             case "swapped":
+                return swapped(one, *self.log.labels[name][:2])
+            case "creeping" if self._dice.random() * CREEPS < self._since[name]:
                 return swapped(one, *self.log.labels[name][:2])
             case "new intents" if name in self._new and self._dice.random() < 0.6:
                 return next(self._new[name])
