@@ -12,6 +12,7 @@ from modicum.artefact import Artefacts
 from modicum.cli.adapter import said
 from modicum.cli.options import print_json
 from modicum.pipeline.adapters import Made
+from modicum.store.control import Control
 from tests.cli.test_import_and_erase import Modicum
 from tests.pipeline import traffic
 from tests.pipeline.test_adapters import kept
@@ -55,14 +56,18 @@ def test_what_was_made_is_told_as_json(tmp_path: Path, capsys: pytest.CaptureFix
 def test_it_asks_before_requests_leave_this_machine(tmp_path: Path, modicum: Modicum) -> None:
     traffic.write(tmp_path / "log.jsonl", [row for row, _ in traffic.sorted_messages(240)])
     assert modicum("import", "log.jsonl")[0] == 0 and modicum("workloads", "list")[0] == 0
-    kept(tmp_path / "home", "shop-1", datetime(2026, 1, 1, tzinfo=UTC))
+    (workload,) = Control(tmp_path / "home").workloads()
+    kept(tmp_path / "home", "shop-1", datetime(2026, 1, 1, tzinfo=UTC), workload=workload.name)
     assert Artefacts(tmp_path / "home" / "artefacts").digests()
     settle(tmp_path)
     code, out, err = probed(modicum, "--yes")
     assert code == 2 and out == "" and "may not be sent to models.invalid (far)" in err and "may_receive" in err
     settle(tmp_path, '"far"')
     code, out, err = probed(modicum, "--calls", "3")
-    assert code == 2 and "far at models.invalid (https://models.invalid/v1): 3 requests of shop, redacted, three times each." in out
+    assert (
+        code == 2
+        and f"far at models.invalid (https://models.invalid/v1): 3 requests of {workload.name}, redacted, three times each." in out
+    )
     assert "3 recorded requests would be sent to models.invalid: say --yes" in err
     assert probed(modicum, "--format", "json")[0] == 2, "a script says --yes"
     code, _, err = probed(modicum, "--yes")

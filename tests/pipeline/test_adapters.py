@@ -11,13 +11,13 @@ import pytest
 
 from modicum.artefact import About, Artefacts, Training
 from modicum.backends.adapter import Probed, Round, Way, commands
-from modicum.errors import ArtefactError, ConfigError, NotFoundError
-from modicum.pipeline.adapters import find_adapter, learnt_until, make, training_pairs
+from modicum.errors import ArtefactError, ConfigError, NotEnoughDataError, NotFoundError
+from modicum.pipeline.adapters import find_adapter, learnt_pairs, learnt_until, make, training_pairs
 from modicum.store.control import Control
 from modicum.train.adapter import Recipe
 from tests.pipeline import traffic
 from tests.pipeline.model_server import ModelServer
-from tests.pipeline.test_trying import filled, only, planned, settings
+from tests.pipeline.test_trying import filled, only, planned, settings, tried
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,34 @@ def test_it_learns_from_old_calls_as_they_are_seen(parcels: Path, tmp_path: Path
     assert len(training_pairs(config, only(config), most=10)[1]) == 10
 
 
+def test_what_was_opened_is_learnt_before_newer_calls_come(parcels: Path, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        config = settings(parcels, tmp_path, server)
+        before, _ = training_pairs(config, only(config))
+        tried(config)
+    (attempt,) = Control(config.home).attempts(only(config).workload_id, (s.call_id for s in before))
+    learnt, _ = training_pairs(config, only(config))
+    assert len(learnt) > len(before) and max(s.at for s in learnt) <= attempt.window_to
+
+
+def test_a_probe_asks_what_was_learnt(parcels: Path, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        config = settings(parcels, tmp_path, server)
+    old, pairs = training_pairs(config, only(config))
+    about = About(workload="shop", trainer="lora", settings={"adapter": "shop-1"})
+    body = msgspec.json.encode({"kind": "adapter", "name": "shop-1", "base": "b"})
+    artefacts = Artefacts(config.home / "artefacts")
+    digest = artefacts.write({"specialist.json": body}, about.said(), learnt_from=[s.call_id for s in old[:20]])
+    assert learnt_pairs(config, only(config), digest, most=5)[1] == pairs[15:20]
+    elsewhere = kept(config.home, "shop-2", max(s.at for s in old))
+    assert learnt_pairs(config, only(config), elsewhere, most=5)[1] == pairs[-5:]
+    gone = artefacts.write(
+        {"specialist.json": body}, about.said() | {"workload": "gone"}, learnt_from=["0198c0de-0000-7000-8000-000000000000"]
+    )
+    with pytest.raises(NotEnoughDataError, match="none of the 1 calls"):
+        learnt_pairs(config, only(config), gone, most=5)
+
+
 def test_what_it_learnt_from_never_certifies_it(parcels: Path, tmp_path: Path) -> None:
     with ModelServer() as server:
         config = settings(parcels, tmp_path, server)
@@ -54,14 +82,14 @@ def test_what_it_learnt_from_never_certifies_it(parcels: Path, tmp_path: Path) -
     kept(config.home, "other-0123456789ab", until, workload="other")
     unknown = planned(config, "own/mine").opening
     assert unknown is not None and unknown.starts == before.starts, "what was learnt for another workload is nothing to it"
-    digest = kept(config.home, "shop-0123456789ab", until)
+    digest = kept(config.home, "shop-0123456789ab", until, workload=only(config).name)
     for served in ("own/shop-0123456789ab", "own/qwen:shop-0123456789ab"):
         opening = planned(config, served).opening
         assert opening is not None and opening.starts > until
         assert not {s.call_id for s in learnt} & {s.call_id for s in opening.window.samples}
     alias = planned(config, "own/mine").opening
     assert alias is not None and alias.starts > until, "it may be the adapter under another name"
-    assert find_adapter(config.home, "shop-0123456789ab") == (digest, "shop")
+    assert find_adapter(config.home, "shop-0123456789ab") == (digest, only(config).name)
     assert learnt_until(Artefacts(config.home / "artefacts"), "shop") is None
     with pytest.raises(NotFoundError, match="no adapter 'other'"):
         find_adapter(config.home, "other")

@@ -16,7 +16,7 @@ from modicum.backends.upstreams import Upstreams
 from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, UpstreamError
-from modicum.pipeline.adapters import MOST_CALLS, Made, find_adapter, make, training_pairs
+from modicum.pipeline.adapters import MOST_CALLS, Made, find_adapter, learnt_pairs, make
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.switching import find_workload
 from modicum.report.words import count
@@ -132,7 +132,7 @@ def probe(name: str, provider: str, engine: Engine, base: str, number: int, call
     them up, or does not apply the adapter.
     """
     home = existing(config)
-    _, workload_name = find_adapter(home, name)
+    digest, workload_name = find_adapter(home, name)
     workload = find_workload(Control(home), workload_name)
     way = Way(engine=engine, base=base, name=name, number=number)
     candidate = find_candidate(config, f"{provider}/{way.model(adapted=True)}")
@@ -141,7 +141,7 @@ def probe(name: str, provider: str, engine: Engine, base: str, number: int, call
             f"calls of scope '{workload.scope}' may not be sent to {candidate.host} ({provider})",
             hint=f'[policy]\n  may_receive = ["{provider}"]',
         )
-    _, pairs = training_pairs(config, workload, most=calls)
+    _, pairs = learnt_pairs(config, workload, digest, most=calls)
     requests = [({"messages": [dict(one) for one in pair.messages], "max_tokens": 256}, pair.answer) for pair in pairs]
     _consent(candidate, workload, len(requests), yes=yes, shown=not as_json)
 

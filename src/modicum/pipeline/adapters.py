@@ -7,7 +7,7 @@ served by somebody else's program, under a name that holds the digest of its wei
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ from modicum.backends.priced import priced
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.errors import ArtefactError, ConfigError, InputError, NotFoundError
+from modicum.errors import ArtefactError, ConfigError, InputError, NotEnoughDataError, NotFoundError
 from modicum.evaluate.groups import group_samples
 from modicum.evaluate.split import split_by_time
 from modicum.pipeline.bundles import review_terms
@@ -131,19 +131,50 @@ def training_pairs(config: Config, workload: Workload, *, most: int = MOST_CALLS
         raise ConfigError(
             f"'{workload.name}' answers by calling tools, and an adapter is trained on texts", hint="`modicum fit` has a caller"
         )
-    control, calls, views = Control(config.home), Calls(config.home), Views.open(config)
-    recogniser = recogniser_of(control, workload.scope)
-    samples = gather(calls, workload, recogniser, Catalogue(*priced(config)), views).samples
-    attempts = control.attempts(workload.workload_id, (s.call_id for s in samples))
+    views, samples = _recorded(config, workload)
+    return _pairs(config, workload, views, _old(config, workload, samples), most)
+
+
+def learnt_pairs(config: Config, workload: Workload, digest: str, *, most: int) -> tuple[list[Sample], list[Pair]]:
+    """The same of the newest calls that this adapter learnt from; of the old calls, where it was made elsewhere. Raises as the other."""
+    known = Artefacts(config.home / "artefacts").learnt_from(digest)
+    if not known:
+        return training_pairs(config, workload, most=most)
+    views, samples = _recorded(config, workload)
+    found = _pairs(config, workload, views, [sample for sample in samples if sample.call_id in known], most)
+    if not found[0]:
+        raise NotEnoughDataError(f"none of the {len(known):,} calls that it learnt from is here with what it said")
+    return found
+
+
+def _recorded(config: Config, workload: Workload) -> tuple[Views, Sequence[Sample]]:
+    views = Views.open(config)
+    recogniser = recogniser_of(Control(config.home), workload.scope)
+    return views, gather(Calls(config.home), workload, recogniser, Catalogue(*priced(config)), views).samples
+
+
+def _old(config: Config, workload: Workload, samples: Sequence[Sample]) -> Sequence[Sample]:
+    """What may be learnt: older than what certifies next. Raises NotEnoughDataError."""
+    attempts = Control(config.home).attempts(workload.workload_id, (s.call_id for s in samples))
     opened = max((attempt.window_to for attempt in attempts), default=None)
-    parts = split_by_time(samples, group_samples(samples), seed=SEED, not_before=opened)
-    old = sorted((samples[i] for i in parts.train if samples[i].value is not None), key=lambda s: (s.at, s.call_id))[-most:]
+    try:
+        parts = split_by_time(samples, group_samples(samples), seed=SEED, not_before=opened)
+    except NotEnoughDataError:
+        if opened is None:
+            raise
+        # Nothing newer certifies yet: that has to be waited for, but not before it is learnt from what was opened.
+        return [sample for sample in samples if sample.at <= opened]
+    return [samples[i] for i in parts.train]
+
+
+def _pairs(config: Config, workload: Workload, views: Views, samples: Sequence[Sample], most: int) -> tuple[list[Sample], list[Pair]]:
+    newest = sorted((s for s in samples if s.value is not None), key=lambda s: (s.at, s.call_id))[-most:]
     asked = {
         call.call_id: messages
-        for call in views.of(calls.scan(scope=workload.scope, call_ids=[sample.call_id for sample in old]))
+        for call in views.of(Calls(config.home).scan(scope=workload.scope, call_ids=[sample.call_id for sample in newest]))
         if (messages := _messages(call.request)) is not None
     }
-    learnt = [sample for sample in old if sample.call_id in asked]
+    learnt = [sample for sample in newest if sample.call_id in asked]
     pairs = [
         Pair(call_id=s.call_id, messages=asked[s.call_id], answer=contracts.render(workload.contract, s.value))
         for s in learnt
