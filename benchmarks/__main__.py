@@ -65,6 +65,7 @@ BENCHMARKS = (
     Benchmark("encoders", lambda logs: ["--out", str(OUT / "encoders.json")], needs="MODICUM_ENCODER"),
     Benchmark("tasks", lambda logs: [*_prompts(), *logs, "--json", str(OUT / "tasks.json")], needs="MODICUM_DATA"),
     Benchmark("discovery", lambda logs: [*logs, "--json", str(OUT / "discovery.json")], needs="MODICUM_LOGS"),
+    Benchmark("signs", lambda logs: [*logs, "--json", str(OUT / "signs.json")], needs="MODICUM_LOGS"),
     Benchmark("tool_calls", lambda logs: [*logs[::2], "--json", str(OUT / "tool_calls.json")], needs="MODICUM_LOGS"),
     Benchmark("fit", lambda logs: [*logs, "--json", str(OUT / "fit.json")], needs="MODICUM_LOGS"),
     Benchmark("effort", lambda logs: [*logs[:1], "--out", str(OUT / "effort.json")], needs="MODICUM_LOGS"),

@@ -6,14 +6,14 @@ the calls enters what it returns but labels, lengths, scripts and months.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modicum.artefact import about_of
+from modicum.artefact import Artefact, Artefacts, about_of
 from modicum.backends.encoder import text_of
 from modicum.backends.priced import priced
-from modicum.backends.specialist import load, predict_at
+from modicum.backends.specialist import Specialist, load, predict_at
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError, NotFoundError
@@ -25,6 +25,7 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.train import drift
 from modicum.train.drift import Compared, Drift, Tolerance, in_full
+from modicum.types import Sample
 
 Progress = Callable[[float], None]
 
@@ -50,33 +51,59 @@ def compare(config: Config, ref: str, *, most: int, progress: Progress = lambda 
     home = config.home
     artefacts, control = bundles.home_of(home), Control(home)
     artefact = artefacts.read(bundles.find(home, ref))
+    pair = pair_of(artefacts, artefact)
     about = about_of(artefact.about)
-    digest = canary_of(about.settings)
-    if not digest:
-        raise NotFoundError(
-            f"artefact {artefact.digest} has no canary: nothing in it was quantised that full precision was kept of",
-            hint="artefacts with an encoder have one; what was fitted by an older version is to be fitted again",
-        )
-    small, whole = load(artefact), load(in_full(artefact, artefacts.read(digest)))
     workload = find_workload(control, about.workload)
     gathered = gather(Calls(home), workload, recogniser_of(control, workload.scope), Catalogue(*priced(config)), Views.open(config)).samples
     learnt = about.training.last_at if about.training else None
     newer = [one for one in gathered if learnt is None or one.at > learnt][-most:]
     if not newer:
         raise NotEnoughDataError(f"no call of {workload.name} is newer than what the artefact learnt from")
-    compared = []
-    for number, one in enumerate(newer):
-        full, said = predict_at(whole, one.slots, one.at), predict_at(small, one.slots, one.at)
-        compared.append(Compared(sample=one, text=text_of(one.slots, small.used_slots), full=full.value, small=said.value))
-        progress((number + 1) / len(newer))
+    compared = ask(pair, newer, progress)
     tolerance = Tolerance(agreement=config.fit.drift_agreement, loss=config.fit.drift_loss)
     return Drifted(
-        digest=artefact.digest,
-        canary=digest,
-        precision=precision_of(about.settings),
+        digest=pair.digest,
+        canary=pair.canary,
+        precision=pair.precision,
         workload=workload.name,
         drift=drift.compare(compared, tolerance),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What runs, and the same in full precision."""
+
+    digest: str
+    canary: str
+    precision: str
+    small: Specialist
+    whole: Specialist
+
+
+def pair_of(artefacts: Artefacts, artefact: Artefact) -> Pair:
+    """Both, ready to be asked. Raises NotFoundError where no full precision was kept, ArtefactError where it is gone or damaged, and
+    MissingExtraError."""
+    settings = about_of(artefact.about).settings
+    digest = canary_of(settings)
+    if not digest:
+        raise NotFoundError(
+            f"artefact {artefact.digest} has no canary: nothing in it was quantised that full precision was kept of",
+            hint="artefacts with an encoder have one; what was fitted by an older version is to be fitted again",
+        )
+    whole = load(in_full(artefact, artefacts.read(digest)))
+    return Pair(digest=artefact.digest, canary=digest, precision=precision_of(settings), small=load(artefact), whole=whole)
+
+
+def ask(pair: Pair, samples: Sequence[Sample], progress: Progress = lambda share: None) -> list[Compared]:
+    """What both say of each request, as of its time."""
+    compared = []
+    for number, one in enumerate(samples):
+        full, said = predict_at(pair.whole, one.slots, one.at), predict_at(pair.small, one.slots, one.at)
+        text = text_of(one.slots, pair.small.used_slots)
+        compared.append(Compared(sample=one, text=text, full=full.value, small=said.value))
+        progress((number + 1) / len(samples))
+    return compared
 
 
 def canary_of(settings: Mapping[str, Any]) -> str:

@@ -93,8 +93,7 @@ def prepare(
     # Where nothing would pass, the refusal speaks of what learns: more calls help that one.
     chosen = tiers.choose([one for one in candidates if learned is None or not (cache and one is cache.candidate and one.tier.why)], wanted)
     learnt = list(samples) if learned is None or (cache and chosen is cache.candidate) else [samples[i] for i in learned.parts.train]
-    about = describe(workload, learnt, chosen.trained.about)
-    digest = artefacts.write(chosen.trained.files, about.said(), learnt_from=(s.call_id for s in learnt))
+    digest = _keep(workload, learnt, chosen.trained, artefacts)
     # What is tested is what will run: the exported artefact, read back. One that was declared is, though the clock, or what people said
     # since, would choose another today.
     specialist = load(artefacts.read(declared or digest))
@@ -104,6 +103,15 @@ def prepare(
     supply = supplied(len(side.parts.certify), times)
     told = tiers.told(candidates, chosen if declared in (None, digest) else None, learned.left_out if learned else ())
     return Prepared(groups=side.groups, parts=side.parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
+
+
+def _keep(workload: Workload, learnt: Sequence[Sample], trained: Trained, artefacts: Artefacts) -> str:
+    """Write what was trained, and beside it what it is compared with as long as it runs; its digest."""
+    ids, settings = [sample.call_id for sample in learnt], trained.about
+    if trained.full:
+        about = describe(workload, learnt, {"trainer": settings["trainer"], "precision": "int16"})
+        settings = settings | {"canary": artefacts.write(trained.full, about.said(), learnt_from=ids)}
+    return artefacts.write(trained.files, describe(workload, learnt, settings).said(), learnt_from=ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

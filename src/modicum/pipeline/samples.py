@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -75,6 +76,20 @@ def gather(
         answered_by_us=missing["answered_by_us"],
         not_recognised=missing["not_recognised"],
     )
+
+
+def read_calls(
+    calls: Calls, workload: Workload, recogniser: Recogniser, views: Views, call_ids: Iterable[str], *, since: datetime | None = None
+) -> list[Sample]:
+    """The samples of these calls, whoever answered them, oldest first; those without a body or not recognised by day are left out.
+
+    An answer that is not the incumbent's is nobody's: its `value` is None.
+    """
+    found = []
+    for call in views.of(calls.scan(scope=workload.scope, since=since, call_ids=call_ids)):
+        if call.request is not None and (one := _sample(call, workload, recogniser)) is not None:
+            found.append(dataclasses.replace(one, value=None) if _ours(call) else one)
+    return found
 
 
 def count_answers(config: Config, workload: Workload) -> dict[str, int]:

@@ -114,7 +114,10 @@ def compare(compared: Sequence[Compared], tolerance: Tolerance) -> Drift:
 
 
 def in_full(artefact: Artefact, canary: Artefact) -> Artefact:
-    """The artefact with the graph of its canary. Never written, so it keeps the digest of what it is compared with."""
+    """The artefact with the graph of its canary, or the canary where that is a specialist itself. Never written, so it keeps the digest of
+    what it is compared with."""
+    if GRAPH_FILE not in canary.files:
+        return Artefact(digest=artefact.digest, about={}, files=canary.files)
     name = GRAPH_FILE if GRAPH_FILE in artefact.files else SECOND + GRAPH_FILE
     return Artefact(digest=artefact.digest, about={}, files=dict(artefact.files) | {name: canary.files[GRAPH_FILE]})
 

@@ -30,7 +30,7 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.watches import Look
 from modicum.types import Notice, Route, Verdict, Workload
-from modicum.watch import sentinels
+from modicum.watch import precision, requests, sentinels
 from modicum.watch.due import Known, Learnt, due
 from modicum.watch.labelled import Labelled
 from modicum.watch.leader import Leader
@@ -72,6 +72,9 @@ class State(msgspec.Struct):
     """Versions of which it was told how the old stage does on them."""
     workloads: dict[str, Learnt] = {}
     incumbents: dict[str, sentinels.Asked] = {}
+    requests: dict[str, requests.Looked] = {}
+    """Of routes, as is `precision`."""
+    precision: dict[str, precision.Held] = {}
     run: Run | None = None
 
 
@@ -132,25 +135,47 @@ class Learning:
                 notices += self._fit(workload, run)
             run.todo, run.tries = run.todo[1:], 0
             self._write(notices)
-        self._ask()
+        self._look()
         self._state.run, self._state.ended = None, self._clock()
         self._write()
 
-    def _ask(self) -> None:
-        """See whether the incumbents of live routes still answer as they did."""
+    def _look(self) -> None:
+        """Look at early signs of live routes: whether incumbents answer as they did, and requests and specialists are what they were."""
         workloads = {one.workload_id: one for one in self._control.workloads()}
-        for route in self._control.routes():
-            workload = workloads.get(route.workload_id)
-            if route.state not in LIVE or workload is None:
-                continue
-            known = self._state.incumbents.get(workload.workload_id, sentinels.Asked())
-            try:
-                known, warning = sentinels.look(self._config, self._control, workload, route, known, self._clock())
-            except (ModicumError, OSError) as error:
-                self._tell(f"{workload.name}: its incumbent was not asked: {error.message if isinstance(error, ModicumError) else error}")
-                continue
-            self._state.incumbents[workload.workload_id] = known
-            self._write([self._notice(workload, warning, "warning", route.route_id)] if warning else [])
+        live = [one for one in self._control.routes() if one.state in LIVE and one.workload_id in workloads]
+        for known in (self._state.requests, self._state.precision):
+            for route_id in known.keys() - {one.route_id for one in live}:
+                del known[route_id]
+        for route in live:
+            workload = workloads[route.workload_id]
+            for look, failed in (
+                (self._incumbent, "its incumbent was not asked"),
+                (self._requests, "its requests were not compared"),
+                (self._precision, "its precision was not compared"),
+            ):
+                try:
+                    warning = look(workload, route)
+                except (ModicumError, OSError) as error:
+                    self._tell(f"{workload.name}: {failed}: {error.message if isinstance(error, ModicumError) else error}")
+                    continue
+                self._write([self._notice(workload, warning, "warning", route.route_id)] if warning else [])
+
+    def _incumbent(self, workload: Workload, route: Route) -> str:
+        known, all_ = self._state.incumbents.get(workload.workload_id, sentinels.Asked()), self._state.incumbents
+        all_[workload.workload_id], warning = sentinels.look(self._config, self._control, workload, route, known, self._clock())
+        return warning
+
+    def _requests(self, workload: Workload, route: Route) -> str:
+        known, all_ = self._state.requests.get(route.route_id, requests.Looked()), self._state.requests
+        all_[route.route_id], warning = requests.look(self._config, self._control, workload, route, known, self._clock())
+        return warning
+
+    def _precision(self, workload: Workload, route: Route) -> str:
+        known, all_ = self._state.precision.get(route.route_id, precision.Held()), self._state.precision
+        all_[route.route_id], warning, remark = precision.look(self._config, self._control, workload, route, known, self._clock())
+        if remark:
+            self._tell(remark)
+        return warning
 
     def _find(self, run: Run) -> None:
         """Look for workloads and versions, and decide what is due."""

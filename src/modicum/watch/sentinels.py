@@ -22,11 +22,11 @@ from modicum.pipeline.again import ENOUGH, Asker, SelfAgreement, known_agreement
 from modicum.pipeline.purse import Purse
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.viewed import Views
-from modicum.pipeline.window import unpack
 from modicum.stats.two_samples import higher_p_value
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.types import Route, Sample, Workload
+from modicum.watch.sampled import window_of
 from modicum.wire import chat
 from modicum.workload.sample import INDEPENDENT
 
@@ -69,7 +69,8 @@ def look(config: Config, control: Control, workload: Workload, route: Route, kno
     known = msgspec.structs.replace(known, names=names)
     if not why or config.watch.sentinel_usd <= 0:
         return known, ""
-    window = _window(control, route)
+    tested = window_of(control, route)
+    window = frozenset(one.call_id for one in tested.samples) if tested is not None else frozenset()
     purse = Purse(budget_usd=Decimal(repr(config.watch.sentinel_usd)))
     draw = f"sentinels {known.rounds}"
     asker = Asker(config, config.watch.sentinels, purse, among=lambda samples: [s for s in samples if s.call_id in window], draw=draw)
@@ -104,15 +105,6 @@ def named(calls: Calls, workload: Workload, now: datetime) -> str | None:
         names[f"{call.response_model} ({told})" if isinstance(told, str) and told else call.response_model or ""] += 1
     name, many = names.most_common(1)[0]
     return name[:200] if 2 * many > NEWEST else None
-
-
-def _window(control: Control, route: Route) -> frozenset[str]:
-    """The calls that its certificate was tested on."""
-    certificate = control.certificate(route.certificate_id)
-    attempts = control.attempts(route.workload_id)
-    its = next((one for one in reversed(attempts) if one.number == certificate.attempt_number), None)
-    record = None if its is None else control.window(its.attempt_id)
-    return frozenset() if record is None else frozenset(sample.call_id for sample in unpack(record).samples)
 
 
 def _base(config: Config, control: Control, workload: Workload, known: Asked) -> SelfAgreement | None:
