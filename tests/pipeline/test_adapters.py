@@ -91,8 +91,9 @@ def test_what_it_learnt_from_never_certifies_it(parcels: Path, tmp_path: Path) -
     assert alias is not None and alias.starts > until, "it may be the adapter under another name"
     assert find_adapter(config.home, "shop-0123456789ab") == (digest, only(config).name)
     assert learnt_until(Artefacts(config.home / "artefacts"), "shop") is None
-    with pytest.raises(NotFoundError, match="no adapter 'other'"):
+    with pytest.raises(NotFoundError, match="no adapter 'other'") as missing:
         find_adapter(config.home, "other")
+    assert missing.value.hint == "here: other-0123456789ab, shop-0123456789ab"
 
 
 def test_nobody_trains_one_whose_terms_nobody_reviewed(parcels: Path, tmp_path: Path) -> None:

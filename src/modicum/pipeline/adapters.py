@@ -219,12 +219,15 @@ class _Manifest(msgspec.Struct, frozen=True):
 
 def find_adapter(home: Path, name: str) -> tuple[str, str]:
     """The digest and the workload's name of an adapter by its name. Raises NotFoundError."""
-    artefacts = Artefacts(home / "artefacts")
+    artefacts, names = Artefacts(home / "artefacts"), []
     for digest in artefacts.digests():
         with suppress(ArtefactError, msgspec.MsgspecError):
-            if msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about.settings.get(KIND) == name:
+            own = msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about.settings.get(KIND)
+            if own == name:
                 return digest, about_of(artefacts.read(digest).about).workload
-    raise NotFoundError(f"no adapter '{name}'", hint="`modicum adapter fit` makes one; `modicum artefact show` lists them")
+            if own is not None:
+                names.append(str(own))
+    raise NotFoundError(f"no adapter '{name}'", hint=f"here: {', '.join(sorted(names))}" if names else "`modicum adapter fit` makes one")
 
 
 def _messages(request: bytes | None) -> tuple[dict[str, str], ...] | None:
