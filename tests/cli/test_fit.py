@@ -95,6 +95,21 @@ def test_labels_of_no_call_are_counted_and_said(tmp_path: Path, modicum: Modicum
     assert code == 2 and "none of 1 lines of labels has a 'gold' or a 'verdict'" in err
 
 
+def test_gold_that_is_no_label_is_counted_and_shown_to_whoever_gave_it(tmp_path: Path, modicum: Modicum) -> None:
+    rows = [row for row, _ in traffic.sorted_messages(60)]
+    traffic.write(tmp_path / "log.jsonl", rows)
+    assert modicum("import", "log.jsonl")[0] == 0
+    values = ["lost", " LOST ", "lots", "lots", "perdu\x1b[2J", "x" * 90, "another"]
+    lines = [{"id": str(row["response"]["id"]), "gold": value} for row, value in zip(rows, values, strict=False)]
+    lines.append({"id": str(rows[20]["response"]["id"]), "verdict": "a"})
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    code, out, err = modicum("fit", "--dry-run", "--gold", "gold.jsonl", "--format", "json")
+    assert code == 0 and "5 of 7 gold values are no label of " in err, "as the test compares them: case and spaces do not matter"
+    assert "such as 'lots', 'perdu\\x1b[2J', '" + "x" * 39 + "…')" in err and "another" not in err, "three, each once, cut"
+    assert "both answers count as wrong" in err and "lots" not in out
+    assert not any(b"lots" in file.read_bytes() for file in (tmp_path / ".modicum").rglob("*") if file.is_file()), "and kept nowhere"
+
+
 def test_a_name_is_not_broken_where_the_screen_is_narrow(capsys: pytest.CaptureFixture[str]) -> None:
     name = "-".join(["part"] * 24)
     print_table(("workload", "because"), [(name, "word " * 40)], whole=(0,))

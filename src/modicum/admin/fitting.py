@@ -90,8 +90,9 @@ class Labels(Takes, frozen=True, kw_only=True):
 
 @operation("POST", "/fit/labels", role="admin", long=True)
 def labels(desk: Desk, asked: Labels) -> Matched:
-    """Say how many of these labels speak of a call of the workloads, before a fit takes them; it leaves the others out."""
-    return match(Calls(desk.config.home), _workloads(desk, asked.workloads), (one.id for one in asked.labels))
+    """Say how many of these labels speak of a call of the workloads, before a fit takes them: it leaves the others out. And which gold
+    values are no label of their workload: a fit takes both answers to such a call as wrong."""
+    return match(Calls(desk.config.home), _workloads(desk, asked.workloads), {one.id: one.gold for one in asked.labels})
 
 
 @operation("GET", "/verdicts", role="admin")
@@ -108,7 +109,7 @@ def given(lines: Any) -> tuple[LabelGiven, ...]:
 def _chosen(desk: Desk, asked: Fit) -> tuple[list[Workload], Wish]:
     config = desk.config
     control, chosen = Control(config.home), _workloads(desk, asked.workloads)
-    match(Calls(config.home), chosen, (one.id for one in asked.labels))
+    match(Calls(config.home), chosen, {one.id: one.gold for one in asked.labels})
     wish = Wish(
         fit=_settings(config, asked),
         control_share=config.route.control_share,

@@ -115,8 +115,8 @@ def command(
     if asked.labels:
         with bar("matching labels") as progress:
             matched = way.do(fitting.labels, fitting.Labels(workloads=refs, labels=asked.labels), progress)
-        if matched.warning:
-            click.echo(printable(f"Warning: {matched.warning}"), err=True)
+        for warning in matched.warnings:
+            click.echo(printable(f"Warning: {warning}."), err=True)
     if dry_run:
         with bar("looking ahead") as progress:
             plans = way.do(fitting.plan, asked, progress)

@@ -20,6 +20,7 @@ from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.errand import Errand
 from modicum.pipeline.find import find
 from modicum.pipeline.gold import match
+from modicum.pipeline.gone import left_behind
 from modicum.pipeline.inquiry import Inquiry, Purse
 from modicum.pipeline.label_wants import ready, ready_judged
 from modicum.pipeline.outlines import is_open
@@ -100,9 +101,12 @@ def command(
     if gold is not None:
         with gold.open("rb") as lines:
             given = read_labels(lines)
-        if warning := match(Calls(config.home), chosen, given).warning:
-            click.echo(printable(f"Warning: {warning}"), err=True)
+        for warning in match(Calls(config.home), chosen, {name: label.gold for name, label in given.items()}).warnings:
+            click.echo(printable(f"Warning: {warning}."), err=True)
         labels |= given
+    for workload in chosen:
+        if lost := left_behind(config.home, Control(config.home), workload, labels, trials=True):
+            click.echo(printable(f"Warning: {workload.name}: {lost}"), err=True)
     wish = Wish(
         fit=fit, control_share=config.route.control_share, protect=protect, labels=labels, judged=judged, partial=partial, actor=actor()
     )
