@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from modicum.artefact import Artefacts
 from modicum.config import Config, StoreConfig
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
@@ -94,7 +95,7 @@ def asking(folder: Path, count: int = 31) -> Waiting:
         max_selective=0.08,
         min_coverage=0.1,
         delta=0.03,
-        artefact_digest="sha256:none",
+        artefact_digest=Artefacts(folder / "home" / "artefacts").write({"specialist.json": b"{}"}, {"made_by": "a test"}),
         rule=Rule(accept_above=0.5),
         thresholds=(0.5,),
         window_from=at,

@@ -17,12 +17,20 @@ from hypothesis import strategies as st
 from modicum.config import FitConfig
 from modicum.errors import InputError, NotFoundError
 from modicum.evaluate.labels import Label
+from modicum.intake import Options
+from modicum.pipeline.bring_in import bring_in
+from modicum.pipeline.find import find
+from modicum.pipeline.gone import left_behind
 from modicum.pipeline.label_book import Book, mark_of
 from modicum.pipeline.label_wants import ready
+from modicum.pipeline.night import Night
 from modicum.pipeline.wish import Wish
+from modicum.store import echoes
 from modicum.store.calls import Calls
 from modicum.store.control import Control
+from modicum.store.erase import silence
 from tests.cli.labelling import Waiting, asking, waiting
+from tests.pipeline import traffic
 
 WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
 
@@ -190,6 +198,94 @@ def test_erasing_a_call_erases_what_was_said_of_it(fitted: Waiting) -> None:
     assert first.id not in desk.book.path.read_text()
     after = fitted.desk()
     assert len(after.questions) == len(desk.questions) - 1 and after.standing().settled == 1
+
+
+def without_a_word(here: Waiting) -> str:
+    """Erase a word that the model knows, as an erasure of the only calls that say it does; the digest of the model that went with it."""
+    home, digest = here.config.home, here.desk().attempt.artefact_digest
+    (manifest,) = (home / "artefacts" / "manifests").glob(f"{digest.removeprefix('sha256:')}*")
+    known = {word for file in (home / "artefacts" / "blobs").iterdir() for word in echoes.words(file.read_text("utf-8", "replace"))}
+    word = next(word for word in sorted(known & set(traffic.FILLER)))
+    models, _ = silence(home, Control(home), {word}, "tester")
+    assert digest in models and not manifest.exists()
+    return digest
+
+
+def test_labels_for_a_model_that_was_erased_meanwhile_certify_nothing_and_say_so(fitted: Waiting) -> None:
+    desk = fitted.desk()
+    for question in desk.questions:
+        desk.label(question.id, gold=fitted.gold[question.id])
+    digest = without_a_word(fitted)
+    labels = found(fitted)
+    assert len(labels) == len(desk.questions)
+    wish = dataclasses.replace(WISH, labels=labels)
+    verdict = fitted.fit(wish)
+    control = Control(fitted.config.home)
+    assert (verdict.verdict, verdict.route, control.routes(), control.certificates()) == ("refused", None, [], [])
+    assert f"{len(labels)} labels are of no use any more: the model that attempt 1 declared ({digest[:19]}) is gone" in verdict.notes[0]
+    assert "newer calls" in verdict.notes[0] and f"`modicum fit {fitted.workload.name}`" in verdict.notes[0]
+    assert control.looked_with(desk.attempt.attempt_id) is None, "they were not consulted, and nothing is spent"
+    assert "test B" not in Night(fitted.config, wish).foresee(fitted.workload).would
+    assert fitted.fit(wish).notes == verdict.notes, "whoever asks again is told again"
+
+
+def test_nobody_is_asked_for_labels_of_a_model_that_is_gone(fitted: Waiting) -> None:
+    without_a_word(fitted)
+    with pytest.raises(NotFoundError, match="labels would prove nothing any more: the model that attempt 1 declared .* is gone") as caught:
+        fitted.desk()
+    assert caught.value.hint is not None and f"`modicum fit {fitted.workload.name}`" in caught.value.hint
+    verdict = fitted.fit(WISH)
+    assert (verdict.code, verdict.needs_labels, verdict.request_file) == ("model_gone", None, None)
+    assert "newer calls are needed for another" in verdict.reason
+
+
+def test_newer_calls_carry_another_model_and_the_old_labels_are_no_more_spoken_of(fitted: Waiting, tmp_path: Path) -> None:
+    desk = fitted.desk()
+    desk.take([(question.id, Label(gold=fitted.gold[question.id])) for question in desk.questions])
+    old, config = found(fitted), fitted.config
+    without_a_word(fitted)
+    rows = list(traffic.sorted_messages(900, seed=2, first=900))
+    bring_in(config, [traffic.write(tmp_path / "more.jsonl", [row for row, _ in rows])], Options())
+    find(config)
+    verdict = fitted.fit(dataclasses.replace(WISH, labels=old))
+    assert verdict.certificate is not None and verdict.certificate.attempt_number == 2
+    assert "of no use any more" in verdict.notes[0]
+    assert fitted.fit(dataclasses.replace(WISH, labels=old)).notes == ()
+
+
+def test_of_a_model_that_was_tried_it_is_said_with_the_trial(fitted: Waiting) -> None:
+    control, desk = Control(fitted.config.home), fitted.desk()
+    window = control.window(desk.attempt.attempt_id)
+    assert window is not None
+    tried = dataclasses.replace(desk.attempt, attempt_id="try-1", fingerprint="try-1", number=2)
+    control.add_attempt(tried, [])
+    control.keep_window("try-1", window)
+    labels = {question.id: Label(verdict="a") for question in desk.questions[:1]}
+    here = fitted.config.home, control, fitted.workload, labels
+    assert left_behind(*here, trials=True) == "", "the model is there"
+    without_a_word(fitted)
+    assert left_behind(*here, trials=True).startswith("1 label is of no use any more: the model that attempt 2 declared (sha256:")
+    assert "`modicum try` tests it anew" in left_behind(*here, trials=True)
+    assert "attempt 1 declared" in left_behind(*here)
+    assert control.look_with("try-1", "d") and left_behind(*here, trials=True) == "", "they were tested before it went"
+
+
+def test_labels_are_not_lost_in_silence_where_too_many_other_calls_were_erased(fitted: Waiting) -> None:
+    desk = fitted.desk()
+    erased = len(desk.questions) // 4
+    for question in desk.questions[:erased]:
+        Calls(fitted.config.home).erase(call_id=question.id)
+    desk = fitted.desk()
+    for question in desk.questions:
+        assert fitted.desk().standing().complete is False
+        desk.label(question.id, gold=fitted.gold[question.id])
+    wish = dataclasses.replace(WISH, labels=found(fitted))
+    (note,) = fitted.fit(wish).notes
+    assert f"{len(desk.questions)} labels are not tested: of the calls that attempt 1 asked about {erased} have none and are erased" in note
+    assert f"`modicum fit {fitted.workload.name} --partial`" in note
+    tested = fitted.fit(dataclasses.replace(wish, partial=True))
+    assert (tested.attempt_id, tested.notes) == (desk.attempt.attempt_id, ())
+    assert Control(fitted.config.home).looked_with(desk.attempt.attempt_id) is not None
 
 
 @given(st.binary(max_size=300))

@@ -22,6 +22,7 @@ from modicum.evaluate.judged import LEAST_AUDIT, Measured
 from modicum.evaluate.labels import Choice, Label, comparable
 from modicum.evaluate.panel import Agreement, agreement, outcome, settle
 from modicum.pipeline.errand import is_listed
+from modicum.pipeline.gone import is_kept, what_is_gone
 from modicum.pipeline.label_book import LONGEST_GOLD, LONGEST_NAME, Book, Mark, mark_of
 from modicum.pipeline.label_wants import Asked, Audit, Question, asked, audit_of, audited, is_closed, judged_as, last_marks, settled
 from modicum.pipeline.look import ENOUGH_LABELS
@@ -271,7 +272,13 @@ def open_desk(
     found = asked(home, control, workload)
     if number is not None:
         found = [one for one in found if one.attempt.number == number]
-    waiting = [one for one in found if not one.looked]
+    unlooked = [one for one in found if not one.looked]
+    waiting = [one for one in unlooked if is_kept(home, one.attempt)]
+    if not waiting and unlooked:
+        lost = f"labels would prove nothing any more: {what_is_gone(unlooked[0].attempt)}"
+        raise NotFoundError(
+            lost, hint=f"`modicum fit {workload.name}` or `modicum try` makes a new attempt as soon as there are newer calls"
+        )
     if not waiting and found:
         done = f"attempt {found[0].attempt.number} of '{workload.name}' was tested with its labels already"
         raise NotFoundError(done, hint="newer calls, and `modicum fit` or `modicum try`, make a new one")

@@ -22,6 +22,7 @@ from modicum.evaluate.judged import JudgedRows, look_judged
 from modicum.evaluate.labels import Label, excess_losses, label_requests
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Plan, trace_curve
+from modicum.pipeline.gone import is_kept
 from modicum.pipeline.outlines import outlined
 from modicum.pipeline.prepare import Prepared
 from modicum.pipeline.refusing import refuse as refused
@@ -90,7 +91,10 @@ class Looking:
         return (self.control.verdict(f"{verdict.attempt_id}-B-{looked}") if looked else None) or verdict
 
     def waiting(self, workload: Workload, attempts: Sequence[Attempt]) -> tuple[Attempt, Window] | None:
-        """The newest attempt that declared B on these terms, with its window, where enough labels came and no others were used on it."""
+        """The newest attempt that declared B on these terms, with its window, where enough labels came and no others were used on it.
+
+        One whose model is gone is none: no route could lead to it (`gone`).
+        """
         for attempt in reversed(attempts) if self.wish.known or self.wish.judged else ():
             record = self.control.window(attempt.attempt_id)
             if record is None or attempt.kinds == ("A",) or not self.wish.is_that_of(attempt, workload):
@@ -100,8 +104,26 @@ class Looking:
             if not known or self.control.looked_with(attempt.attempt_id) not in (None, self._digest(attempt, known)):
                 continue
             if judged or self.wish.partial or not self._missing(attempt, window, window.table(attempt)):
-                return attempt, window
+                tested = self.control.verdict(f"{attempt.attempt_id}-B-{self._digest(attempt, known)}") is not None
+                if tested or is_kept(self.home, attempt):
+                    return attempt, window
         return None
+
+    def cut_short(self, workload: Workload, attempts: Sequence[Attempt]) -> str:
+        """Why labels are not tested that are all there: too many of the calls that were asked about are erased. Else empty."""
+        for attempt in reversed(attempts) if self.wish.known and not self.wish.partial else ():
+            record = None if self.control.looked_with(attempt.attempt_id) is not None else self.control.window(attempt.attempt_id)
+            if record is None or attempt.kinds == ("A",) or not self.wish.is_that_of(attempt, workload):
+                continue
+            window = unpack(record)
+            table, known = window.table(attempt), window.known(self.wish.known)
+            missing, path = self._missing(attempt, window, table), self._request_file(workload, attempt)
+            asked = path.read_bytes() if path.is_file() else b""
+            if known and missing and not any(table.response_ids[row].encode() in asked for row in missing):
+                lack = f"of the calls that attempt {attempt.number} asked about {len(missing):,} have none and are erased"
+                then = f"`modicum fit {workload.name} --partial` tests, once, and counts these as lost"
+                return f"{len(known):,} labels are not tested: {lack}, so nobody can give one; {then}"
+        return ""
 
     def _open(self, workload: Workload, samples: tuple[Sample, ...], attempt: Attempt, ready: Prepared) -> Window:
         held_out: Sequence[Sample] = [samples[i] for i in ready.parts.certify]
@@ -197,10 +219,13 @@ class Looking:
         if not wanted:
             return None
         # `erase` reaches into this folder. One file an attempt: a person may be filling in an older one.
-        path = self.home / "requests" / f"{workload.workload_id}-{attempt.number}.jsonl"
+        path = self._request_file(workload, attempt)
         requests = label_requests(attempt, table, wanted, {i: samples[i].slots for i in table.call_ids})
         replace(path, b"".join(msgspec.json.encode(request) + b"\n" for request in requests))
         return path, len(wanted)
+
+    def _request_file(self, workload: Workload, attempt: Attempt) -> Path:
+        return self.home / "requests" / f"{workload.workload_id}-{attempt.number}.jsonl"
 
     def _refuse(
         self,

@@ -17,7 +17,7 @@ from modicum.artefact import Artefacts
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.errors import ArtefactError, NotEnoughDataError
+from modicum.errors import NotEnoughDataError
 from modicum.evaluate.economics import unit_costs
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
 from modicum.evaluate.split import CERTIFY_SHARE, find_cut
@@ -26,6 +26,7 @@ from modicum.pipeline import rollbacks
 from modicum.pipeline.again import known_agreement
 from modicum.pipeline.effort import UNKNOWN, Effort, Reading, dollars, estimate, pace
 from modicum.pipeline.encoders import Named
+from modicum.pipeline.gone import is_kept, left_behind, what_is_gone
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.prepare import SEED, Prepared, prepare
@@ -133,7 +134,10 @@ class Night:
 
     def fit(self, workload: Workload, progress: Callable[[float], None] = lambda share: None) -> Verdict:
         """Certified with a proposed route, or refused with what is missing. Asked again with nothing changed it answers from the record."""
-        return self._costed(workload, self._fit(workload, progress))
+        note = left_behind(self.home, self.control, workload, self._wished(workload).known)
+        note = note or self._looking(workload).cut_short(workload, self._open(workload))
+        verdict = self._costed(workload, self._fit(workload, progress))
+        return dataclasses.replace(verdict, notes=(note, *verdict.notes)) if note else verdict
 
     def _fit(self, workload: Workload, progress: Callable[[float], None]) -> Verdict:
         if verdict := unfit(workload, judged_whole=self.wish.alpha is not None):
@@ -144,8 +148,19 @@ class Night:
             return rollbacks.stands(self.control, workload, verdict)
         situation = self._situation(workload)
         if situation.known:
-            return rollbacks.stands(self.control, workload, looking.last_word(situation.known))
+            return rollbacks.stands(self.control, workload, self._still_wanted(workload, situation, looking.last_word(situation.known)))
         return self._remember(situation.fingerprint, self._prove(workload, situation, progress))
+
+    def _still_wanted(self, workload: Workload, situation: _Situation, known: Verdict) -> Verdict:
+        """The verdict on record; where it asks for labels that nothing could be certified with any more, a refusal that says so."""
+        asking = [
+            one for one in situation.attempts if one.attempt_id == known.attempt_id and known.needs_labels and known.certificate is None
+        ]
+        if not asking or is_kept(self.home, asking[0]):
+            return known
+        return refuse(
+            workload, "model_gone", f"{what_is_gone(asking[0])}, and labels would prove nothing; newer calls are needed for another"
+        )
 
     def _costed(self, workload: Workload, verdict: Verdict) -> Verdict:
         """With what a right answer costs, as far as gold answers for the window's requests are known by now."""
@@ -263,7 +278,7 @@ class Night:
 
     def _prove(self, workload: Workload, situation: _Situation, progress: Callable[[float], None]) -> Verdict:
         kinds = situation.interrupted.kinds if situation.interrupted else self._kinds(workload, situation.samples)
-        there = situation.interrupted is not None and self._is_kept(situation.interrupted)
+        there = situation.interrupted is not None and is_kept(self.home, situation.interrupted)
         terms = self.wish.terms(kinds, situation.number)
         try:
             ready = prepare(
@@ -295,16 +310,8 @@ class Night:
         verdict = looking.first(workload, situation.samples, attempt, ready)
         return dataclasses.replace(verdict, tiers=ready.tiers)
 
-    def _is_kept(self, attempt: Attempt) -> bool:
-        """Is the artefact that it declared there, and whole?"""
-        try:
-            self.artefacts.read(attempt.artefact_digest)
-        except ArtefactError:
-            return False
-        return True
-
     def _would(self, situation: _Situation) -> str:
-        if situation.interrupted is None or self._is_kept(situation.interrupted):
+        if situation.interrupted is None or is_kept(self.home, situation.interrupted):
             return "train, then open the newest calls"
         gone = f"attempt {situation.interrupted.number} was interrupted and its artefact is gone"
         return f"train, then open the newest calls ({gone}: where it cannot be made again, that attempt is spent)"
