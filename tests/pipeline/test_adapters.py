@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -90,10 +90,14 @@ def test_what_it_learnt_from_never_certifies_it(parcels: Path, tmp_path: Path) -
     alias = planned(config, "own/mine").opening
     assert alias is not None and alias.starts > until, "it may be the adapter under another name"
     assert find_adapter(config.home, "shop-0123456789ab") == (digest, only(config).name)
-    assert learnt_until(Artefacts(config.home / "artefacts"), "shop") is None
+    artefacts = Artefacts(config.home / "artefacts")
+    assert learnt_until(artefacts, "shop") is None
+    kept(config.home, "shop-fedcba987654", until + timedelta(hours=1), workload=only(config).name)
+    assert learnt_until(artefacts, "shop-0123456789ab") == until + timedelta(hours=1), "a server may still hold the other one"
+    assert learnt_until(artefacts, "other-0123456789ab") == until
     with pytest.raises(NotFoundError, match="no adapter 'other'") as missing:
         find_adapter(config.home, "other")
-    assert missing.value.hint == "here: other-0123456789ab, shop-0123456789ab"
+    assert missing.value.hint == "here: other-0123456789ab, shop-0123456789ab, shop-fedcba987654"
 
 
 def test_nobody_trains_one_whose_terms_nobody_reviewed(parcels: Path, tmp_path: Path) -> None:

@@ -186,21 +186,20 @@ def _pairs(config: Config, workload: Workload, views: Views, samples: Sequence[S
 def learnt_until(artefacts: Artefacts, model: str, *, unknown_for: str = "") -> datetime | None:
     """Until when the adapter that is served under this name learnt; None where it is none of this home's.
 
-    `unknown_for`: a workload's name, where nobody knows what stands behind the model's: it may be an adapter of that workload under an
-    alias, and until when the last of them learnt is what counts.
+    All adapters of its workload count: llama.cpp takes any name, and may still hold the one before. `unknown_for`: a workload's name, where
+    nobody knows what stands behind the model's: it may be an adapter of that workload under an alias.
     """
     names = {model, *re.split(r"[:/@]", model)}
-    possible = []
+    workloads, found = {unknown_for} - {""}, []
     for digest in artefacts.digests():
         with suppress(ArtefactError, msgspec.MsgspecError):
             about = msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about
-            if about.training is None or KIND not in about.settings:
+            if about.training is None or about.training.last_at is None or KIND not in about.settings:
                 continue
+            found.append((about.workload, about.training.last_at))
             if about.settings[KIND] in names:
-                return about.training.last_at
-            if unknown_for and about.workload == unknown_for and about.training.last_at is not None:
-                possible.append(about.training.last_at)
-    return max(possible, default=None)
+                workloads.add(about.workload)
+    return max((last_at for workload, last_at in found if workload in workloads), default=None)
 
 
 class _Training(msgspec.Struct, frozen=True):
