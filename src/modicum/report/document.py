@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from modicum.report import lead
+from modicum.report import lead, whole
 from modicum.report.currency import Currency
 from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
@@ -32,7 +32,7 @@ def document(report: Report) -> dict[str, Any]:
     found: dict[str, Any] = {"schema": SCHEMA, **_plain(report), "headline": first}
     if report.traffic is not None:
         found["traffic"]["workloads"] = [_plain(its) for its in report.traffic.workloads.values()]
-    found["lead"] = {"then": then, "dearest": [_dearest(one) for one in lead.dearest(report)]}
+    found["lead"] = {"then": then, "dearest": [_dearest(one) for one in lead.dearest(report)], "of": _of(report)}
     found["evidence"] = _plain(by_evidence(report))
     found["gaps"] = [_plain(gap) | {"share": gap.share} for gap in gaps(report)]
     if report.comparison is not None:
@@ -50,6 +50,11 @@ def document(report: Report) -> dict[str, Any]:
 def encode(report: Report) -> str:
     """The document as text, indented; money as numbers with all their digits."""
     return msgspec.json.format(_encode(document(report)), indent=2).decode() + "\n"
+
+
+def _of(report: Report) -> dict[str, Any]:
+    """What every share of the spend is of."""
+    return {"usd_month": report.totals.baseline_usd_month, "what": whole.said(report.totals)}
 
 
 def _dearest(one: lead.Dearest) -> dict[str, Any]:

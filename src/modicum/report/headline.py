@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from modicum.discover.blocks import LEAST_CALLS
-from modicum.report import words
+from modicum.report import whole, words
 from modicum.report.records import IN_FORCE, STOPPED, HeadlineFigure, Totals, WorkloadFigures
 from modicum.report.said import doubt
 
@@ -74,25 +74,26 @@ def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: Headl
     what = totals.saving
     known = what is not None and what.usd_month is not None
     share = words.percent(totals.answerable_share)
-    bill = words.money(totals.baseline_usd_month)
+    bill = whole.bill(totals)
     if not known:
         sentence = f"Small models could answer {share} of these calls. What that saves is unknown: their price is."
     elif what is not None and what.usd_month is not None and what.usd_month < SMALLEST_SHARE * (totals.baseline_usd_month or 0):
-        sentence = doubt(totals) or f"Nothing here is worth changing: {words.saving(what)} of {bill} a month could be saved."
+        sentence = doubt(totals) or f"Nothing here is worth changing: {words.saving(what)} of {bill} could be saved."
     elif len(on) == len(in_force):
-        sentence = f"Small models answer {share} of these calls and save {words.saving(what)} of {bill} a month."
+        sentence = f"Small models answer {share} of these calls and save {words.saving(what)} of {bill}."
     elif answering:
         sentence = (
             f"Small models save {words.saving(totals.saving_on)} a month, and could save {words.saving(totals.saving_proposed)} more."
         )
     else:
-        sentence = f"Small models could answer {share} of these calls and save {words.saving(what)} of {bill} a month."
+        sentence = f"Small models could answer {share} of these calls and save {words.saving(what)} of {bill}."
     figures = (
         spend,
         HeadlineFigure(
             label="saving a month, net",
             value=words.saving(what),
             note=("95 % interval" if what is not None and what.low_usd_month is not None else "too few days for an interval")
+            + (f"; of {whole.bill(totals)}" if totals.baseline_usd_month else "")
             + (f"; without {words.count(totals.saving_unknown, 'workload')} of unknown price" if totals.saving_unknown else "")
             + (f"; {words.saving(totals.saving_on)} of it is on" if answering and len(on) < len(in_force) else "")
             if known

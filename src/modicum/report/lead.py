@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from modicum.report import said, words
+from modicum.report import said, whole, words
 from modicum.report.proven import best_rung
 from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
 from modicum.report.rungs import Evidence, Ladder, Rung, RungKind
@@ -119,10 +119,13 @@ def _is_dearest(report: Report, one: Dearest) -> str:
     its = _amount(report, one)
     known = " that is known" if totals.unpriced_share > said.MOST_UNKNOWN else ""
     if len(report.workloads) == 1 and not totals.calls_without_workload:
+        if whole.differs(totals):
+            return f"{name} is all of the work{known}: {its} a month {whole.WITHOUT}."
         return f"{name} is all of the spend{known}: {its} a month."
     if totals.hours_recorded < 24:
-        return f"{name} is the dearest work, {words.percent(one.share)} of the spend{known}: {its} a month."
-    return f"{name} is the dearest work: {its} of {words.money(totals.baseline_usd_month)} a month{known}."
+        of = f"what all would cost {whole.WITHOUT}" if whole.differs(totals) else "the spend"
+        return f"{name} is the dearest work, {words.percent(one.share)} of {of}{known}: {its} a month."
+    return f"{name} is the dearest work: {its} of {whole.bill(totals)}{known}."
 
 
 def _amount(report: Report, one: Dearest) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from modicum.report import asked, charts, judged, lead, panels, said, saved, words
+from modicum.report import asked, charts, judged, lead, panels, said, saved, whole, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Side
 from modicum.report.quality import Gap, gaps
@@ -65,6 +65,8 @@ def _shown(report: Report) -> dict[str, Any]:
         "lead": then,
         "figures": lead.figures(report),
         "dearest": lead.dearest(report) if report.ladders else (),
+        "whole": whole.said(report.totals),
+        "bill": whole.bill(report.totals),
         "words": words,
         "style": Markup(style),
         "digest": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),

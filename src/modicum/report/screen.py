@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import lead, said, words
+from modicum.report import lead, said, whole, words
 from modicum.report.currency import shown_in
 from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
@@ -87,7 +87,7 @@ def three(figures: tuple[HeadlineFigure, ...]) -> Table:
 def _dearest(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("the dearest", overflow="fold")
-    table.add_column("spend a month", justify="right")
+    table.add_column(f"a month {whole.WITHOUT}" if whole.differs(report.totals) else "spend a month", justify="right")
     table.add_column("could go to", overflow="fold")
     table.add_column("saving a month, net", justify="right")
     table.add_column("once", justify="right")
@@ -133,7 +133,9 @@ def _stands(report: Report) -> list[str]:
             f"{words.percent(one.share)} {EVIDENCE[one.evidence]}" for one in by_evidence(report) if one.share and one.evidence != "none"
         ]
         none = "nothing shows that something smaller does the work"
-        lines.append(f"Something smaller: {', '.join(parts) + ' (of the spend, by the best that is known)' if parts else none}.")
+        lines.append(
+            f"Something smaller: {', '.join(parts) + f' (of {whole.bill(report.totals)}, by the best that is known)' if parts else none}."
+        )
     if report.retiring:
         names = [f"{words.visible(one.model, LONGEST_NAME)} {words.span(one.day, one.day)}" for one in report.retiring]
         lines.append(f"Retired or retiring: {words.listing(names, NAMED)}.")

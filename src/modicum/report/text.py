@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import asked, judged, lead, said, saved, screen, words
+from modicum.report import asked, judged, lead, said, saved, screen, whole, words
 from modicum.report.currency import shown_in
 from modicum.report.history import Comparison
 from modicum.report.ladder import text as ladder
@@ -62,7 +62,7 @@ def _head(console: Console, report: Report) -> None:
     lines = [said.against_budget(report)]
     if report.ladders or report.totals.certified:
         parts = [f"{words.percent(one.share)} {one.evidence}" for one in by_evidence(report) if one.evidence != "none"]
-        lines += [f"Of the spend, work that something smaller does: {', '.join(parts)}."] if parts else []
+        lines += [f"Of {whole.bill(report.totals)}, work that something smaller does: {', '.join(parts)}."] if parts else []
     lines += [report.shares.sentence] if report.shares is not None else []
     lines += [model.sentence for model in report.retiring]
     shown = [Text(words.visible(line, LONGEST_SENTENCE)) for line in lines if line]

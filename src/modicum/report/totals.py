@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from modicum.catalog import Catalogue
-from modicum.report import words
+from modicum.report import whole, words
 from modicum.report.month import DAYS_A_MONTH, DRAWS, Month, interval, spread_of
 from modicum.report.part_days import part_days, spend_over
 from modicum.report.records import IN_FORCE, Period, Totals, WorkloadFigures
@@ -135,6 +135,7 @@ def _limits(
 def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Period], control_share: float) -> tuple[str, ...]:
     """What a reader must know to judge the figures, in sentences."""
     said = [f"A month is {DAYS_A_MONTH} days at the mean pace of the days observed. It supposes that later days are like these."]
+    said += [shares] if (shares := whole.said(totals)) else []
     said += [sentence for period in periods for sentence in part_days(period, several=len(periods) > 1)]
     if totals.spend_low_usd_month is not None and totals.spend_high_usd_month is not None:
         said.append(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from modicum.report import words
+from modicum.report import whole, words
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.month import FEWEST_DAYS
 from modicum.report.proven import lightest
@@ -55,7 +55,17 @@ def worth(found: Sequence[Ladder], lines: Sequence[WorkloadFigures], totals: Tot
         sentence=FEW_DAYS
         if _too_few_days(found)
         else (not changing and not trying and doubt(totals))
-        or _sentence(shown, names, saving, once, bill, threshold, changing=changing, trying=trying, any_proven=any_proven),
+        or _sentence(
+            shown,
+            names,
+            saving,
+            once,
+            None if bill is None else whole.bill(totals),
+            threshold,
+            changing=changing,
+            trying=trying,
+            any_proven=any_proven,
+        ),
     )
 
 
@@ -114,7 +124,7 @@ def _together(rungs: Sequence[Rung], totals: Totals) -> Saving | None:
         usd_month=total("usd_month"),
         low_usd_month=total("low_usd_month"),
         high_usd_month=total("high_usd_month"),
-        baseline=f"{words.money(totals.baseline_usd_month)} a month that all calls would cost without small models",
+        baseline=f"{words.money(totals.baseline_usd_month)} a month that all calls would cost {whole.WITHOUT}",
         method="estimates and limits of the workloads added up",
     )
     return capped(its, totals.baseline_high_usd_month)
@@ -125,7 +135,7 @@ def _sentence(
     names: dict[str, str],
     saving: Saving | None,
     once: Decimal | None,
-    bill: Decimal | None,
+    bill: str | None,
     threshold: str,
     *,
     changing: bool,
@@ -135,10 +145,10 @@ def _sentence(
     what = words.listing([f"{rung.name} for {names.get(one.workload_id, one.workload_id)}" for one, rung in shown], SHOWN)
     costs = f"it costs about {words.money(once)} once"
     if changing:
-        return f"Worth changing: {what} would save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
+        return f"Worth changing: {what} would save {words.saving(saving)} of {bill}; {costs}."
     if trying:
         why = "what is proven saves too little" if any_proven else "nothing is proven yet"
-        return f"Worth trying, for {why}: {what} could save {words.saving(saving)} of {words.money(bill)} a month; {costs}."
+        return f"Worth trying, for {why}: {what} could save {words.saving(saving)} of {bill}; {costs}."
     if bill is None:
         return "Whether anything is worth changing is unknown: no call's cost is."
-    return f"Nothing here is worth changing: of {words.money(bill)} a month nothing saves enough. Enough is where {threshold}."
+    return f"Nothing here is worth changing: of {bill} nothing saves enough. Enough is where {threshold}."
