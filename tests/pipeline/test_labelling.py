@@ -253,6 +253,27 @@ def test_newer_calls_carry_another_model_and_the_old_labels_are_no_more_spoken_o
     assert fitted.fit(dataclasses.replace(WISH, labels=old)).notes == ()
 
 
+def test_labels_that_were_tested_do_not_keep_newer_calls_from_another_attempt(fitted: Waiting, tmp_path: Path) -> None:
+    desk, config = fitted.desk(), fitted.config
+    desk.take([(question.id, Label(gold=fitted.gold[question.id])) for question in desk.questions])
+    wish = dataclasses.replace(WISH, labels=found(fitted))
+    first = fitted.fit(wish)
+    assert first.certificate is not None and first.certificate.attempt_number == 1
+    assert fitted.fit(wish) == first, "nothing is newer"
+    assert Night(config, wish).foresee(fitted.workload).would == "answer from the record: certified"
+    few = list(traffic.sorted_messages(20, seed=2, wrong=0.2, first=900))
+    bring_in(config, [traffic.write(tmp_path / "few.jsonl", [row for row, _ in few])], Options())
+    find(config)
+    assert fitted.fit(wish).certificate == first.certificate, "too few to open another window"
+    more = list(traffic.sorted_messages(900, seed=3, wrong=0.2, first=920))
+    bring_in(config, [traffic.write(tmp_path / "more.jsonl", [row for row, _ in more])], Options())
+    find(config)
+    second = fitted.fit(wish)
+    assert second.attempt_id not in (None, first.attempt_id)
+    assert [one.number for one in Control(config.home).attempts(fitted.workload.workload_id)] == [1, 2]
+    assert second.needs_labels and not any(question.id in found(fitted) for question in fitted.desk().questions)
+
+
 def test_of_a_model_that_was_tried_it_is_said_with_the_trial(fitted: Waiting) -> None:
     control, desk = Control(fitted.config.home), fitted.desk()
     window = control.window(desk.attempt.attempt_id)

@@ -78,12 +78,12 @@ class Looking:
         if missing and not self.wish.partial:
             asked = self._ask(workload, attempt, table, samples, only=missing)
             return self._refuse(workload, attempt, table, window, asked=asked)
-        return self._test_b(workload, attempt, window)
+        return self.test(workload, attempt, window)
 
     def with_labels(self, workload: Workload, attempts: Sequence[Attempt]) -> Verdict | None:
         """Go on with the attempt that waits for the labels that have come; None where none does."""
         waiting = self.waiting(workload, attempts)
-        return self._test_b(workload, *waiting) if waiting else None
+        return self.test(workload, *waiting) if waiting else None
 
     def last_word(self, verdict: Verdict) -> Verdict:
         """What came of it since: where labels completed the same attempt later, their verdict."""
@@ -103,10 +103,10 @@ class Looking:
             known, judged = self._known(attempt, window), attempt.attempt_id in self.wish.judged
             if not known or self.control.looked_with(attempt.attempt_id) not in (None, self._digest(attempt, known)):
                 continue
-            if judged or self.wish.partial or not self._missing(attempt, window, window.table(attempt)):
-                tested = self.control.verdict(f"{attempt.attempt_id}-B-{self._digest(attempt, known)}") is not None
-                if tested or is_kept(self.home, attempt):
-                    return attempt, window
+            if not judged and not self.wish.partial and self._missing(attempt, window, window.table(attempt)):
+                continue
+            if self.tested(attempt, window) is not None or is_kept(self.home, attempt):
+                return attempt, window
         return None
 
     def cut_short(self, workload: Workload, attempts: Sequence[Attempt]) -> str:
@@ -155,7 +155,11 @@ class Looking:
             supply=ready.supply,
         )
 
-    def _test_b(self, workload: Workload, attempt: Attempt, window: Window) -> Verdict:
+    def tested(self, attempt: Attempt, window: Window) -> Verdict | None:
+        """What came of a test with exactly these labels, where there was one."""
+        return self.control.verdict(f"{attempt.attempt_id}-B-{self._digest(attempt, self._known(attempt, window))}")
+
+    def test(self, workload: Workload, attempt: Attempt, window: Window) -> Verdict:
         """Test B with the labels that are known, once for all; where A had passed and answers more, A stands."""
         known = self._known(attempt, window)
         labels = self._digest(attempt, known)

@@ -105,6 +105,12 @@ class _Situation:
         return max(ends if self.rolled_back is None else [*ends, self.rolled_back], default=None)
 
     @property
+    def newer(self) -> bool:
+        """Are there calls that no window opened?"""
+        opened = self.opened_until
+        return opened is None or any(s.control and s.at > opened for s in self.samples)
+
+    @property
     def ended(self) -> str:
         """What happened at `opened_until`."""
         back = self.rolled_back is not None and self.rolled_back == self.opened_until
@@ -144,12 +150,19 @@ class Night:
             fingerprint = f"unfit-{workload.workload_id}-{verdict.code}"
             return self.control.verdict(fingerprint) or self._remember(fingerprint, verdict)
         looking = self._looking(workload)
-        if verdict := looking.with_labels(workload, self._open(workload)):
-            return rollbacks.stands(self.control, workload, verdict)
+        waiting = looking.waiting(workload, self._open(workload))
+        tested = waiting is not None and looking.tested(*waiting) is not None
+        before = rollbacks.stands(self.control, workload, looking.test(workload, *waiting)) if waiting is not None else None
+        if before is not None and not tested:
+            return before
         situation = self._situation(workload)
+        if before is not None and not situation.newer:
+            return before
         if situation.known:
             return rollbacks.stands(self.control, workload, self._still_wanted(workload, situation, looking.last_word(situation.known)))
-        return self._remember(situation.fingerprint, self._prove(workload, situation, progress))
+        verdict = self._remember(situation.fingerprint, self._prove(workload, situation, progress))
+        # Newer calls that could not be tested yet take nothing from what older ones, with the same labels, certified.
+        return before if before is not None and before.certificate is not None and verdict.attempt_id is None else verdict
 
     def _still_wanted(self, workload: Workload, situation: _Situation, known: Verdict) -> Verdict:
         """The verdict on record; where it asks for labels that nothing could be certified with any more, a refusal that says so."""
@@ -186,7 +199,10 @@ class Night:
         """What a fit would do now. Opens nothing and writes nothing."""
         if verdict := unfit(workload, judged_whole=self.wish.alpha is not None):
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=f"refuse: {verdict.reason}", calls=workload.calls)
-        if waiting := self._looking(workload).waiting(workload, self._open(workload)):
+        looking = self._looking(workload)
+        waiting = looking.waiting(workload, self._open(workload))
+        tested = looking.tested(*waiting) if waiting is not None else None
+        if waiting is not None and tested is None:
             attempt, window = waiting
             kind: PromiseKind = "C" if "C" in attempt.kinds else "B"
             return Foresight(
@@ -199,12 +215,11 @@ class Night:
                 delta=attempt.delta / len(attempt.kinds),
             )
         situation = self._situation(workload)
-        if situation.known:
-            would = f"answer from the record: {situation.known.verdict}"
+        if known := situation.known or (None if situation.newer else tested):
+            would = f"answer from the record: {known.verdict}"
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
-        opened = situation.opened_until
-        if opened is not None and not any(s.control and s.at > opened for s in situation.samples):
-            would = f"refuse: no call is newer than {opened:%Y-%m-%d %H:%M}, {situation.ended}"
+        if not situation.newer:
+            would = f"refuse: no call is newer than {situation.opened_until:%Y-%m-%d %H:%M}, {situation.ended}"
             return Foresight(workload_id=workload.workload_id, name=workload.name, would=would, calls=len(situation.samples))
         kinds, refused = self._kinds(workload, situation.samples), unlearnable(workload)
         return Foresight(
