@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from modicum.catalog import Catalogue
-from modicum.report import headline, words
+from modicum.report import burst, headline, words
 from modicum.report.costing import day_of
 from modicum.report.currency import shown
 from modicum.report.lines import line
@@ -103,7 +103,7 @@ def summarise(
         for scope, (days, left_out) in sorted(windows.items())
     )
     seen_calls = sum(row.calls for row in usage if row.seen)
-    sentence, three = headline.compose(lines, totals, words.span(first, last), seen_calls=seen_calls)
+    sentence, three = headline.compose(lines, totals, words.span(first, last) + burst.beside_period(usage), seen_calls=seen_calls)
     return Report(
         made_at=now,
         version=__version__,
@@ -118,6 +118,7 @@ def summarise(
         models=spend_by_model(usage, catalogue),
         notes=(
             *notes(lines, totals, periods, control_share),
+            *burst.said(usage),
             *said([row for row in usage if not row.told], {workload.workload_id: workload.name for workload in workloads}, catalogue),
         ),
         currency=shown(),

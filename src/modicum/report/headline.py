@@ -58,7 +58,8 @@ def _limits(totals: Totals) -> str:
     if totals.spend_low_usd_month is None or totals.spend_high_usd_month is None:
         return ""
     if totals.hours_recorded < 24:
-        return f"; {words.count(totals.hours_recorded, 'hour')} of a day are too few: from as many calls a day to this pace all day"
+        hours = words.count(totals.hours_recorded, "hour")
+        return f"; {hours} of a day {'is' if totals.hours_recorded == 1 else 'are'} too few: from as many calls a day to this pace all day"
     between = words.between(totals.spend_low_usd_month, totals.spend_high_usd_month)
     return f"; between {between.replace(' to ', ' and ')} (95 %)" if " to " in between else ""
 
