@@ -13,7 +13,7 @@ import msgspec
 from modicum.backends.adapter import ENGINES, Engine, Probed, Way, check_served, interleave
 from modicum.backends.client import Client
 from modicum.backends.upstreams import Upstreams
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
+from modicum.cli.options import Config, Subcommands, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, UpstreamError
 from modicum.pipeline.adapters import MOST_CALLS, Made, find_adapter, learnt_pairs, make
@@ -28,8 +28,9 @@ USUAL = Recipe()
 
 
 @click.group(
+    cls=Subcommands,
     epilog='Example:  modicum adapter fit tickets ./Qwen3-0.6B --terms-reviewed "legal, 2026-11-20: own use is allowed"    then '
-    "serve it,    modicum adapter probe NAME --at lab --engine vllm --base qwen    and    modicum try lab/NAME tickets"
+    "serve it,    modicum adapter probe NAME --at lab --engine vllm --base qwen    and    modicum try lab/NAME tickets",
 )
 def command() -> None:
     """Train a LoRA adapter of a model on your disk for one workload; probe the server that serves it.

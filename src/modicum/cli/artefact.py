@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from modicum.artefact import About
-from modicum.cli.options import Config, actor, common, existing, print_json, print_table, printable
+from modicum.cli.options import Config, Subcommands, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
 from modicum.pipeline import bundles, drifting, drifting_servers
 from modicum.pipeline.bundles import Shown, Verified
@@ -20,8 +20,9 @@ KEY_HELP = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem;  opens
 
 
 @click.group(
+    cls=Subcommands,
     epilog="Example:  modicum artefact show bank-intents    then    "
-    'modicum artefact export bank-intents --out bank.zip --terms-reviewed "legal, 2026-11-20: internal use is allowed"'
+    'modicum artefact export bank-intents --out bank.zip --terms-reviewed "legal, 2026-11-20: internal use is allowed"',
 )
 def command() -> None:
     """Show, verify, export and import small models (artefacts).

@@ -15,7 +15,7 @@ from modicum.admin import audit
 from modicum.admin.audit import Asked, Verify
 from modicum.admin.operation import MOST_ITEMS, Nothing
 from modicum.admin.reach import Reach
-from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
+from modicum.cli.options import Config, Subcommands, at_home, print_json, print_table, printable, reached
 from modicum.cli.spend import day
 from modicum.errors import InputError
 from modicum.pipeline import auditing
@@ -23,7 +23,9 @@ from modicum.report.words import count
 from modicum.store.chain import Walked
 
 
-@click.group(epilog="Example:  modicum audit export audit.jsonl    then, on any machine,    modicum audit verify audit.jsonl")
+@click.group(
+    cls=Subcommands, epilog="Example:  modicum audit export audit.jsonl    then, on any machine,    modicum audit verify audit.jsonl"
+)
 def command() -> None:
     """Show, export and verify the record of changes.
 

@@ -12,12 +12,12 @@ from modicum.admin import calls as operations
 from modicum.admin.operation import One
 from modicum.admin.reach import Reach
 from modicum.admin.told import ToldCall
-from modicum.cli.options import Config, at_home, common, existing, print_json, print_table, printable, reached
+from modicum.cli.options import Config, Subcommands, at_home, common, existing, print_json, print_table, printable, reached
 from modicum.store.calls import Calls
 from modicum.types import Decision
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """Show or export recorded calls."""
 

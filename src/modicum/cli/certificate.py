@@ -11,13 +11,14 @@ from modicum.admin import certificates
 from modicum.admin.certificates import Verify, verify_file
 from modicum.admin.operation import One, Paged
 from modicum.admin.reach import Reach, everything
-from modicum.cli.options import Config, at_home, print_json, print_table, reached
+from modicum.cli.options import Config, Subcommands, at_home, print_json, print_table, reached
 from modicum.errors import CertificateError
 from modicum.types import Certificate
 
 
 @click.group(
-    epilog="Example:  modicum certificate show cert-… --out bank.cert    then, on any machine,    modicum certificate verify bank.cert"
+    cls=Subcommands,
+    epilog="Example:  modicum certificate show cert-… --out bank.cert    then, on any machine,    modicum certificate verify bank.cert",
 )
 def command() -> None:
     """List, show and verify certificates."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from modicum.cli.options import Config, common, existing, print_json, print_table, printable
+from modicum.cli.options import Config, Subcommands, common, existing, print_json, print_table, printable
 from modicum.pipeline.hear import hear, standing
 from modicum.report.words import count
 
 SHOWN = 20
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """What people and systems said of calls: right answers, corrections, scores, outcomes. Applications send it to POST /v1/feedback."""
 

@@ -26,11 +26,13 @@ NONE = "–"
 
 
 @click.command(
-    epilog="Examples:  modicum fit    |    modicum fit tickets --margin 0.02 --protect lost_card    |    modicum fit --gold labels.jsonl"
+    epilog="\b\nExamples:\n  modicum fit\n  modicum fit tickets --margin 0.02 --protect lost_card\n  modicum fit --gold labels.jsonl"
 )
 @click.argument("refs", metavar="[WORKLOAD]...", nargs=-1)
 @click.option(
-    "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Most of the requests that may differ. [default: 0.01]"
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Largest share of the requests that may differ. [default: 0.01]",
 )
 @click.option(
     "--alpha",
@@ -44,9 +46,11 @@ NONE = "–"
     "--gold", type=click.Path(exists=True, dir_okay=False, path_type=Path), help='Labels: {"id", "gold"} or {"id", "verdict"} a line.'
 )
 @click.option("--objective", type=click.Choice(["smallest", "cheapest", "fastest"]), help="Which candidate is tested. [default: smallest]")
-@click.option("--max-latency-ms", type=click.FloatRange(0, min_open=True), help="Most CPU time of an answer, mean.")
-@click.option("--max-size-mb", type=click.FloatRange(0, min_open=True), help="Largest candidate.")
-@click.option("--min-quality", type=click.FloatRange(0, 1), help="Least share on which a candidate must say what the incumbent said.")
+@click.option("--max-latency-ms", type=click.FloatRange(0, min_open=True), help="Largest mean CPU time of an answer.")
+@click.option("--max-size-mb", type=click.FloatRange(0, min_open=True), help="Largest size of a candidate.")
+@click.option(
+    "--min-quality", type=click.FloatRange(0, 1), help="Smallest share of the calls on which a candidate must say what the incumbent said."
+)
 @click.option(
     "--protect",
     multiple=True,
@@ -61,7 +65,9 @@ NONE = "–"
     metavar="N",
     help="First ask each incumbent N old requests again: how often it differs from itself.",
 )
-@click.option("--budget", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="Most dollars that may cost.")
+@click.option(
+    "--budget", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True, help="With --self-agreement: most dollars."
+)
 @click.option("--yes", is_flag=True, help="Send what --self-agreement asks without asking.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tested and what that would take; open nothing.")
 @reached

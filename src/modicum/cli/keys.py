@@ -13,7 +13,7 @@ from modicum.admin import keys
 from modicum.admin.keys import Create, KeyShown
 from modicum.admin.operation import One, Paged
 from modicum.admin.reach import Reach, everything
-from modicum.cli.options import Config, at_home, print_json, print_table, reached
+from modicum.cli.options import Config, Subcommands, at_home, print_json, print_table, reached
 from modicum.store.home import prepare
 
 UNITS = {"h": 1, "d": 24, "w": 24 * 7}
@@ -45,7 +45,7 @@ def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-@click.group(epilog="Example:  modicum keys create search-team --model 'gpt-4o*' --budget-month 200 --requests-minute 60")
+@click.group(cls=Subcommands, epilog="Example:  modicum keys create search-team --model 'gpt-4o*' --budget-month 200 --requests-minute 60")
 def command() -> None:
     """Create, list and revoke virtual keys.
 

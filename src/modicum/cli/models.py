@@ -20,7 +20,7 @@ from modicum.catalog.offers import OLD_DAYS, Offer, dollars
 from modicum.catalog.terms import NOT_ADVICE, Terms, terms_for
 from modicum.cli import model_page
 from modicum.cli.keys import dollars as amount
-from modicum.cli.options import Config, common, console, print_json, print_table, printable
+from modicum.cli.options import Config, Subcommands, common, console, print_json, print_table, printable
 from modicum.errors import RequestError
 from modicum.report.words import count
 from modicum.types import TaskKind
@@ -116,7 +116,7 @@ def filters(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group(epilog=GROUP_EXAMPLES)
+@click.group(cls=Subcommands, epilog=GROUP_EXAMPLES)
 def command() -> None:
     """List, show and search models: limits, abilities, weights, licences, retirements and prices, each with its source and day.
 

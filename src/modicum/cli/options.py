@@ -19,8 +19,19 @@ from modicum.errors import NotFoundError
 from modicum.workload.letters import isolate
 
 ADMIN_KEY_ENV = "MODICUM_ADMIN_KEY"
+_WHOLE = 1_000
+"""Characters, that no sentence of a help has."""
 Config = config.Config
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Subcommands(click.Group):
+    """A group whose help has the whole first sentence of each subcommand, not as much of it as goes on a line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in found if one is not None and not one.hidden])
 
 
 def common(function: Callable[..., Any]) -> Callable[..., Any]:

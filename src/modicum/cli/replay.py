@@ -33,9 +33,9 @@ Examples:
 def command(logs: tuple[str, ...], listen: str, pace: bool, config: Config, as_json: bool) -> None:
     """Answer from recorded calls, as an OpenAI-compatible server on this machine.
 
-    A tool for demos and tests. A request gets the answer that was recorded for exactly this request, streamed or not as it
-    is asked for now; several recorded answers come in turn. What is in no log gets a 404. Logs are read as `modicum import`
-    reads them; all answers are held in memory.
+    A tool for demos and tests. It asks no provider and costs nothing: a request gets the answer that was recorded for exactly this
+    request, streamed or not as it is asked for now; several recorded answers come in turn. What is in no log gets a 404. Logs are read
+    as `modicum import` reads them; all answers are held in memory.
     """
     from modicum.gateway import server  # not at start-up: these load arrays and the server
     from modicum.gateway.replay import replay

@@ -10,14 +10,14 @@ from modicum.admin import routes
 from modicum.admin.operation import One, Operation, Paged
 from modicum.admin.reach import Reach, everything
 from modicum.admin.routes import Approve, Auto, OfOne, Promote, Switch, Switched
-from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
+from modicum.cli.options import Config, Subcommands, at_home, print_json, print_table, printable, reached
 from modicum.cli.route_shown import HEAD, SPARE, event, facts, row, seen_so_far
 from modicum.report.words import STATES
 
 EXAMPLES = """\b
 Examples:
   modicum route list
-  modicum route shadow bank-intent                  compare, send nothing
+  modicum route shadow bank-intent                  compare; callers get the incumbent's answers
   modicum route show bank-intent                    what was seen, what is wanted for the next step
   modicum route promote bank-intent                 one step forward, if its conditions hold
   modicum route auto bank-intent                    let the watcher take those steps
@@ -25,7 +25,7 @@ Examples:
 """
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Subcommands, epilog=EXAMPLES)
 def command() -> None:
     """Take a route forward or back: shadow, canary, on.
 
@@ -170,7 +170,12 @@ def _add(name: str, operation: Operation[Switch, Switched], words: str, example:
 
 
 _WALKS = "Walks the steps that lie between by hand, recorded so; their conditions are not waited for."
-_add("shadow", routes.shadow, "Compute answers while the provider works and compare them; send nothing of them.")
+_add(
+    "shadow",
+    routes.shadow,
+    "Compute answers while the provider works and compare them; callers get none of them. Another model is asked beside the incumbent, and"
+    " paid: [route] compare_usd_day is the most that may cost.",
+)
 _add("on", routes.on, f"Let the specialist answer what its certificate covers. {_WALKS}")
 _add("pause", routes.pause, "Send everything to the incumbent again. It comes back through shadow, or with `on`.", ' --note "sale week"')
 _add("off", routes.off, "The same as pause.")

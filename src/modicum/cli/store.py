@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from modicum.cli.options import Config, actor, common, existing, print_json
+from modicum.cli.options import Config, Subcommands, actor, common, existing, print_json
 from modicum.cli.progress import bar
 from modicum.errors import ConfigError, StoreError
 from modicum.pipeline.switching import publish
@@ -16,7 +16,7 @@ from modicum.store.redact import Redacted, preview, redact
 from modicum.view import Redactor
 
 
-@click.group()
+@click.group(cls=Subcommands)
 def command() -> None:
     """What is kept of recorded calls."""
 

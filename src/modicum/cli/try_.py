@@ -35,8 +35,8 @@ from modicum.types import Workload
 
 
 @click.command(
-    epilog="Examples:  modicum try ollama/llama3.2    |    modicum try openai/gpt-5-mini tickets --budget 2    |    "
-    "modicum try mistral/ministral-8b --replace gpt-4o"
+    epilog="\b\nExamples:\n  modicum try ollama/llama3.2\n  modicum try openai/gpt-5-mini tickets --budget 2\n"
+    "  modicum try mistral/ministral-8b --replace gpt-4o"
 )
 @click.argument("model")
 @click.argument("refs", metavar="[WORKLOAD]...", nargs=-1)
@@ -49,7 +49,9 @@ from modicum.types import Workload
     "[default: 1,000; of texts 200; where a scorer pays, 400 old ones more]",
 )
 @click.option(
-    "--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Most of the requests that may differ or be worse."
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Largest share of the requests that may differ or be worse. [default: 0.01]",
 )
 @click.option(
     "--gold", type=click.Path(exists=True, dir_okay=False, path_type=Path), help='Labels: {"id", "gold"} or {"id", "verdict"} a line.'

@@ -14,7 +14,7 @@ from modicum.admin.reach import Reach, pages
 from modicum.admin.workloads import Found, Ignored, Listed, Merged, Named, Newest, Owning, Read, SplitOff, WorkloadRow
 from modicum.cli import showing
 from modicum.cli.calls import record
-from modicum.cli.options import Config, at_home, print_json, print_table, printable, reached
+from modicum.cli.options import Config, Subcommands, at_home, print_json, print_table, printable, reached
 from modicum.cli.progress import bar
 from modicum.discover.blocks import LEAST_CALLS
 from modicum.pipeline.switching import as_what
@@ -26,7 +26,9 @@ T = TypeVar("T", bound=Takes)
 R = TypeVar("R")
 
 
-@click.group(invoke_without_command=True, epilog="Example:  modicum workloads    then    modicum workloads show bank-intent")
+@click.group(
+    cls=Subcommands, invoke_without_command=True, epilog="Example:  modicum workloads    then    modicum workloads show bank-intent"
+)
 @click.pass_context
 @reached
 def command(ctx: click.Context, way: Reach, config: Config, as_json: bool) -> None:
