@@ -68,18 +68,22 @@ class Told:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", type=Path, help="LOG TRUTH LOG TRUTH ...")
-    parser.add_argument("--draws", type=int, default=100, help="of each planted change")
+    parser.add_argument("--draws", type=int, default=60, help="of each planted change")
+    parser.add_argument("--only", choices=("quiet", "planted"))
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     workloads = [rows for log, key in zip(asked.paths[::2], asked.paths[1::2], strict=True) for rows in read(log, key)]
     print(f"{len(workloads)} workloads of {LEAST} calls or more, {sum(map(len, workloads)):,} calls")
-    found = [quiet(workloads, "halves drawn by chance", halves, 2), quiet(workloads, "older half, newer half", in_time, 1)]
-    found.append(quiet(workloads, "requests that come again (Zipf's law)", again, 1))
-    for size in SIZES:
+    found = []
+    if asked.only != "planted":
+        found += [quiet(workloads, kind, draw, times) for kind, draw, times in QUIET]
+    for size in SIZES if asked.only != "quiet" else ():
         found += [planted(kind, size, draw, asked.draws) for kind, draw in changes(workloads, size)]
     print("| planted | calls a side | draws | told at the first look | at the thirtieth | classifier, words, script | AUC | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
-    for one in (each for each in found if each.draws):
+    for one in found:
+        if not one.draws:
+            continue
         low, high = clopper_pearson(one.told[0], one.draws, 0.95)
         print(
             f"| {one.kind} | {one.size or 'as it has'} | {one.draws} | {one.told[0] / one.draws:.1%} ({low:.1%} to {high:.1%}) "
@@ -121,6 +125,14 @@ def again(rows: Sequence[Row], chance: random.Random) -> tuple[list[str], list[s
     texts = chance.sample([row.text for row in rows], len(rows))
     weights = [1 / (k + 1) for k in range(len(texts))]
     return chance.choices(texts, weights, k=len(texts)), chance.choices(texts, weights, k=len(texts))
+
+
+QUIET = (
+    ("halves drawn by chance", halves, 2),
+    ("older half, newer half", in_time, 1),
+    ("requests that come again (Zipf's law)", again, 1),
+)
+"""With how many draws of each workload."""
 
 
 def changes(workloads: Sequence[Sequence[Row]], size: int) -> Iterator[tuple[str, Draw]]:

@@ -69,6 +69,8 @@ def test_a_linear_specialist_in_few_bits_says_what_it_says_in_more(copied: Confi
     known, warning, remark = look(copied, Held())
     assert (warning, remark) == ("", "") and known.looks == 1 and known.calls > LEAST and known.agreed >= 0.99 * known.calls
     assert look(copied, known, EVERY) == (known, "", ""), "no call is looked at twice"
+    by_hand = drifting.compare(copied, route.route_id, most=60)
+    assert (by_hand.precision, by_hand.drift.beyond, by_hand.drift.whole.requests) == ("int8", "", 60)
     assert control.route(route.route_id).state == "on"
 
 
