@@ -288,7 +288,7 @@ class Learning:
             why = verdict.reason if verdict.certificate is None else "no calls came since that could carry one"
             text = f"{name}: the certificate of {live.route_id} ends on {ends:%Y-%m-%d}, and there is no successor: {why}"
             return [self._notice(workload, text, "warning", live.route_id)]
-        self._tell(f"{name}: {verdict.reason}")
+        self._tell(f"{name}: {'; '.join((verdict.reason, *verdict.notes))}")
         return []
 
     def _notice(self, workload: Workload, text: str, kind: str = "learnt", route_id: str | None = None) -> Notice:
