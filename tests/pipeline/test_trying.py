@@ -337,7 +337,8 @@ def test_texts_are_judged_blind(poems: tuple[Config, Wish, Tried], tmp_path: Pat
     answers = [msgspec.json.decode(call.response or b"")["choices"][0]["message"]["content"].encode() for call in Calls(config.home).scan()]
     for name in (attempt.attempt_id, plan_of(attempt)):
         window = Control(config.home).window(name) or b""
-        assert window and b"verse" not in window and not any(answer in window for answer in answers), "what is tested holds no text"
+        assert window and b"A verse on" not in window, "what is tested holds no text of the candidate's"
+        assert not any(answer in window for answer in answers), "nor of the incumbent's"
     second = tried(config, "own/poet", dataclasses.replace(WISH, labels=labels))  # the margin is the one that was declared
     assert (second.verdict, second.kind) == ("certified", "B"), second.reason
     (certificate,) = Control(config.home).certificates()
