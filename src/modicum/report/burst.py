@@ -20,7 +20,7 @@ def busiest(usage: Sequence[UsageRow]) -> tuple[date, float] | None:
     calls = Counter[date]()
     for row in usage:
         calls[day_of(row)] += row.calls
-    if len(calls) < FEWEST_DAYS:
+    if len(calls) < FEWEST_DAYS or not calls.total():  # exports of costs tell of days with dollars and no calls
         return None
     day, most = calls.most_common(1)[0]
     share = most / calls.total()
