@@ -18,18 +18,22 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from modicum.backends.embed import GRAPH_FILE
 from modicum.backends.specialist import Specialist, load
-from modicum.train import design, extract, frozen, ladder, reading
+from modicum.train import design, extract, frozen, grades, ladder, reading
+from modicum.train.drift import Tolerance
 from modicum.train.encoder_graph import Base, export, find
 from modicum.train.encoder_graph import load as load_encoder
 from modicum.train.export import in_memory
 from modicum.train.joining import Part
 from modicum.train.linear import Trained
+from modicum.train.precision import Precision, lower
+from modicum.train.reading import Taught
 from modicum.types import Contract, Field, Sample
 from modicum.workload import parts, record
 
@@ -150,12 +154,26 @@ def _larger(learnt: extract.Learnt, first: Trained, base: Base, minutes: float) 
     subject, groups = learnt.subject(), learnt.groups
     if minutes > 0:
         name = "encoder extractor, fine-tuned"
-        taught = reading.teach(base, learnt.samples, subject, groups=groups, reads=learnt.reads, minutes=minutes, seed=SEED)
+        tuned = reading.teach(base, learnt.samples, subject, groups=groups, reads=learnt.reads, minutes=minutes, seed=SEED)
+
+        def taught_in(grade: Precision, leave: Sequence[str]) -> Taught:
+            return tuned if grade == "int8" else tuned.lowered(grade, leave)
+
     else:
         name = "encoder extractor, as it is"
-        files = export(load_encoder(base), base, "int8")
-        taught = frozen.teach(files, base.embedding, base.about(), learnt.samples, subject, groups=groups, reads=learnt.reads, seed=SEED)
-    second = extract.assemble(learnt, Part.whole(taught, len(learnt.samples)))
+        files = export(load_encoder(base), base, "fp32")
+        full = files[GRAPH_FILE]
+
+        def taught_in(grade: Precision, leave: Sequence[str]) -> Taught:
+            lowered = files | {GRAPH_FILE: lower(full, grade, leave=leave)}
+            about = base.about() | {"precision": grade}
+            seen = learnt.samples
+            return frozen.teach(lowered, base.embedding, about, seen, subject, groups=groups, reads=learnt.reads, seed=SEED, full=full)
+
+    def assemble(taught: Taught) -> Trained:
+        return extract.assemble(learnt, Part.whole(taught, len(learnt.samples)))
+
+    second = grades.settle(taught_in, assemble, learnt.samples, Tolerance(), canary=lambda taught: "")  # as `fit` takes a precision
     spent = time.process_time() - began
     yield name, second, spent
     yield "linear, then encoder", ladder.fit(first, second, learnt.samples, max_size_bytes=64_000_000), 0.0
@@ -163,7 +181,9 @@ def _larger(learnt: extract.Learnt, first: Trained, base: Base, minutes: float) 
 
 def _show(name: str, trained: Trained, told: Contract, test: list[tuple[str, str]], spent: float) -> dict[str, Any]:
     figures = measure(load(in_memory(trained.files)), told, test) | {"size MB": trained.about["size_bytes"] / 1e6, "fit cpu s": spent}
-    print(f"{name}: out of fold {trained.about['out_of_fold_agreement']:.2%}")
+    precision, drift = trained.about.get("precision", ""), trained.about.get("drift_agreement")
+    beside = f", {precision}, {drift:.2%} of decisions as in full precision" if drift is not None else ""
+    print(f"{name}: out of fold {trained.about['out_of_fold_agreement']:.2%}{beside}")
     for key, value in figures.items():
         beside = f"   published {PUBLISHED[key]:.1%}, asked of an encoder {GOALS[key]:.0%}" if key in PUBLISHED else ""
         print(f"  {key:28} {value:8.2%}{beside}" if key not in ("cpu ms", "size MB", "fit cpu s") else f"  {key:28} {value:8.3f}")
