@@ -14,6 +14,7 @@ from modicum.pipeline import bundles, drifting, drifting_servers
 from modicum.pipeline.bundles import Shown, Verified
 from modicum.report.words import count
 from modicum.store.home import prepare
+from modicum.train import drift_shown
 from modicum.train.drift import Slice
 
 KEY_HELP = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem;  openssl ec -in KEY.pem -pubout -out PUBLIC.pem"
@@ -130,14 +131,17 @@ def _precision(about: About) -> list[tuple[str, str]]:
 )
 @click.argument("artefact")
 @click.option("--between", nargs=2, metavar="MODEL MODEL", help="Two servers here, full precision first; ARTEFACT is a workload.")
-@click.option("--calls", "most", type=click.IntRange(1), default=2_000, show_default=True, help="The newest ones, at most so many.")
+@click.option(
+    "--calls", "most", type=click.IntRange(1), default=2_000, show_default=True, help="The newest distinct requests, at most so many."
+)
 @common
 def drift(artefact: str, between: tuple[str, str] | None, most: int, config: Config, as_json: bool) -> None:
     """Ask an artefact and its canary, the same in full precision, about recorded calls that are newer than what it learnt from.
 
-    Counts what fewer bits changed, in all and by label, length, script and month, with 95 % intervals. A loss is of answers that were
-    given then. Exit code 1 where it is more than [fit] drift_agreement and drift_loss allow: fit the workload again. With --between two
-    model servers on this machine are asked instead, about the newest calls of a workload.
+    Counts what fewer bits changed, in all and by label, length, script and month, with 95 % intervals; of requests that are alike the
+    newest counts. A loss is of answers that were given then. Exit code 1 where it is shown at 95 % that this is more than [fit]
+    drift_agreement and drift_loss allow; 0 where it is not shown, with the number of requests that would show it. With --between two
+    model servers on this machine are asked instead, about the newest requests of a workload.
     """
     existing(config)
     with bar("comparing") as progress:
@@ -154,9 +158,21 @@ def drift(artefact: str, between: tuple[str, str] | None, most: int, config: Con
             [(one.by, one.name, f"{one.requests:,}", *_interval(one)) for one in shown],
             right=(2, 3, 4),
         )
-        click.echo(printable(f"Beyond what is allowed: {found.drift.beyond}." if found.drift.beyond else "Within what is allowed."))
-    if found.drift.beyond:
+        click.echo(printable(_shown(found.shown)))
+    if found.shown.word == "beyond":
         sys.exit(1)
+
+
+def _shown(found: drift_shown.Shown) -> str:
+    at = f"at {found.confidence:.0%}"
+    if found.word == "beyond":
+        return f"Beyond what is allowed, shown {at}: {found.reason}."
+    if found.word == "within":
+        return f"Within what is allowed, shown {at} of all requests: {found.reason}."
+    more = "no number of requests like these would show it"
+    if found.needs_requests is not None:
+        more = f"about {found.needs_requests:,} distinct requests that go on like these would show it"
+    return f"Not shown to be beyond what is allowed, nor within it ({at}): {found.reason}; {more}."
 
 
 def _interval(one: Slice) -> tuple[str, str]:

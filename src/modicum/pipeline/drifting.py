@@ -6,6 +6,7 @@ the calls enters what it returns but labels, lengths, scripts and months.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from modicum.backends.specialist import Specialist, load, predict_at
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import NotEnoughDataError, NotFoundError
+from modicum.evaluate.groups import text_of_slots
 from modicum.pipeline import bundles
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import find_workload
@@ -25,7 +27,9 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.train import drift
 from modicum.train.drift import Compared, Drift, Tolerance, in_full
+from modicum.train.drift_shown import Shown, shown
 from modicum.types import Sample
+from modicum.workload.sameness import normalise
 
 Progress = Callable[[float], None]
 
@@ -40,10 +44,12 @@ class Drifted:
     precision: str
     workload: str
     drift: Drift
+    """What was counted; `beyond` is empty unless it is shown."""
+    shown: Shown
 
 
 def compare(config: Config, ref: str, *, most: int, progress: Progress = lambda share: None) -> Drifted:
-    """Ask both about the newest calls, `most` at most. `ref`: a digest or its beginning, a route, a workload.
+    """Ask both about the newest distinct requests, `most` at most. `ref`: a digest or its beginning, a route, a workload.
 
     A call's own answer counts as the right one, for what a loss is. Raises NotFoundError where the artefact has no canary, ArtefactError
     where one of them is damaged, NotEnoughDataError where there is no newer call.
@@ -56,18 +62,26 @@ def compare(config: Config, ref: str, *, most: int, progress: Progress = lambda 
     workload = find_workload(control, about.workload)
     gathered = gather(Calls(home), workload, recogniser_of(control, workload.scope), Catalogue(*priced(config)), Views.open(config)).samples
     learnt = about.training.last_at if about.training else None
-    newer = [one for one in gathered if learnt is None or one.at > learnt][-most:]
+    newer = distinct([one for one in gathered if learnt is None or one.at > learnt])[-most:]
     if not newer:
         raise NotEnoughDataError(f"no call of {workload.name} is newer than what the artefact learnt from")
     compared = ask(pair, newer, progress)
+    return told(config, compared, digest=pair.digest, canary=pair.canary, precision=pair.precision, workload=workload.name)
+
+
+def told(config: Config, compared: Sequence[Compared], *, digest: str, canary: str, precision: str, workload: str) -> Drifted:
+    """What was counted, and what that shows of the tolerance that is configured."""
     tolerance = Tolerance(agreement=config.fit.drift_agreement, loss=config.fit.drift_loss)
-    return Drifted(
-        digest=pair.digest,
-        canary=pair.canary,
-        precision=pair.precision,
-        workload=workload.name,
-        drift=drift.compare(compared, tolerance),
-    )
+    counted = drift.compare(compared, tolerance)
+    found = shown(counted, tolerance)
+    counted = dataclasses.replace(counted, beyond=found.reason if found.word == "beyond" else "")
+    return Drifted(digest=digest, canary=canary, precision=precision, workload=workload, drift=counted, shown=found)
+
+
+def distinct(samples: Sequence[Sample]) -> list[Sample]:
+    """Of requests that are alike the newest, in the order of their times: what is counted must not be counted twice."""
+    newest = {normalise(text_of_slots(one)): one for one in sorted(samples, key=lambda one: (one.at, one.call_id))}
+    return sorted(newest.values(), key=lambda one: (one.at, one.call_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

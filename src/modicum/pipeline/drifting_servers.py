@@ -15,15 +15,14 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import ConfigError, InputError, NotEnoughDataError
 from modicum.pipeline.candidate import find_candidate
-from modicum.pipeline.drifting import Drifted
+from modicum.pipeline.drifting import Drifted, distinct, told
 from modicum.pipeline.inquiry import Inquiry, Purse, reply_of
 from modicum.pipeline.samples import gather, recogniser_of
 from modicum.pipeline.switching import find_workload
 from modicum.pipeline.viewed import Views
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.train import drift
-from modicum.train.drift import Compared, Tolerance
+from modicum.train.drift import Compared
 from modicum.types import Sample
 
 UNREADABLE = "(cannot be read)"
@@ -32,7 +31,8 @@ Progress = Callable[[float], None]
 
 
 def between(config: Config, full: str, small: str, ref: str, *, most: int, progress: Progress = lambda share: None) -> Drifted:
-    """Ask both models (`provider/model`) about the newest calls of a workload, `most` at most; what was answered before is not asked again.
+    """Ask both models (`provider/model`) about the newest distinct requests of a workload, `most` at most; what was answered before is not
+    asked again.
 
     Raises ConfigError where one of them is on another machine, InputError for a workload of free text, NotEnoughDataError where nothing
     could be asked.
@@ -46,7 +46,8 @@ def between(config: Config, full: str, small: str, ref: str, *, most: int, progr
         if not model.here:
             raise ConfigError(f"{model.deployment.name} is at {model.host}: only servers on this machine are asked", hint="`modicum try`")
     catalogue = Catalogue(*priced(config))
-    samples = gather(Calls(home), workload, recogniser_of(control, workload.scope), catalogue, Views.open(config)).samples[-most:]
+    gathered = gather(Calls(home), workload, recogniser_of(control, workload.scope), catalogue, Views.open(config)).samples
+    samples = distinct(gathered)[-most:]
     said: list[dict[str, str]] = []
     for number, model in enumerate(models):
         inquiry = Inquiry(config, model, catalogue, Purse(budget_usd=None))
@@ -62,13 +63,13 @@ def between(config: Config, full: str, small: str, ref: str, *, most: int, progr
     compared = [_pair(one, said[0][one.call_id], said[1][one.call_id]) for one in samples if all(one.call_id in part for part in said)]
     if not compared:
         raise NotEnoughDataError(f"no recorded call of {workload.name} could be asked")
-    tolerance = Tolerance(agreement=config.fit.drift_agreement, loss=config.fit.drift_loss)
-    return Drifted(
+    return told(
+        config,
+        compared,
         digest=models[1].deployment.name,
         canary=models[0].deployment.name,
         precision=f"{models[1].deployment.name} beside {models[0].deployment.name}",
         workload=workload.name,
-        drift=drift.compare(compared, tolerance),
     )
 
 
