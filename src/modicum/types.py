@@ -712,6 +712,8 @@ class Watch:
     """Of these, how many the stage would have answered or did."""
     lost: float = 0.0
     """What the draws count together: the differing (A), the worse less the better (B), the wrong (C)."""
+    lost_calls: tuple[str, ...] = ()
+    """Ids of the newest calls that were lost, in whichever step, oldest first: twenty at most."""
     waiting: int = 0
     """Differing draws that wait for a label."""
     calls: int = 0

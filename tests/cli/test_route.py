@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from click.testing import CliRunner
 
 from modicum.cli import cli
 from modicum.errors import RouteError
+from modicum.store.control import Control
+from modicum.store.routes import Step
+from modicum.store.watches import Look
 from tests.pipeline.test_switching import at, seen, states
 
 
@@ -58,6 +62,18 @@ def test_approval_automation_and_history(home: Path) -> None:
     assert [one["what"] for one in events] == whats and {one["attempt"] for one in events} == {1}
     _, said = run(home, "history", "r-1")
     assert "in shadow -> in canary" in said and "read 50 of them" in said
+
+
+def test_a_share_of_control_is_no_step_in_a_history(home: Path) -> None:
+    run(home, "on", "r-1")
+    control, why = Control(home), "5.0% -> 3.5% of its conversations stay with the incumbent, after 500 audits in this step"
+    before = control.route("r-1")
+    after = replace(before, control_share=0.035)
+    assert control.put_look("watch", Look(steps=(Step(was=before, now=after, action="route.control", why=why, actor="watch"),)))
+    event = json.loads(run(home, "history", "r-1", "--format", "json")[1])[-1]
+    assert (event["what"], event["was"], event["why"]) == ("control", "", why)
+    said = " ".join(run(home, "history", "r-1")[1].split())
+    assert "share of control" in said and "-> control" not in said and "5.0% -> 3.5% of its conversations" in said
 
 
 def test_back_at_once_and_for_good(home: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_step_waits_for_what_was_seen(config: Config) -> None:
     assert went and first.state == "shadow"
     stays, found, went = promoting.promote(config, "r-1", actor="ada")
     assert not went and stays.state == "shadow"
-    assert found.lacking == ("0 of 200 audits", "0.0 of 1 hours", "nobody watched it for a while")
+    assert found.lacking == ("0 of 200 audits", "0 of 1 hour", "nobody watched it for a while")
     assert states(config)["r-1"] == "shadow"
 
 

@@ -24,6 +24,7 @@ from modicum.route.steps import (
     lacking,
     may_follow,
     moved,
+    passed,
     shared,
     way,
 )
@@ -56,7 +57,7 @@ def test_a_step_at_a_time(state: Step, wanted: Step) -> None:
     ("change", "told"),
     [
         ({"audits": 199}, "199 of 200 audits"),
-        ({"since": NOW - timedelta(minutes=30)}, "0.5 of 1 hours"),
+        ({"since": NOW - timedelta(minutes=30)}, "0.5 of 1 hour"),
         ({"failed": 6}, "it failed at 6 of 500 requests"),
         ({"p95_ms": 31.0}, "its p95 is 31.0 ms, at most 30 are wanted"),
         ({"holds": False}, "a test is not settled"),
@@ -68,6 +69,23 @@ def test_what_is_missing_is_told(change: dict[str, object], told: str) -> None:
     seen = replace(GOOD, **change)  # type: ignore[arg-type]
     assert lacking("shadow", seen, Conditions(max_p95_ms=30), AUTOMATIC) == (told,)
     assert forward("shadow", seen, Conditions(max_p95_ms=30), AUTOMATIC) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "wanted", "said"),
+    [
+        (0.0, 0.02, "0 of 72 seconds"),
+        (0.01, 0.02, "36 of 72 seconds"),
+        (0.1, 0.5, "6 of 30 minutes"),
+        (0.01, 1.0, "0 of 1 hour"),
+        (1.0, 24.0, "1 of 24 hours"),
+        (23.999, 24.0, "23.9 of 24 hours"),
+        (2.4, 720.0, "2.4 of 720 hours"),
+        (-1.0, 1.0, "0 of 1 hour"),
+    ],
+)
+def test_times_are_told_in_units_that_read_well(hours: float, wanted: float, said: str) -> None:
+    assert "{} of {} {}".format(*passed(hours, wanted)) == said
 
 
 def test_the_proposer_cannot_approve() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modicum.stats.anytime import BETS, BETS_ON_A_DIFFERENCE, WEIGHTS, Detector, Sequence, see_all
+from modicum.stats.anytime import BETS, BETS_ON_A_DIFFERENCE, WEIGHTS, Detector, Sequence, grew_most, see_all
 
 
 def alarm_after(detector: Detector, drawn: np.ndarray) -> int | None:
@@ -123,3 +123,24 @@ def test_differences_are_bet_on_with_more_and_stay_a_fair_game() -> None:
     for number, bet in enumerate(BETS_ON_A_DIFFERENCE):
         assert sum(share * math.exp(after[one][number]) for one, share in draws.items()) == pytest.approx(1)
         assert math.exp(after[-1.0][number]) == pytest.approx(1 - bet)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.0, 1.0, -1.0]), max_size=60), st.sampled_from([(0.1, 0.0), (0.05, -1.0)]))
+def test_the_start_since_which_the_capital_grew_most_is_found(drawn: list[float], terms: tuple[float, float]) -> None:
+    level, low = terms
+    drawn = [max(one, low) for one in drawn]
+    found = grew_most([(number, one) for number, one in enumerate(drawn) if one], len(drawn) - 1, level=level, low=low)
+    grown = [weighted(see_all(Sequence(level=level, low=low), drawn[start:])) for start in range(len(drawn))]
+    starts = [number for number, one in enumerate(drawn) if one > level]
+    if not starts:
+        assert found is None
+        return
+    assert found is not None
+    begun = [number for number, one in enumerate(drawn) if one][found]
+    assert begun in starts
+    assert grown[begun] == pytest.approx(max(grown[start] for start in starts))
+    assert grown[begun] == pytest.approx(max(grown)) or max(grown) < 1, "a stretch that grew begins with a loss"
+
+
+def weighted(state: Sequence) -> float:
+    return sum(weight * math.exp(log) for weight, log in zip(WEIGHTS, state.logs, strict=True))

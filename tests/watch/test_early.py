@@ -87,7 +87,7 @@ def test_a_sign_is_told_as_a_warning_once_and_sends_nothing_back(tmp_path: Path)
     assert "what it says is distributed otherwise" in found.notices[0].text
     (watch,) = Control(tmp_path).watches()
     assert len(watch.warnings) == 1
-    assert watch.lacking == ("0.2 of 1 hours",)
+    assert watch.lacking == ("0.2 of 1 hour",)
     writer.append(call(at, "one more"))
     assert rounds.look(at + timedelta(seconds=90)).notices == ()
     assert Control(tmp_path).route("r1").state == "shadow"

@@ -43,7 +43,7 @@ def test_a_route_that_keeps_its_promise_stays_where_it_is_and_says_what_is_lacki
     (watch,) = Control(tmp_path).watches()
     assert (watch.audits, watch.answered) == (300, 300)
     assert not watch.broken
-    assert watch.lacking == ("0.1 of 1 hours",)
+    assert watch.lacking == ("0 of 1 hour",)
     assert Control(tmp_path).route("r1").state == "shadow"
 
 

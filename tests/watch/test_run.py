@@ -89,7 +89,7 @@ def test_nobody_comes_on_while_nobody_watched(tmp_path: Path) -> None:
     hands.passes(1)
     one.look()
     (watch,) = Control(tmp_path).watches()
-    assert watch.lacking == ("0 of 60 audits", "0.0 of 2 hours")
+    assert watch.lacking == ("0 of 60 audits", "0 of 2 hours")
     one.close()
 
 

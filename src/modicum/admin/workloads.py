@@ -109,6 +109,7 @@ class Found(Takes, frozen=True, kw_only=True):
 
 class Newest(One, frozen=True, kw_only=True):
     limit: Limit = 50
+    differed: Annotated[bool, Meta(description="Only those on which its route would have answered otherwise than the incumbent.")] = False
 
 
 class Named(One, frozen=True, kw_only=True):
@@ -189,7 +190,7 @@ def show(desk: Desk, asked: One) -> WorkloadShown:
 def calls(desk: Desk, asked: Newest) -> tuple[ToldCall, ...]:
     """List the newest calls of a workload, newest first."""
     workload = find_workload(Control(desk.config.home), asked.ref)
-    return tuple(told(call) for call in newest(Calls(desk.config.home), workload, asked.limit))
+    return tuple(told(call) for call in newest(Calls(desk.config.home), workload, asked.limit, differed=asked.differed))
 
 
 @operation("POST", "/workloads/{ref}/name", role="admin", changes=True)

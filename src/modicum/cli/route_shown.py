@@ -9,7 +9,7 @@ import click
 from modicum.admin.routes import RouteRow, RouteShown
 from modicum.cli.options import print_table, printable
 from modicum.pipeline.newcomers import said
-from modicum.pipeline.promoting import Condition, Event, Outlook
+from modicum.pipeline.promoting import CONTROL, Condition, Event, Outlook
 from modicum.report.words import STATES, percent
 from modicum.route.steps import ENDED, LIVE
 from modicum.types import Against, RouteState
@@ -66,6 +66,13 @@ def seen_so_far(found: RouteShown) -> None:
         click.echo(printable(f"Early sign, without a guarantee: {warning}"))
     for newcomer in found.newcomers:
         click.echo(printable(f"A version of its prompt is not certified: {said(newcomer)}."))
+    if outlook.lost_calls:
+        click.echo(f"Lost of late: {' '.join(reversed(outlook.lost_calls))}")
+        click.echo(
+            printable(
+                f"`modicum why CALL` says what both said, `modicum workloads calls {found.certificate.workload_name} --differed` lists more."
+            )
+        )
     if route.state in ENDED:
         click.echo(
             printable(f"Next: `modicum fit {found.certificate.workload_name}` proposes another where newer calls carry a certificate.")
@@ -89,7 +96,7 @@ def seen_so_far(found: RouteShown) -> None:
 
 def event(one: Event) -> tuple[str, ...]:
     """A line of a route's history."""
-    what = STATES.get(one.what, one.what.replace("_", " "))
+    what = "share of control" if one.what == CONTROL else STATES.get(one.what, one.what.replace("_", " "))
     was = STATES.get(one.was, one.was.replace("_", " "))
     step = f"{was} -> {what}" if was else what
     return (f"{one.at:%Y-%m-%d %H:%M:%S}", one.route_id, str(one.attempt or ""), step, one.actor, one.why)

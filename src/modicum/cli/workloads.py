@@ -168,11 +168,12 @@ def show(ref: str, way: Reach, config: Config, as_json: bool) -> None:
 @command.command("calls")
 @click.argument("ref", metavar="WORKLOAD")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--differed", is_flag=True, help="Only those on which its route would have answered otherwise than the incumbent did.")
 @reached
-def calls_(ref: str, limit: int, way: Reach, config: Config, as_json: bool) -> None:
-    """List the newest calls of a workload."""
+def calls_(ref: str, limit: int, differed: bool, way: Reach, config: Config, as_json: bool) -> None:
+    """List the newest calls of a workload. `modicum why CALL` says what both said."""
     at_home(way)
-    newest = way.do(operations.calls, Newest(ref=ref, limit=limit))
+    newest = way.do(operations.calls, Newest(ref=ref, limit=limit, differed=differed))
     if as_json:
         print_json([record(told) for told in newest])
     else:

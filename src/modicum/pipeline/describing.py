@@ -8,6 +8,9 @@ from modicum.store.calls import Calls
 from modicum.types import Call, Version, Workload
 from modicum.workload.pattern import marked_lines
 
+DRAWN = frozenset(("shadow", "canary", "control"))
+"""Reasons of calls on which both are held against each other."""
+
 
 def template_lines(workload: Workload) -> list[str]:
     """The prompt's fixed text with each slot's name in braces, version by version."""
@@ -22,9 +25,18 @@ def template_lines(workload: Workload) -> list[str]:
     return lines
 
 
-def newest(calls: Calls, workload: Workload, most: int) -> list[Call]:
-    """The newest calls of a workload, newest first."""
-    return list(deque(calls.scan(scope=workload.scope, workload_id=workload.workload_id), maxlen=most))[::-1]
+def newest(calls: Calls, workload: Workload, most: int, *, differed: bool = False) -> list[Call]:
+    """The newest calls of a workload, newest first; `differed`: of those alone on which the stage would have answered otherwise."""
+    found = calls.scan(scope=workload.scope, workload_id=workload.workload_id)
+    return list(deque((one for one in found if not differed or differs(one)), maxlen=most))[::-1]
+
+
+def differs(call: Call) -> bool:
+    """Did the incumbent answer, and would a route have answered otherwise? Its answer that cannot be read is another one."""
+    decision = call.decision
+    if decision is None or call.status >= 400 or call.error is not None:
+        return False
+    return decision.reason in DRAWN and decision.would_answer is True and decision.agreed is not True
 
 
 def days_seen(workload: Workload) -> float:

@@ -12,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 from modicum.config import Config
 from modicum.errors import RouteError
 from modicum.pipeline.switching import approved, changed_meanwhile, check, find_route, move, proposal, proposer, publish
-from modicum.route.steps import ANSWERING, ENDED, FORWARD, LIVE, REMEDY, Rights, Seen, back, conditions, lacking, said
+from modicum.route.steps import ANSWERING, ENDED, FORWARD, LIVE, REMEDY, Rights, Seen, back, conditions, lacking, passed, said
 from modicum.store import beat
 from modicum.store.audit import Sought
 from modicum.store.control import Control
 from modicum.store.routes import Step
 from modicum.types import Certificate, Route, RouteState, Watch
 
+CONTROL = "control"
+"""What is no step in a history: another share of the conversations stays with the incumbent."""
 PROMOTES = timedelta(seconds=30)
 """Without a sign of the watcher for so long, nothing is promoted on what it saw."""
 
@@ -58,6 +60,8 @@ class Outlook:
     """Somebody other than its proposer approved it."""
     automatic: bool = False
     """The watcher may take it forward."""
+    lost_calls: tuple[str, ...] = ()
+    """Ids of the newest audits that were lost, in whichever step, oldest first."""
     ended: str = ""
     """Why it was rolled back or retired, as far as somebody said; empty too where it was not."""
 
@@ -73,6 +77,7 @@ class Event:
     what: str
     """A state that was entered, or what else was decided: approved, automatic, control."""
     was: str
+    """The state before, where one was entered."""
     actor: str
     why: str
     certificate_id: str
@@ -84,6 +89,7 @@ def outlook(config: Config, control: Control, route: Route, certificate: Certifi
     """What was seen of a route, what is wanted, and what is missing."""
     now = now or datetime.now(UTC)
     watch = next((one for one in control.watches() if one.route_id == route.route_id), None)
+    lost_calls = watch.lost_calls if watch is not None else ()
     if watch is not None and watch.since < route.changed_at:  # of the step before
         watch = None
     if watch is not None and (beside := watch.against) is not None:
@@ -105,6 +111,7 @@ def outlook(config: Config, control: Control, route: Route, certificate: Certifi
         proposed_by=who,
         approved=approved(control, route),
         automatic=(route.automatic or config.watch.automatic) and route.state not in ENDED,
+        lost_calls=lost_calls,
         ended=_ended(control, route),
     )
 
@@ -171,14 +178,17 @@ def history(control: Control, ref: str) -> list[Event]:
     events = []
     for line in reversed(lines):
         its = whose[line.subject]
-        steps, _, why = line.detail.partition(": ") if " -> " in line.detail.partition(": ")[0] else ("", "", line.detail)
+        what = line.action.removeprefix("route.")
+        steps, _, why = line.detail.partition(": ")
+        if what == CONTROL or " -> " not in steps:
+            steps, why = "", line.detail
         was = steps.partition(" -> ")[0]
         events.append(
             Event(
                 number=line.number,
                 at=line.at,
                 route_id=line.subject,
-                what=line.action.removeprefix("route."),
+                what=what,
                 was="" if was == "new" else was,
                 actor=line.actor,
                 why=why,
@@ -241,9 +251,10 @@ def _firm(config: Config, control: Control, route: Route, seen: Seen) -> tuple[s
 def _conditions(config: Config, route: Route, seen: Seen, watch: Watch | None) -> tuple[Condition, ...]:
     wanted = conditions(config.watch, route.state)
     hours = (seen.now - seen.since) / timedelta(hours=1)
+    part, whole, unit = passed(hours, wanted.hours)
     found = [
         Condition(what="audits", seen=f"{seen.audits:,}", wanted=f"{wanted.audits:,}", share=_share(seen.audits, wanted.audits)),
-        Condition(what="hours in this step", seen=f"{hours:.1f}", wanted=f"{wanted.hours:g}", share=_share(hours, wanted.hours)),
+        Condition(what=f"{unit.removesuffix('s')}s in this step", seen=part, wanted=whole, share=_share(hours, wanted.hours)),
     ]
     failed = seen.failed / seen.asked if seen.asked else None
     most = wanted.max_error_share

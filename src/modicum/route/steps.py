@@ -7,6 +7,7 @@ where automatic promotion was turned on. Back it goes by itself, always: a rollb
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -200,12 +201,20 @@ def forward(state: Step, seen: Seen, wanted: Conditions, rights: Rights) -> Move
     return Move(to=FORWARD[state], why=told)
 
 
+def passed(hours: float, wanted: float) -> tuple[str, str, str]:
+    """So much of a time that is wanted, and the unit that reads well for both: `0.5`, `1`, `hour`; `36`, `72`, `seconds`."""
+    unit, size, parts = ("hour", 3600, 10) if wanted >= 1 or not wanted else ("minute", 60, 1) if wanted * 60 >= 2 else ("second", 1, 1)
+    part = math.floor(max(hours, 0.0) * 3600 / size * parts + 1e-6) / parts  # never more than it was
+    whole = f"{wanted * 3600 / size:.3g}" if wanted < 100 else f"{wanted:g}"
+    return f"{part:g}", whole, unit if whole == "1" else f"{unit}s"
+
+
 def _unseen(seen: Seen, wanted: Conditions) -> list[str]:
     missing = []
     if seen.audits < wanted.audits:
         missing.append(f"{seen.audits} of {wanted.audits} audits")
     if seen.now - seen.since < timedelta(hours=wanted.hours):
-        missing.append(f"{(seen.now - seen.since) / timedelta(hours=1):.1f} of {wanted.hours:g} hours")
+        missing.append("{} of {} {}".format(*passed((seen.now - seen.since) / timedelta(hours=1), wanted.hours)))
     if seen.asked and seen.failed > wanted.max_error_share * seen.asked:
         missing.append(f"it failed at {seen.failed} of {seen.asked} requests")
     if wanted.max_p95_ms and seen.p95_ms is not None and seen.p95_ms > wanted.max_p95_ms:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from collections.abc import Sequence as Ordered
 from dataclasses import dataclass, replace
 
 BETS = (0.02, 0.06, 0.15, 0.4)
@@ -91,6 +92,25 @@ def see_all(state: Sequence, drawn: Iterable[float]) -> Sequence:
     for one in drawn:
         state = state.see(one)
     return state
+
+
+def grew_most(draws: Ordered[tuple[int, float]], end: int, *, level: float, low: float = 0.0) -> int | None:
+    """From which of these draws on the bets' capital, begun there and held until the draw `end`, grew most: its index.
+
+    draws: (number, what was drawn) of those that were not 0, in order. It is one above the level, since what is left out before it loses
+    capital; of several the last. None where none is. A detector's state is the sum of these capitals over all draws.
+    """
+    nothing = _gains(0.0, level, low)
+    capital, found, most = (0.0,) * len(BETS), None, -math.inf
+    for index in range(len(draws) - 1, -1, -1):
+        number, drawn = draws[index]
+        between = end - number
+        gains = _gains(drawn, level, low)
+        capital = tuple(log + gain + between * lost for log, gain, lost in zip(capital, gains, nothing, strict=True))
+        end = number - 1
+        if drawn > level and _mean(capital) > most:
+            found, most = index, _mean(capital)
+    return found
 
 
 def bets(level: float, low: float) -> tuple[float, ...]:

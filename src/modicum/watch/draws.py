@@ -55,6 +55,8 @@ class Toss:
     """The stage's answer was given to the caller."""
     failed: str = ""
     """Why the stage failed at it; empty where it did not."""
+    unsaid: str = ""
+    """Why it was not asked, where it did not fail."""
     chance: float = 0.0
     """That a call like it becomes a draw."""
     keys: tuple[str, ...] = ()
@@ -145,6 +147,7 @@ def toss(record: Record, contracts: Contracts, keys: Keys, slots: Slots = lambda
         unanswered=decision.reason in DRAWN and _is_none(head.status, head.error),
         answered=decision.reason in ("answered", "degraded"),
         failed=_failed(decision),
+        unsaid=_unsaid(decision),
         chance=0.0 if chance is None else chance if decision.reason in DRAWN else 1.0 - chance,
         keys=same,
         sketch=nearly,
@@ -191,6 +194,12 @@ def _failed(decision: Decision) -> str:
     if decision.reason == "failed" or decision.stage_failed:
         return decision.detail or "it failed"
     return ""
+
+
+def _unsaid(decision: Decision) -> str:
+    if decision.stage_failed or decision.would_answer is not None or decision.reason not in (*DRAWN, "not_covered"):
+        return ""
+    return decision.detail.removeprefix(f"{NOT_COMPARED}: ")
 
 
 def _same(record: Record, workload_id: str, keys: Keys, slots: Slots) -> tuple[tuple[str, ...], bytes]:

@@ -17,11 +17,13 @@ from modicum.config import WatchConfig
 from modicum.route.steps import ANSWERING
 from modicum.store.codec import from_us, to_us
 from modicum.types import Cover, Route, Watch
-from modicum.watch import callers, early, waiting, words
+from modicum.watch import callers, early, evidence, mute, waiting, words
 from modicum.watch import promise as _promise
 from modicum.watch.callers import Callers
 from modicum.watch.draws import Toss
 from modicum.watch.early import Early
+from modicum.watch.evidence import Evidence
+from modicum.watch.mute import RESTS, Mute
 from modicum.watch.promise import Promise, Tests
 from modicum.watch.times import Times
 from modicum.watch.unit import Seen, counts
@@ -32,9 +34,6 @@ HEARD_S = 5.0
 FAILURES_IN_A_ROW = 20
 """A stage that fails so often, one after the other, and for so long, is damaged."""
 FAILING_S = 15.0
-RESTS = "; tried again in "
-"""In what the gateway says of a stage that it leaves alone for a while (`gateway.pace`): slow, or out of reach. That passes, and nobody is
-harmed meanwhile."""
 SILENT_DRAWS = 10.0
 """Draws that chance should have brought before a route without one is called silent."""
 SURE = 4.0
@@ -50,6 +49,8 @@ class Book(msgspec.Struct):
     queue: list[Run | Open] = []
     times: Times = msgspec.field(default_factory=Times)
     early: Early = msgspec.field(default_factory=Early)
+    mute: Mute = msgspec.field(default_factory=Mute)
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
     state: str = ""
     """The step that `tests` is in."""
     quiet: int = 0
@@ -83,7 +84,7 @@ def opened(watch: Watch | None, route: Route, promise: Promise, now: datetime) -
         watch = Watch(route_id=route.route_id, at=now, since=route.changed_at, broken=watch.broken if watch is not None else "")
         book.state, book.times, book.first_us, book.last_us, book.skew_s = route.state, Times(), 0, 0, 0.0
         book.quiet, book.expected, book.unanswered = 0, 0.0, 0
-        book.failing, book.failing_since_us, book.failing_why = 0, 0, ""
+        book.failing, book.failing_since_us, book.failing_why, book.mute = 0, 0, "", Mute()
         _promise.enter(book.tests, promise)
     elif not _promise.fits(book.tests, promise):
         _promise.enter(book.tests, promise)
@@ -123,7 +124,7 @@ def see(
         callers.hear(book.callers, toss)
         if promise.kind == "A":
             lost, answered = float(toss.outcome == "differs"), toss.outcome != "deferred"
-            settled = waiting.Settled(toss.started_us, lost, answered, key=toss.key, user=toss.user)
+            settled = waiting.Settled(toss.started_us, lost, answered, key=toss.key, user=toss.user, call_id=toss.call_id)
             watch = _count(watch, book, promise, settings, settled, since_us, now)
             continue
         waits = toss.outcome == "differs"
@@ -133,8 +134,6 @@ def see(
     late_us = to_us(now - timedelta(hours=settings.judged_within_h))
     for settled in waiting.settle(book.queue, promise.kind, labels, late_us):
         watch = _count(watch, book, promise, settings, settled, since_us, now)
-    if book.tests.rang and not watch.broken:
-        watch = dataclasses.replace(watch, broken=words.broken(book.tests.rang, watch, promise))
     return dataclasses.replace(
         watch,
         at=now,
@@ -147,6 +146,7 @@ def see(
         level_answered=promise.level_answered,
         p_value=_promise.p_value(book.tests, promise, settings),
         suspicion=_promise.suspicion(book.tests),
+        lost_calls=evidence.calls(book.evidence),
         warnings=tuple(book.early.warnings.values()),
     )
 
@@ -167,6 +167,14 @@ def see_callers(book: Book, route: Route, now: datetime, named: Callable[[str], 
         book.early.warnings[callers.KIND] = words.alone(route, found, named)
     else:
         book.early.warnings.pop(callers.KIND, None)
+
+
+def see_mute(book: Book, route: Route) -> None:
+    """Keep the warning of a stage that says nothing, while it stands. What is damage is told of as such."""
+    if mute.stands(book.mute) and not damaged(book):
+        book.early.warnings[mute.KIND] = words.mute(route, book.mute.calls, mute.since(book.mute), book.mute.why)
+    else:
+        book.early.warnings.pop(mute.KIND, None)
 
 
 def damaged(book: Book) -> str:
@@ -222,14 +230,25 @@ def _count(
     lost = lost if counted else 0.0
     for _ in range(settled.times):
         _promise.see(book.tests, promise, settings, lost, answered=settled.answered)
-    if settled.at_us < since_us:
-        return watch
-    return dataclasses.replace(
-        watch,
-        audits=watch.audits + settled.times,
-        answered=watch.answered + settled.times * settled.answered,
-        lost=watch.lost + settled.times * lost,
-    )
+    evidence.hear(book.evidence, settled, lost)
+    if settled.at_us >= since_us:
+        watch = dataclasses.replace(
+            watch,
+            audits=watch.audits + settled.times,
+            answered=watch.answered + settled.times * settled.answered,
+            lost=watch.lost + settled.times * lost,
+        )
+    if book.tests.rang and not watch.broken:
+        watch = dataclasses.replace(watch, broken=_broken(watch, book, promise))
+    return watch
+
+
+def _broken(watch: Watch, book: Book, promise: Promise) -> str:
+    """Which test rang, and what it saw."""
+    answers = book.tests.rang == "answered" or promise.level is None
+    level = promise.level_answered if answers or promise.level is None else promise.level
+    seen = evidence.stretch(book.evidence, level, promise.low, answers=book.tests.rang == "answered")
+    return words.broken(book.tests.rang, watch, promise, seen)
 
 
 def _who(settled: waiting.Settled, promise: Promise) -> dict[str, int]:
@@ -244,6 +263,7 @@ def _who(settled: waiting.Settled, promise: Promise) -> dict[str, int]:
 
 def _hear(book: Book, toss: Toss) -> None:
     """What the record says of the stage's health, and of what a call costs."""
+    mute.hear(book.mute, toss)
     if toss.compared and not toss.unanswered:
         book.quiet, book.expected, book.unanswered = 0, 0.0, 0
     else:

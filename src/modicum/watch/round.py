@@ -202,6 +202,7 @@ class Rounds:
         if workload is not None:
             early.see_contract(book.early, certificate.contract, self._found[route.workload_id])
         judge.see_callers(book, route, now, self._key)
+        judge.see_mute(book, route)
         watch = dataclasses.replace(watch, warnings=tuple(book.early.warnings.values()))
         facts = self._facts(route, now, watched, failing=book.failing > 0, answering=sum(one.state in ANSWERING for one in live))
         steered = steer.steer(route, watch, book, facts, settings, self._config.route, self._checked(route))

@@ -13,7 +13,7 @@ from modicum.route import steps
 from modicum.route.steps import ANSWERING, FORWARD, LIVE, Conditions, Move, Rights, Seen
 from modicum.store.routes import Step
 from modicum.types import Certificate, Notice, NoticeKind, Route, RouteState, Watch
-from modicum.watch import callers, judge, share, words
+from modicum.watch import callers, judge, mute, share, words
 from modicum.watch.early import KINDS
 from modicum.watch.judge import Book
 
@@ -127,13 +127,14 @@ def _stepped(route: Route, move: Move, now: datetime, settings: WatchConfig) -> 
 def _alarms(route: Route, book: Book, facts: Facts, seen: Seen, quiet: bool) -> tuple[Notice, ...]:
     """What goes wrong without a rollback, told once a day while it lasts: alarms, and early signs as warnings."""
     explained = judge.explained(book)
-    silence = words.silent(route, book.quiet, book.unanswered, explained=explained) if quiet else ""
+    cause = mute.cause(book.mute, book.quiet)
+    silence = words.silent(route, book.quiet, book.unanswered, explained=explained, cause=cause) if quiet else ""
     # A stage that falls silent while its incumbent is down is told of when that is over, however short a time ago the other was told.
     wrong: list[tuple[str, NoticeKind, str]] = [("unanswered" if explained else "silent", "alarm", silence)]
     wrong.append(
         ("damaged", "alarm", words.damaged(route, facts.name, seen.damaged) if seen.damaged and route.state not in ANSWERING else "")
     )
-    wrong += [(kind, "warning", book.early.warnings.get(kind, "")) for kind in (*KINDS, callers.KIND)]
+    wrong += [(kind, "warning", book.early.warnings.get(kind, "")) for kind in (mute.KIND, *KINDS, callers.KIND)]
     found = []
     now_s = int(facts.now.timestamp())
     for what, kind, text in wrong:

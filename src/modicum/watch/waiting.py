@@ -47,6 +47,7 @@ class Open(msgspec.Struct, array_like=True, tag="open"):
     told: str | None
     key: str = ""
     user: str = ""
+    call_id: str = ""
 
     @property
     def agreed(self) -> bool:
@@ -65,12 +66,14 @@ class Settled(msgspec.Struct):
     user: str = ""
     of: dict[str, int] = {}
     """Of several: digest of a key -> how many of them. Whose users these were is not kept."""
+    call_id: str = ""
+    """Of one alone."""
 
 
 def wait(queue: list[Run | Open], toss: Toss, lost: float | None, since_us: int) -> None:
     """Put a draw at the end. `lost` None: it waits. Draws of before and of after `since_us` stand in different runs."""
     if lost is None:
-        queue.append(Open(toss.started_us, toss.names, toss.said, toss.told, toss.key, toss.user))
+        queue.append(Open(toss.started_us, toss.names, toss.said, toss.told, toss.key, toss.user, toss.call_id))
         return
     last = queue[-1] if queue else None
     if not isinstance(last, Run) or (last.at_us < since_us <= toss.started_us):
@@ -106,7 +109,7 @@ def settle(queue: list[Run | Open], kind: str, labels: Labels, until_us: int) ->
                 return
             waits -= not first.agreed
             lost = float(not first.agreed) if lost is None else lost
-            yield Settled(first.at_us, lost, True, key=first.key, user=first.user)
+            yield Settled(first.at_us, lost, True, key=first.key, user=first.user, call_id=first.call_id)
         queue.pop(0)
 
 
