@@ -81,6 +81,7 @@ def test_a_first_run_finds_what_there_is_and_proposes_what_it_can_prove(learnt: 
     assert (first.kind, second.kind) == ("learnt", "learnt")
     assert "a new workload, with 700 calls" in first.text
     assert f"{route.route_id} is proposed, certified until" in second.text and second.route_id == route.route_id
+    assert f"next: `modicum route auto {route.route_id}` lets it come on by itself, `modicum route promote {route.route_id}`" in second.text
     state, _ = read(control)
     assert state.run is None and state.ended is not None
     assert state.workloads[route.workload_id].code == "certified"

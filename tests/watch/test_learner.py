@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,9 @@ from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
 from modicum.types import Decision, Reason
 from modicum.watch import learn
-from modicum.watch.due import Known, Learnt, due
-from modicum.watch.learner import PAUSE_S, Learner
+from modicum.watch.due import Known, Learnt, due, missing
+from modicum.watch.leader import Leader
+from modicum.watch.learner import CAME_S, PAUSE_S, Learner
 from modicum.watch.signs import RENAMED, UNCERTIFIED, Signs
 from modicum.watch.words import notice
 from tests.watch.watched_home import START, call, certificate, made, route, workload
@@ -197,12 +199,87 @@ def test_what_was_said_to_be_missing_is_waited_for_even_where_the_certificate_en
 
 
 def wait_for(learner: Learner, now: datetime) -> None:
-    """Until the process has ended and the learner knows."""
-    until = time.monotonic() + 10
-    while learner.pid is not None and time.monotonic() < until:
-        time.sleep(0.05)
-        now += timedelta(seconds=0.001)
-        learner.tick(now)
-        now += timedelta(seconds=6)
+    """Until the process has ended, and then let the learner see it at this moment, however long that took."""
+    assert learner.pid is not None
+    until = time.monotonic() + 60
+    while os.waitid(os.P_PID, learner.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    learner.tick(now)
     assert learner.pid is None
-    assert now.tzinfo is UTC
+
+
+def lacking(home: Path, number: int, *, counted: datetime = START, fitted: datetime = START) -> None:
+    """As after a run whose fit of the one workload lacked so many calls."""
+    fit = Learnt(fitted, 100, 0, "too_few_calls", number)
+    state = learn.State(ended=START, known={"w1": ["v1"]}, workloads={"w1": fit}, missing={"w1": number}, counted=counted)
+    Control(home).mark(learn.BOOKMARK, msgspec.json.encode(state).decode())
+
+
+def came(home: Path, number: int, reason: Reason = "no_route", *, at: datetime = START + timedelta(seconds=1)) -> None:
+    writer = SegmentWriter(home)
+    for one in range(number):
+        writer.append(call(at, f"request {one}", reason=reason))
+    writer.close()
+
+
+def test_the_calls_that_a_fit_lacked_are_a_sign_when_they_came(tmp_path: Path) -> None:
+    config, told = made(tmp_path, "rolled_back"), list[str]()
+    lacking(tmp_path, 30)
+    learner = Learner(config, Control(tmp_path), lambda what, text: told.append(text), command=NOTHING)
+    learner.tick(START)
+    came(tmp_path, 29)
+    came(tmp_path, 50, "below_threshold")  # which calls these are follows from what they say
+    came(tmp_path, 50, at=START - timedelta(hours=1))  # before they were counted
+    learner.tick(START + timedelta(minutes=20))
+    assert learner.pid is None and told == []
+    came(tmp_path, 1)
+    learner.tick(START + timedelta(minutes=21))
+    assert told == ["direction: the 30 calls came that were missing"]
+    wait_for(learner, START + timedelta(minutes=22))
+    lacking(tmp_path, 10, counted=START + timedelta(minutes=22), fitted=START + timedelta(minutes=21))
+    came(tmp_path, 10, at=START + timedelta(minutes=23))
+    learner.tick(START + timedelta(minutes=24))
+    assert learner.pid is None, "a workload is fitted so at most once in ten minutes"
+    learner.tick(START + timedelta(seconds=21 * 60 + CAME_S))
+    assert learner.pid is not None, "and need not wait as long as after another sign"
+    learner.close()
+
+
+def test_missing_calls_that_came_before_the_watcher_began_anew_count(tmp_path: Path) -> None:
+    config, told = made(tmp_path, "rolled_back"), list[str]()
+    lacking(tmp_path, 30)
+    came(tmp_path, 20)
+    learner = Learner(config, Control(tmp_path), lambda what, text: told.append(text), command=NOTHING)
+    learner.tick(START + timedelta(minutes=20))
+    came(tmp_path, 9)
+    learner.tick(START + timedelta(minutes=21))
+    assert learner.pid is None
+    came(tmp_path, 1)
+    learner.tick(START + timedelta(minutes=22))
+    assert learner.pid is not None
+    learner.close()
+
+
+def test_what_a_failed_fit_lacked_is_no_reason_again() -> None:
+    fits = {"w1": Learnt(START, 1000, 0, "too_few_calls", 200)}
+    assert missing([workload()], {"w1": 1050}, fits, ()) == {"w1": 150}
+    assert missing([workload()], {"w1": 1200}, fits, ("w1",)) == {"w1": 0}, "they came while it was fitted"
+    assert missing([workload()], {"w1": 1200}, fits, ()) == {}
+    assert missing([dataclasses.replace(workload(), ignored=True)], {"w1": 1050}, fits, ()) == {}
+    assert missing([workload()], {"w1": 1050}, {"w1": Learnt(START, 1000, 0, "free_text")}, ()) == {}
+
+
+def test_a_run_of_somebody_else_is_not_taken_for_an_interrupted_one(tmp_path: Path) -> None:
+    config, told = made(tmp_path), list[str]()
+    state = learn.State(ended=START, run=learn.Run(began=START, until=START, why=["by hand"]))
+    Control(tmp_path).mark(learn.BOOKMARK, msgspec.json.encode(state).decode())
+    other = Leader(tmp_path, learn.LOCK)
+    assert other.take()
+    learner = Learner(config, Control(tmp_path), lambda what, text: told.append(text), command=NOTHING)
+    learner.tick(START)
+    assert learner.pid is None and told == []
+    other.close()
+    learner.tick(START + timedelta(seconds=6))
+    assert told == ["the last run was interrupted"]
+    learner.close()

@@ -6,7 +6,7 @@ ever asked for, nor because a day went by: only where something changed that a f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,6 +87,21 @@ def due(workload: Workload, known: Known, *, renew_days: float) -> str:
         grown = known.calls >= GROWN * max(last.calls, LEAST_CALLS)
         return f"{known.calls:,} calls, {last.calls:,} at the last fit" if grown else ""
     return f"{known.calls:,} calls, {last.calls:,} at the last fit" if known.calls >= MORE * max(last.calls, LEAST_CALLS) else ""
+
+
+def missing(workloads: Sequence[Workload], calls: Mapping[str, int], fits: Mapping[str, Learnt], fitted: Collection[str]) -> dict[str, int]:
+    """Of the workloads whose last fit said how many calls it lacked: how many of these are still to come. `calls`: that may train and
+    certify now. Where all are there, and `fitted` just now does not hold it, the fit that they led to failed: more of them is no reason.
+    """
+    found = {}
+    for one in workloads:
+        last = fits.get(one.workload_id)
+        if last is None or last.needs is None or one.ignored or not one.in_words:
+            continue
+        left = last.calls + last.needs - calls.get(one.workload_id, 0)
+        if left > 0 or one.workload_id in fitted:
+            found[one.workload_id] = max(left, 0)
+    return found
 
 
 def _of_live(live: Route, known: Known, renew_days: float) -> str:

@@ -30,8 +30,8 @@ from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.watches import Look
 from modicum.types import Notice, Route, Verdict, Workload
-from modicum.watch import precision, requests, sentinels
-from modicum.watch.due import Known, Learnt, due
+from modicum.watch import precision, requests, sentinels, words
+from modicum.watch.due import Known, Learnt, due, missing
 from modicum.watch.labelled import Labelled
 from modicum.watch.leader import Leader
 from modicum.workload.sample import INDEPENDENT
@@ -71,6 +71,10 @@ class State(msgspec.Struct):
     compared: list[str] = []
     """Versions of which it was told how the old stage does on them."""
     workloads: dict[str, Learnt] = {}
+    missing: dict[str, int] = {}
+    """Workload id -> calls that its last fit lacked and that were still to come,"""
+    counted: datetime | None = None
+    """... when they were counted."""
     incumbents: dict[str, sentinels.Asked] = {}
     requests: dict[str, requests.Looked] = {}
     """Of routes, as is `precision`."""
@@ -136,8 +140,17 @@ class Learning:
             run.todo, run.tries = run.todo[1:], 0
             self._write(notices)
         self._look()
+        self._lack(run)
         self._state.run, self._state.ended = None, self._clock()
         self._write()
+
+    def _lack(self, run: Run) -> None:
+        """What is still to come of the calls that fits lacked: the watcher counts them."""
+        self._state.counted, self._state.missing = self._clock(), {}
+        if any(one.needs is not None for one in self._state.workloads.values()):
+            fitted = {name for name, one in self._state.workloads.items() if one.at == run.began}
+            counts = independent(Calls(self._config.home))
+            self._state.missing = missing(self._control.workloads(), counts, self._state.workloads, fitted)
 
     def _look(self) -> None:
         """Look at early signs of live routes: whether incumbents answer as they did, and requests and specialists are what they were."""
@@ -255,6 +268,7 @@ class Learning:
         control, home = self._control, self._config.home
         before = {one.route_id for one in control.routes(workload.workload_id)}
         live = next((one for one in control.routes(workload.workload_id) if one.state in LIVE), None)
+        calls = independent(Calls(home)).get(workload.workload_id, 0)  # what comes from now on is not in it
         try:
             verdict = Night(self._config, as_before(self._config, control, workload), until=run.until).fit(workload)
         except (ModicumError, OSError) as error:
@@ -263,7 +277,7 @@ class Learning:
         labels = len(Labelled(home).of(workload)) + len(ready(home, control, [workload], stands=True))
         self._state.workloads[workload.workload_id] = Learnt(
             run.began,
-            independent(Calls(home)).get(workload.workload_id, 0),
+            calls,
             labels,
             verdict.code,
             verdict.needs_calls,
@@ -279,10 +293,8 @@ class Learning:
         ends = None if live is None else self._control.certificate(live.certificate_id).expires_at
         near = ends is not None and ends <= self._clock() + timedelta(days=self._config.watch.renew_days)
         if proposed is not None and new and verdict.certificate is not None:
-            beside = ""
-            if live is not None and ends is not None:
-                beside = f", beside {live.route_id}, whose certificate ends on {ends:%Y-%m-%d}"
-            text = f"{name}: {proposed.route_id} is proposed, certified until {verdict.certificate.expires_at:%Y-%m-%d}{beside}"
+            automatic = self._config.watch.automatic or proposed.automatic
+            text = words.proposed(proposed, name, verdict.certificate.expires_at, live, ends, automatic=automatic)
             return [self._notice(workload, text, route_id=proposed.route_id)]
         if near and ends is not None and live is not None:
             why = verdict.reason if verdict.certificate is None else "no calls came since that could carry one"

@@ -21,12 +21,15 @@ from modicum.store.control import Control
 from modicum.types import Notice
 from modicum.watch import learn
 from modicum.watch.due import SUSPICIOUS
+from modicum.watch.leader import Leader
 from modicum.watch.signs import Signs
 
 LOOK_S = 5.0
 """Between two looks at signs."""
 PAUSE_S = 900.0
 """Between two runs that signs led to."""
+CAME_S = 600.0
+"""Between two fits of a workload that the coming of missing calls led to."""
 LABELS_S = 3_600.0
 """Between two runs because labels came."""
 BACK_OFF_S, LONGEST_S = 60.0, 6 * 3_600.0
@@ -57,8 +60,11 @@ class Learner:
         *,
         command: Sequence[str] = COMMAND,
         pause_s: float = PAUSE_S,
+        came_s: float = CAME_S,
     ) -> None:
         """`tell`: what (learns, learnt, failed) and a line about it."""
+        self._came_s = came_s
+        self._lock = Leader(config.home, learn.LOCK)
         self._config, self._control, self._tell, self._command, self._pause_s = config, control, tell, tuple(command), pause_s
         self._signs = Signs(config.home)
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,17 +121,18 @@ class Learner:
         """Why to learn now, and whether to look for workloads; None where there is no reason."""
         state, mark = learn.read(self._control)
         if state.run is not None:
-            return ["the last run was interrupted"], state.run.find
+            return None if self._is_learning() else (["the last run was interrupted"], state.run.find)
         if state.ended is None:  # the schedule begins when somebody first watches
             state.ended = now
             self._control.mark(learn.BOOKMARK, msgspec.json.encode(state).decode())
             return None
         if now - state.ended >= every:
             return [f"the last time was {state.ended:%Y-%m-%d %H:%M}"], True
+        came = self._awaited(state, now)
         if self._began is not None and (now - self._began).total_seconds() < self._pause_s:
-            return None
-        why = list(self._signs.found())
-        look = bool(why)
+            return (came, False) if came else None
+        why = [*came, *(found := self._signs.found())]
+        look = bool(found)
         why += self._signs.renamed() if self._config.watch.sentinel_usd > 0 else ()
         why += [f"{route} was rolled back" for route in self._rolled_back]
         suspected = {one.route_id for one in self._control.watches() if one.suspicion >= SUSPICIOUS and not one.broken}
@@ -138,8 +145,22 @@ class Learner:
             why.append("labels came")
         return (why, look) if why else None
 
+    def _awaited(self, state: learn.State, now: datetime) -> list[str]:
+        """Workloads of which the calls came that their last fits lacked, as sentences."""
+        fits = {one: state.workloads.get(one) for one in self._signs.await_calls(state.missing, state.counted)}
+        ripe = {one: fit for one, fit in fits.items() if fit is not None and (now - fit.at).total_seconds() >= self._came_s}
+        names = {one.workload_id: one.name for one in self._control.workloads()} if ripe else {}
+        return [f"{names.get(one, one)}: the {fit.needs or 0:,} calls came that were missing" for one, fit in ripe.items()]
+
+    def _is_learning(self) -> bool:
+        """Another process is at it: somebody's `modicum watch --learn`."""
+        free = self._lock.take()
+        self._lock.close()
+        return not free
+
     def _start(self, now: datetime, why: list[str], look: bool) -> None:
-        self._signs.looked()
+        if look:
+            self._signs.looked()
         self._rolled_back.clear()
         self._began = now
         settings = pack(self._config)
