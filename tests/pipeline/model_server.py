@@ -30,6 +30,8 @@ class ModelServer:
         self.most_at_once = 0
         self.delay_s = 0.0
         self.answers: dict[str, Answer] = {}
+        self.names: dict[str, str] = {}
+        """What it calls a model in its answers, where that is not the name it was asked by with a date."""
         self.on_request: Callable[[int], None] = lambda number: None
         self._lock, self._now = threading.Lock(), 0
         outer = self
@@ -96,7 +98,7 @@ class ModelServer:
             "id": f"chatcmpl-{number}",
             "object": "chat.completion",
             "created": 1,
-            "model": f"{model}-2026-01",
+            "model": self.names.get(model, f"{model}-2026-01"),
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 60, "completion_tokens": 1, "total_tokens": 61},
         }

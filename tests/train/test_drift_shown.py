@@ -69,9 +69,9 @@ def test_nothing_shows_nothing() -> None:
     assert shown(drift(0), ALLOWED).word == "unclear"
 
 
-@pytest.mark.parametrize(("requests", "labels"), [(60, 3), (415, 12), (1_500, 40)])
+@pytest.mark.parametrize(("requests", "labels"), [(60, 3), (415, 12)])
 def test_it_seldom_rings_where_just_so_much_is_lost_as_is_allowed(requests: int, labels: int) -> None:
-    random, rang, rounds = np.random.default_rng(7), 0, 300
+    random, rang, rounds = np.random.default_rng(7), 0, 100
     for _ in range(rounds):
         lost = int(random.binomial(requests, ALLOWED.loss))
         rang += shown(drift(requests, lost, labels=labels), ALLOWED).word == "beyond"

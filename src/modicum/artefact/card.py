@@ -30,7 +30,7 @@ def card(artefact: Artefact, about: About, *, kind: str, script: str, needs: str
         _section("What it was made from", _made_from(about)),
         _section("What was measured", _measured(about, proofs)),
         _section("What to know before it goes anywhere", _warnings(about)),
-        _section("How to run it", _running(script, needs)),
+        _section("How to run it", _running(script, needs, kind)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -70,9 +70,12 @@ def _warnings(about: About) -> Iterable[str]:
     yield "What it was certified for is its own traffic. Elsewhere its confidence means nothing before it was measured there."
 
 
-def _running(script: str, needs: str) -> Iterable[str]:
+def _running(script: str, needs: str, kind: str) -> Iterable[str]:
     if script:
         yield f'`python {script} "a text"` needs {needs}, and nothing of Modicum.'
+    elif kind == "adapter":
+        yield "`adapter_model.safetensors` and `adapter_config.json` are PEFT's own, over the base named above:"
+        yield "`peft.PeftModel.from_pretrained(base, FOLDER)`, vLLM `--lora-modules NAME=FOLDER`, SGLang `--lora-paths NAME=FOLDER`."
     else:
         yield "Nothing in this bundle runs it by itself: it has no script, and Modicum serves it once it is imported."
     yield f"`modicum artefact import FOLDER` checks `{MANIFEST}`, every file that it names and, with --public-key, `{SIGNATURE}`."

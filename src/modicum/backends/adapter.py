@@ -110,21 +110,32 @@ def commands(name: str, base: Path, folder: Path, gguf: Path | None) -> dict[Eng
 
 async def check_served(upstreams: Upstreams, target: Target, way: Way) -> str:
     """What is wrong with the server, by its list of models; empty where it answers and has what is asked for."""
-    deployment = target.deployments[0]
     try:
-        reply = await upstreams.send(deployment, "models", None, method="GET")
-        try:
-            body = b"".join([piece async for piece in reply.chunks()])
-        finally:
-            reply.close()
-        if reply.status >= 400:
-            return f"it answers its list of models with status {reply.status}"
-        listed = chat.loads(body).get("data")
+        names = await _listed(upstreams, target)
     except (UpstreamError, InputError) as error:
         return error.message
-    names = {str(one.get("id")) for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()
     wanted = way.model(adapted=True)
-    return "" if wanted in names else f"it serves {', '.join(sorted(names)[:5]) or 'nothing'}, not {wanted}"
+    return "" if wanted in names else f"it serves {', '.join(names[:5]) or 'nothing'}, not {wanted}"
+
+
+async def served(upstreams: Upstreams, target: Target) -> list[str]:
+    """The names in a server's list of models, in order; none where it has no list that can be read."""
+    try:
+        return await _listed(upstreams, target)
+    except (UpstreamError, InputError):
+        return []
+
+
+async def _listed(upstreams: Upstreams, target: Target) -> list[str]:
+    reply = await upstreams.send(target.deployments[0], "models", None, method="GET")
+    try:
+        body = b"".join([piece async for piece in reply.chunks()])
+    finally:
+        reply.close()
+    if reply.status >= 400:
+        raise UpstreamError(f"it answers its list of models with status {reply.status}")
+    listed = chat.loads(body).get("data")
+    return sorted({str(one.get("id")) for one in listed if isinstance(one, dict)}) if isinstance(listed, list) else []
 
 
 async def interleave(

@@ -54,6 +54,11 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return f"{self.provider}/{self.model}"
 
     @property
+    def answering(self) -> str:
+        """The same of what answered: where that goes by another name than was asked for, that name."""
+        return self.name if not self.revision or is_same(self.model, self.revision) else f"{self.provider}/{self.revision}"
+
+    @property
     def scorer(self) -> Scorer | None:
         """The scorer of a stage that was read by `model_of`."""
         found: Scorer | None = self.__dict__.get("_scorer")  # beside the fields: it is no part of the record
@@ -73,6 +78,12 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """For `Artefacts.write`; `scorer`: its files, as they are named beside a model."""
         record = msgspec.structs.replace(self, scored=bool(scorer))
         return {SPECIALIST_FILE: msgspec.json.encode(record, order="sorted"), **(scorer or {})}
+
+
+def is_same(asked: str, said: str) -> bool:
+    """Is what an answer calls its model the model that was asked for: the same, with a date or a tag, or with whose it is before it?"""
+    one, other = (name.lower().rsplit("/", 1)[-1] for name in (asked, said))
+    return bool(one and other) and (other.startswith(one) or one.startswith(other))
 
 
 def _asked(one: ModelStage) -> tuple[Any, ...]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from modicum.artefact import About
+from modicum.artefact import About, Artefact, about_of
+from modicum.backends.adapter import commands
 from modicum.cli.options import Config, Subcommands, actor, common, existing, print_json, print_table, printable
 from modicum.cli.progress import bar
-from modicum.pipeline import bundles, drifting, drifting_servers
+from modicum.pipeline import adapter_files, bundles, drifting, drifting_servers
 from modicum.pipeline.bundles import Shown, Verified
 from modicum.report.words import count
 from modicum.store.home import prepare
@@ -29,7 +30,7 @@ def command() -> None:
     """Show, verify, export and import small models (artefacts).
 
     An artefact is a few files (JSON, safetensors, ONNX; never a pickle) under a manifest, and its digest is the manifest's SHA-256.
-    ARTEFACT is that digest, its first digits, or the workload or route whose newest model is meant.
+    ARTEFACT is that digest, its first digits, an adapter's NAME, or the workload or route whose newest model is meant.
     """
 
 
@@ -58,9 +59,9 @@ def show(artefact: str | None, config: Config, as_json: bool) -> None:
                 (
                     one.digest[:19],
                     one.about.workload,
-                    one.kind,
+                    f"{one.kind} {one.name}".strip(),
                     f"{_size(one):,}",
-                    f"{one.about.training.calls:,}" if one.about.training else "?",
+                    f"{one.about.training.calls:,}" if one.about.training else "-" if one.kind == bundles.BASE_ENCODER else "?",
                     ", ".join(f"{route.route_id} {route.state}" for route in one.routes) or "none",
                 )
                 for one in all_of_them
@@ -78,7 +79,8 @@ def _size(shown: Shown) -> int:
 
 
 def _print(found: Shown) -> None:
-    print_table(("", ""), [("artefact", found.digest), ("kind", found.kind or "unknown"), *_told(found.about)])
+    named = [("served as", found.name)] if found.name else []
+    print_table(("", ""), [("artefact", found.digest), ("kind", found.kind or "unknown"), *named, *_told(found.about)])
     print_table(("file", "bytes"), [(name, f"{size:,}") for name, size in found.files], right=(1,))
     for one in found.certificates:
         click.echo(printable(f"certified ({one.certificate_id}): {one.sentence}"))
@@ -226,8 +228,9 @@ def export(artefact: str, out: Path, terms_reviewed: str, key: Path | None, conf
     """Write an artefact as a bundle that runs without Modicum, or says that it does not.
 
     Beside its files it holds a model card (README.md), a CycloneDX bill of materials (bom.cdx.json), and a script that answers with
-    numpy alone, or for an encoder with onnxruntime and tokenizers. Caches, adapters and other models have no script: their bundle is for
-    another Modicum, and says so. It learnt from a provider's answers: read that provider's terms first.
+    numpy alone, or for an encoder with onnxruntime and tokenizers. An adapter is in PEFT's own files, which vLLM, SGLang and peft load.
+    Caches and other models have no script: their bundle is for another Modicum, and says so. It
+    learnt from a provider's answers: read that provider's terms first.
     """
     home = existing(config)
     digest = bundles.find(home, artefact)
@@ -237,8 +240,16 @@ def export(artefact: str, out: Path, terms_reviewed: str, key: Path | None, conf
     else:
         click.echo(f"{digest} written to {out}: {', '.join(sorted(names))}")
         if not any(name.startswith("run_") for name in names):
-            kind = bundles.show(home, digest).kind or "its kind"
-            click.echo(f"No script runs {kind} without Modicum: `modicum artefact import` takes the bundle in elsewhere.")
+            found = bundles.show(home, digest)
+            if found.name:
+                base = ", ".join(one.name for one in found.about.bases) or "its base"
+                serve = f"`vllm serve BASE --enable-lora --lora-modules {found.name}={out}`"
+                load = f"peft.PeftModel.from_pretrained(BASE, '{out}'), or {serve}"
+                packed = "" if out.is_dir() else ", unpacked first"
+                click.echo(printable(f"Its safetensors and adapter_config.json are PEFT's own: over {base}, {load}{packed}."))
+            else:
+                click.echo(f"No script runs {found.kind or 'its kind'} without Modicum.")
+            click.echo("`modicum artefact import` takes the bundle in elsewhere.")
 
 
 @command.command("import", epilog="Example:  modicum artefact import bank.zip --public-key PUBLIC.pem --digest sha256:3fa9c1…")
@@ -247,13 +258,23 @@ def export(artefact: str, out: Path, terms_reviewed: str, key: Path | None, conf
 @click.option("--digest", metavar="SHA256", help="The digest that it must have.")
 @common
 def import_(bundle: Path, public_key: Path | None, digest: str | None, config: Config, as_json: bool) -> None:
-    """Check a bundle, whole, and keep its artefact. Nothing in it is run, loaded or believed.
+    """Check a bundle, whole, and keep its artefact. Nothing in it is run, loaded or believed. An adapter is laid out for servers.
 
     Refused: links, paths, names twice, anything but JSON, safetensors and ONNX that keeps to itself, and whatever is larger than it says.
     """
     home = prepare(config.home)
     found = bundles.take_in(home, bundle, expected=digest, public_key=public_key, actor=actor())
+    name = adapter_files.name_of(found)
+    folder = home.resolve() / "adapters" / name if name else None
     if as_json:
-        print_json({"digest": found.digest, "files": sorted(found.files), "signed": public_key is not None})
-    else:
-        click.echo(f"{found.digest}: {count(len(found.files), 'file')}, {found.size_bytes:,} bytes, kept.")
+        print_json({"digest": found.digest, "files": sorted(found.files), "signed": public_key is not None, "folder": str(folder or "")})
+        return
+    click.echo(f"{found.digest}: {count(len(found.files), 'file')}, {found.size_bytes:,} bytes, kept.")
+    if folder is not None:
+        click.echo(printable(f"Adapter {folder.name}, for servers in {folder}; over its base ({_bases(found)}):"))
+        for line in commands(folder.name, Path("BASE"), folder, None).values():
+            click.echo(printable(f"  {line}"))
+
+
+def _bases(artefact: Artefact) -> str:
+    return ", ".join(f"{one.name}, weights {one.weights_sha256[:12] or 'unknown'}" for one in about_of(artefact.about).bases) or "unknown"

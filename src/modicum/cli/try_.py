@@ -130,6 +130,9 @@ def command(
             progress(number / len(chosen), workload.name)
             errands.append(planner.plan(workload))
     _allowed(candidate, errands)
+    if margin is not None:
+        for errand in errands:
+            _declared(errand, margin)
     if not as_json:
         _announce(candidate, errands, budget, whole=whole)
     _consent(candidate, errands, yes=yes, shown=not as_json, limited=calls is not None)
@@ -195,6 +198,21 @@ def _allowed(candidate: Candidate, errands: Sequence[Errand]) -> None:
             f"no calls may be sent to {candidate.host} ({candidate.deployment.provider})",
             hint=f'[policy]\n  may_receive = ["{candidate.deployment.provider}"]',
         )
+
+
+def _declared(errand: Errand, margin: float) -> None:
+    """Say that a margin is not used where another one was declared."""
+    attempt, name = errand.attempt, errand.workload.name
+    if attempt is None or attempt.margin == margin:
+        return
+    tested = f"once this attempt is tested (`modicum label {name}`, or --partial with the labels there are), " if errand.texts else ""
+    click.echo(
+        printable(
+            f"Warning: {name}: --margin {margin:g} is not used: attempt {attempt.number} declared {attempt.margin:g} before its calls were "
+            f"opened, and only that may be tested on them. To declare another, give it again {tested}when newer calls are there."
+        ),
+        err=True,
+    )
 
 
 def _announce(candidate: Candidate, errands: Sequence[Errand], budget: float, *, whole: bool) -> None:

@@ -6,18 +6,19 @@ Says it of the start of the sequence, where a test that certified nothing ended.
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modicum.evaluate.certify import level_of, tests_a, tests_b
+from modicum.evaluate.certify import Tested, level_of, tests_a, tests_b
 from modicum.evaluate.judged import JudgedRows, reach
 from modicum.evaluate.refuse import POWER
 from modicum.evaluate.table import Table
 from modicum.evaluate.tune import Plan, Terms, groups_for_power, trace_curve
-from modicum.stats.clusters import mean_interval
 from modicum.types import Attempt
 
 Array = NDArray[np.float64]
@@ -41,15 +42,21 @@ def limit_of(attempt: Attempt, table: Table, excess: Array | None = None, judged
     level = level_of(attempt)
     accepted = table.accepted(attempt.thresholds[0])
     if excess is None and judged is None:
-        tested, loss, unsaid = next(tests_a(attempt, table), None), table.differs.astype(np.float64), np.zeros(len(table), np.bool_)
+        loss, unsaid = table.differs.astype(np.float64), np.zeros(len(table), np.bool_)
     elif judged is not None:
-        scale, loss = reach(judged.share) * (1 + 1e-9), judged.stand_ins(table)
-        scaled = dataclasses.replace(attempt, margin=attempt.margin / scale, max_selective=attempt.max_selective / scale)
-        tested, unsaid = next(tests_b(scaled, table, loss / scale), None), table.differs & judged.checked & np.isnan(judged.people)
+        loss, unsaid = judged.stand_ins(table), table.differs & judged.checked & np.isnan(judged.people)
     else:
         assert excess is not None
-        tested, unsaid = next(tests_b(attempt, table, excess), None), table.differs & np.isnan(excess)
-        loss = np.where(table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0)
+        loss, unsaid = np.where(table.differs, np.where(np.isnan(excess), 1.0, excess), 0.0), table.differs & np.isnan(excess)
+
+    def test(one: Attempt) -> Tested | None:
+        if judged is not None:
+            scale = reach(judged.share) * (1 + 1e-9)
+            scaled = dataclasses.replace(one, margin=one.margin / scale, max_selective=one.max_selective / scale)
+            return next(tests_b(scaled, table, loss / scale), None)
+        return next(tests_a(one, table) if excess is None else tests_b(one, table, excess), None)
+
+    tested = test(attempt)
     unsaid = unsaid & accepted
     if tested is None:
         most = int(attempt.max_label_share * len(table))
@@ -69,7 +76,20 @@ def limit_of(attempt: Attempt, table: Table, excess: Array | None = None, judged
                 f"labels: {missing:,} of the {int((accepted & table.differs).sum()):,} calls that want one have none, and count as worse"
             )
             return Bound(limit="labels", reason=reason, needs_labels=missing)
-    return _missed(attempt, table, np.where(accepted, loss, 0.0), accepted, excess, by_floor=tested.floor > tested.margin)
+    by_floor = tested.floor > tested.margin
+    shown = _shown(test, attempt, by_floor=by_floor) if float(loss[accepted].sum()) >= 0 else None
+    return _missed(attempt, table, np.where(accepted, loss, 0.0), accepted, excess, by_floor=by_floor, shown=shown)
+
+
+def _shown(test: Callable[[Attempt], Tested | None], attempt: Attempt, *, by_floor: bool) -> float | None:
+    """The least bound that the test itself would have passed at its level, to a fiftieth of it and never too low; None: none below 1."""
+    low, high, level = attempt.max_selective if by_floor else attempt.margin, 1.0, level_of(attempt)
+    while high - low > low / 50 and high - low > 1e-4:
+        middle = (low + high) / 2
+        tested = test(dataclasses.replace(attempt, margin=middle, max_selective=middle))
+        passed = tested is not None and (tested.floor if by_floor else tested.margin) <= level
+        low, high = (low, middle) if passed else (middle, high)
+    return high if high < 1.0 else None
 
 
 def limit_before(table: Table, terms: Terms, plan: Plan | None, *, texts: bool) -> Bound:
@@ -98,15 +118,28 @@ def limit_before(table: Table, terms: Terms, plan: Plan | None, *, texts: bool) 
     return Bound(limit="calls", reason="too few calls")
 
 
-def _missed(attempt: Attempt, table: Table, loss: Array, accepted: NDArray[np.bool_], excess: Array | None, *, by_floor: bool) -> Bound:
+def _missed(
+    attempt: Attempt,
+    table: Table,
+    loss: Array,
+    accepted: NDArray[np.bool_],
+    excess: Array | None,
+    *,
+    by_floor: bool,
+    shown: float | None,
+) -> Bound:
     """The margin or the floor: how far, and how many more labels would do."""
     rows = accepted if by_floor else np.ones(len(table), np.bool_)
     bound = attempt.max_selective if by_floor else attempt.margin
-    mean, high = float(loss[rows].mean()), mean_interval(loss[rows], np.ones(int(rows.sum())), 1 - 2 * level_of(attempt))[1]
+    mean = float(loss[rows].mean())
     labelled = excess is not None
     what = f"more are answered {'worse' if mean >= 0 else 'better'} than by the incumbent" if labelled else "get another answer"
     which = f"{'the floor: of those that it answers ' if by_floor else 'the margin: of the requests '}{_percent(abs(mean))} {what}"
-    reason = f"{which} (it could be {_percent(min(high, 1.0))}{' worse' if labelled else ''}), and {_percent(bound)} may"
+    if mean >= bound:
+        reason = f"{which}, and {_percent(bound)} may"
+    else:  # in words that nobody takes for a pass: below the bound, and not by enough
+        at_most = "" if shown is None else f" (at the level of the test at most {_percent(math.ceil(shown * 1e3) / 1e3)} is)"
+        reason = f"{which}; that it is at most {_percent(bound)} is not shown{at_most}"
     wants = float((accepted & table.differs).mean()) if labelled else 0.0
     needed = _groups(attempt, table, excess) if mean < bound else None
     if needed is None:

@@ -17,15 +17,16 @@ from typing import Any
 import msgspec
 
 from modicum import workload as contracts
-from modicum.artefact import Artefacts, about_of
+from modicum.artefact import Artefacts
 from modicum.backends.adapter import Engine, commands
 from modicum.backends.priced import priced
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.catalog import Catalogue
 from modicum.config import Config
-from modicum.errors import ArtefactError, ConfigError, InputError, NotEnoughDataError, NotFoundError
+from modicum.errors import ConfigError, InputError, NotEnoughDataError, NotFoundError
 from modicum.evaluate.groups import group_samples
-from modicum.evaluate.split import split_by_time
+from modicum.evaluate.split import find_cut, split_by_time
+from modicum.pipeline.adapter_files import DIGITS, Record, adapters_of, is_in, lay_out
 from modicum.pipeline.bundles import review_terms
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.provenance import describe
@@ -36,13 +37,11 @@ from modicum.store.control import Control
 from modicum.store.home import replace
 from modicum.train import adapter, adapter_gguf
 from modicum.train.adapter import Pair, Recipe
+from modicum.train.base_names import name_of
 from modicum.types import Sample, Workload
 from modicum.wire import chat
 
-KIND = "adapter"
 MOST_CALLS = 20_000
-DIGITS = 12
-"""Of the weights' digest, in the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +64,6 @@ class Made:
     serve: dict[Engine, str]
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    """The JSON that says what the artefact is."""
-
-    name: str
-    base: str
-    kind: str = KIND
-
-
 def make(
     config: Config,
     workload: Workload,
@@ -89,7 +80,7 @@ def make(
     """
     control, artefacts = Control(config.home), Artefacts(config.home / "artefacts")
     learnt, pairs = training_pairs(config, workload, most=calls)
-    said: dict[str, Any] = {"trainer": "lora", "base": base.resolve().name, "base_weights_sha256": adapter.weights_sha256(base)}
+    said: dict[str, Any] = {"trainer": "lora", "base": name_of(base), "base_weights_sha256": adapter.weights_sha256(base)}
     about = describe(workload, learnt, said)
     use = f"an adapter of {said['base']} is trained for {workload.name}"
     review_terms(control, f"workload {workload.workload_id}", about, note=terms_reviewed, use=use, actor=actor)
@@ -98,12 +89,10 @@ def make(
     gguf = adapter_gguf.to_gguf(found.files, _config(base))
     counted = {"adapter": name, "steps": found.steps, "loss_first": round(found.loss_first, 6), "loss_last": round(found.loss_last, 6)}
     about = describe(workload, learnt, said | counted | msgspec.to_builtins(recipe))
-    files = dict(found.files) | {SPECIALIST_FILE: msgspec.json.encode(_Kind(name=name, base=said["base"]), order="sorted")}
+    files = dict(found.files) | {SPECIALIST_FILE: msgspec.json.encode(Record(name=name, base=said["base"]), order="sorted")}
     digest = artefacts.write(files, about.said(), learnt_from=[sample.call_id for sample in learnt])
-    folder = config.home.resolve() / "adapters" / name
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for file, data in found.files.items():
-        replace(folder / file, data)
+    folder = lay_out(config.home, artefacts.read(digest))
+    assert folder is not None
     if gguf is not None:
         replace(folder / f"{name}.gguf", gguf)
     at = folder / f"{name}.gguf" if gguf is not None else None
@@ -158,7 +147,8 @@ def _old(config: Config, workload: Workload, samples: Sequence[Sample]) -> Seque
     attempts = Control(config.home).attempts(workload.workload_id, (s.call_id for s in samples))
     opened = max((attempt.window_to for attempt in attempts), default=None)
     try:
-        parts = split_by_time(samples, group_samples(samples), seed=SEED, not_before=opened)
+        cut = find_cut(samples, not_before=opened)
+        parts = split_by_time(samples, group_samples(samples, cut=cut), seed=SEED, not_before=opened)
     except NotEnoughDataError:
         if opened is None:
             raise
@@ -189,44 +179,20 @@ def learnt_until(artefacts: Artefacts, model: str, *, unknown_for: str = "") -> 
     All adapters of its workload count: llama.cpp takes any name, and may still hold the one before. `unknown_for`: a workload's name, where
     nobody knows what stands behind the model's: it may be an adapter of that workload under an alias.
     """
-    names = {model, *re.split(r"[:/@]", model)}
-    workloads, found = {unknown_for} - {""}, []
-    for digest in artefacts.digests():
-        with suppress(ArtefactError, msgspec.MsgspecError):
-            about = msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about
-            if about.training is None or about.training.last_at is None or KIND not in about.settings:
-                continue
-            found.append((about.workload, about.training.last_at))
-            if about.settings[KIND] in names:
-                workloads.add(about.workload)
-    return max((last_at for workload, last_at in found if workload in workloads), default=None)
-
-
-class _Training(msgspec.Struct, frozen=True):
-    last_at: datetime | None = None
-
-
-class _About(msgspec.Struct, frozen=True):
-    workload: str = ""
-    settings: dict[str, Any] = {}  # msgspec copies it
-    training: _Training | None = None
-
-
-class _Manifest(msgspec.Struct, frozen=True):
-    about: _About
+    own = adapters_of(artefacts)
+    workloads = {unknown_for, *(told.workload for name, _, told in own if is_in(name, model))} - {""}
+    times = [told.training.last_at for _, _, told in own if told.training is not None and told.workload in workloads]
+    return max((at for at in times if at is not None), default=None)
 
 
 def find_adapter(home: Path, name: str) -> tuple[str, str]:
     """The digest and the workload's name of an adapter by its name. Raises NotFoundError."""
-    artefacts, names = Artefacts(home / "artefacts"), []
-    for digest in artefacts.digests():
-        with suppress(ArtefactError, msgspec.MsgspecError):
-            own = msgspec.json.decode(artefacts.manifest(digest), type=_Manifest).about.settings.get(KIND)
-            if own == name:
-                return digest, about_of(artefacts.read(digest).about).workload
-            if own is not None:
-                names.append(str(own))
-    raise NotFoundError(f"no adapter '{name}'", hint=f"here: {', '.join(sorted(names))}" if names else "`modicum adapter fit` makes one")
+    own = adapters_of(Artefacts(home / "artefacts"))
+    for named, digest, told in own:
+        if named == name:
+            return digest, told.workload
+    here = ", ".join(sorted({named for named, _, _ in own}))
+    raise NotFoundError(f"no adapter '{name}'", hint=f"here: {here}" if here else "`modicum adapter fit` makes one")
 
 
 def _messages(request: bytes | None) -> tuple[dict[str, str], ...] | None:
@@ -252,4 +218,4 @@ def _config(base: Path) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "workload"
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-") or "workload"

@@ -6,6 +6,7 @@ log before a byte is written. What comes in is checked whole before anything of 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,8 +19,11 @@ from modicum.artefact.card import card
 from modicum.artefact.pack import BOM, CARD, MANIFEST, SIGNATURE, pack
 from modicum.artefact.signing import check_signature, sign
 from modicum.artefact.unpack import open_bundle
+from modicum.backends.embed import GRAPH_FILE
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.errors import ArtefactError, NotFoundError
+from modicum.pipeline import adapter_files
+from modicum.pipeline.provenance import bases_of
 from modicum.pipeline.standalone import needs, scripts
 from modicum.pipeline.switching import find_route
 from modicum.store.control import Control
@@ -29,6 +33,8 @@ from modicum.types import Certificate, Route
 MIN_PREFIX = 6
 """Digits of a digest that name it, where no other begins so."""
 MAX_NOTE_CHARS = 500
+BASE_ENCODER = "base encoder"
+"""Kind of an encoder as it was exported: what specialists are made from, and their canaries."""
 TASKS = {
     **dict.fromkeys(("linear", "encoder", "chain"), "text-classification"),
     **dict.fromkeys(("extractor", "caller", "ladder"), "token-classification"),
@@ -42,6 +48,8 @@ class Shown:
 
     digest: str
     kind: str
+    name: str
+    """Under which an adapter is served; of other kinds empty."""
     about: About
     files: tuple[tuple[str, int], ...]
     """(name, bytes)."""
@@ -72,14 +80,17 @@ def home_of(home: Path) -> Artefacts:
 
 
 def find(home: Path, ref: str) -> str:
-    """The digest that `ref` means: a digest or its beginning, else a route or workload, whose newest specialist it is."""
+    """The digest that `ref` means: a digest or its beginning, an adapter's name, else a route or workload, whose newest model it is."""
     digits = ref.removeprefix("sha256:")
     if is_digest(f"sha256:{digits}"):
         return f"sha256:{digits}"
     begun = [one for one in home_of(home).digests() if one.removeprefix("sha256:").startswith(digits)] if len(digits) >= MIN_PREFIX else []
     if len(begun) > 1:
         raise NotFoundError(f"{len(begun)} artefacts begin with '{ref}'", hint="give more of the digest")
-    return begun[0] if begun else find_route(Control(home), ref).artefact_digest
+    if begun:
+        return begun[0]
+    adapter = next((digest for name, digest, _ in adapter_files.adapters_of(home_of(home)) if name == ref), "")
+    return adapter or find_route(Control(home), ref).artefact_digest
 
 
 def show(home: Path, digest: str) -> Shown:
@@ -89,7 +100,8 @@ def show(home: Path, digest: str) -> Shown:
     return Shown(
         digest=digest,
         kind=kind_of(artefact),
-        about=about_of(artefact.about),
+        name=adapter_files.name_of(artefact),
+        about=_about(artefact),
         files=tuple((name, len(data)) for name, data in sorted(artefact.files.items())),
         certificates=_certificates(control, digest),
         routes=tuple(route for route in control.routes() if route.artefact_digest == digest),
@@ -133,7 +145,7 @@ def export(home: Path, digest: str, out: Path, *, terms_reviewed: str, private_k
     """Write an artefact as a bundle to `out` and return the names of its files. Raises ArtefactError, MissingExtraError."""
     artefacts, control = home_of(home), Control(home)
     artefact = artefacts.read(digest)
-    about, kind = about_of(artefact.about), kind_of(artefact)
+    about, kind = _about(artefact), kind_of(artefact)
     if out.exists() or out.is_symlink():
         raise ArtefactError(f"{out} is there already", hint="name another, or remove it")
     proofs = [one.sentence for one in _certificates(control, digest)]
@@ -161,7 +173,10 @@ def review_terms(control: Control, digest: str, about: About, *, note: str, use:
 
 
 def take_in(home: Path, path: Path, *, expected: str | None, public_key: Path | None, actor: str) -> Artefact:
-    """Check a bundle and keep its artefact. `expected`: the digest that it must have. Raises ArtefactError, MissingExtraError."""
+    """Check a bundle and keep its artefact; of an adapter also the folder that servers load (`adapter_files.lay_out`).
+
+    `expected`: the digest that it must have. Raises ArtefactError, MissingExtraError.
+    """
     artefact, files = open_bundle(path)
     about_of(artefact.about)
     if expected is not None and f"sha256:{expected.removeprefix('sha256:')}" != artefact.digest:
@@ -169,9 +184,19 @@ def take_in(home: Path, path: Path, *, expected: str | None, public_key: Path | 
     if public_key is not None:
         check_signature(files, public_key)
     home_of(home).add(files[MANIFEST], artefact.files)
+    adapter_files.lay_out(home, artefact)
     signed = f"signature holds under {public_key}" if public_key is not None else "no signature was asked for"
     Control(home).log(actor, "artefact.import", artefact.digest, f"from {path}; {signed}")
     return artefact
+
+
+def _about(artefact: Artefact) -> About:
+    """What its manifest says; of a base encoder, whose record is shorter, where it comes from and in how many bits it is."""
+    about = about_of(artefact.about)
+    if kind_of(artefact) != BASE_ENCODER:
+        return about
+    precision = {"precision": str(artefact.about["precision"])} if "precision" in artefact.about else {}
+    return dataclasses.replace(about, bases=about.bases or bases_of(artefact.about), settings={**about.settings, **precision})
 
 
 class _Kind(msgspec.Struct):
@@ -180,6 +205,8 @@ class _Kind(msgspec.Struct):
 
 def kind_of(artefact: Artefact) -> str:
     """What an artefact says it is; empty where it does not."""
+    if SPECIALIST_FILE not in artefact.files and GRAPH_FILE in artefact.files:
+        return BASE_ENCODER
     try:
         return msgspec.json.decode(artefact.files.get(SPECIALIST_FILE, b"{}"), type=_Kind).kind[:40]
     except (msgspec.MsgspecError, RecursionError):

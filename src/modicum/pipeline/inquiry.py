@@ -21,6 +21,8 @@ from typing import Any
 
 import msgspec
 
+from modicum.artefact import Artefacts
+from modicum.backends.adapter import served
 from modicum.backends.asking import Told, ask
 from modicum.backends.client import Client
 from modicum.backends.model import ModelStage
@@ -30,6 +32,7 @@ from modicum.config import Config
 from modicum.errors import InputError, UntranslatableError, UpstreamError
 from modicum.evaluate.trials import Reply
 from modicum.pipeline.candidate import PATIENCE, Candidate
+from modicum.pipeline.naming import adapter_in, wrong_adapter
 from modicum.pipeline.purse import Bill, Purse
 from modicum.store.answers import Answered, Answers
 from modicum.store.calls import Calls
@@ -70,6 +73,7 @@ class Inquiry:
         self._redactor = Redactor.open(config.redact.table)
         self._calls, self._answers = Calls(config.home), Answers(config.home)
         self._leave_out = config.providers.get(candidate.deployment.provider, config.upstream).leave_out
+        self._adapter = adapter_in(Artefacts(config.home / "artefacts"), candidate.deployment.model)
         self._failed = 0
         self.stopped = ""
         """Why the last asking ended before its end."""
@@ -184,6 +188,9 @@ class Inquiry:
         with suppress(ValueError, RuntimeError, NotImplementedError):  # not in the main thread: Ctrl-C comes another way there
             loop.add_signal_handler(signal.SIGINT, stop)
         try:
+            if self._adapter and (wrong := wrong_adapter(self._adapter, stage.model, await served(upstreams, self._candidate.target))):
+                self.stopped = wrong
+                return
             await asyncio.gather(*(work() for _ in range(min(AT_ONCE, total))))
         finally:
             with suppress(ValueError, RuntimeError, NotImplementedError):
@@ -209,6 +216,9 @@ class Inquiry:
             self._failed += 1
             if self._failed >= GIVES_UP_AFTER:
                 self.stopped = f"{self._candidate.deployment.name} does not answer: {failure.message}"
+            return None
+        if wrong := wrong_adapter(self._adapter, stage.model, [told.model] if told.model else []):
+            self.stopped = wrong
             return None
         if told.status >= 400 and told.status not in OF_THE_CALL:
             self.stopped = f"{self._candidate.deployment.name} answers with status {told.status}: {told.error}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,16 @@ def settled(one: Asked, marks: Iterable[Mark]) -> dict[str, Label]:
         if (label := settle(labels, question.a, question.b, better=one.better)) is not None:
             found[question.id] = label
     return found
+
+
+def still_wanted(home: Path, control: Control, workload: Workload, attempt_id: str, given: Mapping[str, Label]) -> tuple[int, int] | None:
+    """How many labels an untested attempt asked for are there, by people or among `given`, and how many are missing; None: none is."""
+    one = next((one for one in asked(home, control, workload) if one.attempt.attempt_id == attempt_id and not one.looked), None)
+    if one is None:
+        return None
+    known = settled(one, Book(home, workload.workload_id).marks()).keys() | given.keys()
+    there = sum(question.id in known for question in one.questions)
+    return (there, len(one.questions) - there) if there else None
 
 
 def ready(home: Path, control: Control, workloads: Iterable[Workload], *, partial: bool = False, stands: bool = False) -> dict[str, Label]:

@@ -9,6 +9,8 @@ import dataclasses
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import msgspec
+
 from modicum.artefact import Artefacts, about_of
 from modicum.backends.model import ACCEPT_ABOVE, ModelStage, model_of
 from modicum.backends.priced import priced
@@ -18,7 +20,7 @@ from modicum.errors import ArtefactError, NotEnoughDataError
 from modicum.evaluate.facts import Facts, cover_of, disagreement_in, expiry
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
-from modicum.evaluate.split import Split, split_by_time
+from modicum.evaluate.split import Split, find_cut, split_by_time
 from modicum.evaluate.table import rare_labels
 from modicum.evaluate.trials import SAME
 from modicum.pipeline.adapters import learnt_until
@@ -163,7 +165,8 @@ class Planner:
                 ends.append(learnt)  # an adapter of ours, or one that may be: what it learnt proves nothing
             until = max(ends, default=None)
             fresh = self._fresh(errand, samples, until)
-            nothing_new = over and not stale and fresh.opening is None and last is not None and kept is not None
+            said = over or (before is not None and not expired)  # what was tested is told of again, rather than the pilot
+            nothing_new = said and not stale and fresh.opening is None and last is not None and kept is not None
             errand = self._taken_up(errand, last, kept) if nothing_new else fresh  # type: ignore[arg-type]
         asked = set(errand.asked)
         errand = dataclasses.replace(errand, samples={s.call_id: s for s in samples if s.call_id in asked})
@@ -186,6 +189,8 @@ class Planner:
         """What was declared, with the scorer that was."""
         artefact = self.artefacts.read(attempt.artefact_digest)
         stage, told = model_of(artefact), about_of(artefact.about).settings.get("excess_alone")
+        if stage is not None:  # what answered then is what was declared
+            errand = dataclasses.replace(errand, stage=msgspec.structs.replace(errand.stage, revision=stage.revision))
         return dataclasses.replace(
             _taken_up(errand, attempt, unpack(window)),
             scorer=stage.scorer if stage is not None else None,
@@ -205,7 +210,7 @@ class Planner:
 
     def _fresh(self, errand: Errand, samples: tuple[Sample, ...], until: datetime | None) -> Errand:
         """A pilot on what is old, a window on what is newer than all that was opened."""
-        groups = group_samples(samples)
+        groups = group_samples(samples, cut=_cut(samples, until))
         pilot_most = 10 if errand.texts else min(PILOT, max((self._most or PILOT * 10) // 10, 10))
         try:
             parts = split_by_time(samples, groups, seed=SEED, certify_share=NEW, not_before=until)
@@ -275,7 +280,7 @@ class Planner:
             self_disagreement=None if errand.texts else disagreement_in(samples, groups),
             calls_per_month=errand.calls_month,
             control_share=errand.wish.control_share,
-            baseline=f"{' and '.join(errand.workload.incumbents)} for every call, less what {errand.stage.name} costs",
+            baseline=baseline_of(errand.workload, errand.stage),
             labels_by="blind judgement" if errand.texts else "gold labels",
             created_at=now,
             expires_at=expiry(now, errand.wish.fit.expires_days),
@@ -299,6 +304,11 @@ class Planner:
             starts=samples[calls[0]].at,
             ends=samples[calls[-1]].at,
         )
+
+
+def baseline_of(workload: Workload, stage: ModelStage) -> str:
+    """What a saving is counted against, as a certificate says it: with the name of what answered."""
+    return f"{' and '.join(workload.incumbents)} for every call, less what {stage.answering} costs"
 
 
 def _answers(contract: Contract, samples: tuple[Sample, ...]) -> tuple[str, ...]:
@@ -332,3 +342,11 @@ def _taken_up(errand: Errand, attempt: Attempt, window: Window) -> Errand:
         rule=attempt.rule,
         opening=Opening(window=window, opened=(), starts=attempt.window_from, ends=attempt.window_to),
     )
+
+
+def _cut(samples: tuple[Sample, ...], until: datetime | None) -> datetime | None:
+    """Where the window will begin; None where there is nothing to open."""
+    try:
+        return find_cut(samples, certify_share=NEW, not_before=until)
+    except NotEnoughDataError:
+        return None

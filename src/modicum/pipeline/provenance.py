@@ -27,7 +27,7 @@ def describe(workload: Workload, learnt: Sequence[Sample], said: Mapping[str, An
         workload=workload.name,
         trainer=str(said.get("trainer", "")),
         code_version=__version__,
-        bases=_bases(said),
+        bases=bases_of(said),
         teachers=tuple(
             Teacher(model=model, provider=provider, scope=workload.scope, calls=calls)
             for (model, provider), calls in sorted(answered.items())
@@ -43,7 +43,7 @@ def describe(workload: Workload, learnt: Sequence[Sample], said: Mapping[str, An
     )
 
 
-def _bases(said: Mapping[str, Any]) -> tuple[Base, ...]:
+def bases_of(said: Mapping[str, Any]) -> tuple[Base, ...]:
     """The bases that a trainer names, those of a chain's halves included."""
     own = (
         [
@@ -57,7 +57,7 @@ def _bases(said: Mapping[str, Any]) -> tuple[Base, ...]:
         if said.get("base")
         else []
     )
-    within = [base for part in said.values() if isinstance(part, Mapping) for base in _bases(part)]
+    within = [base for part in said.values() if isinstance(part, Mapping) for base in bases_of(part)]
     return tuple(dict.fromkeys(own + within))
 
 

@@ -30,9 +30,11 @@ from modicum.evaluate.trials import Reply
 from modicum.pipeline.entered import entered, whole
 from modicum.pipeline.errand import Errand, plan_of
 from modicum.pipeline.inquiry import Progress, reply_of
+from modicum.pipeline.label_wants import still_wanted
 from modicum.pipeline.look import Looking
+from modicum.pipeline.naming import declared, other_name
 from modicum.pipeline.opened import Answers, Shown, show
-from modicum.pipeline.planner import Planner
+from modicum.pipeline.planner import Planner, baseline_of
 from modicum.pipeline.prepare import SEED
 from modicum.pipeline.scoring import Lesson, Scored, pays, teach, too_few, without_hope
 from modicum.pipeline.trial import TrialVerdict, Tried, conclude
@@ -75,6 +77,7 @@ class Trial:
         assert errand.opening is not None and errand.attempt is not None
         wanted = [s.call_id for s in errand.opening.window.samples]
         rows = self.inquiry.ask(errand.workload, errand.stage, wanted, lambda share: progress(0.3 + 0.7 * share))
+        rows = {call_id: declared(row, errand.stage.revision) for call_id, row in rows.items()}
         if self.inquiry.stopped or self._lacks(wanted, rows):
             return self._unfinished(errand)
         return self._look(errand, rows)
@@ -152,12 +155,16 @@ class Trial:
     def _declare(self, errand: Errand) -> Errand:
         """Write the attempt and its window down: from here on what is tested can no longer be chosen."""
         assert errand.opening is not None
+        window = errand.opening.window
+        window = dataclasses.replace(window, facts=dataclasses.replace(window.facts, baseline=baseline_of(errand.workload, errand.stage)))
+        errand = dataclasses.replace(errand, opening=dataclasses.replace(errand.opening, window=window))
+        assert errand.opening is not None
         scored = errand.scored
         about = About(
             workload=errand.workload.name,
             trainer="none: another model" if scored is None else "none: another model, and a scorer of its answers",
             code_version=__version__,
-            bases=(Base(name=errand.stage.name, revision=errand.stage.revision),),
+            bases=(Base(name=errand.stage.answering, revision=errand.stage.revision),),
             teachers=() if scored is None else _teachers(errand, scored),
             training=None if scored is None else _training([errand.samples[call_id] for call_id in scored.learnt]),
             settings={} if scored is None else {"scorer": scored.trained.about, "excess_alone": round(scored.alone, 4)},
@@ -255,6 +262,7 @@ class Trial:
     def _concluded(self, errand: Errand, verdict: Verdict, rows: Mapping[str, Answered], shown: Shown | None = None) -> Tried:
         if verdict.certificate is not None:
             return self._row(errand, "certified", verdict, rows, shown=shown)
+        verdict, errand = self._still(verdict, errand)
         samples, replies = self._read(errand, rows)
         if not any(reply.value for reply in replies):
             return self._row(errand, "cannot", SILENT, rows)
@@ -264,6 +272,19 @@ class Trial:
         differs = not errand.texts and trials.certainly_differs(tabulate(told, said, errand.rule), errand.terms)
         bound = Bound(limit="labels", reason="", needs_labels=verdict.needs_labels) if verdict.needs_labels else None
         return self._row(errand, "differs" if differs else "unproven", verdict, rows, bound=bound)
+
+    def _still(self, verdict: Verdict, errand: Errand) -> tuple[Verdict, Errand]:
+        """With the labels that are missing, where some came and not all."""
+        still = None
+        if verdict.needs_labels and verdict.attempt_id:
+            home, given = self.config.home, errand.wish.labels
+            still = still_wanted(home, self.control, errand.workload, verdict.attempt_id, given)
+        if still is None:
+            return verdict, errand
+        there, missing = still
+        lack = f"{there:,} of these {there + missing:,} labels are there, {missing:,} {'is' if missing == 1 else 'are'} missing"
+        note = "; ".join(filter(None, (errand.note, lack)))
+        return dataclasses.replace(verdict, needs_labels=missing or None), dataclasses.replace(errand, note=note)
 
     def _unfinished(self, errand: Errand) -> Tried:
         rows = self.inquiry.known(errand.stage, errand.asked)
@@ -283,7 +304,8 @@ class Trial:
     ) -> Tried:
         samples, replies = self._read(errand, rows)
         measured = trials.measure(samples, replies, comparable_answers=not errand.texts)
-        notes = ("" if word == "certified" else errand.note, "" if shown is None else shown.note)
+        other = other_name(errand.stage, self.candidate.deployment.kind)
+        notes = ("" if word == "certified" else errand.note, "" if shown is None else shown.note, other)
         return conclude(
             errand.workload,
             word,
@@ -299,8 +321,10 @@ class Trial:
         )
 
     def _read(self, errand: Errand, rows: Mapping[str, Answered]) -> tuple[list[Sample], list[Reply]]:
-        """All that was asked of this errand so far and is still here, as the contract reads it."""
-        samples = [errand.samples[call_id] for call_id in errand.asked if call_id in rows and call_id in errand.samples]
+        """What is tested, as the contract reads it; before anything is declared, all that was asked. Only what is still here."""
+        tested = errand.attempt is not None and errand.opening is not None
+        names = [s.call_id for s in errand.opening.window.samples] if tested and errand.opening is not None else errand.asked
+        samples = [errand.samples[call_id] for call_id in names if call_id in rows and call_id in errand.samples]
         return samples, [reply_of(errand.workload, sample, rows[sample.call_id]) for sample in samples]
 
 

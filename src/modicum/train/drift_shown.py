@@ -1,7 +1,7 @@
 """Is a drift shown to be more than is allowed? What was counted of newer calls, against the tolerance, with limits and not as it stands.
 
-The gate of a fit compares what was counted, for it may be strict: more bits are all that it costs. An alarm over newer calls may not: of 415
-requests two are enough to lose 0.48 %, and another 415 may lose none. So it rings where limits say so, and else says what is missing.
+The gate of a fit compares what was counted, for it may be strict: more bits are all that it costs. An alarm over newer calls may not: of
+415 requests two are enough to lose 0.48 %, and another 415 may lose none. So it rings where limits say so, and else says what is missing.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from modicum.backends.embed import GRAPH_FILE, TOKENIZER_FILE, Embedding
 from modicum.errors import InputError, MissingExtraError
+from modicum.train.base_names import name_of
 from modicum.train.precision import Precision, lower
 
 OPSET = 17
@@ -37,7 +38,7 @@ class Base:
 
     folder: Path
     name: str
-    """Hub id, or the folder's name."""
+    """Hub id, or what the folder tells (`base_names`)."""
     revision: str
     """Commit on the hub; empty for a folder."""
     weights_sha256: str
@@ -78,17 +79,18 @@ def find(folder: Path, *, name: str = "", revision: str = "", max_tokens: int = 
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if sha256 is not None and found != sha256:
         raise InputError(f"{weights} has sha256 {found}, not {sha256}", hint="the weights are not those that were pinned")
+    name = name or name_of(folder)
     pooled = _json(folder / "1_Pooling" / "config.json") if (folder / "1_Pooling" / "config.json").is_file() else {}
     return Base(
         folder=folder,
-        name=name or folder.name,
+        name=name,
         revision=revision,
         weights_sha256=found,
         parameters=_parameters(weights),
         width=width,
         pooling="cls" if pooled.get("pooling_mode_cls_token") is True else "mean",
         max_tokens=min(max_tokens, positions - 2),
-        prefix=_prefix(folder, name or folder.name),
+        prefix=_prefix(folder, name),
         licence=_licence(folder / "README.md"),
     )
 
