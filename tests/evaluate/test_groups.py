@@ -121,3 +121,33 @@ def test_long_texts_take_no_minutes() -> None:
     began = time.process_time()
     assert len(group_samples(rows)) == 200
     assert time.process_time() - began < 5
+
+
+def asked(users: int, calls: int, *, strangers: float = 0.0, rng: random.Random | None = None) -> list[Sample]:
+    """Calls of so many users who all come back, but for a share of strangers among the newest third, each with a few calls."""
+    rng = rng or random.Random(0)
+    rows = []
+    for i in range(calls):
+        late = i >= calls * 2 // 3
+        user = f"new{rng.randrange(users)}" if late and rng.random() < strangers else f"u{rng.randrange(users)}"
+        rows.append(sample(i, f"request{i}", user_id=user))
+    return rows
+
+
+def test_users_who_come_back_are_the_traffic_and_tie_nothing() -> None:
+    rows = asked(300, 3000)
+    cut = rows[2000].at
+    assert group_samples(rows).by_user, "without a cut nobody is known to return"
+    groups = group_samples(rows, cut=cut)
+    assert not groups.by_user and len(groups) == 3000 and groups.of == groups.requests
+    assert not group_samples(asked(300, 3000, strangers=0.05), cut=cut).by_user
+
+
+def test_users_who_are_mostly_new_count_once_on_each_side_and_tie_nothing_over_the_cut() -> None:
+    rows = asked(300, 3000, strangers=0.3)
+    groups = group_samples(rows, cut=rows[2000].at)
+    assert groups.by_user
+    old, new = groups.of[:2000], groups.of[2000:]
+    assert not set(old) & set(new) and len(set(groups.requests)) == 3000
+    assert len(set(old)) == len({row.user_id for row in rows[:2000]})
+    assert len(set(new)) == len({row.user_id for row in rows[2000:]})

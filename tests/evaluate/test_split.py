@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 from datetime import timedelta
 
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.groups import Groups, group_samples
-from modicum.evaluate.split import Split, split_by_time
+from modicum.evaluate.split import Split, find_cut, split_by_time
 from modicum.types import Sample
 from tests.evaluate.samples import START, sample
+from tests.evaluate.test_groups import asked
 
 
 def make(rng: random.Random, n: int) -> list[Sample]:
@@ -94,3 +96,41 @@ def test_another_seed_draws_other_calls() -> None:
     groups = group_samples(samples)
     one, other = (split_by_time(samples, groups, seed=seed) for seed in (1, 2))
     assert one.certify_calls == other.certify_calls and one.certify != other.certify
+
+
+@pytest.mark.parametrize("strangers", [0.0, 0.5])
+def test_a_home_of_returning_users_has_something_to_certify_with(strangers: float) -> None:
+    samples = asked(300, 3000, strangers=strangers)
+    samples[2900] = dataclasses.replace(samples[2900], slots=samples[5].slots)
+    samples[2901] = dataclasses.replace(samples[2901], conversation_id="long")
+    samples[6] = dataclasses.replace(samples[6], conversation_id="long")
+    groups = group_samples(samples, cut=find_cut(samples))
+    split = split_by_time(samples, groups, seed=5)
+    users = [samples[i].user_id for i in split.certify]
+    assert {samples[i].user_id for i in split.train} & set(users), "who asked before may certify"
+    assert split.left_out_groups == 2 and not {2900, 2901} & set(split.certify_calls), "what was asked before may not"
+    assert len(split.train) == 1950, "and nothing that is old is left out for its user"
+    if strangers:
+        assert groups.by_user and len(users) == len(set(users)), "each user speaks once"
+        assert len({samples[i].user_id for i in split.tune}) == len(split.tune)
+    else:
+        assert len(split.certify) == 1048 and len(split.tune) == 1950
+
+
+def test_who_left_nothing_to_certify_with_is_named() -> None:
+    samples = [sample(i, f"again {i % 20} is this") for i in range(100)]
+    with pytest.raises(NotEnoughDataError, match="20 that came after it were asked before"):
+        cut(samples)
+
+
+def test_after_a_change_newer_calls_are_cut_and_planned_on() -> None:
+    samples = [sample(i, f"alone{i}") for i in range(300)]
+    samples[250] = sample(250, "alone3")
+    since = samples[199].at
+    _, split = cut(samples, certify_share=0.5, since=since)
+    assert split.cut == samples[250].at and split.window_from == samples[251].at
+    assert len(split.train) == 250 and split.tune == tuple(range(200, 250)), "older ones may teach, and nothing is planned on them"
+    with pytest.raises(NotEnoughDataError, match="newer than"):
+        cut(samples, since=samples[299].at)
+    with pytest.raises(NotEnoughDataError, match="to plan on"):
+        cut(samples, since=samples[298].at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,8 +54,12 @@ def repeat_disagreement(samples: Sequence[Sample], groups: Groups) -> tuple[floa
     return (sum(shares) / len(shares) if shares else None), pairs
 
 
-def disagreement_in(samples: Sequence[Sample], groups: Groups) -> float | None:
-    """`repeat_disagreement` where at least `ENOUGH` calls repeat an earlier one; None where they are too few to tell a share."""
+def disagreement_in(samples: Sequence[Sample], groups: Groups, *, since: datetime | None = None) -> float | None:
+    """`repeat_disagreement` where at least `ENOUGH` calls repeat an earlier one; None where they are too few to tell a share. Only of calls
+    newer than `since`, where a change was seen: what differs over it is the change."""
+    if since is not None:
+        rows = [i for i, sample in enumerate(samples) if sample.at > since]
+        samples, groups = [samples[i] for i in rows], dataclasses.replace(groups, repeats=tuple(groups.repeats[i] for i in rows))
     return repeat_disagreement(samples, groups)[0] if len(groups.repeats) - len(set(groups.repeats)) >= ENOUGH else None
 
 

@@ -1,7 +1,8 @@
 """The unit of every promise: groups of calls that are not independent of each other.
 
 A group is: the same normalised text, or word Jaccard >= 0.8 to the group's *first* member (no chaining), the same conversation, or the
-same end user where users are many. Says which calls belong together; knows nothing of answers, so it may look at any call at any time.
+same end user where users are many and mostly new. Says which calls belong together; knows nothing of answers, so it may look at any call
+at any time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -19,6 +21,9 @@ from modicum.workload.sameness import JACCARD, normalise, words
 
 MANY_USERS = 200
 MOST_OF_ONE_USER = 0.02
+RETURNING = 0.9
+"""Where so much of what is newer than the cut comes from users who asked before it, these users are the traffic: each call is a draw of its
+own. Where less does, the window's users are themselves a draw, and each counts once (`benchmarks/users.py`)."""
 LARGEST_TIED_SHARE = 0.02
 LARGEST_TIED_CALLS = 50
 
@@ -28,16 +33,18 @@ class Groups:
     """Every sample's group, numbered 0, 1, ... by the time of its first call."""
 
     of: tuple[int, ...]
-    """Aligned with the samples."""
+    """Aligned with the samples. Users tie within each side of the cut, never over it."""
+    requests: tuple[int, ...]
+    """Aligned with the samples: number of what texts and conversations alone make one, whoever asked."""
     texts: tuple[int, ...]
-    """Aligned with the samples: number of the text group, before conversations and users tie them together."""
+    """Aligned with the samples: number of the text group, before anything ties them together."""
     repeats: tuple[int, ...]
     """Aligned with the samples: number of the normalised text; equal where it is the same."""
     ties: tuple[int, ...]
-    """Aligned with the samples: number of the conversation or user, -1 where there is none."""
+    """Aligned with the samples: number of the conversation, -1 where there is none."""
     count: int
     by_user: bool
-    """Did users tie calls together? Only where they are many."""
+    """Did users tie calls together? Only where they are many and mostly new."""
 
     def __len__(self) -> int:
         return self.count
@@ -48,8 +55,9 @@ def text_of_slots(sample: Sample) -> str:
     return "\n".join(value for _, value in sample.slots)
 
 
-def group_samples(samples: Sequence[Sample], *, text_of: Callable[[Sample], str] = text_of_slots) -> Groups:
-    """Put samples that hang together into one group. The result does not depend on the order of `samples`.
+def group_samples(samples: Sequence[Sample], *, text_of: Callable[[Sample], str] = text_of_slots, cut: datetime | None = None) -> Groups:
+    """Put samples that hang together into one group. The result does not depend on the order of `samples`. `cut`: where train ends;
+    without one all samples are one side, and nobody returns.
 
     Conversations and users tie text groups together; where such ties would chain through texts that many people send ("hello") into a
     group of more than 50 calls and 2 % of all, shared texts stand alone instead. Linear in practice: 25,000 calls take CPU seconds.
@@ -63,14 +71,22 @@ def group_samples(samples: Sequence[Sample], *, text_of: Callable[[Sample], str]
     repeats = [repeat_of[text] for text in normalised]
     texts = [leaders[repeat] for repeat in repeats]
 
-    by_user = _users_are_many(samples)
-    ties = _ties(samples, order, by_user)
-    keys = _joined(texts, ties)
+    ties = _numbered([sample.conversation_id for sample in samples], order)
+    requests = _joined(texts, ties)
+    by_user = _users_are_many(samples) and _returning(samples, cut) < RETURNING
+    keys = _tied_by_user(samples, order, requests, cut) if by_user else requests
     number: dict[int, int] = {}
     for i in order:
         number.setdefault(keys[i], len(number))
-    of = tuple(number[key] for key in keys)
-    return Groups(of=of, texts=tuple(texts), repeats=tuple(repeats), ties=tuple(ties), count=len(number), by_user=by_user)
+    return Groups(
+        of=tuple(number[key] for key in keys),
+        requests=tuple(requests),
+        texts=tuple(texts),
+        repeats=tuple(repeats),
+        ties=tuple(ties),
+        count=len(number),
+        by_user=by_user,
+    )
 
 
 def _users_are_many(samples: Sequence[Sample]) -> bool:
@@ -78,22 +94,34 @@ def _users_are_many(samples: Sequence[Sample]) -> bool:
     return len(users) >= MANY_USERS and max(users.values()) <= MOST_OF_ONE_USER * users.total()
 
 
-def _ties(samples: Sequence[Sample], order: Sequence[int], by_user: bool) -> list[int]:
-    """Conversations, joined by their users where users are many: a number for each call, -1 for none."""
-    ids: dict[tuple[str, str], int] = {}
-    parent: list[int] = []
-    nodes = [-1] * len(samples)
+def _returning(samples: Sequence[Sample], cut: datetime | None) -> float:
+    """Which share of the newer calls whose user is named comes from users who asked before the cut."""
+    if cut is None:
+        return 0.0
+    before = {sample.user_id for sample in samples if sample.at < cut}
+    newer = [sample.user_id for sample in samples if sample.at >= cut and sample.control and sample.user_id is not None]
+    return sum(user in before for user in newer) / len(newer) if newer else 0.0
+
+
+def _tied_by_user(samples: Sequence[Sample], order: Sequence[int], requests: Sequence[int], cut: datetime | None) -> list[int]:
+    """Requests tied by their users, on each side of the cut for itself."""
+    keys, first = [-1] * len(samples), 0
+    old = [i for i in order if cut is not None and samples[i].at < cut]
+    for side in (old, [i for i in order if cut is None or samples[i].at >= cut]):
+        users = _numbered([samples[i].user_id for i in side], range(len(side)))
+        for i, key in zip(side, _joined([requests[i] for i in side], users), strict=True):
+            keys[i] = first + key
+        first = max(keys, default=-1) + 1
+    return keys
+
+
+def _numbered(names: Sequence[str | None], order: Sequence[int]) -> list[int]:
+    """A number for each name, by its first call; -1 for none."""
+    ids: dict[str, int] = {}
     for i in order:
-        for name in (("user", samples[i].user_id if by_user else None), ("conversation", samples[i].conversation_id)):
-            if name[1] is None:
-                continue
-            node = ids.setdefault((name[0], name[1]), len(ids))
-            if node == len(parent):
-                parent.append(node)
-            if nodes[i] >= 0:
-                parent[_root(parent, node)] = _root(parent, nodes[i])
-            nodes[i] = node
-    return [_root(parent, node) if node >= 0 else -1 for node in nodes]
+        if (name := names[i]) is not None:
+            ids.setdefault(name, len(ids))
+    return [-1 if name is None else ids[name] for name in names]
 
 
 def _root(parent: list[int], node: int) -> int:

@@ -31,11 +31,24 @@ class Supply:
     """In which as many calls come at their usual pace."""
     observed_days: int = 0
     """How many days that pace is told from; 0: nobody wrote it down."""
+    by_user: bool = False
+    """Each user counts once, for they are many and mostly new."""
+    left_out: int = 0
+    """Requests that came again or belong to older conversations, and so do not count."""
 
     @property
     def told_from(self) -> str:
         """Of how many days the pace is, in words."""
         return f" (at the pace of {'one day' if self.observed_days == 1 else f'{self.observed_days:,} days'})" if self.observed_days else ""
+
+    @property
+    def counted(self) -> str:
+        """What keeps most of the calls from counting, in words; empty where nothing does."""
+        if self.by_user:
+            return f"; of the users, who are many and mostly new, each counts once: {self.groups:,} at hand"
+        if self.left_out > self.groups:
+            return f"; {self.left_out:,} of the newest requests were asked before and do not count, {self.groups:,} do"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +108,7 @@ def refuse_after_look(
     if labels_wanted:
         alone = _refusal(plan, dataclasses.replace(terms, kinds=("A",)), supply, later, keeps=False)
         carries = _carries(margin, terms, keeps=False)
-        days = "" if alone.needs_days is None else f": {_days(alone.needs_days)}{supply.told_from}"
+        days = "" if alone.needs_days is None else f": {in_words(alone.needs_days)}{supply.told_from}"
         calls = "" if alone.needs_calls is None else f"; agreement alone would need about {alone.needs_calls:,} more calls{days}"
         return Refusal(
             code="too_few_labels",
@@ -140,7 +153,8 @@ def _refusal(plan: Plan | None, terms: Terms, supply: Supply, delta: float, *, k
     newer = "" if keeps else ", newer than those just tested"
     return Refusal(
         code="too_few_calls",
-        reason=f"needs about {calls:,} more calls{newer}{'' if days is None else f': {_days(days)}{supply.told_from}'}{carries}",
+        reason=f"needs about {calls:,} more calls{newer}{'' if days is None else f': {in_words(days)}{supply.told_from}'}{supply.counted}"
+        f"{carries}",
         needs_calls=calls,
         needs_days=None if days is None else round(days, 1),
         margin_reachable=margin,
@@ -172,9 +186,15 @@ def _about(calls: float) -> int:
     return int(math.ceil(calls / unit) * unit)
 
 
-def _days(days: float) -> str:
-    whole = max(math.ceil(days), 1)
-    return f"{whole:,} day{'' if whole == 1 else 's'}"
+def in_words(days: float) -> str:
+    """A time to wait: "about a minute", "about 3 hours", "2 days"."""
+    if days > 0.9:
+        whole = math.ceil(days)
+        return f"{whole:,} day{'' if whole == 1 else 's'}"
+    minutes = days * 1440
+    if minutes < 90:
+        return "about a minute" if minutes < 2 else f"about {math.ceil(minutes):,} minutes"
+    return f"about {math.ceil(minutes / 60):,} hours"
 
 
 def _percent(rate: float) -> str:
