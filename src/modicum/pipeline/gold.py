@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from modicum.errors import InputError
 from modicum.evaluate.labels import comparable
+from modicum.evaluate.split import CERTIFY_SHARE, find_cut
+from modicum.evaluate.told import Gold
 from modicum.pipeline.errand import is_listed
 from modicum.store.calls import Calls
-from modicum.types import Workload
+from modicum.types import Sample, Workload
 
 SHOWN = 3
 LONGEST = 40
@@ -92,3 +94,12 @@ def _unlisted(workload: Workload, given: Mapping[str, str | None]) -> Unlisted |
         return None
     shown = tuple(value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…" for value in dict.fromkeys(strange))
     return Unlisted(workload=workload.name, given=len(gold), unlisted=len(strange), examples=shown[:SHOWN])
+
+
+def of_old(gold: Gold, samples: tuple[Sample, ...]) -> Gold:
+    """What can train at a first attempt. Labels of newer calls wait for the attempt that wants them, and are no reason for another one."""
+    if not any(s.control for s in samples):
+        return gold
+    cut = find_cut(samples, certify_share=CERTIFY_SHARE)
+    old = {s.call_id for s in samples if s.at < cut}
+    return {call_id: value for call_id, value in gold.items() if call_id in old}

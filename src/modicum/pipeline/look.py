@@ -138,7 +138,9 @@ class Looking:
             cover=cover_of(samples, ready.parts, view_version=self.view_version),
             confidence=self.wish.fit.confidence,
             left_out_groups=ready.parts.left_out_groups,
-            self_disagreement=disagreement_in(samples, ready.groups) if self._self_disagreement is None else self._self_disagreement,
+            self_disagreement=disagreement_in(samples, ready.groups, since=ready.since)
+            if self._self_disagreement is None
+            else self._self_disagreement,
             calls_per_month=workload.calls / days * DAYS_A_MONTH,
             control_share=self.wish.control_share,
             baseline=f"{' and '.join(workload.incumbents)} for every call",

@@ -20,12 +20,12 @@ from modicum.config import Config
 from modicum.errors import NotEnoughDataError
 from modicum.evaluate.economics import unit_costs
 from modicum.evaluate.refuse import is_worth_a_look, refuse_unopened
-from modicum.evaluate.split import CERTIFY_SHARE, find_cut
 from modicum.evaluate.told import Gold, Told
 from modicum.pipeline import rollbacks
 from modicum.pipeline.again import known_agreement
 from modicum.pipeline.effort import UNKNOWN, Effort, Reading, dollars, estimate, pace
 from modicum.pipeline.encoders import Named
+from modicum.pipeline.gold import of_old
 from modicum.pipeline.gone import is_kept, left_behind, what_is_gone
 from modicum.pipeline.look import Looking
 from modicum.pipeline.outlines import is_open
@@ -270,7 +270,7 @@ class Night:
         # What a route escalated is no fair sample of the workload: it neither trains nor certifies.
         samples = tuple(s for s in gathered if s.control)
         gold = self._told(workload).gold(workload.contract, samples)
-        fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=_of_old(gold, samples))
+        fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=of_old(gold, samples))
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         rolled_back = rollbacks.rolled_back_at(self.control, workload, attempts)
         fingerprint = rollbacks.after(fingerprint, rolled_back)
@@ -304,6 +304,7 @@ class Night:
                 self.artefacts,
                 gold=situation.gold,
                 opened_until=situation.opened_until,
+                since=situation.rolled_back,
                 declared=situation.interrupted.artefact_digest if situation.interrupted and there else None,
                 progress=progress,
                 vectors=self.encoder,
@@ -313,17 +314,21 @@ class Night:
             why = error.message
             if situation.rolled_back is not None and situation.rolled_back == situation.opened_until:
                 why = f"too few calls are newer than {situation.rolled_back:%Y-%m-%d %H:%M}, {situation.ended}"
-            return unlearnable(workload) or refuse_for_lack(workload, why, terms, situation.samples, situation.opened_until)
+            return unlearnable(workload) or refuse_for_lack(
+                workload, why, terms, situation.samples, situation.opened_until, rolled_back=situation.rolled_back
+            )
+        notes = (ready.note,) if ready.note else ()
         if situation.interrupted and not there and ready.specialist.digest != situation.interrupted.artefact_digest:
             return self._give_up(workload, situation, situation.interrupted, progress)
         if not situation.interrupted and (ready.plan is None or not is_worth_a_look(ready.plan)):
-            return dataclasses.replace(refuse(workload, refuse_unopened(ready.plan, terms, ready.supply)), tiers=ready.tiers)
+            refusal = refuse(workload, refuse_unopened(ready.plan, terms, ready.supply))
+            return dataclasses.replace(refusal, tiers=ready.tiers, notes=notes)
         attempt = situation.interrupted or self._declare(workload, situation, ready, kinds)
         progress(0.95)
-        again = known_agreement(self.config, workload, situation.samples, self.catalogue)
+        again = known_agreement(self.config, workload, rollbacks.since_then(situation.samples, situation.rolled_back), self.catalogue)
         looking = self._looking(workload, None if again is None else again.disagreement)
         verdict = looking.first(workload, situation.samples, attempt, ready)
-        return dataclasses.replace(verdict, tiers=ready.tiers)
+        return dataclasses.replace(verdict, tiers=ready.tiers, notes=(*notes, *verdict.notes))
 
     def _would(self, situation: _Situation) -> str:
         if situation.interrupted is None or is_kept(self.home, situation.interrupted):
@@ -388,12 +393,3 @@ class Night:
     def _remember(self, fingerprint: str, verdict: Verdict) -> Verdict:
         self.control.add_verdict(fingerprint, verdict, actor=self.wish.actor)
         return verdict
-
-
-def _of_old(gold: Gold, samples: tuple[Sample, ...]) -> Gold:
-    """What can train at a first attempt. Labels of newer calls wait for the attempt that wants them, and are no reason for another one."""
-    if not any(s.control for s in samples):
-        return gold
-    cut = find_cut(samples, certify_share=CERTIFY_SHARE)
-    old = {s.call_id for s in samples if s.at < cut}
-    return {call_id: value for call_id, value in gold.items() if call_id in old}

@@ -16,7 +16,7 @@ from modicum.evaluate.audits import wrong_answers
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.saving import PRICED
-from modicum.evaluate.split import CERTIFY_SHARE, Split, find_cut, split_by_time
+from modicum.evaluate.split import AFTER_A_CHANGE, CERTIFY_SHARE, Split, find_cut, split_by_time
 from modicum.evaluate.table import rare_labels, tabulate
 from modicum.evaluate.told import Gold, teach
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
@@ -25,7 +25,7 @@ from modicum.pipeline.outlines import is_open, outlined
 from modicum.pipeline.provenance import describe
 from modicum.pipeline.recall import recall
 from modicum.pipeline.supplied import supplied
-from modicum.pipeline.tiers import Candidate, Wanted
+from modicum.pipeline.tiers import Candidate, Tried, Wanted
 from modicum.pipeline.wish import Wish
 from modicum.train import linear
 from modicum.train.drift import Tolerance
@@ -49,6 +49,10 @@ class Prepared:
     plan: Plan | None
     supply: Supply
     tiers: tuple[Tier, ...]
+    since: datetime | None = None
+    """When a change was seen; what was said before it tells nothing of the incumbent as it is."""
+    note: str = ""
+    """What it did not learn from, and why; empty where it learnt from all that is old."""
 
 
 def prepare(
@@ -60,6 +64,7 @@ def prepare(
     *,
     gold: Gold | None = None,
     opened_until: datetime | None,
+    since: datetime | None = None,
     declared: str | None = None,
     progress: Callable[[float], None],
     vectors: Callable[[], Vectors] | None = None,
@@ -67,10 +72,12 @@ def prepare(
 ) -> Prepared:
     """The candidates, learnt from what is older than the cut and planned on what they say of it, and the one that is chosen. `vectors`
     opens the encoder, where one is to be tried; `gold` takes the place of the incumbent's answers in training,
-    and nowhere else; `secret` is what a cache hashes requests with; `declared` is the artefact of an attempt that is taken up again.
+    and nowhere else; `since` is when a change was seen: from then on calls are planned on and tested, and older ones teach where what
+    they teach still holds; `secret` is what a cache hashes requests with; `declared` is the artefact of an attempt that is taken up again.
     Raises NotEnoughDataError.
     """
-    cut = find_cut(samples, certify_share=CERTIFY_SHARE, not_before=opened_until)
+    share = CERTIFY_SHARE if since is None else AFTER_A_CHANGE
+    cut = find_cut(samples, certify_share=share, not_before=opened_until, since=since)
     wanted = _wanted(workload, samples, wish)
     cache = recall(
         workload.contract,
@@ -82,9 +89,10 @@ def prepare(
         wanted=wanted,
         secret=secret,
         seed=SEED,
+        since=since,
     )
     try:
-        learned = _learn(workload, samples, gold or {}, wish, terms, wanted, cut, opened_until, progress, vectors)
+        learned = _learn(workload, samples, gold or {}, wish, terms, wanted, cut, opened_until, since, progress, vectors)
     except NotEnoughDataError:
         if cache is None or cache.candidate.tier.why:
             raise
@@ -100,9 +108,20 @@ def prepare(
     side = cache if isinstance(specialist, Repeats) else learned
     assert side is not None
     times = [s.at for s in samples if opened_until is None or s.at > opened_until]
-    supply = supplied(len(side.parts.certify), times)
+    found = supplied(len(side.parts.certify), times)
+    supply = dataclasses.replace(found, by_user=side.groups.by_user, left_out=side.parts.left_out_groups)
     told = tiers.told(candidates, chosen if declared in (None, digest) else None, learned.left_out if learned else ())
-    return Prepared(groups=side.groups, parts=side.parts, specialist=specialist, plan=chosen.plan, supply=supply, tiers=told)
+    note = learned.note if learned is not None and side is learned else ""
+    return Prepared(
+        groups=side.groups,
+        parts=side.parts,
+        specialist=specialist,
+        plan=chosen.plan,
+        supply=supply,
+        tiers=told,
+        since=since,
+        note=note,
+    )
 
 
 def _keep(workload: Workload, learnt: Sequence[Sample], trained: Trained, artefacts: Artefacts) -> str:
@@ -122,6 +141,7 @@ class _Learned:
     left_out: Sequence[Tier]
     groups: Groups
     parts: Split
+    note: str
 
 
 def _learn(
@@ -133,6 +153,7 @@ def _learn(
     wanted: Wanted,
     cut: datetime,
     opened_until: datetime | None,
+    since: datetime | None,
     progress: Callable[[float], None],
     vectors: Callable[[], Vectors] | None,
 ) -> _Learned:
@@ -144,33 +165,35 @@ def _learn(
     alike = group_samples(old).of
     choice = None if open_ else linear.choose(old, groups=alike, seed=SEED)
     used = open_answers.reads(old, contract, groups=alike, seed=SEED) if open_ else choice.used if choice else None
-    grouped = group_samples(samples, text_of=_text_of(used))
-    parts = split_by_time(samples, grouped, seed=SEED, certify_share=CERTIFY_SHARE, not_before=opened_until)
+    grouped = group_samples(samples, text_of=_text_of(used), cut=cut)
+    share = CERTIFY_SHARE if since is None else AFTER_A_CHANGE
+    parts = split_by_time(samples, grouped, seed=SEED, certify_share=share, not_before=opened_until, since=since)
     progress(0.1)
-    learnt = teach([samples[i] for i in parts.train], gold)
     drawn = [samples[i] for i in parts.tune]
-    # What an open answer can be known by was seen in training, or it is never given.
-    names = sorted({outline(contract, s.value) for s in learnt if s.value is not None}) if open_ else contract.labels
-    free = Rule(accept_above=1.0, protected_labels=wish.protected_among(names))
 
-    def plan(trained: Trained) -> Plan | None:
-        told = [None if s.value is None else outline(contract, s.value) for s in drawn]
-        rare = rare_labels(told, groups=len(parts.certify), min_label_groups=wish.fit.min_label_groups, known=trained.labels)
-        rule = dataclasses.replace(free, deferred_labels=rare)
-        said = dict(zip(parts.train, trained.out_of_fold, strict=True))
-        table = tabulate(*outlined(contract, drawn, [said[i] for i in parts.tune]), rule)
-        wrong = wrong_answers(table, wish.known, None) if "C" in terms.kinds else None
-        return plan_thresholds(table, rule, terms, groups=len(parts.certify), wrong=wrong)
+    def learn(rows: tuple[int, ...], begin: float, end: float) -> Tried:
+        """What these rows teach, planned on what is drawn of the old calls."""
+        learnt = teach([samples[i] for i in rows], gold)
+        # What an open answer can be known by was seen in training, or it is never given.
+        names = sorted({outline(contract, s.value) for s in learnt if s.value is not None}) if open_ else contract.labels
+        free = Rule(accept_above=1.0, protected_labels=wish.protected_among(names))
 
-    groups = [grouped.of[i] for i in parts.train]
+        def plan(trained: Trained) -> Plan | None:
+            told = [None if s.value is None else outline(contract, s.value) for s in drawn]
+            rare = rare_labels(told, groups=len(parts.certify), min_label_groups=wish.fit.min_label_groups, known=trained.labels)
+            rule = dataclasses.replace(free, deferred_labels=rare)
+            said = dict(zip(rows, trained.out_of_fold, strict=True))
+            table = tabulate(*outlined(contract, drawn, [said[i] for i in parts.tune]), rule)
+            wrong = wrong_answers(table, wish.known, None) if "C" in terms.kinds else None
+            return plan_thresholds(table, rule, terms, groups=len(parts.certify), wrong=wrong)
 
-    def tell(share: float) -> None:
-        progress(0.1 + 0.8 * share)
+        def tell(share: float) -> None:
+            progress(begin + (end - begin) * share)
 
-    if open_:
-        tried = tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell, vectors=vectors)
-    else:
-        tried = tiers.train(
+        groups = [grouped.of[i] for i in rows]
+        if open_:
+            return tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell, vectors=vectors)
+        return tiers.train(
             learnt,
             groups=groups,
             choice=choice,
@@ -179,10 +202,49 @@ def _learn(
             plan=plan,
             seed=SEED,
             progress=tell,
-            told=[samples[i] for i in parts.train],
+            told=[samples[i] for i in rows],
             sure=[row for row, sample in enumerate(learnt) if sample.call_id in gold],
         )
-    return _Learned(candidates=tried.candidates, left_out=tried.left_out, groups=grouped, parts=parts)
+
+    if since is None:
+        tried, note = learn(parts.train, 0.1, 0.9), ""
+    else:
+        rows, tried, note = _after(parts.train, samples, since, wanted, learn)
+        parts = dataclasses.replace(parts, train=rows)
+    return _Learned(candidates=tried.candidates, left_out=tried.left_out, groups=grouped, parts=parts, note=note)
+
+
+def _after(
+    rows: tuple[int, ...],
+    samples: Sequence[Sample],
+    since: datetime,
+    wanted: Wanted,
+    learn: Callable[[tuple[int, ...], float, float], Tried],
+) -> tuple[tuple[int, ...], Tried, str]:
+    """Whether what was said before a change still teaches: learnt with it and without it, and what does better on old calls since then."""
+    newer = tuple(i for i in rows if samples[i].at > since)
+    whole = learn(rows, 0.1, 0.5) if len(newer) < len(rows) else None
+    try:
+        recent = learn(newer, 0.5 if whole else 0.1, 0.9)
+    except NotEnoughDataError:
+        if whole is None:
+            raise
+        return rows, whole, ""
+    if whole is None:
+        return newer, recent, ""
+
+    def worth(tried: Tried) -> tuple[float, float]:
+        plan = tiers.choose(tried.candidates, wanted).plan
+        return (0.0, -1.0) if plan is None else (plan.expected_coverage, -float(plan.curve.disagreement[-1]))
+
+    if worth(recent) <= worth(whole):
+        return rows, whole, ""
+    left = len(rows) - len(newer)
+    return (
+        newer,
+        recent,
+        f"it learnt from the {len(newer):,} calls since {since:%Y-%m-%d %H:%M} alone; the {left:,} older ones teach it worse",
+    )
 
 
 def _wanted(workload: Workload, samples: Sequence[Sample], wish: Wish) -> Wanted:

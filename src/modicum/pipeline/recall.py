@@ -64,18 +64,24 @@ def recall(
     secret: bytes,
     seed: int,
     now: datetime | None = None,
+    since: datetime | None = None,
 ) -> Recalled | None:
     """The cache over all these samples of one turn; None where so few requests return that it could not answer `min_coverage` of them, or
     where its answers cannot be compared. What was said before in a conversation stands in no slot, so two that end alike are not the same:
-    of them nothing is kept, nothing is tested, and by day the certificate does not cover them.
+    of them nothing is kept, nothing is tested, and by day the certificate does not cover them. Nor is anything kept from before `since`,
+    when a change was seen: what was said then may hold no more.
     """
-    samples = [s if s.turns < 2 else dataclasses.replace(s, control=False, value=None) for s in samples]
-    single = [s for s in samples if s.turns < 2]
+
+    def counts(sample: Sample) -> bool:
+        return sample.turns < 2 and (since is None or sample.at > since)
+
+    samples = [s if counts(s) else dataclasses.replace(s, control=False, value=None) for s in samples]
+    single = [s for s in samples if counts(s)]
     old = [s for s in single if s.at < cut]
     if not cacheable(contract) or not _returns(old, terms.min_coverage):
         return None
     known = sorted({s.value for s in samples if s.value is not None} & {*contract.labels})
-    groups = group_samples(samples)
+    groups = group_samples(samples, cut=cut)
     try:
         tune_cut = find_cut(old, certify_share=TUNE_SHARE)
         parts = split_returning(samples, groups, cut=cut, tune_cut=tune_cut, seed=seed)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from modicum.evaluate.refuse import Refusal
-from modicum.evaluate.split import CERTIFY_SHARE
+from modicum.evaluate.refuse import Refusal, in_words
+from modicum.evaluate.split import AFTER_A_CHANGE, CERTIFY_SHARE
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.outlines import is_open
 from modicum.pipeline.recall import cacheable
@@ -50,22 +50,33 @@ def unlearnable(workload: Workload) -> Verdict | None:
     return None
 
 
-def refuse_for_lack(workload: Workload, why: str, terms: Terms, samples: Sequence[Sample], opened_until: datetime | None) -> Verdict:
+def refuse_for_lack(
+    workload: Workload,
+    why: str,
+    terms: Terms,
+    samples: Sequence[Sample],
+    opened_until: datetime | None,
+    *,
+    rolled_back: datetime | None = None,
+) -> Verdict:
     """The refusal of a workload with too few calls even to try: at least so many more, and days at the pace of those there are.
 
-    A lower limit: no test passes on fewer certify calls than would all have to agree.
+    A lower limit: no test passes on fewer certify calls than would all have to agree. Calls since a rollback must teach as well.
     """
     newer = [sample.at for sample in samples if opened_until is None or sample.at > opened_until]
     least = fewest_draws(terms.margin, terms.level)
-    missing = (least if opened_until else math.ceil(least / CERTIFY_SHARE)) - len(newer)
+    share = CERTIFY_SHARE if opened_until is None else AFTER_A_CHANGE if opened_until == rolled_back else 1.0
+    missing = math.ceil(least / share) - len(newer)
     if missing <= 0:
         return refuse(workload, "not_learnable", why)
     times = [sample.at for sample in samples]
     supply = supplied(0, times)
-    days = round(missing * supply.days / supply.calls, 1) if len(times) > 1 else None
-    soon = "" if days is None else f": {math.ceil(days):,} day{'' if math.ceil(days) == 1 else 's'}{supply.told_from}"
+    days = missing * supply.days / supply.calls if len(times) > 1 else None
+    soon = "" if days is None else f": {in_words(days)}{supply.told_from}"
     reason = f"{why}; needs at least {missing:,} more calls{' that are newer' if opened_until else ''}{soon}"
-    return refuse(workload, Refusal(code="too_few_calls", reason=reason, needs_calls=missing, needs_days=days))
+    return refuse(
+        workload, Refusal(code="too_few_calls", reason=reason, needs_calls=missing, needs_days=None if days is None else round(days, 1))
+    )
 
 
 def refuse(

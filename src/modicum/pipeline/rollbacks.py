@@ -1,7 +1,8 @@
 """What a rollback means for the next certificate: only calls that are newer than the alarm may carry it.
 
-The calls before it are those under which the promise broke, or did not show that it would. The attempt that follows counts on, as every
-attempt of the workload does: the j-th spends delta * 6 / (pi^2 j^2).
+The calls before it are those under which the promise broke, or did not show that it would. They may hold what the incumbent does not say
+any more, so the next specialist is planned on newer ones too, and learns from older ones only where that helps there. The attempt that
+follows counts on, as every attempt of the workload does: the j-th spends delta * 6 / (pi^2 j^2).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from modicum.pipeline.refusing import refuse
 from modicum.route.steps import ENDED, said
 from modicum.store.audit import Sought
 from modicum.store.control import Control
-from modicum.types import Attempt, Certificate, Verdict, Workload
+from modicum.types import Attempt, Certificate, Sample, Verdict, Workload
 
 
 def rolled_back_at(control: Control, workload: Workload, attempts: Iterable[Attempt] = ()) -> datetime | None:
@@ -37,6 +38,11 @@ def outdated(control: Control, workload: Workload, certificate: Certificate) -> 
 def newer(attempts: Iterable[Attempt], since: datetime | None) -> list[Attempt]:
     """Those whose window began after that."""
     return [attempt for attempt in attempts if since is None or attempt.window_from > since]
+
+
+def since_then(samples: Iterable[Sample], since: datetime | None) -> list[Sample]:
+    """Those that are newer than that."""
+    return [sample for sample in samples if since is None or sample.at > since]
 
 
 def after(fingerprint: str, since: datetime | None) -> str:
