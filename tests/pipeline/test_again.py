@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from modicum.cli.again import _early, consent
+from modicum.cli.again import _early, ask_again, consent
 from modicum.config import Config, PolicyConfig, UpstreamConfig
-from modicum.errors import ConfigError
+from modicum.errors import ConfigError, UpstreamError
 from modicum.pipeline.again import Again, Asker, SelfAgreement, known_agreement
 from modicum.pipeline.inquiry import Bill, Purse
 from modicum.pipeline.night import Night
 from modicum.store.calls import Calls
+from modicum.store.control import Control
 from modicum.types import Sample
 from tests.pipeline import traffic
 from tests.pipeline.model_server import ModelServer, sorts
@@ -106,3 +107,42 @@ def test_what_ended_early_says_how_far_it_came() -> None:
     assert _early(one, told, "the budget of $1 is reached") == "11 of 20 asked, then: the budget of $1 is reached"
     assert _early(one, None, "it was stopped") == "0 of 20 asked, then: it was stopped"
     assert _early(one, told, "") == ""
+
+
+class Shut(ModelServer):
+    """Lets nobody in without a key."""
+
+    def _said(self, request: dict[str, Any], number: int) -> tuple[int, dict[str, Any]]:
+        return 401, {"error": {"message": "no key", "type": "invalid_request_error", "code": None}}
+
+
+def test_what_was_to_be_asked_first_and_cannot_be_stops_before_anything_is_fitted(
+    parcels: Path, tmp_path: Path, server: ModelServer
+) -> None:
+    config = reached(parcels, tmp_path, server, prices={"gpt-4o": PRICE})
+    name = only(config).name
+
+    def ask(here: Config, budget: float = 1.0) -> None:
+        ask_again(here, [name], 50, budget=budget, yes=True, shown=False)
+
+    upstream = config.upstream
+    away = dataclasses.replace(config, upstream=dataclasses.replace(upstream, url="https://model.example/v1"))
+    with pytest.raises(ConfigError, match=f"nothing is fitted.*{name}: .*may_receive"):
+        ask(away)
+    with pytest.raises(UpstreamError, match=f"nothing is fitted.*{name}: 0 of 50 asked, then: the budget") as refused:
+        ask(config, budget=0.000001)
+    assert "--self-agreement" in refused.value.hint and not server.requests
+    with Shut() as shut:
+        keyless = dataclasses.replace(config, upstream=dataclasses.replace(upstream, url=shut.url))
+        with pytest.raises(UpstreamError, match="0 of 50 asked, then: .* answers with status 401: no key"):
+            ask(keyless)
+    assert not Control(config.home).attempts(only(config).workload_id)
+
+
+def test_a_part_of_the_answers_is_enough_to_go_on_and_is_said(
+    parcels: Path, tmp_path: Path, server: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = reached(parcels, tmp_path, server, prices={"gpt-4o": PRICE})
+    (row,) = ask_again(config, [only(config).name], 100, budget=0.3, yes=True, shown=True)
+    assert 20 <= row["asked"] < 100 and "the budget" in row["why"]
+    assert "of 100 asked, then: the budget" in " ".join(capsys.readouterr().out.split())

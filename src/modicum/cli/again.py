@@ -12,17 +12,23 @@ import click
 
 from modicum.cli.options import Config, print_table
 from modicum.cli.progress import bar
-from modicum.errors import ConfigError
-from modicum.pipeline.again import Again, Asker, SelfAgreement
+from modicum.errors import ConfigError, UpstreamError
+from modicum.pipeline.again import ENOUGH, Again, Asker, SelfAgreement
 from modicum.pipeline.find import find
 from modicum.pipeline.inquiry import Purse
+from modicum.pipeline.refusing import unfit
 from modicum.pipeline.switching import find_workload
 from modicum.store.control import Control
 
+WITHOUT = "name the workloads to fit (`modicum fit WORKLOAD`), or leave out --self-agreement; answers that came are kept"
+
 
 def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float, yes: bool, shown: bool) -> list[dict[str, Any]]:
-    """Ask, within the budget, and print what came of it where `shown`. Raises ConfigError where no budget can hold it, and click.UsageError
-    where nobody can say whether to send."""
+    """Ask, within the budget, and print what came of it where `shown`.
+
+    Raises ConfigError or UpstreamError where a workload's incumbent cannot be asked or too few answers came to tell a share: what follows
+    opens calls that cannot be closed again. Raises ConfigError where no budget can hold it, and click.UsageError where nobody can say
+    whether to send."""
     workloads = find(config, only_if_needed=True)
     control = Control(config.home)
     chosen = [find_workload(control, ref) for ref in refs] or [w for w in workloads if not w.ignored]
@@ -32,6 +38,8 @@ def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float,
         for number, workload in enumerate(chosen):
             progress(number / len(chosen), workload.name)
             plans.append(asker.plan(workload))
+    if lacking := [f"{one.workload.name}: {one.why}" for one in plans if one.why and unfit(one.workload) is None]:
+        raise ConfigError(_nothing_fitted(lacking), hint=WITHOUT)
     asked = [one for one in plans if one.candidate is not None and one.bill.calls > one.bill.known]
     if shown:
         _announce(asked)
@@ -45,6 +53,9 @@ def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float,
 
             agreement = asker.run(one, tell)
             found.append((one, agreement, one.why or _early(one, agreement, asker.stopped)))
+            if asker.stopped and (agreement is None or agreement.calls < ENOUGH):
+                told = f"{one.workload.name}: {_early(one, agreement, asker.stopped)}"
+                raise UpstreamError(_nothing_fitted([told]), hint=WITHOUT)
     if shown:
         print_table(
             ("workload", "incumbent", "asked again", "differs from itself", ""),
@@ -66,6 +77,10 @@ def ask_again(config: Config, refs: Sequence[str], count: int, *, budget: float,
         }
         for one, told, why in found
     ]
+
+
+def _nothing_fitted(lacking: Sequence[str]) -> str:
+    return f"nothing is fitted, for what was to be asked first cannot be: {'; '.join(lacking)}"
 
 
 def _early(one: Again, told: SelfAgreement | None, stopped: str) -> str:

@@ -12,13 +12,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from modicum.backends.priced import priced
 from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import ConfigError, ModicumError
 from modicum.evaluate.groups import text_of_slots
-from modicum.evaluate.split import CERTIFY_SHARE, find_cut
+from modicum.evaluate.split import AFTER_A_CHANGE, CERTIFY_SHARE, find_cut
+from modicum.pipeline import rollbacks
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Progress, Purse, reply_of
 from modicum.pipeline.samples import gather, recogniser_of
@@ -77,11 +79,12 @@ class Asker:
         among: Callable[[Sequence[Sample]], Sequence[Sample]] | None = None,
         draw: str = "again",
     ) -> None:
-        """`among`: the calls that are drawn from; those of the train window where nobody says. `draw`: another name is another draw, of
-        calls that were not asked again before."""
-        self._config, self._count, self.purse, self._among, self._draw = config, count, purse, among or _old, draw
+        """`among`: the calls that are drawn from; those of the train window, since the last rollback, where nobody says. `draw`: another
+        name is another draw, of calls that were not asked again before."""
+        self._config, self._count, self.purse, self._among, self._draw = config, count, purse, among, draw
         self._catalogue, self._views = Catalogue(*priced(config)), Views.open(config)
         self.stopped = ""
+        """Why the last asking ended before its end."""
 
     def plan(self, workload: Workload) -> Again:
         """What would be asked. Sends and writes nothing."""
@@ -89,8 +92,10 @@ class Asker:
         nothing = Again(workload=workload, candidate=None, samples=(), bill=Bill(calls=0))
         if workload.ignored or not workload.routable or workload.contract.kind == "text":
             return dataclasses.replace(nothing, why="its answers are not compared")
-        recogniser = recogniser_of(Control(config.home), workload.scope)
-        old = self._among(gather(Calls(config.home), workload, recogniser, self._catalogue, self._views).samples)
+        control = Control(config.home)
+        recogniser = recogniser_of(control, workload.scope)
+        samples = gather(Calls(config.home), workload, recogniser, self._catalogue, self._views).samples
+        old = self._among(samples) if self._among is not None else _old(samples, rollbacks.rolled_back_at(control, workload))
         try:
             candidate = incumbent_of(config, old)
         except ModicumError as error:
@@ -151,12 +156,13 @@ def _compared(workload: Workload, samples: Sequence[Sample], rows: Mapping[str, 
     return SelfAgreement(calls=len(pairs), differing=sum(one is None or one != other for one, other in pairs))
 
 
-def _old(samples: Sequence[Sample]) -> list[Sample]:
-    """Those that are older than any that can certify."""
-    if not any(s.control for s in samples):
-        return list(samples)
-    cut = find_cut(samples, certify_share=CERTIFY_SHARE)
-    return [s for s in samples if s.at < cut]
+def _old(samples: Sequence[Sample], since: datetime | None) -> list[Sample]:
+    """Those that are older than any that can certify. After a rollback only newer ones: what differs from older answers is the change."""
+    recent = rollbacks.since_then(samples, since)
+    if not any(s.control for s in recent):
+        return recent
+    cut = find_cut(recent, certify_share=CERTIFY_SHARE if since is None else AFTER_A_CHANGE)
+    return [s for s in recent if s.at < cut]
 
 
 def _names(candidate: Candidate, sample: Sample) -> bool:
