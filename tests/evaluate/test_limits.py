@@ -114,3 +114,20 @@ def test_a_pilot_names_what_it_suggests() -> None:
     ]
     texts = dataclasses.replace(terms, kinds=("B",), margin=0.12, max_selective=0.12)
     assert told(0, 10, texts=True, wish=texts) == "labels"
+
+
+@pytest.mark.parametrize(("worse", "even"), [(14, 186), (18, 182), (8, 192)])
+def test_a_test_that_did_not_pass_never_reads_as_one_that_did(worse: int, even: int) -> None:
+    """What is said to be shown is what the very test shows: above the margin, and passed when it is the margin."""
+    rows = table(0, 200)
+    test = declared(rows, kinds=("B",), margin=0.1, max_selective=0.1)
+    excess = losses(rows, worse, even)
+    found = limit_of(test, rows, excess)
+    if look_b(test, rows, excess).rule is not None:
+        assert found is None
+        return
+    assert found is not None and "that it is at most 10 % is not shown" in found.reason and "could be" not in found.reason
+    shown = float(found.reason.split("level of the test at most ")[1].split(" %")[0]) / 100
+    assert shown > 0.1
+    wider = declared(rows, kinds=("B",), margin=shown, max_selective=shown)
+    assert look_b(wider, rows, excess).rule is not None

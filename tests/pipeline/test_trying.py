@@ -18,6 +18,7 @@ import pytest
 
 from modicum.artefact import Artefacts
 from modicum.backends.model import model_of
+from modicum.cli.try_ import _declared as say_declared
 from modicum.config import Config, FitConfig, PolicyConfig, ProviderConfig, StoreConfig, UpstreamConfig
 from modicum.config.sections import DeploymentConfig, ModelConfig
 from modicum.errors import ConfigError, RouteError
@@ -35,6 +36,7 @@ from modicum.pipeline.switching import publish, switch
 from modicum.pipeline.trial import Tried
 from modicum.pipeline.trying import Trial
 from modicum.pipeline.wish import Wish
+from modicum.report.gather import gather
 from modicum.store.answers import Answers
 from modicum.store.calls import Calls
 from modicum.store.control import Control
@@ -144,6 +146,15 @@ def test_a_route_to_another_model_is_switched_on_where_it_may_be_asked(done: tup
         assert switch(config, found.workload, state, actor="ann").state == state
     (live,) = publish(config).routes
     assert (live.route.state, live.rule.accept_above) == ("on", 0.0) and live.cover.incumbents == ("gpt-4o",)
+
+
+def test_the_report_names_what_was_tried(done: tuple[Config, Tried, ModelServer]) -> None:
+    config, found, _ = done
+    (ladder,) = gather(config).ladders
+    (one,) = ladder.tried
+    (certificate,) = Control(config.home).certificates()
+    assert (one.name, one.verdict, one.groups, one.certificate_id) == ("own/good", "certified", certificate.groups, found.certificate_id)
+    assert one.route_id == found.route_id and "own/good" in {rung.name for rung in ladder.rungs}
 
 
 def test_several_proposals_must_be_told_apart(done: tuple[Config, Tried, ModelServer]) -> None:
@@ -412,3 +423,26 @@ def test_a_name_that_only_the_upstream_could_know_is_refused_unless_a_recorded_c
     row = traffic.record(900, "a message", "lost", model="lab/good")
     bring_in(config, [traffic.write(tmp_path / "more.jsonl", [row])], Options())
     assert find_candidate(config, "lab/good").deployment.name == "openai_compatible/lab/good"
+
+
+def test_some_labels_of_those_that_are_wanted(tmp_path: Path, server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").mkdir()
+    config = settings(filled(tmp_path / "log", [row for row, _ in traffic.sorted_messages(500, wrong=0.2)]), tmp_path, server)
+    first = tried(config)
+    (attempt,) = Control(config.home).attempts(first.workload_id)
+    assert first.request_file is not None and first.needs_labels is not None and first.measured is not None
+    assert first.measured.calls == attempt.groups, "what agrees is counted of what was tested, not of the pilot"
+    names = [msgspec.json.decode(line)["id"] for line in Path(first.request_file).read_bytes().splitlines()]
+    some = dataclasses.replace(WISH, labels={name: Label(gold="lost") for name in names[:3]})
+    again = tried(config, wish=some)
+    assert again.needs_labels == len(names) - 3
+    assert f"3 of these {len(names)} labels are there, {len(names) - 3} are missing" in again.reason
+    wider = dataclasses.replace(WISH, fit=dataclasses.replace(WISH.fit, margin=0.3, max_selective=0.3))
+    asked = len(server.requests)
+    later = tried(config, wish=wider)
+    assert later.measured is not None and later.measured.calls == attempt.groups and len(server.requests) == asked
+    say_declared(trial(config, wish=wider)[0].plan(only(config)), 0.3)
+    said = capsys.readouterr().err
+    assert "--margin 0.3 is not used: attempt 1 declared 0.04" in said and "when newer calls are there" in said
+    say_declared(trial(config, wish=WISH)[0].plan(only(config)), 0.04)
+    assert capsys.readouterr().err == ""
