@@ -42,6 +42,7 @@ def _encoder() -> list[str]:
 
 BENCHMARKS = (
     Benchmark("guarantee", lambda logs: ["--out", str(OUT / "guarantee.json")]),
+    Benchmark("users", lambda logs: ["--out", str(OUT / "users.json")]),
     Benchmark("caches", lambda logs: ["--json", str(OUT / "caches.json")]),
     Benchmark("watching", lambda logs: []),
     Benchmark("watch", lambda logs: [*(logs or ["--short"]), "--into", str(OUT / "watch"), "--json", str(OUT / "watch.json")]),

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from modicum.evaluate.refuse import Supply, is_worth_a_look, refuse_after_look, refuse_unopened
+from modicum.evaluate.refuse import Supply, in_words, is_worth_a_look, refuse_after_look, refuse_unopened
 from modicum.evaluate.table import tabulate
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
 from modicum.types import Prediction, Rule
@@ -29,6 +29,20 @@ def test_too_few_calls_are_counted_in_calls_and_days() -> None:
     assert refusal.needs_days == pytest.approx(refusal.needs_calls / 100, rel=0.1)
     assert refusal.reason.startswith(f"needs about {refusal.needs_calls:,} more calls: ") and "days" in refusal.reason
     assert refusal.margin_reachable is not None and refusal.margin_reachable > 0.01
+
+
+def test_what_keeps_calls_from_counting_is_named() -> None:
+    plan, terms = plan_of(250, Terms()), Terms()
+    tied = refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, by_user=True))
+    assert "of the users, who are many and mostly new, each counts once: 250 at hand" in tied.reason
+    again = refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, left_out=900))
+    assert "900 of the newest requests were asked before and do not count, 250 do" in again.reason
+    assert "count" not in refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, left_out=9)).reason
+
+
+def test_a_wait_is_told_in_minutes_hours_and_days() -> None:
+    told = {0.0: "about a minute", 0.004: "about 6 minutes", 0.3: "about 8 hours", 0.95: "1 day", 1.2: "2 days", 1000: "1,000 days"}
+    assert {days: in_words(days) for days in told} == told
 
 
 def test_c_says_what_is_wrong_and_which_labels_it_wants() -> None:
