@@ -20,7 +20,7 @@ from modicum.report.proven import by_evidence
 from modicum.report.quality import gaps
 from modicum.report.records import Report
 
-SCHEMA = 2
+SCHEMA = 3
 """Goes up where a field goes away or means something else; what is added leaves it."""
 _USD = re.compile("(?<![a-z])usd(?![a-z])")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -61,11 +61,13 @@ def _dearest(one: lead.Dearest) -> dict[str, Any]:
     return {
         "workload_id": one.line.workload_id,
         "name": one.line.name,
-        "usd_month": one.line.baseline_usd_month,
+        "spend_usd_month": one.line.spend_usd_month,
+        "baseline_usd_month": one.line.baseline_usd_month,
         "share": one.share,
         "option": one.rung.name if one.rung else None,
         "provider": one.rung.provider if one.rung else None,
         "evidence": one.rung.evidence if one.rung else None,
+        "tried": one.there or None,
         "one_off_usd": one.rung.one_off_usd if one.rung else None,
         "saving": _plain(one.rung.saving) if one.rung else None,
     }

@@ -29,6 +29,7 @@ from modicum.report.retire import merged
 from modicum.report.sampled import with_sampling
 from modicum.report.seen import scaled
 from modicum.report.spend import respelled, with_cost
+from modicum.report.tried import tried
 from modicum.report.units import unit_figures
 from modicum.report.unseen import handed_out
 from modicum.route.steps import LIVE
@@ -81,7 +82,8 @@ def gather(
     report = replace(report, notes=(*report.notes, *respelled(report.models), *told, *days_told(usage)), beside=told)
     cards = Cards.open(config.home, priced(config)[0])
     settings = LadderSettings.of(config)
-    report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=settings)
+    others_tried = tried(control, Artefacts(config.home / "artefacts"), control.workloads(scope), control.routes())
+    report = with_ladders(report, usage, cards=cards, catalogue=catalogue, settings=settings, tried=others_tried)
     report = replace(report, retiring=merged(report.retiring), units=unit_figures(config, scope=scope, since=since, until=until))
     report = replace(report, measured=measured(config, scope=scope, since=since, until=until))
     if estimates:

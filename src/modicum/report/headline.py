@@ -49,9 +49,7 @@ def _found(
 
 def spend_month(totals: Totals) -> str:
     """The month, or where less than a day's hours were recorded from what they brought to as much all day."""
-    if totals.hours_recorded < 24 and totals.spend_high_usd_month is not None:
-        return words.between(totals.spend_usd_month, totals.spend_high_usd_month)
-    return words.money(totals.spend_usd_month)
+    return words.spend(totals)
 
 
 def _limits(totals: Totals) -> str:
@@ -77,7 +75,8 @@ def _certified(in_force: Sequence[WorkloadFigures], totals: Totals, spend: Headl
     share = words.percent(totals.answerable_share)
     bill = whole.bill(totals)
     if not known:
-        sentence = f"Small models could answer {share} of these calls. What that saves is unknown: their price is."
+        could = "answer" if len(on) == len(in_force) else "could answer"
+        sentence = f"Small models {could} {share} of these calls. What that saves is unknown: a price is."
     elif what is not None and what.usd_month is not None and what.usd_month < SMALLEST_SHARE * (totals.baseline_usd_month or 0):
         sentence = doubt(totals) or f"Nothing here is worth changing: {words.saving(what)} of {bill} could be saved."
     elif len(on) == len(in_force):

@@ -11,10 +11,11 @@ from decimal import Decimal
 
 from modicum.report import said, whole, words
 from modicum.report.proven import best_rung
-from modicum.report.records import IN_FORCE, HeadlineFigure, Report, WorkloadFigures
-from modicum.report.rungs import Evidence, Ladder, Rung, RungKind
+from modicum.report.records import IN_FORCE, STOPPED, HeadlineFigure, Report, WorkloadFigures
+from modicum.report.rungs import Evidence, Ladder, Rung, RungKind, TriedModel
 
 SHOWN = 3
+NAMED = 2
 LONGEST_NAME = 60
 ALL = 0.995
 """Of the calls: from here on it is all of them."""
@@ -38,6 +39,19 @@ class Dearest:
     """Of the whole month's spend without small models."""
     rung: Rung | None
     """None: nothing is known that would do it for less."""
+    tried: tuple[TriedModel, ...] = ()
+    """Other models that were tried on its calls."""
+
+    @property
+    def there(self) -> str:
+        """What the team has tried already, where something else is named: `own/team: not proven on 939 requests`; else empty."""
+        rest = [one for one in self.tried if self.rung is None or one.name != self.rung.name]
+        said = [f"{words.visible(one.name, LONGEST_NAME)}: {words.outcome(one)}" for one in rest]
+        own, line = self.rung is None or is_untried(self.rung), self.line
+        is_other = line.certificate_id is not None and line.certificate_id in {one.certificate_id for one in self.tried}
+        if own and not is_other and line.state in ("refused", *STOPPED):
+            said.append(f"a small model of your own: {words.STATES[line.state]}")
+        return "; ".join(said[:NAMED]) + (f" and {len(said) - NAMED} more" if len(said) > NAMED else "")
 
     @property
     def reach(self) -> str:
@@ -48,7 +62,7 @@ class Dearest:
         """A model's name and where it is sold."""
         if self.rung is None:
             return ""
-        if self.rung.kind == "specialist":
+        if self.rung.kind == "specialist" and self.rung.model is None:
             return "a small model of your own"
         name = words.visible(self.rung.name, LONGEST_NAME)
         return f"{name} at {words.visible(self.rung.provider, LONGEST_NAME)}" if self.rung.provider else name
@@ -79,15 +93,20 @@ def dearest(report: Report, most: int = SHOWN) -> tuple[Dearest, ...]:
             line=line,
             share=float((line.baseline_usd_month or Decimal(0)) / bill) if bill else None,
             rung=choice(report, ladders.get(line.workload_id)),
+            tried=ladders[line.workload_id].tried if line.workload_id in ladders else (),
         )
         for line in known[:most]
     )
 
 
 def choice(report: Report, ladder: Ladder | None) -> Rung | None:
-    """What the report counts on for the workload, else the best that is known of it."""
+    """What the report counts on for the workload, else the best that is known of it. A model that is in force comes before others even
+    where nobody knows what it saves."""
     if ladder is None:
         return None
+    ours = next((rung for rung in ladder.rungs if rung.kind == "specialist" and rung.evidence == "certified" and not rung.blocked), None)
+    if ours is not None and ours.model is not None and (ours.saving is None or ours.saving.usd_month is None):
+        return ours
     named = dict(report.worth.rungs).get(ladder.workload_id) if report.worth is not None else None
     found = (rung for rung in ladder.rungs if rung.name == named and not rung.blocked and _saves(rung))
     return next(found, None) or best_rung(ladder)
@@ -116,47 +135,55 @@ def headline(report: Report) -> tuple[str, str]:
 
 def _is_dearest(report: Report, one: Dearest) -> str:
     name, totals = words.visible(one.line.name, LONGEST_NAME), report.totals
-    its = _amount(report, one)
+    its, beside = _amount(one), whole.without(one.line)
+    would = f"; it would be {beside}" if beside else ""
     known = " that is known" if totals.unpriced_share > said.MOST_UNKNOWN else ""
     if len(report.workloads) == 1 and not totals.calls_without_workload:
-        if whole.differs(totals):
-            return f"{name} is all of the work{known}: {its} a month {whole.WITHOUT}."
-        return f"{name} is all of the spend{known}: {its} a month."
+        return f"{name} is all of the spend{known}: {its} a month{would}."
     if totals.hours_recorded < 24:
         of = f"what all would cost {whole.WITHOUT}" if whole.differs(totals) else "the spend"
-        return f"{name} is the dearest work, {words.percent(one.share)} of {of}{known}: {its} a month."
-    return f"{name} is the dearest work: {its} of {whole.bill(totals)}{known}."
+        return f"{name} is the dearest work, {words.percent(one.share)} of {of}{known}: {its} a month{would}."
+    of = f"{its} a month as it is, {words.money(one.line.baseline_usd_month)}" if beside else its
+    return f"{name} is the dearest work: {of} of {whole.bill(totals)}{known}."
 
 
-def _amount(report: Report, one: Dearest) -> str:
-    """What the workload costs; with its limits where a saving's reach above it, or where less than a day's hours were recorded."""
-    usd, low, high = one.line.baseline_usd_month, one.line.spend_low_usd_month, one.line.baseline_high_usd_month
+def _amount(one: Dearest) -> str:
+    """What the workload costs as it is; with its limits where a saving's reach above it."""
+    usd, limits = one.line.baseline_usd_month, words.limits(one.line)
     saves = one.rung.saving.high_usd_month if one.rung is not None and one.rung.saving is not None else None
-    if high is None or usd is None or low is None:
-        return words.money(usd)
-    if report.totals.hours_recorded < 24:
-        return words.between(usd, high)
-    between = words.between(low, high)
-    return f"{words.money(usd)} ({between})" if saves is not None and saves > usd and " to " in between else words.money(usd)
+    above = saves is not None and usd is not None and saves > usd
+    return f"{words.spend(one.line)} ({limits})" if above and limits else words.spend(one.line)
 
 
 def _could(one: Dearest) -> str:
+    """What the team has tried comes first where something else is named that it has not."""
+    there = f"Tried already: {one.there}. " if one.there and (one.rung is None or is_untried(one.rung)) else ""
+    return f"{there}{_named(one)}"
+
+
+def _named(one: Dearest) -> str:
     rung = one.rung
+    if rung is not None and rung.kind == "specialist" and (rung.saving is None or rung.saving.usd_month is None):
+        now = "answers" if one.line.state == "on" else "could answer"
+        return f"{one.where} {now} {words.percent(one.line.coverage_calls)} of its calls; what that saves is unknown: so is what it takes."
     if rung is None or rung.saving is None:
         return "Nothing is known that would do it for less."
     saved = words.saving(rung.saving)
+    saved_of = f"{saved} of these {words.money(one.line.baseline_usd_month)}" if whole.differs(one.line) else saved
     if one.line.state == "on" and rung.kind == "specialist":
-        return f"A small model answers {words.percent(one.line.coverage_calls)} of its calls and saves {saved} a month."
+        who = "A small model" if rung.model is None else one.where
+        return f"{who} answers {words.percent(one.line.coverage_calls)} of its calls and saves {saved} a month."
     if one.line.state == "canary" and rung.kind == "specialist":
         begun = words.percent((one.line.coverage_calls or 0.0) * one.line.answering)
-        return f"A small model in canary answers {begun} of its calls; on for all it could save {saved} a month."
-    name = f"A{one.where[1:]}" if rung.kind == "specialist" else one.where
+        who = "A small model" if rung.model is None else one.where
+        return f"{who} in canary answers {begun} of its calls; on for all it could save {saved} a month."
+    name = f"A{one.where[1:]}" if rung.kind == "specialist" and rung.model is None else one.where
     if is_untried(rung):
-        return f"{name} would save {saved} a month if it does the work well enough."
+        return f"{name} would save {saved_of} a month if it does the work well enough."
     takes = "could take it over" if rung.share is None or rung.share >= ALL else f"could take over {words.percent(rung.share)} of it"
     if rung.kind.startswith("incumbent"):
         takes = "could do it"
-    return f"{name} {takes} and save {saved} a month."
+    return f"{name} {takes} and save {saved_of} a month."
 
 
 def _for_that(one: Dearest) -> str:

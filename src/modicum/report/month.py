@@ -151,11 +151,11 @@ def drawn_from(days: int, calls: int) -> str:
 
 
 def limits(month: Month, by_day: Floats, calls: int, key: str) -> tuple[float, float]:
-    """95 % of the dollars a month that these days may bring: over days, under three days over calls; and up to as much all day where less
-    than a day's hours were recorded. `key` seeds the draws over calls."""
-    mean = month.mean(by_day)
+    """95 % of the dollars a month that these days may bring: over days, under three days over calls; where less than a day's hours were
+    recorded from what they brought to as much all day. `key` seeds the draws over calls."""
+    mean, most = month.mean(by_day), month.edges.most
     low, high = interval(spread_of(month, by_day, calls, key))
-    return min(low, mean), max(high, mean * month.edges.most)
+    return mean if most > 1 else min(low, mean), max(high, mean * most)
 
 
 def spread_of(month: Month, by_day: Floats, calls: int, key: str) -> Floats:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from modicum.types import Price, Saving
+from modicum.types import Certificate, Price, RouteState, Saving
 
 RungKind = Literal[
     "exact_cache",  # the same request was answered before
-    "specialist",  # a small model of our own, built from these calls
+    "specialist",  # a small model of our own, built from these calls; or another model, where a certificate of it is in force
+    "tried",  # another model that was tried on these calls
     "same_laboratory",  # a smaller model of whoever made the incumbent
     "open_hosted",  # an open model at a provider
     "open_own",  # an open model on own hardware
@@ -90,6 +91,31 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriedModel:
+    """Another model that was tried on a workload's calls, by its latest attempt."""
+
+    name: str
+    """`provider/model`, as the configuration has them."""
+    model: str
+    attempt_id: str
+    at: datetime
+    groups: int
+    """Distinct requests that it was asked."""
+    verdict: Literal["certified", "unproven", "open"]
+    """open: nobody has looked at its answers yet."""
+    code: str = ""
+    reason: str = ""
+    needs_labels: int | None = None
+    certificate: Certificate | None = None
+    route_id: str | None = None
+    route_state: RouteState | None = None
+
+    @property
+    def certificate_id(self) -> str | None:
+        return None if self.certificate is None else self.certificate.certificate_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
     """A workload's rungs, the smallest first, the incumbent last."""
 
@@ -101,6 +127,8 @@ class Ladder:
     """Those that every saving here is computed over: of known tokens and known cost, and what a specialist answered."""
     days: int = 0
     """Observed; 0 where nobody recorded any. Under three, the intervals are over calls alone."""
+    tried: tuple[TriedModel, ...] = ()
+    """Other models that were tried on these calls: what has a route first, then the newest."""
     calls_month: tuple[float, float] | None = None
     """95 % of what a month may bring, by these days; by these calls alone under three days. None: declared."""
 

@@ -87,7 +87,7 @@ def three(figures: tuple[HeadlineFigure, ...]) -> Table:
 def _dearest(report: Report) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("the dearest", overflow="fold")
-    table.add_column(f"a month {whole.WITHOUT}" if whole.differs(report.totals) else "spend a month", justify="right")
+    table.add_column("spend a month", justify="right")
     table.add_column("could go to", overflow="fold")
     table.add_column("saving a month, net", justify="right")
     table.add_column("once", justify="right")
@@ -98,17 +98,20 @@ def _dearest(report: Report) -> Table:
         if rung is not None:
             once = words.money(rung.one_off_usd) if rung.one_off_usd else "–"
             saved = (one.where, words.saving(rung.saving), once, EVIDENCE[rung.evidence])
+        if one.there:
+            saved = (f"{one.there};\n{saved[0]}", *saved[1:])
         name = Text(isolate(words.visible(one.line.name, LONGEST_NAME)))
-        table.add_row(name, month(one.line.baseline_usd_month, one.line), Text(saved[0]), saved[1], saved[2], saved[3])
+        table.add_row(name, month(one.line, brief=True), Text(saved[0]), saved[1], saved[2], saved[3])
     return table
 
 
-def month(usd: Decimal | None, line: WorkloadFigures) -> Text:
-    """What a workload costs a month, below it its 95 % limits, and of how many calls that were seen they are told."""
-    between = words.between(line.spend_low_usd_month, line.spend_high_usd_month) if line.spend_low_usd_month is not None else ""
+def month(line: WorkloadFigures, *, brief: bool = False) -> Text:
+    """What a workload costs a month as it is, below it its limits, what it would cost without small models where that is another amount,
+    and how many calls that were seen tell it. `brief`: where both stand below it, the limits do not."""
     seen = f"{words.count(line.sampled.seen_calls, 'call')} seen" if line.sampled is not None else ""
-    below = [between if between != words.money(usd) else "", seen]
-    return Text.assemble(words.money(usd), *((f"\n{part}", "dim") for part in below if part))
+    without = whole.without(line)
+    below = ["" if brief and without else words.limits(line), without, seen]
+    return Text.assemble(words.spend(line), *((f"\n{part}", "dim") for part in below if part))
 
 
 def _goes(report: Report) -> list[str]:

@@ -103,16 +103,23 @@ def _compared(console: Console, comparison: Comparison) -> None:
 def _options(console: Console, report: Report) -> None:
     """The best that is known instead of each workload, the dearest first."""
     names = {line.workload_id: line for line in report.workloads}
-    found = [(names[one.workload_id], lead.choice(report, one)) for one in report.ladders if one.workload_id in names]
+    found = [
+        lead.Dearest(line=names[one.workload_id], share=None, rung=lead.choice(report, one), tried=one.tried)
+        for one in report.ladders
+        if one.workload_id in names
+    ]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("workload", overflow="fold")
     table.add_column("could go to", overflow="fold")
     table.add_column("evidence")
     for head in ("1,000 calls", "saving, net"):
         table.add_column(head, justify="right")
-    for line, rung in found[:MOST_ROWS]:
+    for its in found[:MOST_ROWS]:
+        line, rung = its.line, its.rung
         if rung is not None:
             where = f"{rung.name} at {rung.provider}" if rung.provider else rung.name
+            if its.there:
+                table.add_row(Text(_name(line)), Text(its.there), "", "", "")
             table.add_row(
                 Text(_name(line)),
                 Text(words.visible(where, 2 * LONGEST_NAME)),
@@ -172,7 +179,7 @@ def _workloads(report: Report) -> Table:
             Text(_name(line)),
             _calls(line),
             words.share(line.share),
-            screen.month(line.spend_usd_month, line),
+            screen.month(line),
             words.saving(line.saving) if line.saving else "–",
             Text(words.STATES[line.state], style=ACCENT if line.state in IN_FORCE else ""),
             f"{line.task}, {words.answer(line)}",
@@ -192,7 +199,7 @@ def _workloads(report: Report) -> Table:
         "total",
         f"{totals.calls:,}",
         words.share(1.0),
-        words.money(totals.spend_usd_month),
+        Text.assemble(words.spend(totals), (f"\n{whole.without(totals)}" if whole.differs(totals) else "", "dim")),
         words.saving(totals.saving) if totals.saving else "–",
         "",
         "",
@@ -216,7 +223,8 @@ def _certified(console: Console, line: WorkloadFigures) -> None:
         said.append(f"Saves {words.saving(line.saving)} a month, net of {words.money(line.control_usd_month)} for the control share,")
         said.append(f"against {words.visible(line.saving.baseline, LONGEST_SENTENCE)}.")
     else:
-        said.append("What that saves is unknown: the price of the incumbent is.")
+        why = line.saving.method if line.saving is not None else "the price of the incumbent is unknown"
+        said.append(f"What that saves is unknown: {why}.")
     said += [f"{name}: {value}." for name, value in words.live(line)]
     for sentence in said:
         console.print(Padding(Text(sentence), (0, 0, 0, 2)))

@@ -129,7 +129,8 @@ def _limits(
     if spend(usage, catalogue).known_usd is None:
         return None, None
     low, high = interval(draws)
-    return usd(min(low, mean)), usd(max(high, most))
+    part = any(months[scope].edges.most > 1 for scope in by_scope)
+    return usd(mean if part else min(low, mean)), usd(max(high, most))
 
 
 def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Period], control_share: float) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ def notes(lines: Sequence[WorkloadFigures], totals: Totals, periods: Sequence[Pe
     said = [f"A month is {DAYS_A_MONTH} days at the mean pace of the days observed. It supposes that later days are like these."]
     said += [shares] if (shares := whole.said(totals)) else []
     said += [sentence for period in periods for sentence in part_days(period, several=len(periods) > 1)]
-    if totals.spend_low_usd_month is not None and totals.spend_high_usd_month is not None:
+    if totals.spend_low_usd_month is not None and totals.spend_high_usd_month is not None and totals.hours_recorded == 24:
         said.append(
             f"The spend a month lies between {words.money(totals.spend_low_usd_month)} and {words.money(totals.spend_high_usd_month)}"
             f" (95 %, over {spend_over(periods)})."

@@ -7,14 +7,33 @@ of the spend" has to be told of which.
 from __future__ import annotations
 
 from modicum.report import words
-from modicum.report.records import Totals
+from modicum.report.records import Totals, WorkloadFigures
 
 WITHOUT = "without small models"
 
 
-def differs(totals: Totals) -> bool:
+def differs(of: Totals | WorkloadFigures) -> bool:
     """Would be read as another amount than what is spent."""
-    return totals.spend_usd_month is not None and words.money(totals.baseline_usd_month) != words.money(totals.spend_usd_month)
+    return of.spend_usd_month is not None and words.money(of.baseline_usd_month) != words.money(of.spend_usd_month)
+
+
+def without(of: Totals | WorkloadFigures) -> str:
+    """`$342 without small models`, beside what is spent; empty where it is as much."""
+    if not differs(of):
+        return ""
+    usd = of.baseline_usd_month
+    ranged = words.is_from(of.spend_usd_month, of.spend_low_usd_month)
+    return f"{words.between(usd, of.baseline_high_usd_month) if ranged else words.money(usd)} {WITHOUT}"
+
+
+def beside(line: WorkloadFigures) -> str:
+    """What a workload's ladder is held against, as a sentence; empty where that is what it costs."""
+    if not differs(line):
+        return ""
+    return (
+        f"All that is said here of a month is of the {words.money(line.baseline_usd_month)} that it would cost {WITHOUT}; as it is, with"
+        f" small models answering some of these calls, it costs {words.spend(line)}."
+    )
 
 
 def bill(totals: Totals) -> str:

@@ -14,7 +14,8 @@ from modicum.report.currency import written
 from modicum.types import DAYS_A_MONTH, Saving
 
 if TYPE_CHECKING:
-    from modicum.report.records import WorkloadFigures  # which are made of what speaks by these words
+    from modicum.report.records import Totals, WorkloadFigures  # which are made of what speaks by these words
+    from modicum.report.rungs import TriedModel
 
 UNKNOWN = "unknown"
 STATES = {
@@ -84,6 +85,33 @@ def between(low: Decimal | None, high: Decimal | None) -> str:
     """$1.90 to $2.80; one amount where both read the same."""
     first, last = money(low), money(high)
     return first if first == last else f"{first} to {last}"
+
+
+def spend(of: WorkloadFigures | Totals) -> str:
+    """What a month costs as it is: $259; from what was recorded to this pace all day where hours are missing: $259 to $3,104."""
+    usd, low, high = of.spend_usd_month, of.spend_low_usd_month, of.spend_high_usd_month
+    return between(usd, high) if is_from(usd, low) else money(usd)
+
+
+def limits(of: WorkloadFigures | Totals) -> str:
+    """The limits that stand below `spend`; empty where it says them, or they read the same."""
+    usd, low, high = of.spend_usd_month, of.spend_low_usd_month, of.spend_high_usd_month
+    told = "" if low is None or is_from(usd, low) else between(low, high)
+    return told if " to " in told else ""
+
+
+def is_from(usd: Decimal | None, low: Decimal | None) -> bool:
+    """The range begins with what was recorded."""
+    return usd is not None and low is not None and usd > 0 and low >= usd * Decimal("0.999999")
+
+
+def outcome(one: TriedModel) -> str:
+    """What became of a model that was tried: on, certified on 939 requests · not proven on 939 requests."""
+    number = count(one.groups, "request")
+    if one.verdict == "certified":
+        state = "" if one.route_state is None else f"{STATES[one.route_state]}, "
+        return f"{state}certified on {number}"
+    return f"asked {number}, and nobody has looked yet" if one.verdict == "open" else f"not proven on {number}"
 
 
 def percent(share: float | None) -> str:

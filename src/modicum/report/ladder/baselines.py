@@ -72,7 +72,11 @@ def baselines(
         _dear(naive, known, alone=alone, is_today=is_today),
         _cheap(honest, honest_usd, outside) if honest != naive else "",
         "" if is_today else f"today: {words.money(paid)}",
-        f"with what is certified: {words.money(ours)}" if saves is not None else "nothing is certified, so that is also ours",
+        f"with what is certified: {words.money(ours)}"
+        if saves is not None
+        else "what is certified saves nobody knows"
+        if any(rung.kind == "specialist" and rung.evidence == "certified" and _is_unpriced(rung) for its in found for rung in its.rungs)
+        else "nothing is certified, so that is also ours",
     ]
     rest = f" {words.count(left, 'call')} of unknown cost or length stand in none of these." if left > 0 else ""
     return Baselines(
@@ -143,7 +147,7 @@ def _saved(
     periods: Sequence[Period],
 ) -> Decimal | None:
     """Dollars a month of the certificates in force that nothing stands against, on compared calls of the models that they speak of."""
-    barred = {one.workload_id for one in found for rung in one.rungs if rung.kind == "specialist" and rung.blocked}
+    barred = {one.workload_id for one in found for rung in one.rungs if rung.kind == "specialist" and (rung.blocked or _is_unpriced(rung))}
     in_force = {
         line.workload_id: line.certificate
         for line in lines
@@ -165,6 +169,11 @@ def _saved(
             net = share * (one.month_usd - calls * float(settings.serving_usd_call)) - float(settings.audit_usd_month)
             total = (total or 0.0) + net
     return None if total is None else usd(total)
+
+
+def _is_unpriced(rung: Rung) -> bool:
+    """Another model, and nobody knows what it saves."""
+    return rung.model is not None and (rung.saving is None or rung.saving.usd_month is None)
 
 
 def _answers(one: Single, cards: Cards, today: date, last: date | None) -> bool:

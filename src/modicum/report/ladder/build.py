@@ -26,9 +26,10 @@ from modicum.report.ladder.own import own_hardware
 from modicum.report.ladder.same import as_it_is, batched, gone, trimmed
 from modicum.report.ladder.sellers import kind_of
 from modicum.report.ladder.settings import LadderSettings
+from modicum.report.ladder.trials import tried_models, without_tried
 from modicum.report.month import WHOLE, Month, observed_days
 from modicum.report.records import ModelSpend, Period, WorkloadFigures
-from modicum.report.rungs import Ladder, Rung, RungKind
+from modicum.report.rungs import Ladder, Rung, RungKind, TriedModel
 from modicum.report.saving import within_bill
 from modicum.report.traffic import Traffic
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 ORDER: tuple[RungKind, ...] = (
     "exact_cache",
     "specialist",
+    "tried",
     "same_laboratory",
     "open_hosted",
     "open_own",
@@ -82,12 +84,14 @@ def ladders(
     settings: LadderSettings | None = None,
     hours: Mapping[str, Hours] = MappingProxyType({}),
     periods: Sequence[Period] = (),
+    tried: Mapping[str, tuple[TriedModel, ...]] = MappingProxyType({}),
     now: datetime,
 ) -> tuple[Ladder, ...]:
     """One a line, in their order; lines without rows have none.
 
     `usage`: all rows of the report, for a scope's days are those of all its calls. `traffic`: what the calls tell beyond their price;
     None: nothing. `hours`: when a workload's calls came, where that was gathered; else `traffic` tells it, else they come evenly.
+    `tried`: other models that were tried, by workload.
     """
     given = settings or LadderSettings()
     market = Market(cards, now.date(), given)
@@ -120,6 +124,7 @@ def ladders(
                 catalogue=catalogue,
                 settings=given,
                 today=now.date(),
+                tried=tried.get(line.workload_id, ()),
             )
             found.append(
                 replace(
@@ -158,13 +163,16 @@ def ladder(case: Case) -> Ladder:
 
     take(exact_cache(case))
     take(specialist(case))
+    rungs += tried_models(case)
     found, said = same_laboratory(case)
+    found, again = without_tried(case, found)
     rungs += found
-    left += said
+    left += [*said, *again]
     picks = case.market.open(case.needs, case.tokens, case.kind) if case.tokens is not None else []
     found, said = open_hosted(case, picks, {rung.name for rung in found})
+    found, again = without_tried(case, found)
     rungs += found
-    left += said
+    left += [*said, *again]
     take(own_hardware(case, picks))
     left += other_kinds(case)
     if ended := gone(case):
@@ -178,7 +186,7 @@ def ladder(case: Case) -> Ladder:
     ordered = sorted(shown, key=lambda rung: ORDER.index(rung.kind))
     its = case.bill
     compared = its.compared_calls + sum(calls for _, calls in its.specialist_by_day) if its.compared else 0
-    return Ladder(workload_id=case.line.workload_id, rungs=tuple(ordered), left_out=tuple(left), calls=compared)
+    return Ladder(workload_id=case.line.workload_id, rungs=tuple(ordered), left_out=tuple(left), calls=compared, tried=case.tried)
 
 
 def shortened(rungs: Sequence[Rung], most: int) -> tuple[list[Rung], list[Rung]]:

@@ -15,7 +15,8 @@ from modicum.report.ladder.market import Market
 from modicum.report.ladder.needs import Needs
 from modicum.report.ladder.settings import LadderSettings
 from modicum.report.month import Month
-from modicum.report.records import WorkloadFigures
+from modicum.report.records import IN_FORCE, WorkloadFigures
+from modicum.report.rungs import TriedModel
 from modicum.report.traffic import WorkloadTraffic
 
 if TYPE_CHECKING:
@@ -44,6 +45,16 @@ class Case:
     catalogue: Catalogue
     settings: LadderSettings
     today: date
+    tried: tuple[TriedModel, ...] = ()
+    """Other models that were tried on its calls."""
+
+    @property
+    def in_force(self) -> TriedModel | None:
+        """The one that its certificate in force is of; None where that is of a small model of our own, or none is in force."""
+        if self.line.state not in IN_FORCE or self.line.certificate_id is None:
+            return None
+        named = (one for one in self.tried if one.certificate_id == self.line.certificate_id)
+        return next(named, None)
 
     @property
     def usd_call(self) -> Decimal | None:

@@ -56,6 +56,8 @@ def _as_rung(line: WorkloadFigures, rung: Rung) -> WorkloadFigures:
 def _net(line: WorkloadFigures, rows: Sequence[UsageRow], window: Window, catalogue: Catalogue, settings: LadderSettings) -> Projection:
     """As it was projected, less what the rung says that it costs to keep."""
     assert line.certificate is not None
+    if line.saving is not None and line.saving.usd_month is None:  # of another model whose price nobody knows
+        return Projection(net=line.saving)
     found = project(rows, line.certificate, catalogue, window.month, window.days, settings.control_share)
     before, after = found.net.usd_month, line.saving.usd_month if line.saving is not None else None
     if before is None or after is None or found.draws is None:

@@ -17,6 +17,7 @@ from modicum.report.ladder.settings import LadderSettings
 from modicum.report.ladder.shares import shares
 from modicum.report.ladder.worth import worth
 from modicum.report.records import Report
+from modicum.report.rungs import TriedModel
 
 if TYPE_CHECKING:
     from modicum.plan.traffic import Traffic as Hours
@@ -31,8 +32,10 @@ def with_ladders(
     catalogue: Catalogue,
     settings: LadderSettings,
     hours: Mapping[str, Hours] = MappingProxyType({}),
+    tried: Mapping[str, tuple[TriedModel, ...]] = MappingProxyType({}),
 ) -> Report:
-    """`usage`: the rows that the report was made of. What the calls tell beyond their price is read from the report itself. Pure."""
+    """`usage`: the rows that the report was made of. What the calls tell beyond their price is read from the report itself.
+    `tried`: other models, by workload. Pure."""
     traffic, now, periods = report.traffic, report.made_at, report.periods
     found = ladders(
         report.workloads,
@@ -43,6 +46,7 @@ def with_ladders(
         settings=settings,
         hours=hours,
         periods=periods,
+        tried=tried,
         now=now,
     )
     report = counted(replace(report, ladders=found), usage, catalogue, settings)

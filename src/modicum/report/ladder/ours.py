@@ -63,7 +63,7 @@ def specialist(case: Case) -> tuple[Rung | None, str]:
 
 
 def _certified(case: Case) -> Rung:
-    line, settings, certificate = case.line, case.settings, case.line.certificate
+    line, settings, certificate, other = case.line, case.settings, case.line.certificate, case.in_force
     assert certificate is not None
     share = certificate.coverage_calls * (1 - settings.control_share)
     saving = less(line.saving, case, answered=case.bill.calls_month * share)
@@ -74,27 +74,29 @@ def _certified(case: Case) -> Rung:
         "shadow": ("its answers in shadow looked at, then `modicum route promote`",),
         "canary": (f"audits of the {words.percent(line.answering)} of the conversations that it answers, then `modicum route promote`",),
     }
+    takes = None if other is not None else settings.serving_usd_call
     seen = line.live.shadow if line.live is not None else None
     beside = ""
     if seen is not None and seen.compared:
         beside = f" In shadow it agreed on {seen.agreed:,} of {words.count(seen.compared, 'call')}."
     return Rung(
         kind="specialist",
-        name="specialist",
+        name="specialist" if other is None else other.name,
+        model=None if other is None else other.model,
         share=share,
-        usd_call=settings.serving_usd_call.quantize(Decimal("1e-10")),
+        usd_call=None if takes is None else takes.quantize(Decimal("1e-10")),
         usd_month=after(line.baseline_usd_month, saving),
         one_off_usd=once,
         saving=saving,
-        cheaper_share=cheaper(settings.serving_usd_call, case.usd_call),
+        cheaper_share=None if takes is None else cheaper(takes, case.usd_call),
         evidence="certified",
         proof=words.sentence(certificate.sentence) + beside,
         source=f"certificate {certificate.certificate_id}",
         needs=steps.get(line.state, ()),
-        obstacles=_terms(case),
+        obstacles=_terms(case) if other is None else (),
         assumptions=(
             f"{words.percent(settings.control_share)} of the conversations stay with the incumbent, so that the promise can be checked.",
-            _computing(case),
+            _computing(case) if other is None else "What it takes is told from what its answers took.",
             "What building and proving it cost is spent.",
         ),
     )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from modicum.report import said, words
+from modicum.report import said, whole, words
 from modicum.report.ladder.reasons import why_one_sided
 from modicum.report.records import Report
 from modicum.report.rungs import Ladder, Reasons, Rung
@@ -30,9 +30,11 @@ def show(console: Console, report: Report) -> None:
         if line is not None and len(its.rungs) > 1:
             name = words.visible(line.name, LONGEST_NAME)
             console.print(Text.assemble((name, "bold"), ": what could answer it, the smallest kind first"))
-            console.print(table(its))
+            console.print(table(its, today=whole.WITHOUT if whole.differs(line) else "today"))
             for told in reasoning(its):
                 console.print(Text(told, style="dim"))
+            if beside := whole.beside(line):
+                console.print(Text(beside, style="dim"))
             if its.calls:
                 console.print(Text(said.over(its), style="dim"))
                 console.print()
@@ -45,8 +47,8 @@ def show(console: Console, report: Report) -> None:
         console.print()
 
 
-def table(its: Ladder) -> Table:
-    """A row a rung."""
+def table(its: Ladder, *, today: str = "today") -> Table:
+    """A row a rung; `today`: what the incumbent's stands for."""
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
     made.add_column("answered by", overflow="fold")
     for head in ("1,000 calls", "a month", "saving, net"):
@@ -60,7 +62,7 @@ def table(its: Ladder) -> Table:
             _thousand(rung.usd_call),
             words.money(rung.usd_month),
             "–" if is_today else words.saving(rung.saving),
-            "today" if is_today else SAYS[rung.evidence],
+            today if is_today else SAYS[rung.evidence],
             Text(_why(rung)),
             style="dim" if rung.blocked and not is_today else "",
         )
