@@ -52,6 +52,16 @@ def test_free_text_has_a_way_on_and_every_candidate_is_shown(capsys: pytest.Capt
     assert "1.2" in row and "90.0%\u00a0(88–92)" in row
 
 
+def test_an_estimate_of_nothing_above_a_certificate_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = tier("linear", 1_200_000, 0.0, chosen=True, saving_usd_month=Decimal("0.00"))
+    certified = Verdict(workload_id="w_1", verdict="certified", reason="", certificate=certificate(coverage=0.27), tiers=(nothing,))
+    _show((Fitted(workload="tickets", verdict=certified),), Decimal("0.1"), {})
+    printed = capsys.readouterr().out
+    (row,) = (line for line in printed.splitlines() if "linear" in line)
+    assert row.count("likely none") == 2 and "0%" not in row.replace("90.0%", "") and "$0.00" not in row
+    assert "tickets: by the estimate no threshold had an even chance to pass; on the held-out requests one did, and 27% of them" in printed
+
+
 def test_who_takes_the_first_step_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     def said(*, automatic: bool, left_to_watcher: bool = False) -> str:
         made = Verdict(workload_id="w_1", verdict="certified", reason="", certificate=certificate(), route=route(automatic=left_to_watcher))

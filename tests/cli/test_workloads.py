@@ -170,3 +170,10 @@ def test_a_mistyped_home_is_not_made(tmp_path: Path, words: list[str]) -> None:
         Home(tmp_path / "hoem").run(*words)
     assert "modicum import LOG" in refused.value.hint and "--home" in refused.value.hint
     assert not list(tmp_path.iterdir())
+
+
+def test_a_project_s_folder_is_told_of_the_home_in_it(tmp_path: Path) -> None:
+    (tmp_path / ".modicum" / "calls").mkdir(parents=True)
+    with pytest.raises(NotFoundError, match="no home at") as refused:
+        Home(tmp_path).run("workloads", "list")
+    assert refused.value.hint == f"did you mean {tmp_path / '.modicum'}?"

@@ -242,6 +242,10 @@ def _unread(way: Reach, found: Sequence[Fitted]) -> dict[str, str]:
     return {row.workload.name: f"modicum workloads set {row.workload.workload_id} --read {as_what(row.workload)}" for row in rows}
 
 
+UNLIKELY = "likely none"
+"""Of what no threshold has an even chance to carry: an estimate, which the held-out requests may yet prove wrong."""
+
+
 def _show_tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> None:
     """What was tried: a table for each workload with several candidates, one row for each other."""
     head = ("tier", "MB", "CPU ms", "$ a million", "agrees (95 %)", "answers", "saves a month")
@@ -254,6 +258,13 @@ def _show_tiers(found: Sequence[Fitted], cpu_hour_usd: Decimal) -> None:
             tested = next((tier for tier in tiers if tier.chosen), None)
             rows = [(*_figures(tier, cpu_hour_usd), _fate(tier, tested)) for tier in tiers]
             print_table((*head, ""), rows, right=(1, 2, 3, 4, 5), whole=(0,), title=f"{one.workload}: tried, by estimate")
+    for one in found:
+        certificate = one.verdict.certificate
+        if certificate is not None and any(tier.chosen and tier.coverage == 0 for tier in one.verdict.tiers):
+            click.echo(
+                f"{one.workload}: by the estimate no threshold had an even chance to pass; on the held-out requests one did, and"
+                f" {certificate.coverage:.0%} of them are answered: the certificate holds, the estimate does not."
+            )
 
 
 def _figures(tier: Tier, cpu_hour_usd: Decimal) -> tuple[str, ...]:
@@ -266,8 +277,8 @@ def _figures(tier: Tier, cpu_hour_usd: Decimal) -> tuple[str, ...]:
         f"{Decimal(repr(tier.cpu_ms)) / 3_600_000 * cpu_hour_usd * 1_000_000:.2g}",
         f"{tier.agreement:.1%}"
         + ("" if tier.agreement_interval is None else "\u00a0({:.0f}–{:.0f})".format(*(100 * limit for limit in tier.agreement_interval))),
-        f"{tier.coverage:.0%}",
-        "unknown" if tier.saving_usd_month is None else f"${tier.saving_usd_month:,}",
+        f"{tier.coverage:.0%}" if tier.coverage else UNLIKELY,
+        "unknown" if tier.saving_usd_month is None else f"${tier.saving_usd_month:,}" if tier.coverage else UNLIKELY,
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from modicum import config
 from modicum.admin.reach import Here, Reach, There, reach
+from modicum.config.sections import StoreConfig
 from modicum.errors import NotFoundError
 from modicum.workload.letters import isolate
 
@@ -104,6 +105,9 @@ def existing(settings: Config) -> Path:
     """The home, which must be there: a command that only reads makes none. Raises NotFoundError."""
     home = settings.home
     if not (home / "calls").is_dir():
+        inside = home / StoreConfig().home
+        if (inside / "calls").is_dir():  # a project's folder was named, not the home in it
+            raise NotFoundError(f"no home at {home}", hint=f"did you mean {inside}?")
         raise NotFoundError(f"no home at {home}", hint="`modicum import LOG` makes one, --home FOLDER names another")
     return home
 

@@ -73,7 +73,7 @@ def _keep(config: Config, look: _Look) -> list[Workload]:
     kept = [row for row in calls.assignments() if row[0] in look.bodiless and row[1] in names] if look.bodiless else []
     calls.assign(itertools.chain(look.discovery.assignments, kept))
     control.replace_workloads(workloads)
-    control.log("modicum", FOUND, look.state, f"{len(workloads)} workloads")
+    control.log("modicum", FOUND, look.state, f"{len(workloads)} workload{'' if len(workloads) == 1 else 's'}")
     publish(config)
     return list(workloads)
 
