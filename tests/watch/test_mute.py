@@ -18,6 +18,7 @@ from modicum.watch import mute
 from modicum.watch.draws import Toss
 from modicum.watch.mute import IN_A_ROW, MOST_CAUSES, Mute, hear
 from modicum.watch.round import Rounds
+from tests.backends.test_attempts import begin, ledger, one, target, walk
 from tests.watch.watched_home import QUICK, START, call, made
 
 OTHER = "its answers come from 'small-2', and 'small-1' was tried"
@@ -39,8 +40,8 @@ def unread(second: float) -> Call:
 
 def looked(config: Config, calls: Sequence[Call], seconds: float) -> tuple[list[Notice], Watch]:
     writer = SegmentWriter(config.home)
-    for one in calls:
-        writer.append(one)
+    for each in calls:
+        writer.append(each)
     writer.close()
     found = Rounds(config).look(START + timedelta(seconds=seconds))
     (watch,) = Control(config.home).watches()
@@ -82,17 +83,37 @@ def test_answers_that_cannot_be_read_say_nothing_either(tmp_path: Path) -> None:
 
 def test_what_is_damage_is_told_of_as_damage_alone(tmp_path: Path) -> None:
     notices, watch = looked(made(tmp_path, "on"), [refused(second, "its artefact cannot be loaded") for second in range(30)], 100)
-    assert [one.kind for one in notices] == ["alarm", "moved"] and watch.warnings == ()
+    assert [told.kind for told in notices] == ["alarm", "moved"] and watch.warnings == ()
     assert "failed 30 times in a row" in notices[0].text
+
+
+@pytest.mark.parametrize(
+    ("tried", "rests"),
+    [
+        (OTHER, f"{OTHER}; tried again in 300 s"),
+        ("cannot connect to 127.0.0.1", "every deployment of 'llamacpp/small' failed and is left alone for now"),
+    ],
+)
+def test_tries_whether_a_rest_is_over_are_no_damage_however_many(tmp_path: Path, tried: str, rests: str) -> None:
+    calls = [refused(second, tried if second % 5 < 2 else rests) for second in range(300)]  # as several workers do
+    (notice,), watch = looked(made(tmp_path, "on"), calls, 400)
+    assert notice.kind == "warning" and f"its last 300 calls, since {START:%Y-%m-%d %H:%M:%S} UTC: " in notice.text
+    assert Control(tmp_path).route("r1").state == "on" and watch.failed == 300
+
+
+async def test_what_is_said_of_a_deployment_that_is_left_alone_is_known_as_a_rest() -> None:
+    where, alone = ledger(tries=1, breaker_failures=1), target(one("llamacpp"))
+    assert await walk(begin(where, alone)) == ["llamacpp"]
+    assert mute.rests(begin(where, alone).unavailable().message)
 
 
 def test_an_unsure_stage_is_not_mute(tmp_path: Path) -> None:
     unsure = [
-        dataclasses.replace(one, decision=dataclasses.replace(one.decision, confidence=0.2))
-        for one in (
+        dataclasses.replace(said, decision=dataclasses.replace(said.decision, confidence=0.2))
+        for said in (
             call(START + timedelta(seconds=second), f"{second}", reason="below_threshold", would_answer=False) for second in range(60)
         )
-        if one.decision is not None
+        if said.decision is not None
     ]
     assert looked(made(tmp_path, "on"), unsure, 100)[0] == []
 
@@ -100,7 +121,7 @@ def test_an_unsure_stage_is_not_mute(tmp_path: Path) -> None:
 def test_the_alarm_about_silence_names_the_cause_of_most_calls(tmp_path: Path) -> None:
     config = made(tmp_path, "shadow", watch=dataclasses.replace(QUICK, silent_calls=50))
     notices, _ = looked(config, [refused(number / 10, reason="shadow") for number in range(60)], 100)
-    (alarm,) = [one for one in notices if one.kind == "alarm"]
+    (alarm,) = [told for told in notices if told.kind == "alarm"]
     assert f"nobody knows whether its promise holds: at 60 of them its stage said nothing, for this reason: {OTHER}; " in alarm.text
 
 
@@ -108,10 +129,10 @@ def test_what_is_not_covered_is_named_as_the_cause_of_silence_and_is_no_mute_sta
     config = made(tmp_path, "shadow", watch=dataclasses.replace(QUICK, silent_calls=50))
     calls = []
     for number in range(60):
-        one = call(START + timedelta(seconds=number), f"{number}", would_answer=None)
-        assert one.decision is not None
-        decision = dataclasses.replace(one.decision, confidence=None, detail=f"{900 + number} characters, certified up to 800")
-        calls.append(dataclasses.replace(one, decision=decision))
+        outside = call(START + timedelta(seconds=number), f"{number}", would_answer=None)
+        assert outside.decision is not None
+        decision = dataclasses.replace(outside.decision, confidence=None, detail=f"{900 + number} characters, certified up to 800")
+        calls.append(dataclasses.replace(outside, decision=decision))
     (alarm,), watch = looked(config, calls, 100)
     assert "at 60 of them its stage said nothing, for this reason: 959 characters, certified up to 800; " in alarm.text
     assert watch.warnings == ()

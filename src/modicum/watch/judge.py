@@ -23,7 +23,7 @@ from modicum.watch.callers import Callers
 from modicum.watch.draws import Toss
 from modicum.watch.early import Early
 from modicum.watch.evidence import Evidence
-from modicum.watch.mute import RESTS, Mute
+from modicum.watch.mute import Mute
 from modicum.watch.promise import Promise, Tests
 from modicum.watch.times import Times
 from modicum.watch.unit import Seen, counts
@@ -270,7 +270,9 @@ def _hear(book: Book, toss: Toss) -> None:
         book.quiet += 1
         book.expected += toss.chance
         book.unanswered += toss.unanswered
-    if toss.failed and RESTS not in toss.failed:
+    if toss.failed and mute.rests(toss.failed):
+        book.failing, book.failing_why = 0, ""  # what failed before led to this rest, or was a try whether it is over
+    elif toss.failed:
         if not book.failing:
             book.failing_since_us, book.failing_why = toss.started_us, toss.failed
         book.failing += 1

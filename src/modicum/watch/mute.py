@@ -19,9 +19,10 @@ KIND = "mute"
 IN_A_ROW = 20
 """A stage that says nothing so often, one call after the other, and for so long, is told of."""
 LASTS_S = 15.0
-RESTS = "; tried again in "
-"""In what the gateway says of a stage that it leaves alone for a while (`gateway.pace`): slow, or out of reach. That passes, and nobody is
-harmed meanwhile."""
+_RESTS = "; tried again in "
+_ALONE = "is left alone for now"
+"""In what is said of a stage that is not asked for a while: by `gateway.pace` (slow, another revision), by `backends.attempts` (out of
+reach). That passes, and nobody is harmed meanwhile."""
 MOST_CAUSES = 8
 MOST_CHARS = 200
 UNREAD = "its answer cannot be read"
@@ -67,6 +68,11 @@ def hear(mute: Mute, toss: Toss) -> None:
             mute.causes[alike] = Cause(1 if before is None else before.calls + 1, why)
 
 
+def rests(why: str) -> bool:
+    """Was the stage not asked, because it rests?"""
+    return _RESTS in why or _ALONE in why
+
+
 def stands(mute: Mute) -> bool:
     """Is it to be told of?"""
     return mute.calls >= IN_A_ROW and mute.last_us - mute.since_us >= LASTS_S * 1e6
@@ -85,7 +91,7 @@ def cause(mute: Mute, quiet: int) -> Cause | None:
 
 def _why(toss: Toss) -> str:
     why = toss.failed or (UNREAD if _unread(toss) else toss.unsaid)
-    return " ".join(why.partition(RESTS)[0].split())[:MOST_CHARS]
+    return " ".join(why.partition(_RESTS)[0].split())[:MOST_CHARS]
 
 
 def _unread(toss: Toss) -> bool:
