@@ -14,7 +14,7 @@
     look         the one look, and how it ends; B later, on the window as it was kept
     switching    the state of a route, step by step, and what the day is told     `modicum route shadow|on|pause|rollback`
     promoting    what a route lacks for its next step; who approved it; its history     `modicum route promote|approve|auto|history`
-    rollbacks    what a rollback means for the next certificate
+    rollbacks    what a rollback means for the next certificate; gone: what labels cannot prove any more
     deep         run a certified artefact again    `modicum certificate verify --deep`
 
 Beside the walk:
