@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -73,7 +75,21 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_the_same_in_full_says_the_same(house: House, kind: str) -> None:
     found = drifting.compare(house.config, house.keep(seed=1, kind=kind), most=1_000)
     assert found.drift.whole.requests == house.newer and found.drift.whole.agree == house.newer
+    assert found.shown.word == "unclear" and found.shown.needs_requests is not None and found.shown.needs_requests > house.newer
     assert found.drift.beyond == "" and found.precision == "int8" and found.workload == house.workload.name
+
+
+def test_what_is_not_shown_does_not_ring_and_says_what_is_missing(house: House) -> None:
+    ran = CliRunner().invoke(cli, ["artefact", "drift", house.keep(seed=1), "--home", str(house.config.home)])
+    said = " ".join(ran.output.split())
+    assert ran.exit_code == 0 and "Not shown to be beyond what is allowed, nor within it (at 95%)" in said, ran.output
+    assert "distinct requests that go on like these would show it" in said
+
+
+def test_requests_that_are_alike_count_once(house: House) -> None:
+    again = [dataclasses.replace(one, call_id=f"{one.call_id}-2", at=one.at + timedelta(seconds=1)) for one in house.older[:20]]
+    found = drifting.distinct([*house.older[:20], *again])
+    assert len(found) == len({one.slots for one in house.older[:20]}) and all(one.call_id.endswith("-2") for one in found)
 
 
 def test_what_went_far_is_told_and_fails(house: House) -> None:
@@ -81,7 +97,7 @@ def test_what_went_far_is_told_and_fails(house: House) -> None:
     found = drifting.compare(house.config, digest, most=30)
     assert found.drift.whole.requests == 30 and "agrees with full precision" in found.drift.beyond
     ran = CliRunner().invoke(cli, ["artefact", "drift", digest, "--calls", "30", "--home", str(house.config.home)])
-    assert ran.exit_code == 1 and "Beyond what is allowed" in ran.output
+    assert ran.exit_code == 1 and "Beyond what is allowed, shown at 95%" in ran.output
 
 
 def test_without_a_canary_there_is_nothing_to_compare(house: House) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from modicum.artefact import Artefacts, about_of
 from modicum.backends.model import ModelStage, is_same
-from modicum.pipeline.naming import declared, other_name, wrong_adapter
+from modicum.pipeline.naming import adapter_in, declared, other_name, wrong_adapter
 from modicum.store.answers import Answered
 from modicum.store.control import Control
 from tests.pipeline import traffic
@@ -61,6 +61,12 @@ def test_an_answer_of_another_model_than_was_declared_is_none() -> None:
     assert declared(row, "b") is row and declared(row, "") is row
     other = declared(row, "a")
     assert other.response is None and other.error == "answered by b, not a"
+
+
+def test_an_adapter_of_another_home_is_known_by_the_form_of_its_name(tmp_path: Path) -> None:
+    artefacts = Artefacts(tmp_path)
+    assert adapter_in(artefacts, ADAPTER, "llamacpp") == ADAPTER and adapter_in(artefacts, f"Qwen/Qwen3:{ADAPTER}", "sglang") == ADAPTER
+    assert adapter_in(artefacts, ADAPTER, "azure") == "" and adapter_in(artefacts, "qwen3-4b", "vllm") == ""
 
 
 def test_no_answer_of_another_adapter_is_kept(parcels: Path, tmp_path: Path, server: ModelServer) -> None:

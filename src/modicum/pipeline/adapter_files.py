@@ -18,9 +18,9 @@ from modicum.artefact import Artefact, Artefacts
 from modicum.backends.specialist import SPECIALIST_FILE
 from modicum.errors import ArtefactError
 from modicum.store.home import replace
+from modicum.train.adapter import CONFIG_FILE, WEIGHTS_FILE
 
 KIND = "adapter"
-WEIGHTS_FILE, CONFIG_FILE = "adapter_model.safetensors", "adapter_config.json"
 DIGITS = 12
 """Of the weights' digest, in the name."""
 _NAME = re.compile(rf"[a-z0-9]+(?:-[a-z0-9]+){{0,40}}-[0-9a-f]{{{DIGITS}}}")
@@ -64,7 +64,17 @@ def adapters_of(artefacts: Artefacts) -> list[tuple[str, str, Told]]:
 
 def is_in(name: str, model: str) -> bool:
     """A model's name holds that of an adapter, however a server has it (BASE:NAME, NAME@1)."""
-    return name in (model, *re.split(r"[:/@]", model))
+    return name in parts(model)
+
+
+def parts(model: str) -> list[str]:
+    """What a model's name is put together from, the whole first."""
+    return [model, *re.split(r"[:/@]", model)]
+
+
+def is_shaped(name: str) -> bool:
+    """It is such a name as adapters have, of whichever home."""
+    return len(name) <= MOST_CHARS and _NAME.fullmatch(name) is not None
 
 
 def name_of(artefact: Artefact) -> str:
@@ -76,8 +86,7 @@ def name_of(artefact: Artefact) -> str:
         said = msgspec.json.decode(artefact.files.get(SPECIALIST_FILE, b""), type=Record)
     except (msgspec.MsgspecError, RecursionError):
         return ""
-    fits = len(said.name) <= MOST_CHARS and _NAME.fullmatch(said.name) is not None
-    is_its_own = fits and said.name[-DIGITS:] == hashlib.sha256(weights).hexdigest()[:DIGITS]
+    is_its_own = is_shaped(said.name) and said.name[-DIGITS:] == hashlib.sha256(weights).hexdigest()[:DIGITS]
     return said.name if said.kind == KIND and is_its_own else ""
 
 

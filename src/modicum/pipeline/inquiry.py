@@ -73,7 +73,7 @@ class Inquiry:
         self._redactor = Redactor.open(config.redact.table)
         self._calls, self._answers = Calls(config.home), Answers(config.home)
         self._leave_out = config.providers.get(candidate.deployment.provider, config.upstream).leave_out
-        self._adapter = adapter_in(Artefacts(config.home / "artefacts"), candidate.deployment.model)
+        self._adapter = adapter_in(Artefacts(config.home / "artefacts"), candidate.deployment.model, candidate.deployment.kind)
         self._failed = 0
         self.stopped = ""
         """Why the last asking ended before its end."""

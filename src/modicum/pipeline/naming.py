@@ -1,7 +1,7 @@
 """What really answered a trial: some servers take any name, and what they hold is then another model than the one that was asked for.
 
-An adapter of this home is asked for by a name that no other weights have: there, another name in the answer ends the asking. Elsewhere an
-alias is usual, and the trial says whose answers it tested.
+An adapter is asked for by a name that no other weights have: there, another name in the answer ends the asking. Elsewhere an alias is
+usual, and the trial says whose answers it tested.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import dataclasses
 from modicum.artefact import Artefacts
 from modicum.backends.facts import facts
 from modicum.backends.model import ModelStage
-from modicum.pipeline.adapter_files import adapters_of, is_in
+from modicum.pipeline.adapter_files import adapters_of, is_in, is_shaped, parts
 from modicum.store.answers import Answered
 
 
-def adapter_in(artefacts: Artefacts, model: str) -> str:
-    """The adapter of this home that is asked for by this name; empty: none."""
-    return next((name for name, _, _ in adapters_of(artefacts) if is_in(name, model)), "")
+def adapter_in(artefacts: Artefacts, model: str, kind: str) -> str:
+    """The adapter that is asked for by this name: one of this home, or of another where a server of one's own is asked by a name that is
+    put together as theirs are. Empty: none. `kind`: of provider."""
+    own = next((name for name, _, _ in adapters_of(artefacts) if is_in(name, model)), "")
+    return own or ("" if facts(kind).needs_key else next((part for part in parts(model) if is_shaped(part)), ""))
 
 
 def wrong_adapter(wanted: str, asked: str, served: list[str]) -> str:
