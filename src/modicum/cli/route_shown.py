@@ -68,11 +68,8 @@ def seen_so_far(found: RouteShown) -> None:
         click.echo(printable(f"A version of its prompt is not certified: {said(newcomer)}."))
     if outlook.lost_calls:
         click.echo(f"Lost of late: {' '.join(reversed(outlook.lost_calls))}")
-        click.echo(
-            printable(
-                f"`modicum why CALL` says what both said, `modicum workloads calls {found.certificate.workload_name} --differed` lists more."
-            )
-        )
+        more = f"modicum workloads calls {found.certificate.workload_name} --differed"
+        click.echo(printable(f"`modicum why CALL` says what both said, `{more}` lists more."))
     if route.state in ENDED:
         click.echo(
             printable(f"Next: `modicum fit {found.certificate.workload_name}` proposes another where newer calls carry a certificate.")
