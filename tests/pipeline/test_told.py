@@ -129,7 +129,7 @@ def test_what_feedback_says_of_old_calls_trains(tmp_path: Path) -> None:
     assert Night(config, WISH).fit(only(config)).certificate is None, "the new calls are as wrong as ever, and nobody judged them"
     artefacts = Artefacts(config.home / "artefacts")
     kept = {digest: artefacts.read(digest) for digest in artefacts.digests()}
-    (digest,) = kept.keys() - {canary_of(about_of(one).settings) for one in kept.values()}
+    (digest,) = kept.keys() - {canary_of(about_of(one.about).settings) for one in kept.values()}
     specialist = load(kept[digest])
     told = {call.call_id: call for call in Calls(config.home).scan()}
     assert len(told) == 700
