@@ -74,6 +74,7 @@ def test_words_that_only_erased_calls_said_go_from_all_that_was_learned(tmp_path
     control.put_route(route("two", knows_not))
     control.add_verdict("f", Verdict(workload_id="w-one", verdict="refused", reason=f"label {CANARY} is rare"))
     control.log("ada", "note", "", f"about {CANARY}")
+    control.keep_window("a", json.dumps({"samples": [{"value": CANARY}], "predictions": [{"value": "kept", "runner_up": CANARY}]}).encode())
     cover = Cover(incumbents=(), version_ids=(), view_version="1", max_input_chars=1)
     live = tuple(LiveRoute(route=r, rule=Rule(accept_above=0.5), cover=cover, expires_at=NOW) for r in control.routes())
     snapshot.write(tmp_path, Snapshot(version="1", workloads=tuple(control.workloads()), routes=live))

@@ -21,6 +21,10 @@ Engine = Literal["vllm", "sglang", "llamacpp"]
 ENGINES: tuple[Engine, ...] = ("vllm", "sglang", "llamacpp")
 
 
+MOST_LISTED = 8 << 20
+"""Bytes of a server's list of models."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """How one request is answered by the adapter, or by the base alone, on one server."""
@@ -128,8 +132,12 @@ async def served(upstreams: Upstreams, target: Target) -> list[str]:
 
 async def _listed(upstreams: Upstreams, target: Target) -> list[str]:
     reply = await upstreams.send(target.deployments[0], "models", None, method="GET")
+    body = b""
     try:
-        body = b"".join([piece async for piece in reply.chunks()])
+        async for piece in reply.chunks():
+            body += piece
+            if len(body) > MOST_LISTED:
+                raise UpstreamError(f"its list of models is longer than {MOST_LISTED >> 20} MiB")
     finally:
         reply.close()
     if reply.status >= 400:

@@ -7,6 +7,7 @@ sure one may be of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ READABLE, UNREADABLE = 1.0, -1.0
 """Its confidence: it has none of its own, but an answer that the contract cannot read is known to be none."""
 ACCEPT_ABOVE = 0.0
 """The threshold that accepts every answer which can be read, whatever a scorer says of it."""
+_DATED = re.compile(r"(?:[-@:]\d{3,8}(?:-\d\d){0,2})?")
+"""What a provider puts behind a name: gpt-4o-2024-08-06, gpt-4-0613, claude-sonnet-4@20250514; another size or family is another model."""
 
 
 class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
@@ -81,9 +84,10 @@ class ModelStage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 def is_same(asked: str, said: str) -> bool:
-    """Is what an answer calls its model the model that was asked for: the same, with a date or a tag, or with whose it is before it?"""
-    one, other = (name.lower().rsplit("/", 1)[-1] for name in (asked, said))
-    return bool(one and other) and (other.startswith(one) or one.startswith(other))
+    """Is what an answer calls its model the model that was asked for: the same, with a date or number, or with whose it is before it?"""
+    one, other = (re.sub(r"[-:]latest$", "", name.lower().rsplit("/", 1)[-1]) for name in (asked, said))
+    short, long = sorted((one, other), key=len)
+    return bool(short) and long.startswith(short) and _DATED.fullmatch(long[len(short) :]) is not None
 
 
 def _asked(one: ModelStage) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ ERASED = "[erased]"
 FREE_TEXT = frozenset(
     (
         *("name", "labels", "form", "cues", "literals", "marks", "path", "payload"),
-        *("label", "deferred_labels", "protected_labels", "workload_name", "sentence", "reason"),
+        *("label", "deferred_labels", "protected_labels", "workload_name", "sentence", "reason", "value", "runner_up"),
     )
 )
 """The fields of records whose text comes from calls."""
