@@ -1,9 +1,10 @@
 """What the early sign about requests sees, and how often it cries wolf: `python -m benchmarks.signs LOG TRUTH ... [--json FILE]`.
 
-Logs with an answer key are cut into their workloads. Quiet: halves of a workload drawn by chance, its older against its newer half, and
-requests of which a few come again and again. Planted: a share of the newer requests wants what none wanted before, comes from another
-workload, or is respelt so that no word is known, in the same script and in another. Each row says how often a first look would tell of it
-(at δ·6/π², 3 %), and the thirtieth.
+Logs with an answer key are cut into their workloads. Quiet: halves of a workload drawn by chance, its older against its newer half,
+requests of which a few come again and again, and a stream of such in which nothing changes, cut in time and drawn as a look at a route
+draws: all calls of the certify window against those that came after the fit. Planted: a share of the newer requests wants what none wanted
+before, comes from another workload, or is respelt so that no word is known, in the same script and in another. Each row says how often a
+first look would tell of it (at δ·6/π², 3 %), and the thirtieth.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from modicum.errors import NotEnoughDataError
+from modicum.evaluate.groups import group_samples
+from modicum.evaluate.split import find_cut, split_by_time
 from modicum.stats.binomial import clopper_pearson
 from modicum.stats.sequence import spending
 from modicum.types import Sample
-from modicum.watch.requests import DOUBT
+from modicum.watch.looked import DOUBT
+from modicum.watch.requests import MOST
 from modicum.watch.unlike import Unlike, compare
 
 LEAST = 400
@@ -31,14 +36,14 @@ SIZES = (300, 1000)
 SHARES = (0.1, 0.3, 0.6)
 NEW = 0.25
 """Of a workload's intents are new."""
+FITTED = 0.6
+"""Of a stream came before the fit."""
 INTENTS = 8
 """At least, of a workload into which new ones are planted."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CYRILLIC = "абвгдежзийклмнопрстуфхцчшщ"
 SHIFTED = str.maketrans(LETTERS, LETTERS[7:] + LETTERS[:7])
 OTHERS = str.maketrans(LETTERS, CYRILLIC)
-
-Draw = Callable[[random.Random], tuple[list[str], list[str]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,10 @@ class Row:
     at: datetime
     text: str
     gold: str | None
+
+
+Draw = Callable[[Sequence[Row], random.Random], tuple[list[str], list[str]] | None]
+Plant = Callable[[random.Random], tuple[list[str], list[str]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +78,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", type=Path, help="LOG TRUTH LOG TRUTH ...")
     parser.add_argument("--draws", type=int, default=60, help="of each planted change")
-    parser.add_argument("--only", choices=("quiet", "planted"))
+    parser.add_argument("--only", choices=("quiet", "again", "planted"))
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     workloads = [rows for log, key in zip(asked.paths[::2], asked.paths[1::2], strict=True) for rows in read(log, key)]
     print(f"{len(workloads)} workloads of {LEAST} calls or more, {sum(map(len, workloads)):,} calls")
     found = []
     if asked.only != "planted":
-        found += [quiet(workloads, kind, draw, times) for kind, draw, times in QUIET]
-    for size in SIZES if asked.only != "quiet" else ():
+        found += [quiet(workloads, kind, draw, times) for kind, draw, times in QUIET if asked.only != "again" or "again" in kind]
+    for size in SIZES if asked.only in (None, "planted") else ():
         found += [planted(kind, size, draw, asked.draws) for kind, draw in changes(workloads, size)]
     print("| planted | calls a side | draws | told at the first look | at the thirtieth | classifier, words, script | AUC | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
@@ -127,18 +136,43 @@ def again(rows: Sequence[Row], chance: random.Random) -> tuple[list[str], list[s
     return chance.choices(texts, weights, k=len(texts)), chance.choices(texts, weights, k=len(texts))
 
 
+def recurring(many: int, share: float) -> Draw:
+    """A stream in which nothing changes: so many requests come again and again, as so large a share of the calls; the others come once."""
+
+    def draw(rows: Sequence[Row], chance: random.Random) -> tuple[list[str], list[str]] | None:
+        texts = chance.sample([row.text for row in rows], len(rows))
+        heads, once, stream = texts[:many], texts[many:], list[str]()
+        weights = [1 / (k + 1) ** 0.8 for k in range(len(heads))]
+        while once:
+            stream.append(chance.choices(heads, weights)[0] if chance.random() < share else once.pop())
+        fitted = round(FITTED * len(stream))
+        old, new = samples(stream[:fitted], 0), stream[fitted:]
+        try:
+            parts = split_by_time(old, group_samples(old, cut=find_cut(old)), seed=1)
+        except NotEnoughDataError:
+            return None
+        window = [text for one, text in zip(old, stream, strict=False) if parts.window_from <= one.at <= parts.window_to]
+        each = min(len(window), len(new), MOST)
+        return chance.sample(window, each), chance.sample(new, each)
+
+    return draw
+
+
 QUIET = (
     ("halves drawn by chance", halves, 2),
     ("older half, newer half", in_time, 1),
     ("requests that come again (Zipf's law)", again, 1),
+    ("300 requests come again, half of the calls", recurring(300, 0.5), 1),
+    ("300 requests come again, a fifth of the calls", recurring(300, 0.2), 1),
+    ("50 requests come again, a third of the calls", recurring(50, 0.3), 1),
 )
 """With how many draws of each workload."""
 
 
-def changes(workloads: Sequence[Sequence[Row]], size: int) -> Iterator[tuple[str, Draw]]:
+def changes(workloads: Sequence[Sequence[Row]], size: int) -> Iterator[tuple[str, Plant]]:
     """What is planted into workloads, each under its name; a draw is None where the workload that it met is too small for it."""
 
-    def intents(share: float) -> Draw:
+    def intents(share: float) -> Plant:
         def draw(chance: random.Random) -> tuple[list[str], list[str]] | None:
             rows = chance.choice(workloads)
             labels = sorted({str(row.gold) for row in rows if isinstance(row.gold, str)})
@@ -150,14 +184,14 @@ def changes(workloads: Sequence[Sequence[Row]], size: int) -> Iterator[tuple[str
 
         return draw
 
-    def foreign(share: float) -> Draw:
+    def foreign(share: float) -> Plant:
         def draw(chance: random.Random) -> tuple[list[str], list[str]] | None:
             rows, others = chance.sample(workloads, 2)
             return mixed(chance, [row.text for row in rows], [row.text for row in others], share)
 
         return draw
 
-    def respelt(share: float, how: dict[int, int]) -> Draw:
+    def respelt(share: float, how: dict[int, int]) -> Plant:
         def draw(chance: random.Random) -> tuple[list[str], list[str]] | None:
             texts = [row.text for row in chance.choice(workloads)]
             return mixed(chance, texts, [text.lower().translate(how) for text in texts], share)
@@ -179,17 +213,12 @@ def changes(workloads: Sequence[Sequence[Row]], size: int) -> Iterator[tuple[str
     yield "10% in another script", respelt(0.1, OTHERS)
 
 
-def quiet(
-    workloads: Sequence[Sequence[Row]],
-    kind: str,
-    draw: Callable[[Sequence[Row], random.Random], tuple[list[str], list[str]]],
-    times: int,
-) -> Told:
+def quiet(workloads: Sequence[Sequence[Row]], kind: str, draw: Draw, times: int) -> Told:
     drawn = [draw(rows, random.Random(f"{kind} {number} {again}")) for number, rows in enumerate(workloads) for again in range(times)]
-    return counted(kind, 0, drawn)
+    return counted(kind, 0, [one for one in drawn if one is not None])
 
 
-def planted(kind: str, size: int, draw: Draw, draws: int) -> Told:
+def planted(kind: str, size: int, draw: Plant, draws: int) -> Told:
     found: list[tuple[list[str], list[str]]] = []
     chance = random.Random(f"{kind} {size}")
     for _ in range(40 * draws):

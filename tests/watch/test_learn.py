@@ -6,11 +6,13 @@ import dataclasses
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,15 +21,17 @@ from click.testing import CliRunner
 from modicum.cli import cli
 from modicum.config import Config, FitConfig, StoreConfig
 from modicum.config.carried import pack
+from modicum.errors import StoreError
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
 from modicum.pipeline.night import Night
 from modicum.pipeline.switching import switch
+from modicum.pipeline.window import unpack
 from modicum.store.calls import Calls
 from modicum.store.control import Control
 from modicum.store.segments import SegmentWriter
-from modicum.types import Call, Decision, Notice, Reason, new_call_id
+from modicum.types import Call, Decision, Notice, Reason, Route, Workload, new_call_id
 from modicum.watch.due import Learnt
 from modicum.watch.learn import BOOKMARK, MOST_TRIES, Learning, State, as_before, independent, read
 from modicum.watch.learner import COMMAND, Order
@@ -41,13 +45,10 @@ class Killed(BaseException):
     """What ends a run in the middle."""
 
 
-def brought_in(home: Path, count: int = 700, *, first: int = 0) -> Config:
+def brought_in(home: Path, count: int = 700, *, first: int = 0, rows: list[dict[str, Any]] | None = None) -> Config:
     config = Config(store=StoreConfig(home=home), fit=TERMS)
-    bring_in(
-        config,
-        [traffic.write(home.parent / f"{first}.jsonl", [row for row, _ in traffic.sorted_messages(count, first=first, seed=first)])],
-        Options(),
-    )
+    rows = rows or [row for row, _ in traffic.sorted_messages(count, first=first, seed=first)]
+    bring_in(config, [traffic.write(home.parent / f"{first}.jsonl", rows)], Options())
     return config
 
 
@@ -129,6 +130,40 @@ def test_a_certificate_that_ends_soon_gets_a_successor_on_newer_calls_and_the_ol
     assert f"beside {old.route_id}, whose certificate ends on {ends:%Y-%m-%d}" in control.notices()[-1].text
     assert Learning(other, clock=lambda: late + timedelta(days=2)).run(["again"])
     assert len(control.routes()) == 2, "there is a successor"
+
+
+class Failing(Learning):
+    """One of whose early signs fails as no error of ours does."""
+
+    def _precision(self, workload: Workload, route: Route) -> str:
+        raise KeyError("what a customer wrote")
+
+
+def test_a_record_that_cannot_be_read_costs_its_sign_and_no_later_fit(copied: Config) -> None:
+    control = Control(copied.home)
+    (old,) = control.routes()
+    switch(copied, old.route_id, "on", actor="ann")
+    with sqlite3.connect(copied.home / "control.db") as rows:
+        rows.execute("update windows set record = ?", ("{}",))
+    rows.close()
+    attempt = control.attempts(old.workload_id)[-1]
+    for record in (b"{}", b"\xff", b""):
+        with pytest.raises(StoreError, match="cannot be read"):
+            unpack(record)
+    assert control.window(attempt.attempt_id) == b"{}"
+    asking = dataclasses.replace(copied, watch=dataclasses.replace(copied.watch, sentinel_usd=1.0))
+    said: list[str] = []
+    assert Failing(asking, said.append).run(["labels came"], find=False)
+    assert read(control)[0].run is None, "it ended"
+    assert [one.split(": ", 1)[1] for one in said if "was not asked" in one] == [
+        "its incumbent was not asked: what an attempt opened cannot be read: its record is damaged, or of another version"
+    ]
+    assert [one.split(": ", 1)[1] for one in said if "precision" in one] == ["its precision was not compared: KeyError"]
+    rows_of = [row for row, _ in traffic.sorted_messages(900, first=900, seed=3)]
+    bring_in(copied, [traffic.write(copied.home.parent / "more.jsonl", rows_of)], Options())
+    late = control.certificate(old.certificate_id).expires_at - timedelta(days=10)
+    assert Failing(asking, clock=lambda: late).run(["weekly"])
+    assert len(control.routes()) == 2, "a successor was fitted"
 
 
 def test_where_no_successor_can_be_proven_somebody_is_warned(copied: Config) -> None:

@@ -22,7 +22,7 @@ from modicum.store.control import Control
 from modicum.types import Route, Sample, Workload
 from modicum.watch import requests, sampled
 from modicum.watch.learn import Learning, read
-from modicum.watch.requests import AGAIN, EVERY, Looked
+from modicum.watch.looked import AGAIN, EVERY, Looked
 from modicum.watch.unlike import LEAST, compare
 from tests.pipeline import traffic
 from tests.watch.test_learn import asked_for, brought_in
@@ -45,11 +45,12 @@ def copied(on: Config, tmp_path: Path) -> Config:
     return dataclasses.replace(on, store=StoreConfig(home=tmp_path / "home"))
 
 
-def others(count: int, *, first: int, script: dict[int, int] | None = None) -> Iterator[dict[str, Any]]:
-    """Messages about something that nobody wrote about before."""
+def others(count: int, *, first: int, script: dict[int, int] | None = None, subject: bool = False) -> Iterator[dict[str, Any]]:
+    """Messages about something that nobody wrote about before; with a `subject`, besides a usual one."""
     rng = random.Random(first)
     for number in range(first, first + count):
-        text = " ".join(rng.choices(OTHER, k=12))
+        usual = [traffic.message("late", rng)] if subject else []
+        text = " ".join([*usual, *rng.choices(OTHER, k=12)])
         yield traffic.record(number, text.translate(script or {}), "late")
 
 
@@ -75,11 +76,12 @@ def test_the_same_requests_are_a_look_and_no_warning(copied: Config) -> None:
     known, warning = requests.look(copied, control, workload, route, Looked(), now)
     assert (warning, known.looks, known.told) == ("", 1, None)
     again, warning = requests.look(copied, control, workload, route, known, now + EVERY)
-    assert (warning, again) == ("", known), "no call is looked at twice, and a look that waits for calls spends nothing"
+    assert (warning, again) == ("", known.waits(now + EVERY)), "no call is looked at twice, and a look that waits for calls spends nothing"
     come(copied, usual(300, first=2_000))
-    again, warning = requests.look(copied, control, workload, route, known, now + EVERY / 2)
-    assert again == known
-    again, warning = requests.look(copied, control, workload, route, known, now + EVERY)
+    known = again
+    again, warning = requests.look(copied, control, workload, route, known, now + 1.5 * EVERY)
+    assert again == known, "calls are read for it twice a day at most"
+    again, warning = requests.look(copied, control, workload, route, known, now + 2 * EVERY)
     assert (warning, again.looks) == ("", 2) and again.until > known.until  # type: ignore[operator]
 
 
@@ -116,16 +118,49 @@ def test_few_calls_are_waited_for(copied: Config) -> None:
     come(copied, others(LEAST - 10, first=2_000))
     control, workload, route = known_of(copied)
     now = control.certificate(route.certificate_id).created_at
-    assert requests.look(copied, control, workload, route, Looked(), now) == (Looked(), "")
+    assert requests.look(copied, control, workload, route, Looked(), now) == (Looked(at=now), "")
 
 
-def test_as_many_calls_of_the_window_are_drawn_as_came(on: Config) -> None:
-    control, _, route = known_of(on)
+def test_a_few_distinct_requests_among_many_calls_are_waited_for_too(copied: Config) -> None:
+    few = usual(LEAST - 10, first=2_000)
+    come(
+        copied,
+        [
+            {**few[n % len(few)], "response": row["response"], "timestamp": row["timestamp"]}
+            for n, row in enumerate(usual(300, first=3_000))
+        ],
+    )
+    control, workload, route = known_of(copied)
+    now = control.certificate(route.certificate_id).created_at
+    assert requests.look(copied, control, workload, route, Looked(), now) == (Looked(at=now), ""), "no look is spent, none follows at once"
+
+
+def test_requests_that_come_again_as_they_always_did_are_not_told_of(tmp_path: Path) -> None:
+    """The certify window's own rows leave them out, for they were asked before it."""
+    rng = random.Random(5)
+    heads, fresh = list(others(150, first=50_000, subject=True)), iter(usual(1_600, first=60_000))
+
+    def stream(first: int, count: int) -> list[dict[str, Any]]:
+        asked = [rng.choice(heads) if rng.random() < 0.5 else next(fresh) for _ in range(count)]
+        when = usual(count, first=first)
+        return [
+            {**row, "timestamp": at["timestamp"], "response": {**row["response"], "id": at["response"]["id"]}}
+            for row, at in zip(asked, when, strict=True)
+        ]
+
+    config = asked_for(brought_in(tmp_path / "home", rows=stream(0, 1_600)))
+    assert Learning(config).run(["for the first time"])
+    come(config, stream(2_000, 1_000))
+    control, workload, route = known_of(config)
+    certificate = control.certificate(route.certificate_id)
+    known, warning = requests.look(config, control, workload, route, Looked(), certificate.created_at)
+    assert (warning, known.looks) == ("", 1)
     window = sampled.window_of(control, route)
     assert window is not None
-    assert len(sampled.as_many(window, 10**6, 1)) == len(window.samples)
-    repeated = dataclasses.replace(window, weights=tuple(50 if i == 0 else 1 for i in range(len(window.samples))))
-    assert len(sampled.as_many(repeated, 60, 1)) < 60 < len(sampled.as_many(window, 61, 1))
+    came = sampled.came(config, workload, 10**6, "all", since=certificate.window_from, to=certificate.window_to)
+    tested = {one.call_id for one in window.samples}
+    assert tested < set(came.ids) and came.until == certificate.window_to
+    assert came.calls == len(came.ids) > 1.3 * sum(window.weights), "those that were asked before are in it"
 
 
 def made(texts: list[str], first: int = 0, conversation: str | None = None) -> list[Sample]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from modicum.errors import StoreError
 from modicum.evaluate.facts import Facts
 from modicum.evaluate.labels import Label
 from modicum.evaluate.refuse import Supply
@@ -66,7 +67,11 @@ def pack(window: Window) -> bytes:
 
 
 def unpack(record: bytes) -> Window:
-    return msgspec.json.decode(record, type=Window)
+    """Raises StoreError where it cannot be read."""
+    try:
+        return msgspec.json.decode(record, type=Window)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError("what an attempt opened cannot be read: its record is damaged, or of another version") from error
 
 
 def digest(labels: Mapping[str, Label]) -> str:

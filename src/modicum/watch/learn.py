@@ -34,6 +34,7 @@ from modicum.watch import precision, requests, sentinels, words
 from modicum.watch.due import Known, Learnt, due, missing
 from modicum.watch.labelled import Labelled
 from modicum.watch.leader import Leader
+from modicum.watch.looked import Looked
 from modicum.workload.sample import INDEPENDENT
 
 BOOKMARK = "learn"
@@ -76,7 +77,7 @@ class State(msgspec.Struct):
     counted: datetime | None = None
     """... when they were counted."""
     incumbents: dict[str, sentinels.Asked] = {}
-    requests: dict[str, requests.Looked] = {}
+    requests: dict[str, Looked] = {}
     """Of routes, as is `precision`."""
     precision: dict[str, precision.Held] = {}
     run: Run | None = None
@@ -168,8 +169,8 @@ class Learning:
             ):
                 try:
                     warning = look(workload, route)
-                except (ModicumError, OSError) as error:
-                    self._tell(f"{workload.name}: {failed}: {error.message if isinstance(error, ModicumError) else error}")
+                except Exception as error:  # no sign is worth a run; an error that is not ours may hold a text, so its name alone is told
+                    self._tell(f"{workload.name}: {failed}: {error.message if isinstance(error, ModicumError) else type(error).__name__}")
                     continue
                 self._write([self._notice(workload, warning, "warning", route.route_id)] if warning else [])
 
@@ -179,7 +180,7 @@ class Learning:
         return warning
 
     def _requests(self, workload: Workload, route: Route) -> str:
-        known, all_ = self._state.requests.get(route.route_id, requests.Looked()), self._state.requests
+        known, all_ = self._state.requests.get(route.route_id, Looked()), self._state.requests
         all_[route.route_id], warning = requests.look(self._config, self._control, workload, route, known, self._clock())
         return warning
 

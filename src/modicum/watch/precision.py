@@ -6,7 +6,7 @@ cost what they did not cost when it was fitted. Nothing is sent anywhere.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -15,80 +15,57 @@ from modicum.config import Config
 from modicum.errors import ModicumError
 from modicum.evaluate.groups import text_of_slots
 from modicum.pipeline import drifting
-from modicum.stats.binomial import clopper_pearson
-from modicum.stats.sequence import spending
+from modicum.stats.binomial import clopper_pearson, upper_limit
 from modicum.store.control import Control
 from modicum.types import Route, Workload
 from modicum.watch import sampled
+from modicum.watch.looked import Looked
 from modicum.workload.sameness import normalise
 
-EVERY = timedelta(hours=12)
-AGAIN = timedelta(days=7)
-"""Until what was told of is told of again."""
 MOST = 300
 """Calls that both are asked about: some CPU seconds."""
 LEAST = 50
-DOUBT = 0.05
-"""The chance that a specialist which does agree often enough on distinct requests is ever warned of; the i-th look spends δ·6/(π²i²)."""
 FULL = frozenset(("", "fp32", "int16"))
 """Nothing that was given up is kept beside these."""
 
 
-class Held(msgspec.Struct):
+class Held(Looked):
     """What is known of the fewer bits of one route."""
 
-    looks: int = 0
-    at: datetime | None = None
-    until: datetime | None = None
-    """Calls up to here were drawn from."""
-    calls: int = 0
-    """In all looks,"""
-    agreed: int = 0
-    """... and of these, those at which both said the same."""
-    told: datetime | None = None
     lacks: bool = False
     """It was said that the full precision is not there."""
 
 
 def look(config: Config, control: Control, workload: Workload, route: Route, known: Held, now: datetime) -> tuple[Held, str, str]:
     """What is known after this look, a sentence that warns, and a remark that is no warning. Raises ModicumError."""
-    if known.at is not None and now - known.at < EVERY:
+    if known.rests(now):
         return known, "", ""
     artefacts = Artefacts(config.home / "artefacts")
     artefact = artefacts.read(route.artefact_digest)
-    settings = about_of(artefact.about).settings
-    precision = drifting.precision_of(settings)
+    precision = drifting.precision_of(about_of(artefact.about).settings)
     if precision in FULL:
         return known, "", ""
-    number, after = known.looks + 1, known.until or control.certificate(route.certificate_id).window_to
-    came = sampled.came(config, workload, after, MOST, f"precision {number}")
+    since = known.since(control.certificate(route.certificate_id))
+    came = sampled.came(config, workload, MOST, f"precision {known.number}", since=since)
     if came.calls < LEAST:
-        return known, "", ""
+        return known.waits(now), "", ""
     try:
         pair = drifting.pair_of(artefacts, artefact)
     except ModicumError as error:
         if known.lacks:
-            return known, "", ""
+            return known.waits(now), "", ""
         remark = f"{workload.name}: {precision} is not compared with full precision any more: {error.message}"
-        return msgspec.structs.replace(known, lacks=True), "", remark
-    samples = sampled.read(config, control, workload, route, came.ids, after=after)
+        return msgspec.structs.replace(known.waits(now), lacks=True), "", remark
+    samples = sampled.read(config, control, workload, route, came.ids, since=since)
     rows = drifting.ask(pair, list({normalise(text_of_slots(one)): one for one in samples}.values()))  # of those alike, one
     if len(rows) < LEAST:
-        return known, "", ""
-    agreed = sum(one.full == one.small for one in rows)
-    known = msgspec.structs.replace(
-        known, looks=number, at=now, until=came.until, calls=known.calls + len(rows), agreed=known.agreed + agreed, lacks=False
-    )
-    wanted, sure = config.fit.drift_agreement, 1 - spending(DOUBT, number)
-    for calls, same in ((len(rows), agreed), (known.calls, known.agreed)):  # what began now, and what is small and lasts
-        if highest(same, calls, sure) < wanted and (known.told is None or now - known.told >= AGAIN):
-            return msgspec.structs.replace(known, told=now), _warning(workload, route, precision, same, calls, wanted), ""
+        return known.waits(now), "", ""
+    calls, agreed = len(rows), sum(one.full == one.small for one in rows)
+    wanted, beyond = config.fit.drift_agreement, upper_limit(agreed, calls, 1 - known.level) < config.fit.drift_agreement
+    known = msgspec.structs.replace(known.seen(now, came.until), lacks=False)
+    if beyond and known.tells(now):
+        return known.warned(now), _warning(workload, route, precision, agreed, calls, wanted), ""
     return known, "", ""
-
-
-def highest(agreed: int, calls: int, confidence: float) -> float:
-    """The most that the share may be on which both agree; one of two limits that are looked at, each from one side."""
-    return clopper_pearson(agreed, calls, confidence)[1]
 
 
 def _warning(workload: Workload, route: Route, precision: str, agreed: int, calls: int, wanted: float) -> str:

@@ -1,4 +1,4 @@
-"""Requests of a live route, for who compares them: those that its certificate was tested on, and a sample of those that came since."""
+"""Requests of a live route, for who compares them: a sample of those that came in a time, and what its certificate was tested on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import numpy as np
 
 from modicum.config import Config
 from modicum.pipeline.samples import read_calls, recogniser_of
@@ -21,7 +19,7 @@ from modicum.types import Route, Sample, Workload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Came:
-    """Calls that came after a time, whoever answered them."""
+    """Calls that came in a time, whoever answered them."""
 
     ids: tuple[str, ...]
     """Of those that were drawn."""
@@ -30,29 +28,33 @@ class Came:
     """When the last of all began; None where none came."""
 
 
-def came(config: Config, workload: Workload, after: datetime, most: int, draw: str) -> Came:
-    """Those of a workload that an answer was given to, and so many of them drawn by chance alone; another `draw`, others. Reads no body."""
-    count, until = 0, None
+def came(config: Config, workload: Workload, most: int, draw: str, *, since: datetime, to: datetime | None = None) -> Came:
+    """Those of a workload that an answer was given to, and so many of them drawn by chance alone; another `draw`, others. Reads no body.
+
+    From `since` to `to`, both in it.
+    """
+    count, last = 0, None
+    until = None if to is None else to + timedelta(microseconds=1)
 
     def ranked() -> Iterator[tuple[bytes, str]]:
-        nonlocal count, until
-        since = after + timedelta(microseconds=1)
-        for call in Calls(config.home).scan(scope=workload.scope, workload_id=workload.workload_id, since=since, bodies=False):
+        nonlocal count, last
+        calls = Calls(config.home).scan(scope=workload.scope, workload_id=workload.workload_id, since=since, until=until, bodies=False)
+        for call in calls:
             if call.status < 400:
-                count, until = count + 1, call.started_at
+                count, last = count + 1, call.started_at
                 yield hashlib.blake2b(f"{draw}\0{call.call_id}".encode(), digest_size=16).digest(), call.call_id
 
     ids = tuple(call_id for _, call_id in heapq.nsmallest(most, ranked()))
-    return Came(ids=ids, calls=count, until=until)
+    return Came(ids=ids, calls=count, until=last)
 
 
 def read(
-    config: Config, control: Control, workload: Workload, route: Route, call_ids: Sequence[str], *, after: datetime | None = None
+    config: Config, control: Control, workload: Workload, route: Route, call_ids: Sequence[str], *, since: datetime | None = None
 ) -> list[Sample]:
     """These calls as the specialist sees them, those of versions that its certificate covers."""
     covered = control.certificate(route.certificate_id).cover.version_ids
     recogniser, views = recogniser_of(control, workload.scope), Views.open(config)
-    samples = read_calls(Calls(config.home), workload, recogniser, views, call_ids, since=after)
+    samples = read_calls(Calls(config.home), workload, recogniser, views, call_ids, since=since)
     return [one for one in samples if one.version_id in covered]
 
 
@@ -63,10 +65,3 @@ def window_of(control: Control, route: Route) -> Window | None:
     its = next((one for one in reversed(attempts) if one.number == certificate.attempt_number), None)
     record = None if its is None else control.window(its.attempt_id)
     return None if record is None else unpack(record)
-
-
-def as_many(window: Window, calls: int, seed: int) -> list[str]:
-    """The distinct requests among so many calls of the window, drawn by chance: as they would come among as many others."""
-    rows = np.repeat(np.arange(len(window.samples)), window.weights)
-    some = np.random.default_rng(seed).permutation(rows)[:calls]
-    return [window.samples[row].call_id for row in np.unique(some).tolist()]
