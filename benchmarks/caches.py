@@ -261,7 +261,7 @@ def near(draws: int) -> list[dict[str, Any]]:
         fresh = [pair for pair in dict(fresh).items() if pair[0] not in known]
         planned = []
         for trained in neighbours.fit(
-            learnt, groups=[groups.of[i] for i in parts.train], used_slots=("message",), vectors=None, max_size_bytes=4_000_000
+            learnt, groups=[groups.units[i] for i in parts.train], used_slots=("message",), vectors=None, max_size_bytes=4_000_000
         ):
             told = dict(zip(parts.train, trained.out_of_fold, strict=True))
             rule = Rule(accept_above=1.0)

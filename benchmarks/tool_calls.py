@@ -75,7 +75,7 @@ def measure(log: Path) -> list[dict[str, Any]]:
 def ask(samples: tuple[Sample, ...], contract: Contract) -> dict[str, Any]:
     ordered = sorted(samples, key=lambda one: (one.at, one.call_id))
     cut = int(TEACH * len(ordered))
-    groups = group_samples(ordered).of
+    groups = group_samples(ordered).units
     old, known = ordered[:cut], set(groups[:cut])
     new = [one for one, group in zip(ordered[cut:], groups[cut:], strict=True) if group not in known]
     began = time.process_time()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
+from datetime import timedelta, timezone
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,12 +11,12 @@ from hypothesis import strategies as st
 from modicum.evaluate.groups import group_samples
 from modicum.types import Sample
 from modicum.workload.sameness import JACCARD, normalise, words
-from tests.evaluate.samples import sample
+from tests.evaluate.samples import START, sample
 
 
 def test_the_same_but_for_case_punctuation_and_space() -> None:
     groups = group_samples([sample(0, "Where is my card?"), sample(1, "where  is my CARD"), sample(2, "lost it"), sample(3, "???")])
-    assert groups.of == (0, 0, 1, 2)
+    assert groups.units == (0, 0, 1, 2)
     assert groups.count == len(groups) == 3
     assert groups.repeats[0] == groups.repeats[1] != groups.repeats[2]
 
@@ -24,13 +26,13 @@ def test_near_duplicates_join_the_first_member_and_do_not_chain() -> None:
     b = a.replace("ten", "eleven")  # 9 / 11 with a
     c = b.replace("nine", "twelve")  # 9 / 11 with b, 8 / 12 with a
     groups = group_samples([sample(0, a), sample(1, b), sample(2, c)])
-    assert groups.of == (0, 0, 1)
+    assert groups.units == (0, 0, 1)
     assert groups.repeats == (0, 1, 2)
 
 
 def test_conversations_tie_and_clients_do_not() -> None:
     rows = [sample(0, "a b c", conversation_id="x"), sample(1, "d e f", conversation_id="x"), sample(2, "g h i", conversation_id="y")]
-    assert group_samples(rows).of == (0, 0, 1)
+    assert group_samples(rows).units == (0, 0, 1)
 
 
 def test_users_tie_only_where_they_are_many() -> None:
@@ -55,7 +57,7 @@ def test_texts_that_everybody_sends_do_not_join_everybody() -> None:
     groups = group_samples(rows)
     assert groups.by_user
     assert len(groups) > 500
-    assert len({groups.of[i] for i, row in enumerate(rows) if row.slots[0][1] == "hello"}) == 1
+    assert len({groups.units[i] for i, row in enumerate(rows) if row.slots[0][1] == "hello"}) == 1
 
 
 def test_scripts_without_spaces() -> None:
@@ -64,7 +66,7 @@ def test_scripts_without_spaces() -> None:
         "请问我的信用卡什么时候可以寄到家里来吗",
         "我想取消上周末在网上买的那张火车票",
     )
-    assert group_samples([sample(0, one), sample(1, near), sample(2, other)]).of == (0, 0, 1)
+    assert group_samples([sample(0, one), sample(1, near), sample(2, other)]).units == (0, 0, 1)
     assert words(normalise("カード")) == {"カー", "ード"}
     assert words("abc カ") == {"abc", "カ"}
 
@@ -94,9 +96,9 @@ def test_it_agrees_with_comparing_each_text_to_every_first_member(rows: list[str
 def test_the_order_of_samples_does_not_matter(rows: list[str], seed: int) -> None:
     rng = random.Random(seed)
     samples = [sample(i, row, conversation_id=rng.choice([None, "x", "y", "z"])) for i, row in enumerate(rows)]
-    groups = dict(zip([s.call_id for s in samples], group_samples(samples).of, strict=True))
+    groups = dict(zip([s.call_id for s in samples], group_samples(samples).units, strict=True))
     rng.shuffle(samples)
-    assert dict(zip([s.call_id for s in samples], group_samples(samples).of, strict=True)) == groups
+    assert dict(zip([s.call_id for s in samples], group_samples(samples).units, strict=True)) == groups
 
 
 @settings(max_examples=100, deadline=None)
@@ -110,7 +112,7 @@ def test_what_must_be_together_is(rows: list[str], seed: int) -> None:
             if normalise(one.slots[0][1]) == normalise(other.slots[0][1]) or (
                 one.conversation_id and one.conversation_id == other.conversation_id
             ):
-                assert groups.of[i] == groups.of[j]
+                assert groups.units[i] == groups.units[j]
 
 
 def test_long_texts_take_no_minutes() -> None:
@@ -134,20 +136,40 @@ def asked(users: int, calls: int, *, strangers: float = 0.0, rng: random.Random 
     return rows
 
 
-def test_users_who_come_back_are_the_traffic_and_tie_nothing() -> None:
+def test_of_users_who_come_back_each_visit_counts_once() -> None:
     rows = asked(300, 3000)
     cut = rows[2000].at
     assert group_samples(rows).by_user, "without a cut nobody is known to return"
     groups = group_samples(rows, cut=cut)
-    assert not groups.by_user and len(groups) == 3000 and groups.of == groups.requests
+    visits = [(row.user_id, row.at.date(), row.at < cut) for row in rows]
+    assert not groups.by_user and groups.by_visit and len(set(groups.requests)) == 3000
+    assert len(groups) == len(set(visits)) == len(set(zip(groups.units, visits, strict=True)))
     assert not group_samples(asked(300, 3000, strangers=0.05), cut=cut).by_user
+    east = timezone(timedelta(hours=9))
+    assert group_samples([dataclasses.replace(row, at=row.at.astimezone(east)) for row in rows], cut=cut).units == groups.units
+    seldom = [dataclasses.replace(row, at=START + timedelta(days=i)) for i, row in enumerate(rows)]
+    groups = group_samples(seldom, cut=seldom[2000].at)
+    assert not groups.by_user and not groups.by_visit and groups.units == groups.requests
+
+
+def test_a_few_people_are_a_few_draws_however_much_they_ask() -> None:
+    rows = [sample(i, f"request{i}", user_id=f"u{i // 35 % 250}") for i in range(350 * 35)]
+    window = 280  # eight visits
+    groups = group_samples(rows, cut=rows[-window].at)
+    assert groups.by_visit and 8 <= len(set(groups.units[-window:])) <= 9  # one may go on after midnight
+
+
+def test_users_who_are_few_tie_nothing_in_a_day_either() -> None:
+    rows = asked(50, 3000)
+    groups = group_samples(rows, cut=rows[2000].at)
+    assert not groups.by_visit and len(groups) == 3000
 
 
 def test_users_who_are_mostly_new_count_once_on_each_side_and_tie_nothing_over_the_cut() -> None:
     rows = asked(300, 3000, strangers=0.3)
     groups = group_samples(rows, cut=rows[2000].at)
     assert groups.by_user
-    old, new = groups.of[:2000], groups.of[2000:]
+    old, new = groups.units[:2000], groups.units[2000:]
     assert not set(old) & set(new) and len(set(groups.requests)) == 3000
     assert len(set(old)) == len({row.user_id for row in rows[:2000]})
     assert len(set(new)) == len({row.user_id for row in rows[2000:]})

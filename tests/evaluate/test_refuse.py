@@ -35,6 +35,8 @@ def test_what_keeps_calls_from_counting_is_named() -> None:
     plan, terms = plan_of(250, Terms()), Terms()
     tied = refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, by_user=True))
     assert "of the users, who are many and mostly new, each counts once: 250 at hand" in tied.reason
+    visits = refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, by_visit=True))
+    assert "of users, who are many and come back, what each asks in a day counts once: 250 at hand" in visits.reason
     again = refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, left_out=900))
     assert "900 of the newest requests were asked before and do not count, 250 do" in again.reason
     assert "count" not in refuse_unopened(plan, terms, Supply(groups=250, calls=4000, days=5, left_out=9)).reason

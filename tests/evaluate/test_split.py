@@ -40,11 +40,11 @@ def test_no_group_stands_on_two_sides(n: int, seed: int) -> None:
     rng = random.Random(seed)
     samples = make(rng, n)
     groups, split = cut(samples)
-    assert not {groups.of[i] for i in split.train} & {groups.of[i] for i in split.certify}
+    assert not {groups.units[i] for i in split.train} & {groups.units[i] for i in split.certify}
     assert not {samples[i].conversation_id for i in split.train} & {samples[i].conversation_id for i in split.certify_calls} - {None}
     assert not {groups.repeats[i] for i in split.train} & {groups.repeats[i] for i in split.certify_calls}
-    assert len({groups.of[i] for i in split.certify}) == len(split.certify) == len(split.weights)
-    assert len({groups.of[i] for i in split.tune}) == len(split.tune) == len({groups.of[i] for i in split.train})
+    assert len({groups.units[i] for i in split.certify}) == len(split.certify) == len(split.weights)
+    assert len({groups.units[i] for i in split.tune}) == len(split.tune) == len({groups.units[i] for i in split.train})
     assert max(samples[i].at for i in split.train) < split.cut <= min(samples[i].at for i in split.certify_calls)
     assert all(samples[i].control for i in split.certify_calls)
     assert sum(split.weights) == len(split.certify_calls)
@@ -114,7 +114,8 @@ def test_a_home_of_returning_users_has_something_to_certify_with(strangers: floa
         assert groups.by_user and len(users) == len(set(users)), "each user speaks once"
         assert len({samples[i].user_id for i in split.tune}) == len(split.tune)
     else:
-        assert len(split.certify) == 1048 and len(split.tune) == 1950
+        visits = [len({(samples[i].user_id, samples[i].at.date()) for i in rows}) for rows in (split.certify_calls, split.train)]
+        assert [len(split.certify), len(split.tune)] == visits and len(split.certify_calls) == 1048, "each visit speaks once"
 
 
 def test_who_left_nothing_to_certify_with_is_named() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from modicum.catalog import Catalogue
 from modicum.config import Config, FitConfig, StoreConfig
-from modicum.errors import NotFoundError, RouteError
+from modicum.errors import CertificateError, NotFoundError, RouteError
 from modicum.evaluate.evidence import certificate_file
 from modicum.evaluate.labels import Label
 from modicum.intake import Options
@@ -27,7 +27,7 @@ from modicum.pipeline.wish import Wish
 from modicum.store import snapshot
 from modicum.store.calls import Calls
 from modicum.store.control import Control
-from modicum.types import Verdict, Workload
+from modicum.types import Attempt, Verdict, Workload
 from tests.pipeline import traffic
 
 WISH = Wish(fit=FitConfig(margin=0.04, max_selective=0.08), actor="tester")
@@ -277,6 +277,49 @@ def test_what_was_declared_is_tested_though_the_clock_would_choose_another_today
     assert [tier.name for tier in verdict.tiers if tier.chosen] == [] and len(verdict.tiers) > 1
     data = certificate_file(verdict.certificate, Control(config.home).evidence(verdict.certificate.certificate_id))
     assert replay_evidence(config, data, verdict.certificate).holds, "its rows are what the declared artefact says"
+
+
+def interrupted(config: Config, monkeypatch: pytest.MonkeyPatch, rule: str, value: object) -> Attempt:
+    """An attempt that was declared, and not tested yet, while that rule was another one."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("modicum.pipeline.night.Looking.first", stop)
+        broken.setattr(rule, value)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config)
+    (attempt,) = Control(config.home).attempts(only(config).workload_id)
+    return attempt
+
+
+def test_what_other_rules_declared_is_not_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=5)])
+    lost = interrupted(config, monkeypatch, "modicum.pipeline.wish.RULES", 1)
+    verdict = fit(config)
+    assert verdict.verdict == "refused" and verdict.attempt_id is None, "its window is spent, and there are no newer calls"
+    assert Control(config.home).window(lost.attempt_id) is None
+
+
+def test_what_was_refused_by_other_rules_is_tried_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = home(tmp_path, [row for row, _ in traffic.sorted_messages(700, seed=5)])
+    with monkeypatch.context() as older:
+        older.setattr("modicum.pipeline.wish.RULES", 1)
+        older.setattr("modicum.pipeline.night.is_worth_a_look", lambda plan: False)
+        assert fit(config).verdict == "refused"
+    assert fit(config).certificate is not None
+
+
+def test_another_window_than_was_declared_is_neither_tested_nor_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row for row, _ in traffic.sorted_messages(700, seed=5)]
+    for number, row in enumerate(rows):
+        row["request"]["user"] = f"user-{number * 7919 % 700 // 2}"
+    config = home(tmp_path, rows)
+    lost = interrupted(config, monkeypatch, "modicum.evaluate.groups.MANY_USERS", 10_000)
+    with pytest.raises(CertificateError, match=f"attempt 1 declared {lost.groups} groups, not ") as error:
+        fit(config)
+    assert "newer calls" in error.value.hint and Control(config.home).window(lost.attempt_id) is None
 
 
 def test_an_artefact_that_is_gone_is_made_again_where_it_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,12 @@ from modicum.config import Config, FitConfig
 from modicum.errors import RouteError
 from modicum.evaluate.facts import disagreement_in
 from modicum.evaluate.groups import group_samples
+from modicum.evaluate.split import AFTER_A_CHANGE, find_cut
 from modicum.evaluate.tune import Terms
 from modicum.intake import Options
 from modicum.pipeline.bring_in import bring_in
 from modicum.pipeline.find import find
+from modicum.pipeline.gold import of_old
 from modicum.pipeline.night import Night
 from modicum.pipeline.refusing import refuse_for_lack
 from modicum.pipeline.switching import switch
@@ -108,6 +110,16 @@ def test_the_incumbent_is_held_against_itself_since_the_change_alone() -> None:
     assert (disagreement_in(samples, groups) or 0) > 0.5, "over the change nearly all differ"
     assert disagreement_in(samples, groups, since=samples[39].at) == 0
     assert disagreement_in(samples, groups, since=samples[79].at) is None, "nothing came twice since"
+
+
+def test_labels_of_the_window_after_a_rollback_are_no_reason_for_another_fit() -> None:
+    samples = tuple(sample(i, f"text {i}") for i in range(1000))
+    since = samples[100].at
+    cut = find_cut(samples, certify_share=AFTER_A_CHANGE, since=since)
+    gold = {s.call_id: "yes" for s in samples}
+    assert of_old(gold, samples, since=since) == {s.call_id: "yes" for s in samples if s.at < cut}
+    assert len(of_old(gold, samples)) == 650
+    assert of_old(gold, samples, since=samples[-1].at) == gold, "nothing can be tested"
 
 
 def test_what_is_missing_after_a_rollback_is_to_teach_as_well() -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modicum.errors import CertificateError
 from modicum.evaluate.narrow import Narrowing, Reduced, thin_labels
 from modicum.evaluate.table import Table
 from modicum.stats.betting import betting_p_value, mean_lower_limit
@@ -265,11 +266,19 @@ def wanted_labels(attempt: Attempt, table: Table) -> NDArray[np.int64]:
     return rows
 
 
+def check_groups(attempt: Attempt, groups: int) -> None:
+    """Raises CertificateError where a window holds other groups than were declared: then it is another window."""
+    if groups != attempt.groups:
+        raise CertificateError(
+            f"attempt {attempt.number} declared {attempt.groups:,} groups, not {groups:,}: other rules made them, and it is not tested",
+            hint="it is spent; with newer calls a fit declares another one",
+        )
+
+
 def _check(attempt: Attempt, table: Table, kind: PromiseKind) -> None:
     if kind not in attempt.kinds:
         raise ValueError(f"attempt {attempt.attempt_id} did not declare {kind}")
-    if len(table) != attempt.groups:
-        raise ValueError(f"attempt {attempt.attempt_id} declared {attempt.groups} groups, not {len(table)}")
+    check_groups(attempt, len(table))
 
 
 def _conclude(attempt: Attempt, table: Table, kind: PromiseKind, passed: int, p_values: list[float]) -> Look:

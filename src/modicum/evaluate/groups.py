@@ -1,8 +1,8 @@
 """The unit of every promise: groups of calls that are not independent of each other.
 
-A group is: the same normalised text, or word Jaccard >= 0.8 to the group's *first* member (no chaining), the same conversation, or the
-same end user where users are many and mostly new. Says which calls belong together; knows nothing of answers, so it may look at any call
-at any time.
+A group is: the same normalised text, or word Jaccard >= 0.8 to the group's *first* member (no chaining), the same conversation, or where
+users are many one visit: all that a user asks in a day, and where users are mostly new all that he ever asks. Says which calls belong
+together; knows nothing of answers, so it may look at any call at any time.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from modicum.workload.sameness import JACCARD, normalise, words
 MANY_USERS = 200
 MOST_OF_ONE_USER = 0.02
 RETURNING = 0.9
-"""Where so much of what is newer than the cut comes from users who asked before it, these users are the traffic: each call is a draw of its
-own. Where less does, the window's users are themselves a draw, and each counts once (`benchmarks/users.py`)."""
+"""Where so much of what is newer than the cut comes from users who asked before it, these users are the traffic: each visit is a draw of
+its own. Where less does, the window's users are themselves a draw, and each counts once (`benchmarks/users.py`)."""
 LARGEST_TIED_SHARE = 0.02
 LARGEST_TIED_CALLS = 50
 
@@ -32,8 +32,8 @@ LARGEST_TIED_CALLS = 50
 class Groups:
     """Every sample's group, numbered 0, 1, ... by the time of its first call."""
 
-    of: tuple[int, ...]
-    """Aligned with the samples. Users tie within each side of the cut, never over it."""
+    units: tuple[int, ...]
+    """Aligned with the samples. Users and visits tie within each side of the cut, never over it."""
     requests: tuple[int, ...]
     """Aligned with the samples: number of what texts and conversations alone make one, whoever asked."""
     texts: tuple[int, ...]
@@ -44,7 +44,9 @@ class Groups:
     """Aligned with the samples: number of the conversation, -1 where there is none."""
     count: int
     by_user: bool
-    """Did users tie calls together? Only where they are many and mostly new."""
+    """Does each user count once? Only where they are many and mostly new."""
+    by_visit: bool
+    """Does what a user asks in a day (UTC) count once, and did that tie anything? Only where users are many and come back."""
 
     def __len__(self) -> int:
         return self.count
@@ -73,19 +75,22 @@ def group_samples(samples: Sequence[Sample], *, text_of: Callable[[Sample], str]
 
     ties = _numbered([sample.conversation_id for sample in samples], order)
     requests = _joined(texts, ties)
-    by_user = _users_are_many(samples) and _returning(samples, cut) < RETURNING
-    keys = _tied_by_user(samples, order, requests, cut) if by_user else requests
+    many = _users_are_many(samples)
+    by_user = many and _returning(samples, cut) < RETURNING
+    visits = [None if s.user_id is None else (s.user_id, None if by_user else s.at.astimezone(UTC).date()) for s in samples] if many else []
+    keys = _tied_on_each_side(samples, order, requests, visits, cut) if many else requests
     number: dict[int, int] = {}
     for i in order:
         number.setdefault(keys[i], len(number))
     return Groups(
-        of=tuple(number[key] for key in keys),
+        units=tuple(number[key] for key in keys),
         requests=tuple(requests),
         texts=tuple(texts),
         repeats=tuple(repeats),
         ties=tuple(ties),
         count=len(number),
         by_user=by_user,
+        by_visit=many and not by_user and len(number) < len(set(requests)),
     )
 
 
@@ -103,21 +108,23 @@ def _returning(samples: Sequence[Sample], cut: datetime | None) -> float:
     return sum(user in before for user in newer) / len(newer) if newer else 0.0
 
 
-def _tied_by_user(samples: Sequence[Sample], order: Sequence[int], requests: Sequence[int], cut: datetime | None) -> list[int]:
-    """Requests tied by their users, on each side of the cut for itself."""
+def _tied_on_each_side(
+    samples: Sequence[Sample], order: Sequence[int], requests: Sequence[int], visits: Sequence[Hashable], cut: datetime | None
+) -> list[int]:
+    """Requests tied by the visits they are of, on each side of the cut for itself."""
     keys, first = [-1] * len(samples), 0
     old = [i for i in order if cut is not None and samples[i].at < cut]
     for side in (old, [i for i in order if cut is None or samples[i].at >= cut]):
-        users = _numbered([samples[i].user_id for i in side], range(len(side)))
-        for i, key in zip(side, _joined([requests[i] for i in side], users), strict=True):
+        tied = _joined([requests[i] for i in side], _numbered([visits[i] for i in side], range(len(side))))
+        for i, key in zip(side, tied, strict=True):
             keys[i] = first + key
         first = max(keys, default=-1) + 1
     return keys
 
 
-def _numbered(names: Sequence[str | None], order: Sequence[int]) -> list[int]:
+def _numbered(names: Sequence[Hashable], order: Sequence[int]) -> list[int]:
     """A number for each name, by its first call; -1 for none."""
-    ids: dict[str, int] = {}
+    ids: dict[Hashable, int] = {}
     for i in order:
         if (name := names[i]) is not None:
             ids.setdefault(name, len(ids))

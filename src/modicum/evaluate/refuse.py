@@ -33,6 +33,8 @@ class Supply:
     """How many days that pace is told from; 0: nobody wrote it down."""
     by_user: bool = False
     """Each user counts once, for they are many and mostly new."""
+    by_visit: bool = False
+    """What a user asks in a day counts once, for users are many and come back."""
     left_out: int = 0
     """Requests that came again or belong to older conversations, and so do not count."""
 
@@ -46,6 +48,8 @@ class Supply:
         """What keeps most of the calls from counting, in words; empty where nothing does."""
         if self.by_user:
             return f"; of the users, who are many and mostly new, each counts once: {self.groups:,} at hand"
+        if self.by_visit:
+            return f"; of users, who are many and come back, what each asks in a day counts once: {self.groups:,} at hand"
         if self.left_out > self.groups:
             return f"; {self.left_out:,} of the newest requests were asked before and do not count, {self.groups:,} do"
         return ""

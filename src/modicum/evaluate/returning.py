@@ -49,7 +49,7 @@ def _drawn(samples: Sequence[Sample], groups: Groups, rows: Sequence[int], seed:
     """(drawn call, calls) of each group that these calls are of, in time order."""
     members: dict[int, list[int]] = defaultdict(list)
     for i in rows:
-        members[groups.of[i]].append(i)
+        members[groups.units[i]].append(i)
 
     def place(i: int) -> tuple[bytes, int]:
         return hashlib.blake2b(f"{seed}\0{samples[i].call_id}".encode(), digest_size=16).digest(), i

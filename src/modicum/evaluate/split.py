@@ -16,10 +16,18 @@ from modicum.errors import NotEnoughDataError
 from modicum.evaluate.groups import Groups
 from modicum.types import Sample
 
+RULES = 2
+"""Of how calls are grouped and cut; one more with every change of them. An attempt that was declared by other rules is not taken up
+again, and what was refused by them is tried anew."""
 CERTIFY_SHARE = 0.35
 """Of the calls, the newest: what a certificate is tested on."""
 AFTER_A_CHANGE = 0.5
 """The same of those since a change. What teaches must be of them too, and older ones may help to teach."""
+
+
+def share_that_certifies(since: datetime | None) -> float:
+    """Of the calls after a change, or of all where none was seen."""
+    return CERTIFY_SHARE if since is None else AFTER_A_CHANGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,7 @@ def split_by_time(
     members: dict[int, list[int]] = defaultdict(list)
     for i in new:
         if samples[i].control and groups.requests[i] not in reaching_back:
-            members[groups.of[i]].append(i)
+            members[groups.units[i]].append(i)
     drawn = sorted((_draw(samples, rows, seed), len(rows)) for rows in members.values())
     drawn.sort(key=lambda row: (samples[row[0]].at, samples[row[0]].call_id))
     certify = tuple(i for i, _ in drawn)
@@ -90,7 +98,7 @@ def split_by_time(
         )
     train_members: dict[int, list[int]] = defaultdict(list)
     for i in train:
-        train_members[groups.of[i]].append(i)
+        train_members[groups.units[i]].append(i)
     for group, rows in train_members.items():
         train_members[group] = [i for i in rows if samples[i].control] or rows
     if since is not None:

@@ -19,7 +19,7 @@ from modicum.catalog import Catalogue
 from modicum.config import Config
 from modicum.errors import ConfigError, ModicumError
 from modicum.evaluate.groups import text_of_slots
-from modicum.evaluate.split import AFTER_A_CHANGE, CERTIFY_SHARE, find_cut
+from modicum.evaluate.split import find_cut, share_that_certifies
 from modicum.pipeline import rollbacks
 from modicum.pipeline.candidate import Candidate, find_candidate
 from modicum.pipeline.inquiry import Bill, Inquiry, Progress, Purse, reply_of
@@ -161,7 +161,7 @@ def _old(samples: Sequence[Sample], since: datetime | None) -> list[Sample]:
     recent = rollbacks.since_then(samples, since)
     if not any(s.control for s in recent):
         return recent
-    cut = find_cut(recent, certify_share=CERTIFY_SHARE if since is None else AFTER_A_CHANGE)
+    cut = find_cut(recent, certify_share=share_that_certifies(since))
     return [s for s in recent if s.at < cut]
 
 

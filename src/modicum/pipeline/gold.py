@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from modicum.errors import InputError
 from modicum.evaluate.labels import comparable
-from modicum.evaluate.split import CERTIFY_SHARE, find_cut
+from modicum.evaluate.split import find_cut, share_that_certifies
 from modicum.evaluate.told import Gold
 from modicum.pipeline.errand import is_listed
 from modicum.store.calls import Calls
@@ -96,10 +97,11 @@ def _unlisted(workload: Workload, given: Mapping[str, str | None]) -> Unlisted |
     return Unlisted(workload=workload.name, given=len(gold), unlisted=len(strange), examples=shown[:SHOWN])
 
 
-def of_old(gold: Gold, samples: tuple[Sample, ...]) -> Gold:
-    """What can train at a first attempt. Labels of newer calls wait for the attempt that wants them, and are no reason for another one."""
-    if not any(s.control for s in samples):
+def of_old(gold: Gold, samples: tuple[Sample, ...], *, since: datetime | None = None) -> Gold:
+    """What can train at a first attempt, or the first since a rollback. Labels of newer calls wait for the attempt that wants them, and
+    are no reason for another one."""
+    if not any(s.control and (since is None or s.at > since) for s in samples):
         return gold
-    cut = find_cut(samples, certify_share=CERTIFY_SHARE)
+    cut = find_cut(samples, certify_share=share_that_certifies(since), since=since)
     old = {s.call_id for s in samples if s.at < cut}
     return {call_id: value for call_id, value in gold.items() if call_id in old}

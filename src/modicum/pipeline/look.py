@@ -65,7 +65,9 @@ class Looking:
         return self.opened(workload, {s.call_id: s for s in samples}, attempt, self._open(workload, samples, attempt, ready))
 
     def opened(self, workload: Workload, samples: dict[str, Sample], attempt: Attempt, window: Window) -> Verdict:
-        """The same for a window whose predictions are at hand. `samples`, by call id, hold what a person is shown of a request."""
+        """The same for a window whose predictions are at hand. `samples`, by call id, hold what a person is shown of a request.
+        Raises CertificateError, and keeps nothing, where it is not the window that was declared."""
+        certify.check_groups(attempt, len(window.samples))
         self.control.keep_window(attempt.attempt_id, pack(window))
         table = window.table(attempt)
         if "A" in attempt.kinds:

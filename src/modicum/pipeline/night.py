@@ -270,10 +270,10 @@ class Night:
         # What a route escalated is no fair sample of the workload: it neither trains nor certifies.
         samples = tuple(s for s in gathered if s.control)
         gold = self._told(workload).gold(workload.contract, samples)
-        fingerprint = self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=of_old(gold, samples))
         attempts = self.control.attempts(workload.workload_id, (s.call_id for s in samples))
         rolled_back = rollbacks.rolled_back_at(self.control, workload, attempts)
-        fingerprint = rollbacks.after(fingerprint, rolled_back)
+        teaches = of_old(gold, samples, since=rolled_back)
+        fingerprint = rollbacks.after(self.wish.fingerprint(workload, samples, view_version=self.views.version, gold=teaches), rolled_back)
         known = self.control.verdict(fingerprint)
         interrupted = None if known else next((attempt for attempt in attempts if attempt.fingerprint == fingerprint), None)
         return _Situation(

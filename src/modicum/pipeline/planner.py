@@ -234,7 +234,7 @@ class Planner:
         teaches = len(learn) >= FEWEST
         opening = self._opening(errand, samples, groups, parts, most, spare=errand.texts and not teaches)
         wide = self._opening(errand, samples, groups, parts, 2 * most) if errand.texts and teaches and self._most is None else None
-        group_of = {samples[i].call_id: groups.of[i] for i in parts.train}
+        group_of = {samples[i].call_id: groups.units[i] for i in parts.train}
         return dataclasses.replace(
             errand, pilot=pilot, learn=learn, group_of=group_of, rule=rule, opening=opening, wide=wide, supply=opening.window.supply
         )
@@ -248,7 +248,7 @@ class Planner:
         """
         rows = parts.train if errand.texts else parts.tune
         known = [i for i in reversed(rows) if not errand.texts or errand.known.speaks_of(samples[i].call_id)]
-        named = list({groups.of[i]: samples[i].call_id for i in reversed(known)}.values())[::-1]
+        named = list({groups.units[i]: samples[i].call_id for i in reversed(known)}.values())[::-1]
         free = self.inquiry.known(errand.stage, named).keys() | set(pilot)
         room = LEARN if self._most is None else max(left, 0)
         costly = [name for name in named if name not in free][:room]
@@ -262,12 +262,12 @@ class Planner:
 
         `spare`: as many newer groups stay unopened, for an attempt that learns from this one's labels.
         """
-        ends = {groups.of[i]: samples[i].at for i in parts.certify_calls}
-        order = sorted(range(len(parts.certify)), key=lambda row: (ends[groups.of[parts.certify[row]]], row))
+        ends = {groups.units[i]: samples[i].at for i in parts.certify_calls}
+        order = sorted(range(len(parts.certify)), key=lambda row: (ends[groups.units[parts.certify[row]]], row))
         rows = sorted(order[-2 * most :][:most]) if spare else range(max(len(parts.certify) - most, 0), len(parts.certify))
         certify, weights = tuple(parts.certify[row] for row in rows), tuple(parts.weights[row] for row in rows)
-        chosen = {groups.of[i] for i in certify}
-        calls = tuple(i for i in parts.certify_calls if groups.of[i] in chosen)
+        chosen = {groups.units[i] for i in certify}
+        calls = tuple(i for i in parts.certify_calls if groups.units[i] in chosen)
         parts = dataclasses.replace(parts, certify=certify, weights=weights, certify_calls=calls)
         now = datetime.now(UTC)
         newer = [s.at for s in samples if s.at >= parts.cut]

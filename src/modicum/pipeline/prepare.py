@@ -16,7 +16,7 @@ from modicum.evaluate.audits import wrong_answers
 from modicum.evaluate.groups import Groups, group_samples
 from modicum.evaluate.refuse import Supply
 from modicum.evaluate.saving import PRICED
-from modicum.evaluate.split import AFTER_A_CHANGE, CERTIFY_SHARE, Split, find_cut, split_by_time
+from modicum.evaluate.split import Split, find_cut, share_that_certifies, split_by_time
 from modicum.evaluate.table import rare_labels, tabulate
 from modicum.evaluate.told import Gold, teach
 from modicum.evaluate.tune import Plan, Terms, plan_thresholds
@@ -76,7 +76,7 @@ def prepare(
     they teach still holds; `secret` is what a cache hashes requests with; `declared` is the artefact of an attempt that is taken up again.
     Raises NotEnoughDataError.
     """
-    share = CERTIFY_SHARE if since is None else AFTER_A_CHANGE
+    share = share_that_certifies(since)
     cut = find_cut(samples, certify_share=share, not_before=opened_until, since=since)
     wanted = _wanted(workload, samples, wish)
     cache = recall(
@@ -109,7 +109,7 @@ def prepare(
     assert side is not None
     times = [s.at for s in samples if opened_until is None or s.at > opened_until]
     found = supplied(len(side.parts.certify), times)
-    supply = dataclasses.replace(found, by_user=side.groups.by_user, left_out=side.parts.left_out_groups)
+    supply = dataclasses.replace(found, by_user=side.groups.by_user, by_visit=side.groups.by_visit, left_out=side.parts.left_out_groups)
     told = tiers.told(candidates, chosen if declared in (None, digest) else None, learned.left_out if learned else ())
     note = learned.note if learned is not None and side is learned else ""
     return Prepared(
@@ -162,11 +162,11 @@ def _learn(
         raise NotEnoughDataError("no specialist here learns to give such answers")
     old = [s for s in samples if s.at < cut]
     contract, open_ = workload.contract, is_open(workload.contract)
-    alike = group_samples(old).of
+    alike = group_samples(old).units
     choice = None if open_ else linear.choose(old, groups=alike, seed=SEED)
     used = open_answers.reads(old, contract, groups=alike, seed=SEED) if open_ else choice.used if choice else None
     grouped = group_samples(samples, text_of=_text_of(used), cut=cut)
-    share = CERTIFY_SHARE if since is None else AFTER_A_CHANGE
+    share = share_that_certifies(since)
     parts = split_by_time(samples, grouped, seed=SEED, certify_share=share, not_before=opened_until, since=since)
     progress(0.1)
     drawn = [samples[i] for i in parts.tune]
@@ -190,7 +190,7 @@ def _learn(
         def tell(share: float) -> None:
             progress(begin + (end - begin) * share)
 
-        groups = [grouped.of[i] for i in rows]
+        groups = [grouped.units[i] for i in rows]
         if open_:
             return tiers.train_open(learnt, contract, groups=groups, wanted=wanted, plan=plan, seed=SEED, progress=tell, vectors=vectors)
         return tiers.train(

@@ -12,6 +12,7 @@ import msgspec
 from modicum.config import FitConfig
 from modicum.evaluate.judged import Judged
 from modicum.evaluate.labels import Label
+from modicum.evaluate.split import RULES
 from modicum.evaluate.tune import Terms
 from modicum.pipeline.outlines import fits_outline, is_open, named, names_in_outlines
 from modicum.stats.sequence import spending
@@ -92,6 +93,7 @@ class Wish:
         ids = {name for s in samples for name in (s.response_id, s.call_id)}
         entered = (
             __version__,
+            RULES,
             view_version,
             workload.workload_id,
             workload.contract.labels or workload.contract.fields,

@@ -80,7 +80,7 @@ def compare(then: Sequence[Sample], now: Sequence[Sample], *, text_of: Callable[
     what is distinct among many calls is rarer than among few.
     """
     samples = [*then, *now]
-    groups = group_samples(samples, text_of=text_of).of
+    groups = group_samples(samples, text_of=text_of).units
     kept, seen = list[int](), set[tuple[bool, int]]()
     for row in np.random.default_rng(seed).permutation(len(samples)).tolist():
         key = (row >= len(then), groups[row])
