@@ -137,11 +137,12 @@ def again(rows: Sequence[Row], chance: random.Random) -> tuple[list[str], list[s
 
 
 def recurring(many: int, share: float) -> Draw:
-    """A stream in which nothing changes: so many requests come again and again, as so large a share of the calls; the others come once."""
+    """A stream in which nothing changes: so many requests come again and again, as so large a share of the calls, in words of
+    their own; the others come once."""
 
     def draw(rows: Sequence[Row], chance: random.Random) -> tuple[list[str], list[str]] | None:
         texts = chance.sample([row.text for row in rows], len(rows))
-        heads, once, stream = texts[:many], texts[many:], list[str]()
+        heads, once, stream = [text.lower().translate(SHIFTED) for text in texts[:many]], texts[many:], list[str]()
         weights = [1 / (k + 1) ** 0.8 for k in range(len(heads))]
         while once:
             stream.append(chance.choices(heads, weights)[0] if chance.random() < share else once.pop())
