@@ -48,7 +48,8 @@ def test_shown_verified_and_carried(tmp_path: Path, kind: str) -> None:
     assert {CARD, BOM, *tiny(kind)} <= set(names) and not bundles.verify_bundle(out, None).fault
     card = open_bundle(out)[1][CARD].decode()
     scripts = standalone.scripts(kind)
-    assert scripts.keys() <= set(names) and ("runs it by itself" in card) == (not scripts)
+    assert scripts.keys() <= set(names) and ("runs it by itself" in card) == (not scripts and kind != "adapter")
+    assert ("PEFT" in card) == (kind == "adapter"), "what loads an adapter"
     assert ("pipeline_tag: " in card) == bool(scripts), "what a script runs has a task of the Hub's"
     if scripts:
         assert f"python {next(iter(scripts))}" in card and standalone.needs(kind) in card
