@@ -44,8 +44,6 @@ class Keys:
 
     def next(self) -> str:
         """One key; empty for those that send more than a character (arrows). Raises EOFError, KeyboardInterrupt."""
-        while not select.select([self._fd], [], [], 0.5)[0]:
-            pass  # a Ctrl-C that came right before a read would wait with it
         found = os.read(self._fd, 1)
         if found in (b"", b"\x04"):
             raise EOFError
