@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 import statistics
 import time
 from collections.abc import Iterator
@@ -160,15 +161,18 @@ def test_looking_up_tells_nothing_by_its_time(tmp_path: Path, length: Length, re
     )
     store_keys.write(tmp_path, [key])
     found = store_keys.Keys(tmp_path)
-    number = length.of(20_000, 100_000)
-    for _ in range(3):
-        pairs = [(secret[:-5] + store_keys.new_secret()[-5:], store_keys.new_secret()) for _ in range(number // 2)]
-        # Made anew side by side, so that where they lie in memory tells nothing either.
-        near, far = zip(*[[one.encode().decode() for one in pair] for pair in pairs], strict=True)
+    number, dice = length.of(20_000, 100_000), random.Random(4)
+    for _ in range(5):
+        made = [(0, secret[:-5] + store_keys.new_secret()[-5:]) for _ in range(number // 2)]
+        made += [(1, store_keys.new_secret()) for _ in range(number // 2)]
+        dice.shuffle(made)
+        # Copied in an order that is chance, so that where they lie in memory tells nothing either.
+        copied = [(side, one.encode().decode()) for side, one in made]
+        near, far = ([one for which, one in copied if which == side] for side in (0, 1))
         times: tuple[list[int], list[int]] = ([], [])
         clock, find = time.perf_counter_ns, found.find
         for pair in zip(near, far, strict=True):
-            for side in (0, 1) if clock() & 1 else (1, 0):
+            for side in (0, 1) if dice.random() < 0.5 else (1, 0):
                 began = clock()
                 find(pair[side])
                 times[side].append(clock() - began)
