@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from modicum.backends.asking import Told, ask
+from modicum.backends.asking import Told, ask, whole
 from modicum.backends.upstreams import Target, Upstreams
 from modicum.errors import InputError, UpstreamError
 from modicum.wire import chat
 
 Engine = Literal["vllm", "sglang", "llamacpp"]
 ENGINES: tuple[Engine, ...] = ("vllm", "sglang", "llamacpp")
-
-
-MOST_LISTED = 8 << 20
-"""Bytes of a server's list of models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +128,7 @@ async def served(upstreams: Upstreams, target: Target) -> list[str]:
 
 async def _listed(upstreams: Upstreams, target: Target) -> list[str]:
     reply = await upstreams.send(target.deployments[0], "models", None, method="GET")
-    body = b""
-    try:
-        async for piece in reply.chunks():
-            body += piece
-            if len(body) > MOST_LISTED:
-                raise UpstreamError(f"its list of models is longer than {MOST_LISTED >> 20} MiB")
-    finally:
-        reply.close()
+    body = await whole(reply)
     if reply.status >= 400:
         raise UpstreamError(f"it answers its list of models with status {reply.status}")
     listed = chat.loads(body).get("data")

@@ -78,7 +78,7 @@ async def ask(
             try:
                 async with _at_most(once_within_s):
                     reply = await upstreams.send(deployment, spoken, body, deadline=attempts.deadline)
-                    said = await _whole(reply)
+                    said = await whole(reply)
             except UpstreamError as failure:
                 refused, error = None, failure
                 attempts.failed(deployment, failure)
@@ -134,7 +134,8 @@ async def _at_most(seconds: float | None) -> AsyncIterator[None]:
         raise UpstreamTimeoutError(f"no whole answer within {seconds:g} s") from None
 
 
-async def _whole(reply: Reply) -> bytes:
+async def whole(reply: Reply) -> bytes:
+    """The body, and the connection given back. Raises UpstreamError where it is too long or breaks off."""
     body = bytearray()
     try:
         async for piece in reply.chunks():
